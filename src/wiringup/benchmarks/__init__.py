@@ -1,0 +1,1 @@
+"""Brain scores: models on recordings and behaviour, with ceilings and errors."""

@@ -1,0 +1,1 @@
+"""Scoring formulas: arrays in, arrays out."""

@@ -1,0 +1,1 @@
+"""The command line: typed arguments in, experiments and figures called, text or JSON out."""

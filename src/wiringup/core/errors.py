@@ -1,0 +1,17 @@
+"""The errors a user can mend. The CLI prints their message without a traceback."""
+
+
+class WiringupError(Exception):
+    """Something the user can put right: the message says what came, what is allowed and what to do."""
+
+
+class InputError(WiringupError, ValueError):
+    """A value from outside (an argument, a file's content) is not usable."""
+
+
+class MissingDataError(WiringupError, FileNotFoundError):
+    """Data that has to be fetched, imported or named first is not there."""
+
+
+class BusyError(WiringupError):
+    """Another process holds what this one needs (a run folder, a cache)."""

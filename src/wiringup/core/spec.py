@@ -1,0 +1,65 @@
+"""A frozen dataclass is a specification; its content, hashed, is its address.
+
+Fields that cannot change the answer (device, number of workers) are declared with ``neutral()`` and
+stay out of the hash; everything that decides the answer goes in.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+NEUTRAL = "wiringup_neutral"
+
+
+def neutral(default: Any) -> Any:
+    """Declare a dataclass field that never changes a result and so stays out of the hash."""
+    return dataclasses.field(default=default, metadata={NEUTRAL: True})
+
+
+def to_dict(value: Any, *, include_neutral: bool = True) -> Any:
+    """Return ``value`` (a spec, or anything nested in one) as plain JSON types.
+
+    Raises:
+        TypeError: for a value that has no exact JSON form.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = (f for f in dataclasses.fields(value) if include_neutral or NEUTRAL not in f.metadata)
+        return {f.name: to_dict(getattr(value, f.name), include_neutral=include_neutral) for f in fields}
+    if isinstance(value, Mapping):
+        return {str(k): to_dict(v, include_neutral=include_neutral) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_dict(v, include_neutral=include_neutral) for v in value]
+    if isinstance(value, Path):
+        return str(value)
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    raise TypeError(f"a spec cannot hold a {type(value).__name__}: {value!r}")
+
+
+def content_hash(value: Any) -> str:
+    """Return the SHA-256 (hex) of the canonical JSON of ``value`` without neutral fields."""
+    text = json.dumps(to_dict(value, include_neutral=False), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def uid(spec: Any) -> str:
+    """Return the 12-character address of a spec: its class name decides as much as its content."""
+    return content_hash({"kind": type(spec).__name__, "spec": spec})[:12]
+
+
+def diff(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
+    """Return ``{dotted.field: (old, new)}`` for every field in which two specs differ."""
+    a, b = _flatten(to_dict(old)), _flatten(to_dict(new))
+    return {k: (a.get(k), b.get(k)) for k in sorted({*a, *b}) if a.get(k) != b.get(k)}
+
+
+def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flatten(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat

@@ -1,0 +1,1 @@
+"""Images, recordings and behaviour: fetched, imported, rendered or simulated."""

@@ -1,0 +1,99 @@
+"""What was measured: trials of neurons, dissimilarities of voxels, choices of observers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.areas import check_area
+from wiringup.core.checks import same_length
+from wiringup.core.errors import InputError
+from wiringup.core.stimuli import LabelledImages, Stimuli
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """Responses of a neural population to images.
+
+    Attributes:
+        trials: float32 (units, images, repeats); NaN where a trial is missing. Sets that were published
+            as averages have one repeat, and therefore no noise ceiling.
+        groups: (images,) names; images of one group are near-copies and never split between folds.
+        labels: (images,) names by which folds are stratified.
+        simulated: True if no animal was involved.
+        source: citation and licence in one line.
+    """
+
+    name: str
+    area: str
+    trials: NDArray[np.float32]
+    stimuli: Stimuli
+    groups: NDArray[np.str_] | None = None
+    labels: NDArray[np.str_] | None = None
+    simulated: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_area(self.area)
+        if self.trials.ndim != 3:
+            raise InputError(
+                f"{self.name}: trials have to be (units, images, repeats); got {self.trials.shape}."
+            )
+        same_length(
+            self.trials.shape[1], len(self.stimuli), f"{self.name}: the responses' image axis", "the stimuli"
+        )
+        for what in (self.groups, self.labels):
+            if what is not None:
+                same_length(len(what), len(self.stimuli), f"{self.name}: groups or labels", "the stimuli")
+
+
+@dataclass(frozen=True, eq=False)
+class Dissimilarities:
+    """Representational dissimilarity matrices of several subjects for the same images.
+
+    Attributes:
+        rdms: float32 (subjects, images, images), symmetric, diagonal 0.
+    """
+
+    name: str
+    area: str
+    rdms: NDArray[np.float32]
+    stimuli: Stimuli
+    simulated: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_area(self.area)
+        n = len(self.stimuli)
+        if self.rdms.ndim != 3 or self.rdms.shape[1:] != (n, n):
+            raise InputError(f"{self.name}: rdms have to be (subjects, {n}, {n}); got {self.rdms.shape}.")
+
+
+@dataclass(frozen=True, eq=False)
+class Choices:
+    """How often observers chose each class for each image, and labelled images to fit a decoder on.
+
+    Attributes:
+        counts: int (images, classes): number of trials on which a class was chosen.
+        test: the images that were judged, with their true classes.
+        fit: other images of the same classes, for the model's decoder.
+    """
+
+    name: str
+    counts: NDArray[np.int64]
+    test: LabelledImages
+    fit: LabelledImages
+    simulated: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.test.classes != self.fit.classes:
+            raise InputError(f"{self.name}: the images to fit on have other classes than the judged ones.")
+        expected = (len(self.test), len(self.test.classes))
+        if self.counts.shape != expected:
+            raise InputError(
+                f"{self.name}: counts have to be (images, classes) {expected}; got {self.counts.shape}."
+            )
+
+
+DataSet = Recording | Dissimilarities | Choices

@@ -1,0 +1,1 @@
+"""The only place where stages meet: images -> model -> birth -> training -> scores -> record."""

@@ -1,0 +1,1 @@
+"""Figures, tables and the report, drawn from results alone."""

@@ -1,0 +1,74 @@
+"""Load checkpoints without running anything that is in them."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from wiringup.core.errors import InputError, MissingDataError
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from ``.safetensors`` or a PyTorch file (plain, or under ``state_dict``).
+
+    DataParallel's ``module.`` prefix is removed. PyTorch files are read with ``weights_only``.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        InputError: if the file is not a checkpoint, or holds objects other than tensors and plain values.
+    """
+    if not path.is_file():
+        raise MissingDataError(f"There is no checkpoint {path}.")
+    content = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    for key in ("state_dict", "model"):
+        if isinstance(content.get(key), Mapping):
+            content = content[key]
+    tensors = {k.removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
+    if not tensors:
+        raise InputError(f"{path} holds no tensors; expected a state dict, alone or under 'state_dict'.")
+    return tensors
+
+
+def _read_torch(path: Path) -> Mapping[str, Tensor]:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise InputError(
+            f"{path} cannot be read as a checkpoint of tensors only. It may be damaged, or hold pickled "
+            "objects, which wiringup never runs; save its state_dict with torch.save or safetensors."
+        ) from error
+    if not isinstance(content, Mapping):
+        raise InputError(f"{path} holds a {type(content).__name__}; expected a state dict.")
+    return content
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:
+    """Copy ``state`` into ``model``; every parameter and buffer has to be there in the right shape.
+
+    Raises:
+        InputError: naming the missing, unexpected and misshapen entries.
+    """
+    own = model.state_dict()
+    optional = {k for k in own if k.endswith("num_batches_tracked")}
+    missing = sorted(own.keys() - state.keys() - optional)
+    unexpected = sorted(state.keys() - own.keys())
+    shapes = [
+        f"{k} {tuple(state[k].shape)} instead of {tuple(own[k].shape)}"
+        for k in own
+        if k in state and state[k].shape != own[k].shape
+    ]
+    faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+    told = [f"{len(names)} {what}: {_first(names)}" for what, names in faults.items() if names]
+    if told:
+        raise InputError(
+            f"{source} does not fit the model ({'; '.join(told)}). "
+            "Check the architecture, its width and its number of classes."
+        )
+    model.load_state_dict(dict(state), strict=False)
+
+
+def _first(names: list[str], n: int = 4) -> str:
+    return ", ".join(names[:n]) + (" ..." if len(names) > n else "")

@@ -1,0 +1,1 @@
+"""What was measured, kept: records, the store, statistics and published numbers. Never imports torch."""

@@ -1,0 +1,1 @@
+"""Few supervised updates: which synapses move, and an exact count of every update."""
