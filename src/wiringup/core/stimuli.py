@@ -29,7 +29,8 @@ class Stimuli:
     def __post_init__(self) -> None:
         if self.pixels.ndim != 4 or self.pixels.shape[3] != 3 or self.pixels.dtype != np.uint8:
             raise InputError(
-                f"Stimuli have to be uint8 (images, height, width, 3); got {self.pixels.dtype} {self.pixels.shape}."
+                "Stimuli have to be uint8 (images, height, width, 3); "
+                f"got {self.pixels.dtype} {self.pixels.shape}."
             )
         same_length(len(self.ids), len(self.pixels), "ids", "the stack of images")
 
@@ -44,7 +45,7 @@ class Stimuli:
     def sha256(self) -> str:
         """The hash of the pixels and their order; names do not enter."""
         digest = hashlib.sha256(str(self.pixels.shape).encode())
-        digest.update(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -22,6 +23,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise MissingDataError(f"There is no checkpoint {path}.")
+    content: Mapping[str, Any]
     content = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
     for key in ("state_dict", "model"):
         if isinstance(content.get(key), Mapping):
@@ -32,7 +34,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_torch(path: Path) -> Mapping[str, Tensor]:
+def _read_torch(path: Path) -> Mapping[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
