@@ -23,11 +23,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise MissingDataError(f"There is no checkpoint {path}.")
-    content: Mapping[str, Any]
-    content = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
-    for key in ("state_dict", "model"):
-        if isinstance(content.get(key), Mapping):
-            content = content[key]
+    content: Mapping[str, Any] = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    nested = (content[key] for key in ("state_dict", "model", "weights") if key in content)
+    content = next((inner for inner in nested if isinstance(inner, Mapping)), content)
     tensors = {k.removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
     if not tensors:
         raise InputError(f"{path} holds no tensors; expected a state dict, alone or under 'state_dict'.")

@@ -1,0 +1,63 @@
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from wiringup.core.seeds import derive, numpy_stream, torch_stream
+from wiringup.core.spec import diff, neutral, to_dict, uid
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.1
+
+
+@dataclass(frozen=True)
+class Spec:
+    name: str = "a"
+    inner: Inner = Inner()
+    sizes: tuple[int, ...] = (1, 2)
+    device: str = neutral("cpu")
+
+
+def test_uid_is_pinned_so_that_old_run_folders_stay_found():
+    assert uid(Spec()) == "06d3a22b2d15"
+
+
+def test_everything_that_decides_the_answer_changes_the_uid():
+    specs = [Spec(), Spec(name="b"), Spec(inner=Inner(0.2)), Spec(sizes=(2, 1))]
+    assert len({uid(s) for s in specs}) == 4
+
+
+def test_the_class_of_a_spec_is_part_of_its_address():
+    @dataclass(frozen=True)
+    class Other:
+        rate: float = 0.1
+
+    assert uid(Inner()) != uid(Other())
+
+
+def test_a_neutral_field_stays_out_of_the_uid_but_is_stored():
+    assert uid(Spec()) == uid(Spec(device="cuda"))
+    assert to_dict(Spec(device="cuda"))["device"] == "cuda"
+
+
+def test_a_spec_refuses_what_has_no_exact_json_form():
+    with pytest.raises(TypeError, match="cannot hold a ndarray"):
+        to_dict({"x": np.zeros(2)})
+    assert to_dict(Path("a/b")) == "a/b"
+
+
+def test_diff_names_the_field_and_both_values():
+    assert diff(Spec(), replace(Spec(), inner=Inner(0.5))) == {"inner.rate": (0.1, 0.5)}
+
+
+def test_streams_are_independent_of_each_other_and_reproducible():
+    assert derive(0, "a") == derive(0, "a")
+    assert len({derive(s, n) for s in (0, 1) for n in ("a", "b")}) == 4
+    draws = [torch.randn(4000, generator=torch_stream(0, name)) for name in ("a", "b")]
+    assert torch.equal(draws[0], torch.randn(4000, generator=torch_stream(0, "a")))
+    assert abs(torch.corrcoef(torch.stack(draws))[0, 1]) < 0.05
+    assert numpy_stream(3, "x").integers(1 << 40) == numpy_stream(3, "x").integers(1 << 40)

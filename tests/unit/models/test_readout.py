@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wiringup.core.errors import InputError
+from wiringup.core.stimuli import from_pixels
+from wiringup.models.architecture import ARCHITECTURES, MEAN, STD, ModelSpec, build
+from wiringup.models.readout import NetworkSubject, PixelSubject, Readout, preprocess, subject
+
+SPEC = ModelSpec(width=1 / 16, classes=4, size=32)
+
+
+def born(seed: int = 0) -> nn.Module:
+    model = build(SPEC)
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+    return model
+
+
+@pytest.fixture
+def stimuli():
+    return from_pixels(np.random.default_rng(0).integers(0, 256, (7, 40, 40, 3), dtype=np.uint8))
+
+
+def test_areas_and_time_steps_equal_a_plain_forward_pass(stimuli):
+    model = born()
+    read = subject(model, SPEC, ARCHITECTURES["cornet_s"])
+    read.batch = 3
+    got = read.responses(stimuli, ["V1", "V4@3", "behavior", "IT.conv3@1"])
+    with torch.no_grad():
+        v1 = model.V1(preprocess(stimuli.pixels, 32))
+        v4 = model.V4(model.V2(v1))
+    torch.testing.assert_close(got["V1"], v1.flatten(1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(got["V4@3"], v4.flatten(1), rtol=1e-4, atol=1e-6)
+    assert got["behavior"].shape == (7, 32)
+    assert got["IT.conv3@1"].shape == (7, 32)
+
+
+def test_time_steps_differ_and_too_late_a_step_is_refused(stimuli):
+    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    got = read.responses(stimuli, ["IT", "IT@1"])
+    assert not torch.equal(got["IT"], got["IT@1"])
+    with pytest.raises(InputError, match=r"'IT@2': IT.output has 2 time steps \(0 to 1\)"):
+        read.responses(stimuli, ["IT@2"])
+
+
+def test_any_module_can_be_read_out(stimuli):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
+    read = NetworkSubject("mine", net, {"V1": "1"}, size=16)
+    assert read.responses(stimuli, ["V1", "0"])["V1"].shape == (7, 4 * 14 * 14)
+    with pytest.raises(InputError, match="mine has no layer for IT; it knows V1"):
+        read.layer_for("IT")
+
+
+def test_an_unknown_layer_is_answered_with_the_closest():
+    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    with pytest.raises(InputError, match=r"no layer 'V4.conv9'\. Did you mean 'V4.conv"):
+        read.responses(from_pixels(np.zeros((1, 8, 8), np.uint8)), ["V4.conv9"])
+    with pytest.raises(InputError, match="comes the time step"):
+        Readout.parse("V4@last", {})
+
+
+def test_responses_do_not_depend_on_the_batch_or_leave_hooks_behind(stimuli):
+    model = born()
+    read = subject(model, SPEC, ARCHITECTURES["cornet_s"])
+    one = read.responses(stimuli, ["IT"])["IT"]
+    read.batch = 2
+    torch.testing.assert_close(one, read.responses(stimuli, ["IT"])["IT"], rtol=1e-4, atol=1e-6)
+    assert not any(m._forward_hooks for m in model.modules())
+
+
+def test_identity_follows_the_weights_not_the_name():
+    one, two = (subject(born(s), SPEC, ARCHITECTURES["cornet_s"]) for s in (0, 1))
+    assert one.identity == subject(born(0), SPEC, ARCHITECTURES["cornet_s"], "other name").identity
+    assert one.identity != two.identity
+
+
+def test_preprocessing_is_imagenet_normalisation():
+    pixels = np.full((1, 8, 8, 3), 255, np.uint8)
+    expected = [(1 - m) / s for m, s in zip(MEAN, STD, strict=True)]
+    torch.testing.assert_close(preprocess(pixels, 8)[0, :, 0, 0], torch.tensor(expected))
+
+
+def test_resizing_agrees_with_pillow():
+    from PIL import Image
+
+    pixels = np.random.default_rng(1).integers(0, 256, (1, 50, 40, 3), dtype=np.uint8)
+    peer = np.asarray(Image.fromarray(pixels[0]).resize((24, 24), Image.Resampling.BILINEAR)).astype(float)
+    mean, std = (np.array(v) for v in (MEAN, STD))
+    ours = preprocess(pixels, 24)[0].permute(1, 2, 0).numpy() * std + mean
+    assert np.abs(ours * 255 - peer).max() < 1.1  # Pillow rounds to whole grey values
+
+
+def test_pixels_are_a_subject(stimuli):
+    pixels = PixelSubject(16)
+    assert pixels.responses(stimuli, ["pixels"])["pixels"].shape == (7, 16 * 16 * 3)
+    assert pixels.layer_for("IT") == "pixels"
+    assert pixels.identity != PixelSubject(32).identity
