@@ -1,0 +1,34 @@
+"""One look for every figure: colours that a colour-blind reader can tell apart, no global state."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe & Ito (2008), without its yellow, which is too pale on white.
+COLORS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+SIMULATED = "simulated recordings: these numbers say nothing about real brains"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of the given size in inches, laid out tightly, drawn without a display."""
+    figure = Figure(figsize=(width, height), layout="constrained", dpi=150)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def look(labels: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return {label: {"color", "marker"}} in the order of ``labels``."""
+    return {
+        label: {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
+        for i, label in enumerate(labels)
+    }
+
+
+def clean(axes: Axes) -> None:
+    """Remove the box around a panel and draw a faint grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.6)
+    axes.tick_params(labelsize=8)

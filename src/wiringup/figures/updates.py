@@ -1,0 +1,70 @@
+"""Brain match against supervised synaptic updates (the paper's Figure 4A), per area and in the mean."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from wiringup.figures.style import SIMULATED, clean, look, new_figure
+from wiringup.results.curves import COLUMNS, Moment
+from wiringup.results.record import MEAN
+
+BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
+
+
+def draw(moments: Sequence[Moment], simulated: bool) -> Figure:
+    """Return a figure with one panel for the mean and one for each area.
+
+    Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
+    """
+    areas = [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
+    columns = (len(areas) + 1) // 2
+    figure = new_figure(3.3 * columns, 6.2)
+    birth = min(m.synaptic_updates for m in moments if m.synaptic_updates > 0) / BIRTH_GAP
+    panels = figure.subplots(2, columns, sharex=True, squeeze=False).flat
+    for area, axes in zip(areas, panels, strict=False):
+        _panel(axes, area, moments, birth)
+    for axes in list(panels)[len(areas) :]:
+        axes.set_visible(False)
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    figure.suptitle(
+        "Brain match against supervised synaptic updates" + (f"\n({SIMULATED})" if simulated else ""),
+        fontsize=10,
+    )
+    return figure
+
+
+def _panel(axes: Axes, area: str, moments: Sequence[Moment], birth: float) -> None:
+    labels = list(dict.fromkeys(m.label for m in moments))
+    styles = look(labels)
+    for label in labels:
+        _curve(axes, area, [m for m in moments if m.label == label], birth, styles[label])
+    axes.axhline(100, color="0.6", linestyle=":", linewidth=1)
+    axes.set_title("mean of all" if area == MEAN else area, fontsize=9, loc="left")
+    axes.set_ylabel("% of reference", fontsize=8)
+    axes.set_xlabel("supervised synaptic updates", fontsize=8)
+    _log_axis_from_birth(axes, birth, max(m.synaptic_updates for m in moments))
+    clean(axes)
+
+
+def _curve(axes: Axes, area: str, moments: Sequence[Moment], birth: float, style: dict[str, str]) -> None:
+    x = [max(m.synaptic_updates, birth) for m in moments]
+    for m, where in zip(moments, x, strict=True):
+        values = m.seeds[area]
+        axes.plot([where] * len(values), values, ".", color=style["color"], markersize=3, alpha=0.5)
+    y = [m.percent[area].mean for m in moments]
+    axes.plot(x, y, markersize=4, linewidth=1.3, label=moments[0].label, **style)
+
+
+def _log_axis_from_birth(axes: Axes, birth: float, most: float) -> None:
+    axes.set_xscale("log")
+    decades = [10.0**d for d in range(int(np.ceil(np.log10(birth * 2))), int(np.log10(most)) + 1)]
+    step = max(1, len(decades) // 5)
+    axes.xaxis.set_major_locator(FixedLocator([birth, *decades[::step]]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: "birth" if np.isclose(x, birth) else f"$10^{{{np.log10(x):.0f}}}$")
+    )

@@ -1,0 +1,153 @@
+"""The record of one run: what was asked, what was counted, what was scored, and on which machine."""
+
+import dataclasses
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from wiringup.core.errors import InputError
+from wiringup.core.score import Score
+
+SCHEMA = 1
+MEAN = "mean"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One scored moment of a run.
+
+    Attributes:
+        epoch: epochs trained so far (0 is birth).
+        updates: supervised updates so far: labelled images as actually seen.
+        synaptic_updates: supervised updates x trained synapses so far.
+        top1: fraction of held-out images that the model's own decoder classifies correctly.
+        match: area -> ceiling-normalised score, and "mean" over the areas.
+        missing: benchmarks that the suite names but that could not be scored.
+    """
+
+    epoch: float
+    updates: int
+    synaptic_updates: int
+    top1: float | None
+    match: Mapping[str, float]
+    missing: tuple[str, ...]
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything that is kept of one run.
+
+    Attributes:
+        label: the condition in the study ("WC + critical").
+        spec: the full specification, as stored (see `core.spec`).
+        synapses: counts of the trained and of all synapses.
+        losses: mean training loss of every epoch.
+        provenance: versions, machine, date and seconds.
+    """
+
+    uid: str
+    label: str
+    seed: int
+    spec: Mapping[str, Any]
+    synapses: Mapping[str, int]
+    points: tuple[Point, ...]
+    losses: tuple[float, ...]
+    provenance: Mapping[str, Any]
+    schema: int = field(default=SCHEMA)
+
+    @property
+    def simulated(self) -> bool:
+        """True if any score of the run was made on simulated data."""
+        return any(score.simulated for point in self.points for score in point.scores)
+
+    @property
+    def last(self) -> Point:
+        """The last scored moment."""
+        return self.points[-1]
+
+
+def provenance(seconds: float) -> dict[str, Any]:
+    """Return the versions, the machine and the date that belong beside every number."""
+    packages = ("wiringup", "torch", "numpy", "scipy", "scikit-learn")
+    return {
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+    }
+
+
+def score_to_dict(score: Score) -> dict[str, Any]:
+    """Return a score as plain JSON types; a score that does not exist (NaN) becomes None."""
+    values = {f.name: _plain(getattr(score, f.name)) for f in dataclasses.fields(score)}
+    values["units"] = None if score.units is None else [_plain(round(float(u), 6)) for u in score.units]
+    return values
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def score_from_dict(values: Mapping[str, Any]) -> Score:
+    """Return the score that `score_to_dict` wrote."""
+    units = values.get("units")
+    known = {f.name for f in dataclasses.fields(Score)}
+    fields: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+    fields |= {k: np.nan for k in ("raw", "score", "error") if fields[k] is None}
+    fields["units"] = None if units is None else np.array([np.nan if u is None else u for u in units])
+    return Score(**fields)
+
+
+def to_dict(record: Record) -> dict[str, Any]:
+    """Return a record as plain JSON types."""
+    values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    return values | {"points": [_point_to_dict(p) for p in record.points]}
+
+
+def _point_to_dict(point: Point) -> dict[str, Any]:
+    values = {f.name: getattr(point, f.name) for f in dataclasses.fields(point)}
+    match = {area: _plain(value) for area, value in point.match.items()}
+    return values | {"match": match, "scores": [score_to_dict(s) for s in point.scores]}
+
+
+def from_dict(values: Mapping[str, Any]) -> Record:
+    """Return the record that `to_dict` wrote.
+
+    Raises:
+        InputError: if it was written by another version of the format.
+    """
+    if values.get("schema") != SCHEMA:
+        raise InputError(f"This record has schema {values.get('schema')!r}; this version reads {SCHEMA}.")
+    points = tuple(_point_from_dict(p) for p in values["points"])
+    return Record(**{**values, "points": points, "losses": tuple(values["losses"])})
+
+
+def _point_from_dict(values: Mapping[str, Any]) -> Point:
+    match = {area: np.nan if value is None else value for area, value in values["match"].items()}
+    scores = tuple(score_from_dict(s) for s in values["scores"])
+    return Point(**{**values, "match": match, "missing": tuple(values["missing"]), "scores": scores})
+
+
+def rows(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """Return one flat row for every score of every record: the table that programs read."""
+    return [
+        {
+            "run": record.uid,
+            "label": record.label,
+            "seed": record.seed,
+            "epoch": point.epoch,
+            "updates": point.updates,
+            "synaptic_updates": point.synaptic_updates,
+            **{k: v for k, v in score_to_dict(score).items() if k != "units"},
+        }
+        for record in records
+        for point in record.points
+        for score in point.scores
+    ]

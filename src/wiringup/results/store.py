@@ -1,0 +1,94 @@
+"""The store: one folder for each run, named by the hash of its specification."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wiringup.core.checks import did_you_mean
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import read_json, write_json
+from wiringup.core.spec import diff
+from wiringup.results.record import Record, from_dict, to_dict
+
+RECORD = "record.json"
+STUDY = "study.json"
+SCORES = "scores.json"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Runs, studies and single scores below one folder.
+
+    ``<root>/<uid>/record.json`` is a finished run; ``<root>/<uid>/study.json`` lists the runs of a study;
+    ``<root>/<uid>/scores.json`` holds scores made by ``wiringup score``.
+    """
+
+    root: Path
+
+    def folder(self, uid: str) -> Path:
+        """Return the folder of a run, whether it exists or not."""
+        return self.root / uid
+
+    def finished(self, uid: str, spec: Any) -> Record | None:
+        """Return the record of ``uid`` if that run is finished.
+
+        Raises:
+            InputError: if the stored specification is another one (a changed file, or a broken hash).
+        """
+        path = self.folder(uid) / RECORD
+        if not path.is_file():
+            return None
+        record = from_dict(read_json(path))
+        if changed := diff(dict(record.spec), spec):
+            raise InputError(
+                f"{path} was written for another specification; it differs in {sorted(changed)}."
+            )
+        return record
+
+    def save(self, record: Record) -> None:
+        """Write a finished run."""
+        write_json(self.folder(record.uid) / RECORD, to_dict(record))
+
+    def save_study(self, uid: str, spec: Any, runs: list[str]) -> None:
+        """Write the list of runs of a study."""
+        write_json(self.folder(uid) / STUDY, {"uid": uid, "spec": spec, "runs": runs})
+
+    def save_scores(self, uid: str, rows: list[dict[str, Any]]) -> None:
+        """Write the rows of one ``wiringup score`` call."""
+        write_json(self.folder(uid) / SCORES, rows)
+
+    def study(self, name: str) -> tuple[dict[str, Any], list[Record]]:
+        """Return the study's document and its records.
+
+        Raises:
+            MissingDataError: if there is no such study, or if some of its runs are not finished.
+        """
+        path = self.folder(name) / STUDY
+        if not path.is_file():
+            known = [p.parent.name for p in self.root.glob(f"*/{STUDY}")]
+            raise MissingDataError(
+                f"There is no study {name!r} in {self.root}.{did_you_mean(name, known)} "
+                f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
+            )
+        document: dict[str, Any] = read_json(path)
+        return document, [self._record(uid) for uid in document["runs"]]
+
+    def _record(self, uid: str) -> Record:
+        try:
+            return from_dict(read_json(self.folder(uid) / RECORD))
+        except MissingDataError as error:
+            raise MissingDataError(
+                f"Run {uid} of this study is not finished. Start wiringup run again to continue it."
+            ) from error
+
+    def records(self) -> Iterator[Record]:
+        """Yield every finished run; records of another format are passed over."""
+        for path in sorted(self.root.glob(f"*/{RECORD}")):
+            with contextlib.suppress(InputError):
+                yield from_dict(read_json(path))
+
+    def scores(self) -> list[dict[str, Any]]:
+        """Return the rows of every ``wiringup score`` call that was kept."""
+        return [row for path in sorted(self.root.glob(f"*/{SCORES}")) for row in read_json(path)]
