@@ -24,13 +24,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        with full_disk_explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+            os.close(handle)
+            temporary = Path(name)
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def full_disk_explained(path: Path) -> Iterator[None]:
+    """Raise `WiringupError` instead of the system's error if the disk is full while ``path`` is written."""
+    try:
+        yield
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise WiringupError(
@@ -38,9 +49,6 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 "what was finished before is kept and not computed twice."
             ) from error
         raise
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -35,8 +35,11 @@ class Registry(Generic[T]):
 
     def canonical(self, name: str) -> str:
         """Return the full name behind ``name`` (itself or an alias); raise `InputError` if unknown."""
-        name = self._aliases.get(name, name)
-        return one_of(name, list(self._entries), self.what)
+        return self._aliases.get(one_of(name, self.names(), self.what), name)
+
+    def names(self) -> list[str]:
+        """Return every name and alias."""
+        return [*self._entries, *self._aliases]
 
     def __getitem__(self, name: str) -> T:
         return self._entries[self.canonical(name)]

@@ -19,12 +19,9 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def look(labels: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return {label: {"color", "marker"}} in the order of ``labels``."""
-    return {
-        label: {"color": COLORS[i % len(COLORS)], "marker": MARKERS[i % len(MARKERS)]}
-        for i, label in enumerate(labels)
-    }
+def look(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return {label: (colour, marker)}, distinct for up to eight labels."""
+    return {label: (COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]) for i, label in enumerate(labels)}
 
 
 def clean(axes: Axes) -> None:

@@ -50,13 +50,14 @@ def _panel(axes: Axes, area: str, moments: Sequence[Moment], birth: float) -> No
     clean(axes)
 
 
-def _curve(axes: Axes, area: str, moments: Sequence[Moment], birth: float, style: dict[str, str]) -> None:
+def _curve(axes: Axes, area: str, moments: Sequence[Moment], birth: float, style: tuple[str, str]) -> None:
+    color, marker = style
     x = [max(m.synaptic_updates, birth) for m in moments]
     for m, where in zip(moments, x, strict=True):
         values = m.seeds[area]
-        axes.plot([where] * len(values), values, ".", color=style["color"], markersize=3, alpha=0.5)
+        axes.plot([where] * len(values), values, ".", color=color, markersize=3, alpha=0.5)
     y = [m.percent[area].mean for m in moments]
-    axes.plot(x, y, markersize=4, linewidth=1.3, label=moments[0].label, **style)
+    axes.plot(x, y, markersize=4, linewidth=1.3, label=moments[0].label, color=color, marker=marker)
 
 
 def _log_axis_from_birth(axes: Axes, birth: float, most: float) -> None:

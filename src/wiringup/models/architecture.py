@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least
+from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.models import cornet_s
 
@@ -26,6 +27,7 @@ class Architecture:
         readouts: area or "behavior" -> the read-out layer (see `readout.Readout`).
         down_projections: area -> the convolution that critical training moves there.
         up_projections: area -> the first convolution of the bottleneck (the paper's conv1 control).
+        width_and_classes: reads both from a state dict; raises KeyError if it is another network's.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Architecture:
     readouts: Mapping[str, str]
     down_projections: Mapping[str, str]
     up_projections: Mapping[str, str]
+    width_and_classes: Callable[[Mapping[str, Tensor]], tuple[float, int]]
 
 
 ARCHITECTURES: Registry[Architecture] = Registry("architecture")
@@ -46,6 +49,7 @@ ARCHITECTURES.add(
         readouts={**{a: f"{a}.output" for a in ("V1", "V2", "V4", "IT")}, BEHAVIOR: "decoder.avgpool"},
         down_projections={a: f"{a}.conv3" for a in ("V2", "V4", "IT")},
         up_projections={a: f"{a}.conv1" for a in ("V2", "V4", "IT")},
+        width_and_classes=cornet_s.width_and_classes,
     ),
     "cornet-s",
     "CORnet-S",
@@ -62,7 +66,7 @@ class ModelSpec:
     size: int = 224
 
     def __post_init__(self) -> None:
-        ARCHITECTURES.canonical(self.architecture)
+        object.__setattr__(self, "architecture", ARCHITECTURES.canonical(self.architecture))
         at_least(self.classes, 2, "the number of classes")
         at_least(self.size, 32, "the image size in pixels")
         at_least(self.width, 1 / 64, "the width")
@@ -81,6 +85,22 @@ def build(spec: ModelSpec) -> nn.Module:
             for parameter in module.parameters(recurse=False):
                 nn.init.zeros_(parameter)
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def spec_of(state: Mapping[str, Tensor], architecture: str, size: int, source: str) -> ModelSpec:
+    """Return the specification of the network whose weights ``state`` holds.
+
+    Raises:
+        InputError: if they are another network's.
+    """
+    try:
+        width, classes = ARCHITECTURES[architecture].width_and_classes(state)
+    except KeyError as error:
+        raise InputError(
+            f"{source} has no {error}, so it is no checkpoint of {architecture}. "
+            "Check that it holds a whole state dict of that architecture."
+        ) from error
+    return ModelSpec(architecture, width, classes, size)
 
 
 def area_of(parameter: str, architecture: Architecture) -> str:

@@ -6,6 +6,7 @@ their BatchNorms are not. State-dict names are those of the published checkpoint
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -133,3 +134,8 @@ def build(width: float = 1.0, classes: int = 1000) -> CORnetS:
     with torch.device("meta"):
         model = CORnetS(width, classes)
     return model.to_empty(device="cpu")
+
+
+def width_and_classes(state: Mapping[str, Tensor]) -> tuple[float, int]:
+    """Return the width and the number of classes of the CORnet-S whose weights ``state`` holds."""
+    return len(state["V1.conv1.weight"]) / CHANNELS["V1"], len(state["decoder.linear.weight"])

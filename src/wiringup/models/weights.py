@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import atomic_path
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -43,6 +44,12 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds a {type(content).__name__}; expected a state dict.")
     return content
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a model's state dict as safetensors, atomically."""
+    with atomic_path(path) as temporary:
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:

@@ -108,10 +108,11 @@ def score_from_dict(values: Mapping[str, Any]) -> Score:
 def to_dict(record: Record) -> dict[str, Any]:
     """Return a record as plain JSON types."""
     values = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-    return values | {"points": [_point_to_dict(p) for p in record.points]}
+    return values | {"points": [point_to_dict(p) for p in record.points]}
 
 
-def _point_to_dict(point: Point) -> dict[str, Any]:
+def point_to_dict(point: Point) -> dict[str, Any]:
+    """Return a scored moment as plain JSON types."""
     values = {f.name: getattr(point, f.name) for f in dataclasses.fields(point)}
     match = {area: _plain(value) for area, value in point.match.items()}
     return values | {"match": match, "scores": [score_to_dict(s) for s in point.scores]}
@@ -125,11 +126,12 @@ def from_dict(values: Mapping[str, Any]) -> Record:
     """
     if values.get("schema") != SCHEMA:
         raise InputError(f"This record has schema {values.get('schema')!r}; this version reads {SCHEMA}.")
-    points = tuple(_point_from_dict(p) for p in values["points"])
+    points = tuple(point_from_dict(p) for p in values["points"])
     return Record(**{**values, "points": points, "losses": tuple(values["losses"])})
 
 
-def _point_from_dict(values: Mapping[str, Any]) -> Point:
+def point_from_dict(values: Mapping[str, Any]) -> Point:
+    """Return the moment that `point_to_dict` wrote."""
     match = {area: np.nan if value is None else value for area, value in values["match"].items()}
     scores = tuple(score_from_dict(s) for s in values["scores"])
     return Point(**{**values, "match": match, "missing": tuple(values["missing"]), "scores": scores})

@@ -1,0 +1,22 @@
+"""Arguments that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+Model = Annotated[Positional[str], arg(metavar="MODEL", help='"cornet_s"; for score also "pixels".')]
+Birth = Annotated[
+    str,
+    arg(
+        metavar="RECIPE",
+        help='"kaiming_normal" (kn), "weight_compression" (wc, from the published figures), '
+        "or a genome file made by wiringup distill.",
+    ),
+]
+Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]", help="Seeds; every seed is one birth.")]
+Size = Annotated[int, arg(metavar="PX", help="Side of the model's input in pixels.")]
+Width = Annotated[float, arg(help="Factor on the number of channels; 1 is the published network.")]
+Classes = Annotated[int, arg(help="Number of object classes of the decoder.")]
+Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
+Json = Annotated[bool, arg(help="Print JSON to stdout.")]

@@ -1,0 +1,95 @@
+"""``wiringup fetch`` and ``wiringup import``: data in."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from wiringup.cli.arguments import Json
+from wiringup.cli.show import as_json, say
+
+
+def fetch(
+    name: Annotated[Positional[str], arg(metavar="NAME", help="A data set; see wiringup doctor.")],
+    from_: Annotated[
+        Path | None, arg(name="from", metavar="DIR", help="Copy from below this folder, not the network.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show source, licence, size and citation of a public data set, then fetch and verify its files.
+
+    Files go to the data folder: $WIRINGUP_DATA, or the platform's user data folder.
+
+    Examples:
+      wiringup fetch cowley2023
+
+      wiringup fetch weight-compression --from /media/usb
+    """
+    from wiringup.data.fetch import fetch as fetch_files
+
+    paths = fetch_files(name, from_dir=from_, report=say, progress=_bar())
+    if json:
+        as_json({"name": name, "files": [str(p) for p in paths]})
+
+
+def _bar() -> Callable[[str, int, int | None], None]:
+    import sys
+
+    def show(file: str, done: int, total: int | None) -> None:
+        if not sys.stderr.isatty():
+            return
+        share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
+        end = "\n" if done == total else ""
+        print(f"\r\033[K  {file}: {share}", end=end, file=sys.stderr, flush=True)
+
+    return show
+
+
+def import_(
+    what: Annotated[Positional[Literal["recordings"]], arg(help="What to import.")],
+    name: Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")],
+    area: Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")],
+    responses: Annotated[
+        Path,
+        arg(metavar="FILE", help=".npy, .npz or netCDF: units x images, or units x images x repeats."),
+    ],
+    stimuli: Annotated[Path, arg(metavar="DIR|ZIP|NPZ", help="The images, in the order of the responses.")],
+    table: Annotated[
+        Path | None, arg(metavar="CSV", help="One row for each image; may name its file and its group.")
+    ] = None,
+    group: Annotated[
+        str | None,
+        arg(metavar="COLUMN", help="Images of one group (a movie) are never split between folds."),
+    ] = None,
+    label: Annotated[str | None, arg(metavar="COLUMN", help="Folds are balanced by this column.")] = None,
+    missing: Annotated[int | None, arg(metavar="CODE", help="The value that marks a missing trial.")] = None,
+    json: Json = False,
+) -> None:
+    """Import your own recordings; afterwards they are a benchmark by their name.
+
+    Examples:
+      wiringup import recordings --name mine --area V4 --responses spikes.npy --stimuli images.zip
+
+      wiringup import recordings --name movie --area V1 --responses r.npz --stimuli frames.npz
+          --table frames.csv --group movie --missing 255
+    """
+    from wiringup.core.home import data_home
+    from wiringup.data.importer import import_recordings
+
+    imported = import_recordings(
+        name, area, responses, stimuli, table=table, group=group, label=label, missing=missing,
+        home=data_home(),
+    )  # fmt: skip
+    recording = imported.recording
+    units, images, repeats = recording.trials.shape
+    facts = {"name": name, "area": area, "units": units, "images": images, "repeats": repeats}
+    if json:
+        as_json(facts | {"warnings": list(imported.warnings)})
+        return
+    for warning in imported.warnings:
+        say(f"Note: {warning}")
+    say(f"Imported {name} ({what}): {area}, {units} units x {images} images x {repeats} repeats.")
+    if repeats == 1:
+        say("One value for each image: no noise ceiling can be estimated; scores will be raw correlations.")
+    say(f"Score on it with: wiringup score cornet_s --benchmark {name}")

@@ -1,0 +1,66 @@
+"""The ``wiringup`` command: one function for each subcommand, errors without tracebacks."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tyro
+
+from wiringup.cli.data import fetch, import_
+from wiringup.cli.doctor import doctor
+from wiringup.cli.networks import birth, distill, train
+from wiringup.cli.results import report, results
+from wiringup.cli.run import run
+from wiringup.cli.score import score
+from wiringup.core.errors import WiringupError
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "run": run,
+    "score": score,
+    "birth": birth,
+    "distill": distill,
+    "train": train,
+    "fetch": fetch,
+    "import": import_,
+    "results": results,
+    "report": report,
+    "doctor": doctor,
+}
+
+DESCRIPTION = """How little supervised learning does a model of the primate ventral stream need?
+
+Examples:
+
+  wiringup run --quick
+      the paper's argument at a small scale, on simulated data
+
+  wiringup fetch cowley2023
+  wiringup score cornet_s --birth kn --seed 0 1 --benchmark cowley2023.210325.V4-pls --size 112
+      a newborn CORnet-S against recordings of macaque V4
+
+  wiringup COMMAND --help
+      what a command takes, with examples
+"""
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; exit with 2 for bad input and 130 when interrupted."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="wiringup",
+            description=DESCRIPTION,
+            args=sys.argv[1:] if arguments is None else arguments,
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except WiringupError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except BrokenPipeError:
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("\nInterrupted. What was finished is kept; the same command continues.", file=sys.stderr)
+        sys.exit(INTERRUPTED)

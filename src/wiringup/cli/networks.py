@@ -1,0 +1,148 @@
+"""``wiringup birth``, ``distill`` and ``train``: networks in, networks out."""
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from wiringup.cli.arguments import Birth, Classes, Json, Model, Runs, Size, Width
+from wiringup.cli.show import as_json, number, say, silent, table
+
+Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
+
+
+def birth(
+    model: Model,
+    out: Out,
+    birth: Birth = "kaiming_normal",
+    seed: int = 0,
+    calibrate: Annotated[
+        Path | None,
+        arg(metavar="IMAGES", help="Unlabelled images (folder, zip, npz) to set BatchNorm statistics on."),
+    ] = None,
+    size: Size = 224,
+    width: Width = 1.0,
+    classes: Classes = 1000,
+    json: Json = False,
+) -> None:
+    """Give birth to a network and write its weights as safetensors.
+
+    Examples:
+      wiringup birth cornet_s --birth kn --seed 3 --out newborn.safetensors
+
+      wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
+    """
+    from wiringup.birth.apply import BirthSpec, describe_birth
+    from wiringup.core.home import data_home
+    from wiringup.data.images import read_stimuli
+    from wiringup.experiments.genomes import find_genome
+    from wiringup.experiments.pipeline import born
+    from wiringup.models.architecture import ModelSpec
+    from wiringup.models.weights import save_weights
+
+    recipe, genome = find_genome(birth, data_home())
+    policy = "default" if calibrate is None else "calibrated"
+    spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
+    images = None if calibrate is None else read_stimuli(calibrate, size=size)
+    save_weights(born(ModelSpec(model, width, classes, size), spec, genome, images), out)
+    facts = describe_birth(spec, genome) | {"file": str(out)}
+    as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
+
+
+def distill(
+    weights: Annotated[Positional[Path], arg(metavar="WEIGHTS", help="A checkpoint (.pth or safetensors).")],
+    out: Out = Path("genome.json"),
+    architecture: Annotated[str, arg(help="The network that the weights belong to.")] = "cornet_s",
+    seed: Annotated[int, arg(help="Seed of the clusterings.")] = 0,
+    json: Json = False,
+) -> None:
+    """Condense a trained network to the distributions from which others can be born.
+
+    Examples:
+      wiringup distill cornet_s_epoch43.pth.tar --out genome.json
+    """
+    from wiringup.birth.distill import distill as fit
+    from wiringup.core.files import sha256_of
+    from wiringup.models.architecture import spec_of
+    from wiringup.models.weights import read_state_dict
+
+    state = read_state_dict(weights)
+    spec = spec_of(state, architecture, 224, str(weights))
+    source = {"file": weights.name, "file_sha256": sha256_of(weights)}
+    tell = silent if json else say
+    genome = fit(
+        state,
+        seed,
+        source,
+        architecture=spec.architecture,
+        progress=lambda i, n, name: tell(f"{i + 1:3d} of {n}: {name}"),
+    )
+    genome.save(out)
+    facts = {
+        "file": str(out),
+        "layers": len(genome.layers),
+        "weights": sum(v.numel() for v in state.values()),
+        "figures": genome.figures(),
+        "bits at 16 per figure": genome.bits(16),
+        "sha256": genome.sha256,
+    }
+    as_json(facts) if json else table(["genome", ""], [[k, str(v)] for k, v in facts.items()])
+
+
+def train(
+    model: Model,
+    images: Annotated[Path, arg(metavar="PATH", help="Folder or zip of class folders.")],
+    birth: Birth = "kaiming_normal",
+    plasticity: Annotated[
+        str,
+        arg(help="Which synapses learn: all, critical, conv1, batchnorm, decoder or downstream:AREA."),
+    ] = "critical",
+    epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
+    limit: Annotated[int | None, arg(help="Learn from this many images only (balanced, nested).")] = None,
+    benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = (),
+    seed: int = 0,
+    size: Size = 224,
+    width: Width = 1.0,
+    batch: int = 256,
+    lr: float = 0.1,
+    schedule: Annotated[str, arg(help="step, plateau, cosine, one-cycle or constant.")] = "step",
+    optimiser: Annotated[str, arg(help="sgd, adam, adamw or adagrad.")] = "sgd",
+    weight_decay: float = 1e-4,
+    device: str = "cpu",
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Train few synapses on few labelled images, count every update, and score birth and end.
+
+    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues.
+
+    Examples:
+      wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
+
+      wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
+          --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+    """
+    from wiringup.core.home import data_home
+    from wiringup.experiments.single import TrainRequest, train_one
+    from wiringup.training import schedule as time
+    from wiringup.training.spec import TrainSpec
+
+    spec = TrainSpec(
+        plasticity=plasticity, duration=time.epochs(epochs), batch=batch, optimiser=optimiser, lr=lr,
+        weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
+    )  # fmt: skip
+    request = TrainRequest(model, birth, images, spec, width, limit, benchmark)
+    record = train_one(request, out, data_home(), quiet=json)
+    if json:
+        from wiringup.results.record import to_dict
+
+        as_json(to_dict(record))
+        return
+    header = ["epoch", "updates", "synaptic updates", "top-1", *(s.benchmark for s in record.last.scores)]
+    body = [
+        [f"{p.epoch:g}", f"{p.updates:,}", f"{p.synaptic_updates:,}", number(p.top1)]
+        + [number(s.score) for s in p.scores]
+        for p in record.points
+    ]
+    table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
+    say(f"Weights, ledger and record: {out / record.uid}")

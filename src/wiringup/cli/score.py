@@ -1,0 +1,77 @@
+"""``wiringup score``: one model on any benchmarks."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import arg
+
+from wiringup.cli.arguments import Birth, Classes, Json, Model, Runs, Seeds, Size, Width
+from wiringup.cli.show import as_json, number, say, silent, table
+from wiringup.core.score import DEFAULT_NORMALISATION
+
+
+def score(
+    model: Model,
+    benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help="Benchmarks; see doctor.")],
+    birth: Birth = "kaiming_normal",
+    weights: Annotated[Path | None, arg(metavar="FILE", help="Score this checkpoint instead.")] = None,
+    seed: Seeds = (0,),
+    layer: Annotated[
+        tuple[str, ...],
+        arg(metavar="NAME [NAME ...]", help="Areas or layers, as in V4, V4@1 (time step) or V4.conv3."),
+    ] = (),
+    size: Size = 224,
+    width: Width = 1.0,
+    classes: Classes = 1000,
+    normalisation: Annotated[str, arg(help='"(r/c)^2" (the paper\'s), "r/c" or "r^2/c".')] = (
+        DEFAULT_NORMALISATION
+    ),
+    batchnorm: Annotated[
+        str,
+        arg(
+            help='BatchNorm statistics of a newborn: "calibrated" on 64 of the benchmark\'s images '
+            '(without responses), or "default" (mean 0, variance 1).'
+        ),
+    ] = "calibrated",
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Score a newborn or trained model on recordings and behaviour.
+
+    Examples:
+      wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
+
+      wiringup score cornet_s --birth wc --seed 0 1 --benchmark cowley2023.210325.V4-pls
+          --layer V1 V2 V4 IT --size 112
+
+      wiringup score cornet_s --weights cornet_s_epoch43.pth.tar --benchmark henaff2021.V1-pls --json
+    """
+    from wiringup.benchmarks.catalog import load_benchmark
+    from wiringup.core.home import data_home
+    from wiringup.experiments.scoring import ScoreRequest, address
+    from wiringup.experiments.scoring import score as score_rows
+    from wiringup.results.store import Store
+
+    request = ScoreRequest(model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm)
+    benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
+    rows = score_rows(request, benchmarks, data_home(), silent if json else say)
+    Store(out).save_scores(address(request, rows), rows)
+    as_json(rows) if json else print_scores(rows)
+
+
+def print_scores(rows: list[dict[str, Any]]) -> None:
+    """Print scores as a table, and what a reader has to know beside it."""
+    header = ["model", "birth", "seed", "benchmark", "layer", "raw", "± error", "ceiling", "score", "as"]
+    table(header, [_cells(r) for r in rows])
+    for note in dict.fromkeys(f"{r['benchmark']}: {r['note']}" for r in rows if r["note"]):
+        say(note)
+
+
+def _cells(row: dict[str, Any]) -> list[str]:
+    birth, seed = row.get("weights") or row["birth"] or "–", row["seed"]
+    simulated = " (simulated)" if row["simulated"] else ""
+    return [
+        row["model"], birth, "–" if seed is None else str(seed), row["benchmark"] + simulated, row["layer"],
+        number(row["raw"]), number(row["error"]), number(row["ceiling"]), number(row["score"]),
+        row["normalisation"],
+    ]  # fmt: skip

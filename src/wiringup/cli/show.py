@@ -1,0 +1,42 @@
+"""How results are printed: a table for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+NARROW = 100
+
+
+def say(message: str) -> None:
+    """Print a plain line to stderr, so that stdout holds results alone."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def silent(message: str) -> None:
+    """Print nothing."""
+
+
+def as_json(value: Any) -> None:
+    """Print JSON to stdout."""
+    print(json.dumps(value, indent=2))
+
+
+def table(header: Sequence[str], body: Sequence[Sequence[str]], title: str = "") -> None:
+    """Print a table to stdout; where the output is no terminal, as wide as its content."""
+    console = Console(width=None if sys.stdout.isatty() else 220, highlight=False, markup=False)
+    grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    for i, name in enumerate(header):
+        grid.add_column(name, justify="left" if i == 0 else "right", no_wrap=sys.stdout.isatty() is False)
+    for row in body:
+        grid.add_row(*row)
+    console.print(grid)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number for people; None as 'none'."""
+    return "none" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,182 @@
+"""One run from birth to record: born model -> scored -> trained -> scored -> kept."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from wiringup import __version__
+from wiringup.benchmarks.benchmark import Benchmark, evaluate
+from wiringup.benchmarks.suite import Suite, brain_match
+from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.genome import Genome
+from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.core.spec import to_dict, uid
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.readout import preprocess, subject
+from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
+from wiringup.results.store import Store
+from wiringup.training.loop import TrainResult, train
+from wiringup.training.observers import Moment, top1
+from wiringup.training.schedule import Duration
+from wiringup.training.spec import TrainSpec
+
+Told = Callable[[str, float, str], None]
+"""Told of finished work: its kind, its amount and a message."""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What every run is scored on.
+
+    Attributes:
+        suite: which benchmarks count, by name.
+        benchmarks: those of them that are here.
+        held_out: labelled images for top-1 accuracy of the model's own decoder, never trained on.
+    """
+
+    suite: Suite
+    benchmarks: tuple[Benchmark, ...]
+    held_out: LabelledImages
+    normalisation: str = DEFAULT_NORMALISATION
+
+    def identity(self) -> dict[str, Any]:
+        """Return everything about the exam that decides a score, as plain values."""
+        return {
+            "suite": self.suite.name,
+            "benchmarks": {b.name: b.sha256 for b in self.benchmarks},
+            "held_out": self.held_out.sha256,
+            "normalisation": self.normalisation,
+        }
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that decides the outcome of a run; its hash is the run's address.
+
+    Attributes:
+        images: SHA-256 of the labelled images to learn from.
+        calibration: SHA-256 of the unlabelled images for BatchNorm at birth, or "".
+        exam: see `Exam.identity`.
+        moments: when the model is scored, besides birth and end.
+        version: of wiringup.
+    """
+
+    model: ModelSpec
+    birth: BirthSpec
+    training: TrainSpec
+    images: str
+    calibration: str
+    exam: Mapping[str, Any]
+    moments: tuple[Duration, ...]
+    version: str = __version__
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with what its specification only names by hash.
+
+    Attributes:
+        label: the condition it belongs to.
+        genome: what the network is born from, for recipes that need one.
+        calibration: unlabelled images for BatchNorm statistics at birth.
+    """
+
+    label: str
+    spec: RunSpec
+    images: LabelledImages
+    exam: Exam
+    genome: Genome | None
+    calibration: Stimuli | None
+
+    @property
+    def uid(self) -> str:
+        """The run's address."""
+        return uid(self.spec)
+
+
+def born(spec: ModelSpec, birth: BirthSpec, genome: Genome | None, calibration: Stimuli | None) -> nn.Module:
+    """Build a network and give birth to it."""
+    model = build(spec)
+    inputs = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    give_birth(model, birth, genome, inputs)
+    return model
+
+
+def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
+    """Give birth, train and score; return the record and the trained network, and keep both.
+
+    A run that was interrupted continues from its checkpoint; a finished one is restored, not computed.
+    """
+    started = time.monotonic()
+    spec, architecture = run.spec, ARCHITECTURES[run.spec.model.architecture]
+    model = born(spec.model, spec.birth, run.genome, run.calibration)
+    result = train(
+        model,
+        architecture,
+        run.images,
+        spec.training,
+        observers=[_scorer(run, told)],
+        folder=store.folder(run.uid),
+        moments=spec.moments,
+        progress=_progress(run, told),
+    )
+    known = store.finished(run.uid, to_dict(spec))
+    if known is None:
+        known = _record(run, result, time.monotonic() - started)
+        store.save(known)
+    return known, model
+
+
+def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
+    architecture = ARCHITECTURES[run.spec.model.architecture]
+
+    def score(moment: Moment) -> dict[str, Any]:
+        told("other", 0, "")
+        read = subject(moment.model, run.spec.model, architecture)
+        scores = evaluate(read, run.exam.benchmarks, normalisation=run.exam.normalisation)
+        match = brain_match(scores, run.exam.suite)
+        point = Point(
+            epoch=moment.epoch,
+            updates=moment.images,
+            synaptic_updates=moment.ledger.synaptic_updates,
+            top1=top1(moment.model, run.exam.held_out, run.spec.model.size),
+            match={**match.areas, "mean": match.mean},
+            missing=tuple(match.missing),
+            scores=tuple(scores),
+        )
+        told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean:.3f}")
+        return {"point": point_to_dict(point)}
+
+    return score
+
+
+def _progress(run: Run, told: Told) -> Callable[[int, int, float], None]:
+    seen = 0
+
+    def advance(images: int, total: int, loss: float) -> None:
+        nonlocal seen
+        message = f"{run.label}, seed {run.spec.birth.seed}: {images:,} of {total:,} images, loss {loss:.2f}"
+        told(f"train:{run.spec.training.plasticity}", images - seen, message)
+        seen = images
+
+    return advance
+
+
+def _record(run: Run, result: TrainResult, seconds: float) -> Record:
+    trained = {area: count for area, (count, _) in result.plasticity.by_area().items()}
+    totals = {"trained": result.plasticity.count(), "all": result.plasticity.count(trained=False)}
+    return Record(
+        uid=run.uid,
+        label=run.label,
+        seed=run.spec.birth.seed,
+        spec=to_dict(run.spec),
+        synapses=totals | trained,
+        points=tuple(point_from_dict(o["point"]) for o in result.observations),
+        losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
+        provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+    )

@@ -1,0 +1,160 @@
+"""Score one model, born or trained, on any benchmarks: what ``wiringup score`` does."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wiringup import __version__
+from wiringup.benchmarks.benchmark import Benchmark, evaluate
+from wiringup.birth.apply import POLICIES, BirthSpec
+from wiringup.core.checks import at_least, one_of
+from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
+from wiringup.core.spec import uid
+from wiringup.core.stimuli import Stimuli
+from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.pipeline import born
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
+from wiringup.models.readout import PixelSubject, Subject, subject
+from wiringup.models.weights import load_weights, read_state_dict
+from wiringup.results.record import score_to_dict
+
+PIXELS = "pixels"
+CALIBRATION_IMAGES = 64
+STORED = "stored"
+Said = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """What is to be scored.
+
+    Attributes:
+        model: an architecture, or "pixels".
+        birth: a recipe or a genome file; ignored for weights and pixels.
+        weights: a checkpoint to score instead of a birth state.
+        layers: layers to read out; empty for the area of each benchmark.
+        size: side of the model's input in px.
+        batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
+            itself, without responses) or "default" (0, 1).
+    """
+
+    model: str
+    birth: str = "kaiming_normal"
+    weights: Path | None = None
+    seeds: tuple[int, ...] = (0,)
+    layers: tuple[str, ...] = ()
+    size: int = 224
+    width: float = 1.0
+    classes: int = 1000
+    normalisation: str = DEFAULT_NORMALISATION
+    batchnorm: str = "calibrated"
+
+    def __post_init__(self) -> None:
+        one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
+        check_normalisation(self.normalisation)
+        one_of(self.batchnorm, POLICIES, "BatchNorm policy")
+        at_least(len(self.seeds), 1, "the number of seeds")
+        at_least(self.size, 8, "the image size in pixels")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A subject and how results name it."""
+
+    subject: Subject
+    facts: dict[str, Any]
+
+
+def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: Said) -> list[dict[str, Any]]:
+    """Return one row for every seed, benchmark and layer.
+
+    Raises:
+        InputError: if the model has no such layer, or the weights do not fit.
+        MissingDataError: if weights or a genome are missing.
+    """
+    rows: list[dict[str, Any]] = []
+    for stimuli, group in by_stimuli(benchmarks):
+        for candidate in candidates(request, stimuli, home):
+            names = ", ".join(b.name for b in group)
+            say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
+            layers = list(request.layers) or None
+            scores = evaluate(candidate.subject, group, layers, request.normalisation)
+            rows += [row(candidate, s) for s in scores]
+    return rows
+
+
+def row(candidate: Candidate, score: Score) -> dict[str, Any]:
+    """Return a score with everything that says which model it belongs to, as plain JSON types."""
+    values = {k: v for k, v in score_to_dict(score).items() if k != "units"}
+    return {**candidate.facts, **values, "identity": candidate.subject.identity[:16], "version": __version__}
+
+
+def address(request: ScoreRequest, rows: list[dict[str, Any]]) -> str:
+    """Return the address under which rows are kept: what was asked, of which weights and data."""
+    return uid(_Kept(request, tuple((r["identity"], r["benchmark"]) for r in rows)))
+
+
+@dataclass(frozen=True)
+class _Kept:
+    request: ScoreRequest
+    rows: tuple[tuple[str, str], ...]
+
+
+def by_stimuli(benchmarks: list[Benchmark]) -> Iterator[tuple[Stimuli, list[Benchmark]]]:
+    """Group benchmarks that show the same images: they share a forward pass."""
+    groups: dict[str, list[Benchmark]] = {}
+    for benchmark in benchmarks:
+        groups.setdefault(benchmark.stimuli.sha256, []).append(benchmark)
+    for group in groups.values():
+        yield group[0].stimuli, group
+
+
+def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
+    """Yield the subjects of a request: one for each seed, or one if no seed enters."""
+    if request.model == PIXELS:
+        facts = _facts(PIXELS, None, None, request.size)
+        yield Candidate(PixelSubject(request.size), facts)
+    elif request.weights is not None:
+        yield _from_weights(request, request.weights)
+    else:
+        yield from _newborn(request, stimuli, home)
+
+
+def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
+    recipe, genome = find_genome(request.birth, home)
+    spec = ModelSpec(request.model, request.width, request.classes, request.size)
+    calibration = spread_over(stimuli, CALIBRATION_IMAGES) if request.batchnorm == "calibrated" else None
+    for seed in request.seeds:
+        birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
+        network = subject(born(spec, birth, genome, calibration), spec, ARCHITECTURES[request.model])
+        facts = _facts(spec.architecture, recipe, seed, spec.size)
+        yield Candidate(network, facts | {"width": spec.width, "batchnorm": request.batchnorm})
+
+
+def _from_weights(request: ScoreRequest, path: Path) -> Candidate:
+    state = read_state_dict(path)
+    spec = spec_of(state, request.model, request.size, str(path))
+    model = build(spec)
+    load_weights(model, state, str(path))
+    facts = _facts(spec.architecture, None, None, spec.size)
+    facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
+    return Candidate(subject(model, spec, ARCHITECTURES[request.model]), facts)
+
+
+def _facts(model: str, birth: str | None, seed: int | None, size: int) -> dict[str, Any]:
+    return {"model": model, "birth": birth, "seed": seed, "size": size}
+
+
+def _title(facts: dict[str, Any]) -> str:
+    how = facts.get("weights") or facts["birth"]
+    seed = "" if facts["seed"] is None else f", seed {facts['seed']}"
+    return facts["model"] + (f" ({how}{seed})" if how else "") + f" at {facts['size']} px"
+
+
+def spread_over(stimuli: Stimuli, n: int) -> Stimuli:
+    """Return ``n`` images spread evenly over a stack (all of them if there are fewer)."""
+    index = np.linspace(0, len(stimuli) - 1, min(n, len(stimuli))).round().astype(np.intp)
+    return stimuli.take(index)

@@ -1,0 +1,217 @@
+"""The paper's argument at a small scale: every condition, every seed, one reference.
+
+Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled;
+train few synapses on few images; and compare with controls that spend as many updates.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from wiringup import __version__
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.distill import distill
+from wiringup.birth.genome import Genome
+from wiringup.core.checks import at_least
+from wiringup.core.errors import InputError
+from wiringup.core.spec import to_dict, uid
+from wiringup.core.stimuli import LabelledImages
+from wiringup.experiments.pipeline import Run, RunSpec, born, execute
+from wiringup.experiments.progress import Progress
+from wiringup.experiments.worlds import World
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.results.record import Record
+from wiringup.results.store import Store
+from wiringup.training.batches import nested_subset
+from wiringup.training.plasticity import resolve
+from wiringup.training.schedule import Duration, epochs, images
+from wiringup.training.spec import TrainSpec
+
+REFERENCE = "KN, all (reference)"
+WC_CRITICAL = "WC + critical"
+EQUAL_UPDATES = "KN, all, equal updates"
+EQUAL_SYNAPTIC = "KN, all, equal synaptic updates"
+KN, WC = "kaiming_normal", "weight_compression"
+
+
+@dataclass(frozen=True)
+class StudySpec:
+    """The size of a study; the defaults take under ten minutes on two cores.
+
+    Attributes:
+        pool, epochs: images and epochs of the reference.
+        few_images, few_epochs: of every other condition.
+        calibration: unlabelled images for BatchNorm statistics at birth.
+        size: side of the images in px.
+    """
+
+    seeds: tuple[int, ...] = (0, 1)
+    width: float = 0.25
+    size: int = 64
+    pool: int = 2000
+    epochs: int = 10
+    few_images: int = 1000
+    few_epochs: int = 4
+    batch: int = 64
+    lr: float = 0.1
+    schedule: str = "cosine"
+    augmentation: str = "crop+flip"
+    calibration: int = 128
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        at_least(len(self.seeds), 1, "the number of seeds")
+        at_least(self.pool, self.few_images, "the number of images of the reference")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise InputError(f"The seeds {self.seeds} name one seed twice.")
+
+
+QUICK = StudySpec(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One way to be born and to learn."""
+
+    label: str
+    recipe: str
+    plasticity: str
+    few: bool = True
+
+
+CONDITIONS = (
+    Condition(REFERENCE, KN, "all", few=False),
+    Condition(WC_CRITICAL, WC, "critical"),
+    Condition("KN + critical", KN, "critical"),
+    Condition("KN + decoder", KN, "decoder"),
+    Condition(EQUAL_UPDATES, KN, "all"),
+    Condition(EQUAL_SYNAPTIC, KN, "all"),
+)
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study in its world."""
+
+    spec: StudySpec
+    world: World
+    store: Store
+
+    @property
+    def uid(self) -> str:
+        """The study's address: its specification, its images and its exam."""
+        content = {"spec": self.spec, "images": self.world.pool.sha256, "exam": self.world.exam.identity()}
+        return uid(_Address(content))
+
+    @property
+    def model(self) -> ModelSpec:
+        """The network of every condition."""
+        return ModelSpec("cornet_s", self.spec.width, len(self.world.pool.classes), self.spec.size)
+
+    def run(self, progress: Progress) -> list[Record]:
+        """Make every run that is not finished yet; return all records, condition by condition."""
+        progress.plan = self.plan()
+        records = [r for seed in self.spec.seeds for r in self._seed(seed, progress)]
+        labels = [c.label for c in CONDITIONS]
+        records.sort(key=lambda r: (labels.index(r.label), r.seed))
+        self.store.save_study(self.uid, self.document(), [r.uid for r in records])
+        return records
+
+    def document(self) -> dict[str, Any]:
+        """Return what the report says of the study as a whole."""
+        return {
+            "spec": to_dict(self.spec),
+            "reference": REFERENCE,
+            "images": self.world.pool.sha256,
+            "classes": list(self.world.pool.classes),
+            "exam": self.world.exam.identity(),
+        }
+
+    def plan(self) -> dict[str, float]:
+        """Return the work of the whole study: images to train on, scorings, distillations."""
+        work: dict[str, float] = {}
+        for condition in CONDITIONS:
+            kind = f"train:{condition.plasticity}"
+            seen = self._duration(condition).in_images(len(self._images(condition)), self.spec.batch)
+            work[kind] = work.get(kind, 0) + seen * len(self.spec.seeds)
+            work["score"] = work.get("score", 0) + (len(self._moments(condition)) + 2) * len(self.spec.seeds)
+        return work | {"distil": len(self.spec.seeds)}
+
+    def _seed(self, seed: int, progress: Progress) -> Iterator[Record]:
+        genome: Genome | None = None
+        for condition in CONDITIONS:
+            run = self._make(condition, seed, genome)
+            finished = self.store.finished(run.uid, to_dict(run.spec)) is not None
+            progress.say(f"{'Known' if finished else 'Now'}: {run.label}, seed {seed}  [{run.uid}]")
+            record, model = execute(run, self.store, progress.advance)
+            if genome is None:
+                genome = self._distil(run, model)
+                progress.advance("distil", 1, f"distilled the reference, seed {seed}")
+            yield record
+
+    def _distil(self, run: Run, model: nn.Module) -> Genome:
+        path = self.store.folder(run.uid) / "genome.json"
+        if path.is_file():
+            return Genome.load(path)
+        genome = distill(model.state_dict(), run.spec.birth.seed, {"run": run.uid, "label": run.label})
+        genome.save(path)
+        return genome
+
+    def _make(self, condition: Condition, seed: int, genome: Genome | None) -> Run:
+        chosen = self._images(condition)
+        needed = genome if condition.recipe == WC else None
+        calibration = self.world.calibration
+        spec = RunSpec(
+            model=self.model,
+            birth=BirthSpec(condition.recipe, seed, needed.sha256 if needed else "", "calibrated"),
+            training=self._training(condition, seed),
+            images=chosen.sha256,
+            calibration=calibration.sha256,
+            exam=self.world.exam.identity(),
+            moments=self._moments(condition),
+        )
+        return Run(condition.label, spec, chosen, self.world.exam, needed, calibration)
+
+    def _training(self, condition: Condition, seed: int) -> TrainSpec:
+        return TrainSpec(
+            plasticity=condition.plasticity,
+            duration=self._duration(condition),
+            batch=self.spec.batch,
+            lr=self.spec.lr,
+            schedule=self.spec.schedule,
+            augmentation=self.spec.augmentation,
+            size=self.spec.size,
+            seed=seed,
+        )
+
+    def _images(self, condition: Condition) -> LabelledImages:
+        pool = self.world.pool
+        if not condition.few or self.spec.few_images == len(pool):
+            return pool
+        return pool.take(nested_subset(pool.labels, self.spec.few_images, 0))
+
+    def _duration(self, condition: Condition) -> Duration:
+        if not condition.few:
+            return epochs(self.spec.epochs)
+        if condition.label == EQUAL_SYNAPTIC:
+            updates = self.spec.few_images * self.spec.few_epochs
+            return images(max(2, round(updates * self._critical_share())))
+        return epochs(self.spec.few_epochs)
+
+    def _critical_share(self) -> float:
+        model = born(self.model, BirthSpec(KN, 0), None, None)
+        return resolve(model, ARCHITECTURES[self.model.architecture], "critical").share
+
+    def _moments(self, condition: Condition) -> tuple[Duration, ...]:
+        """Between birth and end: few, because a scoring costs as much as hundreds of updates."""
+        if condition.label == EQUAL_SYNAPTIC:
+            return ()
+        last = self.spec.few_epochs if condition.few else self.spec.epochs
+        return tuple(epochs(e) for e in (1, 2, 5) if e < last)
+
+
+@dataclass(frozen=True)
+class _Address:
+    content: dict[str, Any]

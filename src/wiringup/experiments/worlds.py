@@ -1,0 +1,135 @@
+"""What a study is made in: images to learn from, and brains to be compared with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wiringup.benchmarks.behavior import ChoiceConsistency
+from wiringup.benchmarks.benchmark import Benchmark
+from wiringup.benchmarks.catalog import REAL, REAL_SUITE, load_benchmark
+from wiringup.benchmarks.predictivity import Predictivity
+from wiringup.benchmarks.suite import Suite
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.seeds import derive
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.images import read_labelled
+from wiringup.data.rendered.render import render
+from wiringup.data.rendered.scenes import RenderSpec
+from wiringup.data.simulated.stream import SimulatedStream
+from wiringup.experiments.pipeline import Exam
+from wiringup.training.batches import nested_subset
+
+BRAINS = ("simulated", "real")
+Say = Callable[[str], None]
+
+BRAIN_IMAGES = 320
+FIT_IMAGES = 480
+HELD_OUT_IMAGES = 400
+STREAM_SEED = 2022  # one simulated animal, whatever the seed of the models that are compared with it
+UNITS = 60
+
+
+@dataclass(frozen=True)
+class World:
+    """Images to learn from (`pool`), unlabelled images for BatchNorm, and the exam."""
+
+    pool: LabelledImages
+    calibration: Stimuli
+    exam: Exam
+
+
+def make_world(
+    images: Path | None, brain: str, pool: int, calibration: int, size: int, home: Path, say: Say
+) -> World:
+    """Return the world of a study.
+
+    Args:
+        images: a folder or zip of class folders to learn from; None renders objects.
+        brain: ``"simulated"`` or ``"real"`` (the benchmarks of `catalog.REAL` that are in ``home``).
+        pool: number of images to learn from.
+        calibration: number of them that are used, unlabelled, for BatchNorm statistics at birth.
+        size: side of the images in px.
+        home: the data folder.
+        say: told what is being prepared.
+
+    Raises:
+        InputError: for an unknown brain, or too few images.
+        MissingDataError: if ``brain`` is real and no benchmark is present.
+    """
+    one_of(brain, BRAINS, "brain")
+    learned, held_out = rendered(pool, size, say) if images is None else from_files(images, pool, size, say)
+    benchmarks, suite = simulated(size, say) if brain == "simulated" else real(home, say)
+    return World(
+        pool=learned,
+        calibration=calibration_images(learned, calibration),
+        exam=Exam(suite, tuple(benchmarks), held_out),
+    )
+
+
+def rendered(images: int, size: int, say: Say) -> tuple[LabelledImages, LabelledImages]:
+    """Return rendered objects to learn from, and others held out."""
+    say(f"Rendering {images:,} images to learn from and {HELD_OUT_IMAGES} to be held out ...")
+    train = render(RenderSpec(images, size, split="train"))
+    return train.images, render(RenderSpec(HELD_OUT_IMAGES, size, split="test")).images
+
+
+def from_files(path: Path, images: int, size: int, say: Say) -> tuple[LabelledImages, LabelledImages]:
+    """Return a class-balanced part of the labelled images at ``path``, and others held out.
+
+    Raises:
+        InputError: if there are too few images to learn from and to hold out.
+    """
+    say(f"Reading {path} ...")
+    learned, held_out = split(read_labelled(path, size=size))
+    if len(learned) < images:
+        raise InputError(
+            f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; the "
+            f"study learns from {images}. Give more images, or use --quick."
+        )
+    return learned.take(nested_subset(learned.labels, images, 0)), held_out
+
+
+def split(found: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
+    """Return (images to learn from, held-out images): a balanced fifth, at most `HELD_OUT_IMAGES`."""
+    rows = nested_subset(found.labels, min(HELD_OUT_IMAGES, len(found) // 5), derive(0, "held out"))
+    return found.take(np.setdiff1d(np.arange(len(found)), rows)), found.take(rows)
+
+
+def calibration_images(images: LabelledImages, n: int) -> Stimuli:
+    """Return ``n`` of the images, balanced, without their labels: for BatchNorm statistics at birth."""
+    return images.stimuli.take(nested_subset(images.labels, min(n, len(images)), 0))
+
+
+def simulated(size: int, say: Say) -> tuple[list[Benchmark], Suite]:
+    """Return the benchmarks of the simulated ventral stream."""
+    say("Recording from the simulated ventral stream (simulated data, known ground truth) ...")
+    stream = SimulatedStream(STREAM_SEED, units=UNITS)
+    shown = render(RenderSpec(BRAIN_IMAGES, size, split="brain"))
+    fit = render(RenderSpec(FIT_IMAGES, size, split="fit"))
+    benchmarks: list[Benchmark] = [Predictivity(r) for r in stream.recordings(shown).values()]
+    benchmarks.append(ChoiceConsistency(stream.choices(shown, fit)))
+    return benchmarks, Suite("simulated@1", tuple(b.name for b in benchmarks))
+
+
+def real(home: Path, say: Say) -> tuple[list[Benchmark], Suite]:
+    """Return the real benchmarks that are in the data folder, and the suite of all there could be.
+
+    Raises:
+        MissingDataError: if none is there.
+    """
+    benchmarks: list[Benchmark] = []
+    for name in REAL:
+        try:
+            benchmarks.append(load_benchmark(name, home))
+            say(f"Loaded {name}.")
+        except MissingDataError as error:
+            say(f"Without {name}: {error}")
+    if not benchmarks:
+        raise MissingDataError(
+            f"There is no real benchmark in {home}. Fetch one, e.g. wiringup fetch cowley2023, "
+            "or use --brain simulated."
+        )
+    return benchmarks, REAL_SUITE
