@@ -1,6 +1,8 @@
 """What was measured: trials of neurons, dissimilarities of voxels, choices of observers."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,12 @@ class Recording:
             if what is not None:
                 same_length(len(what), len(self.stimuli), f"{self.name}: groups or labels", "the stimuli")
 
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of everything that decides a score on this recording."""
+        names = [None if x is None else x.tolist() for x in (self.groups, self.labels)]
+        return _digest(self.trials, f"{self.area}/{self.stimuli.sha256}/{names}")
+
 
 @dataclass(frozen=True, eq=False)
 class Dissimilarities:
@@ -67,6 +75,11 @@ class Dissimilarities:
         n = len(self.stimuli)
         if self.rdms.ndim != 3 or self.rdms.shape[1:] != (n, n):
             raise InputError(f"{self.name}: rdms have to be (subjects, {n}, {n}); got {self.rdms.shape}.")
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of everything that decides a score on these matrices."""
+        return _digest(self.rdms, f"{self.area}/{self.stimuli.sha256}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +107,17 @@ class Choices:
             raise InputError(
                 f"{self.name}: counts have to be (images, classes) {expected}; got {self.counts.shape}."
             )
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of everything that decides a score on these choices."""
+        return _digest(self.counts, f"{self.test.sha256}/{self.fit.sha256}")
+
+
+def _digest(values: NDArray[np.generic], text: str) -> str:
+    digest = hashlib.sha256(f"{values.dtype}{values.shape}/{text}".encode())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
 
 
 DataSet = Recording | Dissimilarities | Choices

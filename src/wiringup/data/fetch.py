@@ -1,0 +1,149 @@
+"""Bring public data into the data folder: downloaded, or copied from a folder; every file verified."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.files import atomic_path, sha256_of
+from wiringup.core.home import data_home
+from wiringup.data.download import Progress, download
+from wiringup.data.sources import Source, SourceFile, find_source
+
+Report = Callable[[str], None]
+"""Receives one line of text for the user."""
+
+
+def fetch(
+    name: str,
+    home: Path | None = None,
+    from_dir: Path | None = None,
+    report: Report = print,
+    progress: Progress | None = None,
+) -> list[Path]:
+    """Make the files of a source present and verified below ``home / source name``.
+
+    Source, licence, size and citation are reported before anything is copied. Files that are present
+    with the right hash are not fetched again. From a folder, either every missing file is copied or none.
+
+    Args:
+        name: a source (``cowley2023``), or a part of one (``cowley2023.210325``).
+        home: the data folder; by default `data_home`.
+        from_dir: a folder anywhere below which the files lie, under their own names or others.
+        report: receives the lines meant for the user.
+        progress: told file name, bytes done and bytes in all (None if unknown) during a download.
+
+    Returns:
+        The paths of all files of the source or part.
+
+    Raises:
+        InputError: if the name is unknown, a file has the wrong hash, or is not below ``from_dir``.
+        MissingDataError: if a file has no public address, or there is no folder ``from_dir``.
+        WiringupError: if there is no connection, no space or no permission to write.
+    """
+    source, files = files_of(name)
+    _announce(source, files, report)
+    folder = _writable((data_home() if home is None else home) / source.name)
+    missing = [file for file in files if not _verified(folder / file.name, file)]
+    if from_dir is not None:
+        for file, path in _located(name, missing, from_dir).items():
+            with atomic_path(folder / file.name) as temporary:
+                shutil.copyfile(path, temporary)
+    elif missing:
+        _download_all(source, missing, folder, progress)
+    report(_summary(len(files), len(missing), folder))
+    return [folder / file.name for file in files]
+
+
+def files_of(name: str) -> tuple[Source, list[SourceFile]]:
+    """Return the source behind ``name`` and the files that it, or the part it names, needs."""
+    source_name, _, part = name.partition(".")
+    source = find_source(source_name)
+    own = [file for file in source.files if part and file.part == part]
+    return source, own or list(source.files)
+
+
+def fetch_command(source: Source) -> str:
+    """Return the exact command that makes ``source`` present."""
+    return f"wiringup fetch {source.name}" + ("" if source.public else " --from DIR")
+
+
+def _announce(source: Source, files: list[SourceFile], report: Report) -> None:
+    sizes = [file.size for file in files if file.size is not None]
+    megabytes = f"{sum(sizes) / 1e6:.1f} MB" if len(sizes) == len(files) else "unrecorded"
+    report(f"{source.name}: {source.what}")
+    report(f"  source:   {source.origin}")
+    report(f"  licence:  {source.licence}")
+    report(f"  size:     {megabytes} in {len(files)} file{'s' if len(files) > 1 else ''}")
+    report(f"  cite:     {source.citation}")
+
+
+def _summary(n: int, fetched: int, folder: Path) -> str:
+    what = f"{n} file{'s' if n > 1 else ''}"
+    return f"  {what} verified in {folder} ({fetched} fetched, {n - fetched} already there)."
+
+
+def _writable(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WiringupError(
+            f"Cannot write to {folder} ({error.strerror}). Set WIRINGUP_DATA to a folder that you may write."
+        ) from error
+    return folder
+
+
+def _verified(path: Path, file: SourceFile) -> bool:
+    if not path.is_file() or file.size not in (None, path.stat().st_size):
+        return False
+    return sha256_of(path) == file.sha256
+
+
+def _download_all(source: Source, missing: list[SourceFile], folder: Path, progress: Progress | None) -> None:
+    if not source.public:
+        raise MissingDataError(
+            f"{source.name} has no verified public address to download from; the data come from "
+            f"{source.origin}. With a copy of the files ({', '.join(f.name for f in missing)}) in a folder, "
+            f"run: {fetch_command(source)}. Data in any other form: wiringup import recordings --help."
+        )
+    for file in missing:
+        try:
+            download(file, folder / file.name, progress)
+        except ConnectionError as error:
+            raise WiringupError(
+                f"{error} What has arrived is kept and continued next time. Without a network, download the "
+                f"files on another machine, copy them here and run: wiringup fetch {source.name} --from DIR."
+            ) from error
+
+
+def _located(name: str, missing: list[SourceFile], from_dir: Path) -> dict[SourceFile, Path]:
+    if not from_dir.is_dir():
+        raise MissingDataError(f"There is no folder {from_dir} to fetch {name} from.")
+    below = [Path(top, leaf) for top, _, leaves in os.walk(from_dir, followlinks=True) for leaf in leaves]
+    found: dict[SourceFile, Path] = {}
+    problems: list[str] = []
+    for file in missing:
+        match = next(_matches(file, below), None)
+        if match is None:
+            problems.append(_why_not_found(file, below))
+        else:
+            found[file] = match
+    if problems:
+        raise InputError(f"Nothing was copied for {name}: " + "; ".join(problems) + ".")
+    return found
+
+
+def _matches(file: SourceFile, below: list[Path]) -> Iterator[Path]:
+    """Yield the verified copies of a file: those that bear its name first, then others of its size."""
+    named = [path for path in below if path.name == file.name]
+    others = (path for path in below if path.name != file.name and path.is_file())
+    same_size = (path for path in others if path.stat().st_size == file.size)
+    return (path for path in (*named, *same_size) if _verified(path, file))
+
+
+def _why_not_found(file: SourceFile, below: list[Path]) -> str:
+    named = next((path for path in below if path.name == file.name), None)
+    if named is None:
+        return f"no file below the folder is {file.name} (sha256 {file.sha256})"
+    return f"{named} is not the expected {file.name}: its hash is not {file.sha256}; copy it again"

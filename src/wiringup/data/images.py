@@ -1,0 +1,219 @@
+"""Images from a folder, a zip or an npz, decoded into one stack of pixels.
+
+Files are taken in natural order (``image2`` before ``image10``). Hidden files, ``__MACOSX`` folders and
+files that are no images are passed over, and a folder that wraps everything else is ignored.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.checks import at_least, one_of
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
+from wiringup.data.arrays import read_npz
+from wiringup.data.pictures import Pictures, decode, dimensions, open_pictures, resize
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and the number of all."""
+Choose = Callable[[NDArray[np.int64]], NDArray[np.intp]]
+"""Receives the label of every image and returns the index of those to read, in order."""
+
+_BLOCK = 256
+_PIECES = re.compile(r"\d+|\D+")
+
+
+def read_stimuli(path: Path | str, size: int | None = None, progress: Progress | None = None) -> Stimuli:
+    """Read images without labels.
+
+    Args:
+        path: a folder or zip of image files, or an npz with one uint8 array (n, h, w[, 3]).
+        size: side in pixels to which every image is resized (bilinear with antialiasing; the aspect is
+            not kept). Without it all images need to have one size.
+        progress: told how many images are done.
+
+    Returns:
+        The images in natural order of their names; ids are the names below any wrapping folder.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        InputError: if there are no images, one cannot be read, or sizes differ and ``size`` is None.
+    """
+    path = _checked(path, size)
+    if path.suffix.lower() == ".npz":
+        return from_pixels(_sized(_stack_of(path, read_npz(path)), size))
+    with open_pictures(path) as pictures:
+        names = _natural(pictures.names)
+        return Stimuli(_read(pictures, names, size, progress), tuple(_unwrapped(names)))
+
+
+def read_labelled(
+    path: Path | str,
+    size: int | None = None,
+    classes: Sequence[str] | None = None,
+    choose: Choose | None = None,
+    progress: Progress | None = None,
+) -> LabelledImages:
+    """Read images with the class of each.
+
+    Args:
+        path: a folder or zip with one folder of images for each class, or an npz with one uint8 array
+            (n, h, w[, 3]), integers ``labels`` (n,) and, if wanted, names ``classes``.
+        size: as in `read_stimuli`.
+        classes: names of the classes in the order in which labels count them; by default the folders'
+            names in natural order.
+        choose: picks the images to decode by their labels; by default all.
+        progress: told how many images are done.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        InputError: as `read_stimuli`, and if there are no class folders, or one that is not in ``classes``.
+    """
+    path = _checked(path, size)
+    if path.suffix.lower() == ".npz":
+        return _labelled_npz(path, size, classes, choose)
+    with open_pictures(path) as pictures:
+        names = _natural(pictures.names)
+        ids = _unwrapped(names)
+        folders = _class_of_each(path, ids)
+        order = tuple(classes) if classes is not None else tuple(dict.fromkeys(folders))
+        labels = _labels(folders, order)
+        index = np.arange(len(names)) if choose is None else choose(labels)
+        pixels = _read(pictures, [names[i] for i in index], size, progress)
+        stimuli = Stimuli(pixels, tuple(ids[i] for i in index))
+    return LabelledImages(stimuli, labels[index], order)
+
+
+def _checked(path: Path | str, size: int | None) -> Path:
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise MissingDataError(f"There is no folder or file {path} to read images from.")
+    if size is not None:
+        at_least(size, 1, "The size of images in pixels")
+    if path.is_file() and path.suffix.lower() not in (".zip", ".npz"):
+        raise InputError(f"{path} is neither a folder of images, nor a zip, nor an npz.")
+    return path
+
+
+def _natural(names: list[str]) -> list[str]:
+    def key(name: str) -> list[list[tuple[int, int | str]]]:
+        pieces = [_PIECES.findall(part) for part in name.split("/")]
+        return [[(0, int(p)) if p.isdecimal() else (1, p) for p in part] for part in pieces]
+
+    return sorted(names, key=lambda name: (key(name), name))
+
+
+def _common_folders(names: list[str]) -> int:
+    """Return how many leading folders all names share."""
+    parents = {tuple(name.split("/")[:-1]) for name in names}
+    shared = 0
+    for level in zip(*parents, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return shared
+
+
+def _unwrapped(names: list[str]) -> list[str]:
+    shared = _common_folders(names)
+    return [name.split("/", shared)[-1] for name in names]
+
+
+def _class_of_each(path: Path, ids: list[str]) -> list[str]:
+    parts = [tuple(name.split("/")) for name in ids]
+    if any(len(p) < 2 for p in parts):
+        raise InputError(
+            f"{path} has images outside class folders (such as {min(parts, key=len)[0]!r}); labelled images "
+            "need at least two folders, one for each class."
+        )
+    # train/cat beside val/cat would otherwise become the two classes 'train' and 'val'.
+    if len({p[:-1] for p in parts}) > len({p[0] for p in parts}):
+        raise InputError(
+            f"{path} has folders within its folders (such as {'/'.join(max(parts, key=len)[:-1])!r}); give "
+            "the folder whose sub-folders are the classes."
+        )
+    return [p[0] for p in parts]
+
+
+def _labels(folders: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    for folder in dict.fromkeys(folders):
+        one_of(folder, classes, "class folder")
+    position = {name: i for i, name in enumerate(classes)}
+    return np.array([position[folder] for folder in folders], dtype=np.int64)
+
+
+def _read(
+    pictures: Pictures, names: list[str], size: int | None, progress: Progress | None
+) -> NDArray[np.uint8]:
+    """Decode ``names`` block by block: bytes are read in order, decoded side by side."""
+    if not names:
+        raise InputError(f"No image of {pictures.path} was chosen.")
+    first = decode(pictures.read(names[0]), pictures.where(names[0]), size)
+    pixels = np.empty((len(names), *first.shape), dtype=np.uint8)
+    with ThreadPoolExecutor() as pool:
+        for start in range(0, len(names), _BLOCK):
+            block = names[start : start + _BLOCK]
+            contents = [pictures.read(name) for name in block]
+            wheres = [pictures.where(name) for name in block]
+            for i, image in enumerate(pool.map(decode, contents, wheres, [size] * len(block)), start):
+                if image.shape != first.shape:
+                    raise _sizes_differ(pictures, names)
+                pixels[i] = image
+            if progress is not None:
+                progress(start + len(block), len(names))
+    return pixels
+
+
+def _sizes_differ(pictures: Pictures, names: list[str]) -> InputError:
+    sizes = Counter(dimensions(pictures.read(name), pictures.where(name)) for name in names)
+    listed = ", ".join(f"{w}x{h} ({n} images)" for (w, h), n in sizes.most_common(4))
+    more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
+    side = min(sizes.most_common(1)[0][0])
+    return InputError(
+        f"The images of {pictures.path} have different sizes: {listed}{more}. Pass the size in pixels to "
+        f"which all are to be resized, for example {side}."
+    )
+
+
+def _stack_of(path: Path, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
+    images = (a for a in arrays.values() if a.dtype == np.uint8)
+    stacks = [a for a in images if a.ndim == 3 or (a.ndim == 4 and a.shape[3] == 3)]
+    if len(stacks) == 1 and stacks[0].size:
+        return stacks[0].astype(np.uint8, copy=False)
+    found = ", ".join(f"{key} {a.dtype} {a.shape}" for key, a in arrays.items()) or "nothing"
+    raise InputError(
+        f"{path} has to hold exactly one stack of images, uint8 (images, height, width) or "
+        f"(images, height, width, 3); it holds {found}."
+    )
+
+
+def _sized(pixels: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
+    if size is None or pixels.shape[1:3] == (size, size):
+        return pixels
+    return np.stack([resize(image, size) for image in pixels])
+
+
+def _labelled_npz(
+    path: Path, size: int | None, classes: Sequence[str] | None, choose: Choose | None
+) -> LabelledImages:
+    arrays = read_npz(path)
+    labels = arrays.pop("labels", None)
+    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"{path} has to hold integers 'labels', one for each image, beside the images.")
+    names = arrays.pop("classes", None)
+    if classes is None:
+        found = range(int(labels.max(initial=-1)) + 1) if names is None else names.tolist()
+        classes = [str(name) for name in found]
+    stimuli = from_pixels(_stack_of(path, arrays))
+    labelled = LabelledImages(stimuli, labels.astype(np.int64), tuple(classes))
+    if choose is not None:
+        labelled = labelled.take(choose(labelled.labels))
+    if size is None:
+        return labelled
+    sized = Stimuli(_sized(labelled.stimuli.pixels, size), labelled.stimuli.ids)
+    return LabelledImages(sized, labelled.labels, labelled.classes)

@@ -1,0 +1,146 @@
+"""Single image files: where they lie (folder or zip), their bytes and their pixels."""
+
+import contextlib
+import io
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.errors import InputError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The image files of one folder or zip, unopened.
+
+    Attributes:
+        path: the folder or zip.
+        names: their names below ``path``, with forward slashes, in no particular order.
+        content: returns the bytes of a name.
+    """
+
+    path: Path
+    names: list[str]
+    content: Callable[[str], bytes]
+
+    def where(self, name: str) -> str:
+        """Return how messages call the image ``name``."""
+        return f"{name!r} in {self.path}" if self.path.is_file() else str(self.path / name)
+
+    def read(self, name: str) -> bytes:
+        """Return the bytes of ``name``; raise `InputError` if they cannot be read whole."""
+        try:
+            return self.content(name)
+        # RuntimeError: the zip is encrypted; NotImplementedError: a compression that Python lacks.
+        except (*_BROKEN, RuntimeError) as error:
+            raise InputError(f"{self.where(name)} cannot be read ({error}).") from error
+
+
+@contextlib.contextmanager
+def open_pictures(path: Path) -> Iterator[Pictures]:
+    """Yield the image files below a folder or in a zip.
+
+    Raises:
+        InputError: if ``path`` is no readable zip or holds no image.
+    """
+    with contextlib.ExitStack() as stack:
+        if path.is_dir():
+            pictures = Pictures(path, _files_below(path), lambda name: (path / name).read_bytes())
+        else:
+            archive = _open_zip(path, stack)
+            pictures = Pictures(path, archive.namelist(), archive.read)
+        names = [name for name in pictures.names if _is_image(name)]
+        if not names:
+            raise InputError(f"{path} holds no images (looked for {', '.join(SUFFIXES)}).")
+        yield Pictures(path, names, pictures.content)
+
+
+def _open_zip(path: Path, stack: contextlib.ExitStack) -> zipfile.ZipFile:
+    try:
+        return stack.enter_context(zipfile.ZipFile(path))
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path} is not a readable zip ({error}); is the copy complete?") from error
+
+
+def _files_below(folder: Path) -> list[str]:
+    found = (Path(top, file) for top, _, files in os.walk(folder, followlinks=True) for file in files)
+    return [file.relative_to(folder).as_posix() for file in found]
+
+
+def _is_image(name: str) -> bool:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
+    return not hidden and name.lower().endswith(SUFFIXES)
+
+
+def decode(content: bytes, where: str, size: int | None) -> NDArray[np.uint8]:
+    """Return the RGB pixels (height, width, 3) of an image file, resized to ``size`` if given.
+
+    Transparency is dropped, as Brain-Score's loader does. A JPEG much larger than ``size`` is decoded at
+    a reduced scale of at least twice ``size``, which is faster and hardly changes the result.
+
+    Raises:
+        InputError: naming ``where``, if the file is damaged or has more than 8 bits a channel.
+    """
+    with _opened(content, where) as image:
+        if image.mode.startswith(("I", "F")):
+            raise InputError(f"{where} has more than 8 bits a channel; convert it to 8 bits first.")
+        if size is not None:
+            image.draft(None, (2 * size, 2 * size))
+        return _to_size(_rgb(image), size)
+
+
+def dimensions(content: bytes, where: str) -> tuple[int, int]:
+    """Return the (width, height) of an image file from its header; raise `InputError` if it has none."""
+    with _opened(content, where) as image:
+        return image.size
+
+
+def resize(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
+    """Resize RGB ``pixels`` (height, width, 3) to ``size`` x ``size``, bilinear with antialiasing."""
+    from PIL import Image
+
+    return _to_size(Image.fromarray(pixels), size)
+
+
+@contextlib.contextmanager
+def _opened(content: bytes, where: str) -> Iterator["Image.Image"]:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            yield image
+    except InputError:
+        raise
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        # Pillow names the buffer it was given where it does not know the format.
+        reason = "format not recognised" if "BytesIO" in str(error) else str(error)
+        raise InputError(f"{where} is not a readable image ({reason}); replace or remove it.") from error
+
+
+def _rgb(image: "Image.Image") -> "Image.Image":
+    # Pillow warns when a palette with transparency goes to RGB in one step.
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _to_size(image: "Image.Image", size: int | None) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    if size is not None and image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image)

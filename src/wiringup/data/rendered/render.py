@@ -1,0 +1,97 @@
+"""From latent variables to pixels: one object, lit, in front of a background."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.rendered.backgrounds import background
+from wiringup.data.rendered.exemplars import CATEGORIES, body
+from wiringup.data.rendered.scenes import Latents, RenderSpec, draw_latents
+from wiringup.data.rendered.shading import direction, shade
+from wiringup.data.rendered.shapes import Floats, rotation
+
+Progress = Callable[[int, int], None]
+"""Called with the number of images done and the number asked for."""
+
+_RADIUS = 0.62  # of an object of size 1, in units of half the image
+_SAMPLES = 2  # per pixel and direction: smooth edges
+_CANONICAL = rotation(-32, 23, 0)  # a three-quarter view from above
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedScenes:
+    """A rendered set: labelled images, and what was in each of them.
+
+    Attributes:
+        images: the pixels, labelled by category.
+        latents: see `scenes.draw_latents`.
+    """
+
+    images: LabelledImages
+    latents: Latents
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, index: NDArray[np.intp]) -> "RenderedScenes":
+        """Return the scenes at ``index``, in that order."""
+        return RenderedScenes(self.images.take(index), {k: v[index] for k, v in self.latents.items()})
+
+
+def render(spec: RenderSpec, progress: Progress | None = None) -> RenderedScenes:
+    """Render the images of ``spec``.
+
+    Every image is computed by itself, so that its pixels do not depend on how many others there are.
+    """
+    latents = draw_latents(spec)
+    pixels = np.empty((spec.images, spec.size, spec.size, 3), dtype=np.uint8)
+    for i in range(spec.images):
+        pixels[i] = draw({name: values[i] for name, values in latents.items()}, spec.size)
+        if progress is not None:
+            progress(i + 1, spec.images)
+    name = f"rendered-v{spec.level}-{spec.split}{spec.seed}"
+    stimuli = Stimuli(pixels, tuple(f"{name}-{i:06d}" for i in range(spec.images)))
+    labels = latents["category"].astype(np.int64)
+    return RenderedScenes(LabelledImages(stimuli, labels, CATEGORIES), latents)
+
+
+def draw(view: dict[str, np.float64 | np.int64], size: int) -> NDArray[np.uint8]:
+    """Draw one scene from its latent variables: uint8 (size, size, 3)."""
+    image = background(size, int(view["background"]))
+    radius = _RADIUS * float(view["size"])
+    rows = _span(-float(view["y"]), radius, size)
+    columns = _span(float(view["x"]), radius, size)
+    u, v = np.meshgrid(
+        (_samples(columns, size) - view["x"]) / radius, (-_samples(rows, size) - view["y"]) / radius
+    )
+    colour, cover = _object(view, u.astype(np.float32), v.astype(np.float32))
+    image[rows, columns] = image[rows, columns] * (1 - cover) + colour
+    return (image * 255 + 0.5).astype(np.uint8)
+
+
+def _span(centre: float, radius: float, size: int) -> slice:
+    """The pixels that an object can touch along one axis."""
+    first = int(np.floor((centre - radius + 1) / 2 * size))
+    last = int(np.ceil((centre + radius + 1) / 2 * size))
+    return slice(max(first, 0), min(last, size))
+
+
+def _samples(pixels: slice, size: int) -> NDArray[np.float64]:
+    index = np.arange(pixels.start * _SAMPLES, pixels.stop * _SAMPLES)
+    return (index + 0.5) / (size * _SAMPLES) * 2 - 1
+
+
+def _object(view: dict[str, np.float64 | np.int64], u: Floats, v: Floats) -> tuple[Floats, Floats]:
+    """Colour times coverage (h, w, 3) and coverage (h, w, 1), averaged over each pixel's samples."""
+    pose = rotation(float(view["yaw"]), float(view["pitch"]), float(view["roll"])) @ _CANONICAL
+    hits = body(int(view["category"]), int(view["exemplar"])).cast(pose, u.ravel(), v.ravel())
+    layer = np.zeros((u.size, 4), dtype=np.float32)
+    light = direction(float(view["light_azimuth"]), float(view["light_elevation"]))
+    layer[hits.hit, :3] = shade(hits, light)
+    layer[hits.hit, 3] = 1
+    h, w = u.shape[0] // _SAMPLES, u.shape[1] // _SAMPLES
+    means = layer.reshape(h, _SAMPLES, w, _SAMPLES, 4).mean(axis=(1, 3))
+    return means[..., :3], means[..., 3:]
