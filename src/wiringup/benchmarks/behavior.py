@@ -1,0 +1,95 @@
+"""Behavioural consistency: does a model confuse the same images with the same objects as people do?"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from torch import Tensor
+
+from wiringup.benchmarks.benchmark import check_responses, content_sha256
+from wiringup.benchmarks.metrics import i2n
+from wiringup.benchmarks.metrics.decoder import class_probabilities
+from wiringup.core.areas import BEHAVIOR
+from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.recordings import Choices
+
+NORMALISATION = "r/sqrt(c)"
+
+
+def concatenated(first: LabelledImages, second: LabelledImages) -> Stimuli:
+    """Return the images of both as one stack, ``first`` first."""
+    a, b = first.stimuli, second.stimuli
+    return Stimuli(np.concatenate([a.pixels, b.pixels]), a.ids + b.ids)
+
+
+@dataclass(frozen=True)
+class ChoiceConsistency:
+    """The i2n consistency of a decoder on a model's features with people's choices among all classes.
+
+    The decoder (logistic regression, C = 1e-3) is fitted on other labelled images; its class probabilities
+    and the human proportions enter the same d' and are compared image by image. The normalised score is
+    always the peer's own, the mean of r / sqrt(c) over two halvings of the judgements: r was taken with
+    half of them, so that sqrt(c) is what a perfect model reaches. Error: bootstrap over images; the peer's
+    own (over the two halvings, which says little) stands in the note.
+    """
+
+    choices: Choices
+    name: str = ""
+    metric: str = "i2n"
+    area: str = BEHAVIOR
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.choices.name)
+
+    @property
+    def simulated(self) -> bool:
+        """True if no person was involved."""
+        return self.choices.simulated
+
+    @cached_property
+    def stimuli(self) -> Stimuli:
+        """The images to fit the decoder on, then the images that were judged."""
+        return concatenated(self.choices.fit, self.choices.test)
+
+    @cached_property
+    def halves(self) -> i2n.Halves:
+        """Choice proportions of random halves of the judgements."""
+        return i2n.count_halves(self.choices.counts)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of images, data and metric."""
+        data = self.choices
+        return content_sha256(self.metric, data.fit.sha256, data.test.sha256, data.counts)
+
+    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+        """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
+
+        Raises:
+            InputError: if there is not one response per image, or a response is NaN.
+        """
+        check_normalisation(normalisation)
+        check_responses(self, responses)
+        fit, test = self.choices.fit, self.choices.test
+        probabilities = class_probabilities(
+            responses[: len(fit)], fit.labels, responses[len(fit) :], len(fit.classes)
+        )
+        found = i2n.consistency(probabilities, self.halves, test.labels)
+        top1 = float((probabilities.argmax(1) == test.labels).mean())
+        return Score(
+            benchmark=self.name,
+            area=self.area,
+            metric=self.metric,
+            layer=layer,
+            raw=found.raw,
+            ceiling=found.ceiling,
+            score=found.ceiled,
+            normalisation=NORMALISATION,
+            error=found.error,
+            n_stimuli=len(test),
+            n_units=len(test.classes),
+            simulated=self.simulated,
+            note=f"decoder fitted on {len(fit)} images, {top1:.1%} correct; "
+            f"error by bootstrap over images, +-{found.halves_error:.4f} over halves of the judgements",
+        )

@@ -1,0 +1,91 @@
+"""Inner products of the responses to all pairs of images: the one large product behind PLS and RDMs.
+
+Features are only ever touched here, once, a block of columns at a time: memory is the features as they
+are (float32) plus one float64 matrix of images x images, however many features there are.
+"""
+
+import numpy as np
+import torch
+from scipy.linalg.blas import dsyrk
+from torch import Tensor
+
+from wiringup.core.errors import InputError
+
+BLOCK = 2048
+CONSTANT = 1e-13
+
+
+def gram(features: Tensor, block: int = BLOCK) -> Tensor:
+    """Return the float64 Gram matrix (images, images) of features centred over the images.
+
+    Args:
+        features: (images, features), on any device; the answer is on the same device.
+        block: columns taken to float64 at a time.
+
+    Features that vary by less than float32 rounding (1e-13 of their power) count as constant: their Gram
+    matrix is exactly 0, so that rounding is never read as signal.
+
+    Raises:
+        InputError: if a response is NaN or infinite.
+    """
+    check_finite(features)
+    product = _Accumulator(len(features), features.device)
+    offset = 0.0
+    for start in range(0, features.shape[1], block):
+        columns = features[:, start : start + block].double()
+        mean = columns.mean(0)
+        offset += len(features) * float(mean @ mean)
+        product.add(columns.sub_(mean) if columns.dtype != features.dtype else columns - mean)
+    result = product.result()
+    variation = float(result.diagonal().sum())
+    return result if variation > CONSTANT * (variation + offset) else torch.zeros_like(result)
+
+
+def pattern_covariance(features: Tensor, block: int = BLOCK) -> Tensor:
+    """Return float64 (images, images): the covariance over features of the patterns of two images.
+
+    Each image's responses are centred over the features, and the sum is not divided by their number.
+
+    Raises:
+        InputError: if a response is NaN or infinite.
+    """
+    check_finite(features)
+    mean = features.mean(1, keepdim=True, dtype=torch.float64)
+    product = _Accumulator(len(features), features.device)
+    for start in range(0, features.shape[1], block):
+        product.add(features[:, start : start + block].double() - mean)
+    return product.result()
+
+
+def check_finite(features: Tensor) -> None:
+    """Raise `InputError` if any response is NaN or infinite."""
+    if features.ndim != 2:
+        raise InputError(f"Responses have to be (images, features); got {tuple(features.shape)}.")
+    if not bool(torch.isfinite(features.sum(dtype=torch.float64))):
+        raise InputError(
+            "The responses hold NaN or infinite values, so they cannot be scored. "
+            "The weights may have diverged in training, or were read incompletely."
+        )
+
+
+class _Accumulator:
+    """Sums X X' over blocks; on the CPU as a symmetric rank-k update, which is half of the work."""
+
+    def __init__(self, n: int, device: torch.device) -> None:
+        self.on_cpu = device.type == "cpu"
+        self.upper = np.zeros((n, n) if self.on_cpu else (0, 0), order="F")
+        self.full = torch.zeros((0, 0) if self.on_cpu else (n, n), dtype=torch.float64, device=device)
+
+    def add(self, columns: Tensor) -> None:
+        if self.on_cpu:
+            rows = columns.contiguous().numpy().T
+            self.upper = dsyrk(1.0, rows, beta=1.0, c=self.upper, overwrite_c=1, trans=1)
+        else:
+            self.full.addmm_(columns, columns.T)
+
+    def result(self) -> Tensor:
+        if not self.on_cpu:
+            return self.full
+        below = np.tril_indices(len(self.upper), -1)
+        self.upper[below] = self.upper.T[below]
+        return torch.from_numpy(self.upper.T)  # row-major: half the time of every product with it

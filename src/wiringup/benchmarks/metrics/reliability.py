@@ -1,0 +1,83 @@
+"""Noise ceilings of recordings: how well one half of the repeats predicts the other.
+
+Brain-Score's internal consistency: the repetition labels are split in half at random, each half is
+averaged, the halves are correlated over images for every unit, and Spearman-Brown extrapolates from half
+to all repeats, 2 r / (1 + r).
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wiringup.benchmarks.metrics.correlation import Aggregate, aggregate, pearson
+from wiringup.core.score import Ceiling
+
+N_SPLITS = 10
+SEED = 1
+_TRIALS_AT_ONCE = 8_000_000
+
+
+def spearman_brown(r: Tensor) -> Tensor:
+    """Return the reliability of the whole from the correlation ``r`` of its halves."""
+    return 2 * r / (1 + r)
+
+
+def half_splits(n_repeats: int) -> NDArray[np.float32]:
+    """Return (splits, 2, repeats), 1 where a repeat belongs to the half: the peer's ten halvings.
+
+    ``ShuffleSplit(10, train_size=.5, random_state=1)``: 20 repeats are split 10/10, 47 repeats 23/24.
+    """
+    from sklearn.model_selection import ShuffleSplit
+
+    halves = np.zeros((N_SPLITS, 2, n_repeats), np.float32)
+    splitter = ShuffleSplit(n_splits=N_SPLITS, train_size=0.5, random_state=SEED)
+    for split, both in enumerate(splitter.split(np.zeros(n_repeats))):
+        for half, members in enumerate(both):
+            halves[split, half, members] = 1.0
+    return halves
+
+
+def split_half_reliability(trials: NDArray[np.float32]) -> Tensor:
+    """Return Spearman-Brown corrected split-half reliability, float64 (splits, units).
+
+    Args:
+        trials: (units, images, repeats), NaN where a trial is missing. A half is the mean of the trials it
+            has; an image that lacks all trials of a half is left out for that unit and split.
+    """
+    halves = torch.from_numpy(half_splits(trials.shape[2])).flatten(0, 1).T.double()
+    step = max(1, _TRIALS_AT_ONCE // max(1, trials[0].size))
+    parts = [
+        _reliability(torch.from_numpy(trials[i : i + step]).double(), halves)
+        for i in range(0, len(trials), step)
+    ]
+    return torch.cat(parts, 1)
+
+
+def _reliability(trials: Tensor, halves: Tensor) -> Tensor:
+    present = ~trials.isnan()
+    complete = bool(present.all())
+    sums = trials.nan_to_num(0.0) @ halves
+    counts = halves.sum(0) if complete else present.double() @ halves
+    means = (sums / counts).permute(1, 2, 0)  # images, splits x halves, units
+    first, second = means[:, ::2], means[:, 1::2]
+    valid = None if complete else ~(first.isnan() | second.isnan())
+    return spearman_brown(pearson(first, second, valid))
+
+
+def reliability(trials: NDArray[np.float32]) -> Aggregate | None:
+    """Return the split-half reliability (median over units, mean over splits), None for a single repeat."""
+    if trials.shape[2] < 2:
+        return None
+    return aggregate(split_half_reliability(trials))
+
+
+def ceiling(trials: NDArray[np.float32]) -> Ceiling | None:
+    """Return the noise ceiling of ``trials`` (units, images, repeats), or None where there is none.
+
+    One repeat (or published averages) says nothing about noise: no ceiling is ever assumed.
+    """
+    found = reliability(trials)
+    if found is None or not np.isfinite(found.value):
+        return None
+    return Ceiling(found.value, found.error)

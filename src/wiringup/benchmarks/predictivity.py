@@ -1,0 +1,128 @@
+"""Neural predictivity: how well a linear map from a model's features predicts each neuron."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from wiringup.benchmarks.benchmark import ceiled_score, check_responses, content_sha256
+from wiringup.benchmarks.metrics import pls, reliability
+from wiringup.benchmarks.metrics.correlation import aggregate, pearson
+from wiringup.benchmarks.metrics.gram import gram
+from wiringup.benchmarks.metrics.splits import Folds, make_folds
+from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score
+from wiringup.core.stimuli import Stimuli
+from wiringup.data.recordings import Recording
+
+NO_CEILING = "no noise ceiling: a single repeat or published averages"
+
+
+def mean_over_repeats(trials: Tensor) -> Tensor:
+    """Return float64 (images, units) of trials (units, images, repeats); NaN where no trial is there."""
+    present = ~trials.isnan()
+    return (trials.nan_to_num(0.0).sum(2, dtype=torch.float64) / present.sum(2)).T.contiguous()
+
+
+def cross_validated_r(
+    features: Tensor,
+    targets: Tensor,
+    folds: Folds,
+    components: int = pls.COMPONENTS,
+    solver: str = "exact",
+) -> Tensor:
+    """Return Pearson r (folds, units) between predicted and measured responses to held-out images.
+
+    Args:
+        features: (images, features).
+        targets: (images, units), NaN where there is no response.
+        folds: see `metrics.splits`.
+        components: number of PLS components.
+        solver: a key of `metrics.pls.SOLVERS`.
+    """
+    predictions = pls.predict(gram(features), targets, folds.folds, components, solver)
+    r = []
+    for fold, predicted in zip(folds.folds, predictions, strict=True):
+        measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
+        r.append(pearson(predicted, measured, ~measured.isnan()))
+    return torch.stack(r).cpu()
+
+
+@dataclass(frozen=True)
+class Predictivity:
+    """PLS predictivity of a recording, as Brain-Score defines it (with exact PLS).
+
+    Raw: 25-component PLS from features to all units; Pearson r on held-out images per unit; median over
+    units in each fold, mean over folds. Error: standard deviation over folds / sqrt(folds), as the peer.
+    Ceiling: Spearman-Brown corrected split-half reliability, or none for a single repeat.
+    Folds keep the recording's groups together; without groups they are the peer's ten random splits,
+    stratified by label where there are labels.
+    """
+
+    recording: Recording
+    name: str = ""
+    solver: str = "exact"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.recording.name)
+
+    @property
+    def area(self) -> str:
+        """The area that was recorded."""
+        return self.recording.area
+
+    @property
+    def metric(self) -> str:
+        """``pls-25``, with the solver if it is not the exact one."""
+        return f"pls-{pls.COMPONENTS}" + ("" if self.solver == "exact" else f"-{self.solver}")
+
+    @property
+    def simulated(self) -> bool:
+        """True if no animal was involved."""
+        return self.recording.simulated
+
+    @property
+    def stimuli(self) -> Stimuli:
+        """The images that were shown."""
+        return self.recording.stimuli
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Responses averaged over repeats, float64 (images, units)."""
+        return mean_over_repeats(torch.from_numpy(self.recording.trials))
+
+    @cached_property
+    def folds(self) -> Folds:
+        """Training and test images."""
+        return make_folds(len(self.stimuli), self.recording.labels, self.recording.groups)
+
+    @cached_property
+    def ceiling(self) -> Ceiling | None:
+        """The noise ceiling, or None."""
+        return reliability.ceiling(self.recording.trials)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of images, data and metric."""
+        data = self.recording
+        folds = (data.labels, data.groups)
+        return content_sha256(self.metric, self.area, self.stimuli.sha256, data.trials, *folds)
+
+    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+        """Score ``responses`` (images, features) of ``layer``.
+
+        Raises:
+            InputError: if there is not one response per image, or a response is NaN.
+        """
+        check_responses(self, responses)
+        found = aggregate(cross_validated_r(responses, self.targets, self.folds, solver=self.solver))
+        return ceiled_score(
+            self,
+            layer,
+            normalisation,
+            raw=found.value,
+            error=found.error,
+            ceiling=self.ceiling,
+            units=found.units.numpy(),
+            note=self.folds.kind + ("" if self.ceiling else f"; {NO_CEILING}"),
+        )

@@ -1,0 +1,76 @@
+"""Benchmarks by name, with real data where they are."""
+
+import numpy as np
+import pytest
+
+from wiringup.benchmarks.catalog import (
+    DATA_SETS,
+    REAL,
+    benchmark_names,
+    list_benchmarks,
+    load_benchmark,
+    make_benchmark,
+)
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.stimuli import from_pixels
+from wiringup.data import store
+from wiringup.data.recordings import Recording
+
+
+@pytest.fixture
+def home(tmp_path):
+    random = np.random.default_rng(0)
+    stimuli = from_pixels(random.integers(0, 256, (30, 4, 4), np.uint8))
+    trials = random.standard_normal((5, 30, 4)).astype(np.float32)
+    store.save_recording(Recording("mine", "V4", trials, stimuli), tmp_path, {})
+    return tmp_path
+
+
+def test_names_need_no_data(tmp_path):
+    assert benchmark_names(tmp_path) == list(DATA_SETS)
+    assert set(REAL) < set(DATA_SETS)
+    rows = list_benchmarks(tmp_path)
+    assert {row["here"] for row in rows} == {"no"} and all("wiringup fetch" in row["how"] for row in rows)
+
+
+def test_imported_sets_are_benchmarks_by_two_names(home):
+    assert benchmark_names(home)[-2:] == ["mine", "mine.V4-pls"]
+    for name in ("mine", "mine.V4-pls"):
+        found = load_benchmark(name, home)
+        assert (found.name, found.area, found.metric) == (name, "V4", "pls-25")
+        assert found.recording.name == "mine"
+    assert list_benchmarks(home)[-1] == {"name": "mine.V4-pls", "area": "V4", "here": "yes", "how": ""}
+
+
+def test_unknown_names_and_absent_data_are_told_kindly(home):
+    with pytest.raises(
+        InputError, match=r"Unknown benchmark 'henaff2021.V1'. Did you mean 'henaff2021.V1-pls'\?"
+    ):
+        load_benchmark("henaff2021.V1", home)
+    with pytest.raises(MissingDataError, match="wiringup fetch"):
+        load_benchmark("henaff2021.V1-pls", home)
+
+
+REAL_CEILINGS = {
+    # measured independently of this package: split halves, noise ceiling of RDMs
+    "cowley2023.210325.V4-pls": 0.75,
+    "cichy2016.IT-rsa": 0.45,
+    "cichy2016.EVC-rsa": 0.24,
+}
+
+
+@pytest.mark.parametrize("name", REAL_CEILINGS)
+def test_ceilings_of_real_data(shared, name):
+    benchmark = load_benchmark(name, shared / "data")
+    assert benchmark.ceiling.value == pytest.approx(REAL_CEILINGS[name], abs=0.015)
+    assert not benchmark.simulated
+
+
+def test_published_averages_have_no_ceiling(shared):
+    assert load_benchmark("cowley2023.190923.V4-pls", shared / "data").ceiling is None
+
+
+def test_data_keep_their_own_name_unless_given_another(home):
+    data = store.load_recording(home, "mine")
+    assert make_benchmark(data).name == "mine"
+    assert make_benchmark(data, "other").name == "other"
