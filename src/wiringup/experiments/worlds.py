@@ -25,11 +25,13 @@ from wiringup.training.batches import nested_subset
 BRAINS = ("simulated", "real")
 Say = Callable[[str], None]
 
-BRAIN_IMAGES = 320
+BRAIN_IMAGES = 400
 FIT_IMAGES = 480
 HELD_OUT_IMAGES = 400
 STREAM_SEED = 2022  # one simulated animal, whatever the seed of the models that are compared with it
 UNITS = 60
+LEVEL = 3  # of variation: hard for pixels, learnable from two thousand images
+DEGREES = 4.0  # of visual angle: texture-sized images, in which V1 fields are not lost
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def make_world(
 def rendered(images: int, size: int, say: Say) -> tuple[LabelledImages, LabelledImages]:
     """Return rendered objects to learn from, and others held out."""
     say(f"Rendering {images:,} images to learn from and {HELD_OUT_IMAGES} to be held out ...")
-    train = render(RenderSpec(images, size, split="train"))
-    return train.images, render(RenderSpec(HELD_OUT_IMAGES, size, split="test")).images
+    train = render(RenderSpec(images, size, LEVEL, split="train"))
+    return train.images, render(RenderSpec(HELD_OUT_IMAGES, size, LEVEL, split="test")).images
 
 
 def from_files(path: Path, images: int, size: int, say: Say) -> tuple[LabelledImages, LabelledImages]:
@@ -106,9 +108,9 @@ def calibration_images(images: LabelledImages, n: int) -> Stimuli:
 def simulated(size: int, say: Say) -> tuple[list[Benchmark], Suite]:
     """Return the benchmarks of the simulated ventral stream."""
     say("Recording from the simulated ventral stream (simulated data, known ground truth) ...")
-    stream = SimulatedStream(STREAM_SEED, units=UNITS)
-    shown = render(RenderSpec(BRAIN_IMAGES, size, split="brain"))
-    fit = render(RenderSpec(FIT_IMAGES, size, split="fit"))
+    stream = SimulatedStream(STREAM_SEED, units=UNITS, degrees=DEGREES)
+    shown = render(RenderSpec(BRAIN_IMAGES, size, LEVEL, split="brain"))
+    fit = render(RenderSpec(FIT_IMAGES, size, LEVEL, split="fit"))
     benchmarks: list[Benchmark] = [Predictivity(r) for r in stream.recordings(shown).values()]
     benchmarks.append(ChoiceConsistency(stream.choices(shown, fit)))
     return benchmarks, Suite("simulated@1", tuple(b.name for b in benchmarks))

@@ -25,6 +25,10 @@ FREQUENCIES = (4.0, 8.0, 16.0)
 CHANNELS = len(FREQUENCIES) * ORIENTATIONS
 SEMISATURATION = 0.08
 
+ARRAY_DEGREES = 0.6
+"""How far from the centre of gaze receptive fields of one recording scatter: an electrode array samples a
+small patch of the visual field, not all of it."""
+
 _LUMINANCE = (0.2126, 0.7152, 0.0722)  # Rec. 709
 _OCTAVES = 1.4
 _DEGREES = 40.0

@@ -6,7 +6,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.data.simulated.maps import CHANNELS, COARSE, FREQUENCIES, ORIENTATIONS, Floats, Maps, gaussian
+from wiringup.data.simulated.maps import (
+    ARRAY_DEGREES,
+    CHANNELS,
+    COARSE,
+    FREQUENCIES,
+    ORIENTATIONS,
+    Floats,
+    Maps,
+    gaussian,
+)
 
 _AXIS = (np.arange(COARSE) + 0.5) / COARSE * 2 - 1
 _HALF = COARSE // 2
@@ -89,7 +98,7 @@ def draw_v2(units: int, degrees: float, rng: np.random.Generator) -> V2Units:
     orientation = rng.integers(0, ORIENTATIONS, units)
     turn = np.where(kind == 1, rng.integers(1, ORIENTATIONS, units), 0)
     other = np.where(kind == 2, (scale + rng.integers(1, len(FREQUENCIES), units)) % len(FREQUENCIES), scale)
-    x, y = rng.uniform(-0.7, 0.7, (2, units))
+    x, y = rng.uniform(-1, 1, (2, units)) * ARRAY_DEGREES * 2 / degrees
     angle, reach = rng.uniform(0, 2 * np.pi, units), np.where(kind == 0, rng.uniform(1.5, 3.5, units), 0)
     shift = np.rint(np.stack([reach * np.sin(angle), reach * np.cos(angle)], axis=1)).astype(np.intp)
     return V2Units(
@@ -171,7 +180,7 @@ def draw_v4(units: int, degrees: float, rng: np.random.Generator) -> V4Units:
     step = np.array([-1.0, 0.0, 1.0]) * rng.uniform(0.4, 1.0, units)[:, None]
     angle = where[:, None] + step
     radius = rng.uniform(0.6, 1.4, units)[:, None] * degree
-    x, y = rng.uniform(-0.5, 0.5, (2, units))
+    x, y = rng.uniform(-1, 1, (2, units)) * ARRAY_DEGREES * 2 / degrees
     return V4Units(
         x=x,
         y=y,

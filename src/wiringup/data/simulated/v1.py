@@ -7,7 +7,7 @@ import numpy as np
 import scipy.stats
 from numpy.typing import NDArray
 
-from wiringup.data.simulated.maps import COARSE, GRID, SEMISATURATION, Floats, Maps
+from wiringup.data.simulated.maps import ARRAY_DEGREES, COARSE, GRID, SEMISATURATION, Floats, Maps
 
 _HIGHEST = 0.35  # cycles per pixel of the grid: what it can carry for every orientation
 
@@ -91,7 +91,7 @@ def draw_v1(units: int, degrees: float, rng: np.random.Generator) -> V1Units:
     octaves = scipy.stats.truncnorm(lowest - 1, highest - 1, loc=1).ppf(rng.uniform(size=units))
     bandwidth = 2 ** np.clip(1.4 + 0.4 * rng.standard_normal(units), 0.7, 2.5)
     nx = np.sqrt(np.log(2) / 2) / np.pi * (bandwidth + 1) / (bandwidth - 1)
-    x, y = rng.uniform(-0.75, 0.75, (2, units))
+    x, y = rng.uniform(-1, 1, (2, units)) * ARRAY_DEGREES * 2 / degrees
     return V1Units(
         frequency=2**octaves * degrees,
         orientation=rng.uniform(0, np.pi, units),

@@ -1,0 +1,118 @@
+"""Giving birth: a recipe, a seed and a genome become the synapses of a network."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from wiringup.birth.batchnorm import calibrate_batchnorm, norms
+from wiringup.birth.genome import Genome
+from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer
+from wiringup.birth.recipes import RECIPES, Slot
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+
+POLICIES = ("default", "calibrated")
+"""Running statistics of BatchNorm at birth: mean 0 and variance 1, or measured on unlabelled images."""
+
+
+@dataclass(frozen=True)
+class BirthSpec:
+    """Everything that decides a birth state, apart from the calibration images.
+
+    Attributes:
+        recipe: a name or alias in `RECIPES`; kept as the full name.
+        seed: seed of all its random streams.
+        genome: `Genome.sha256` of the genome it draws from, or "" for recipes that use none.
+        batchnorm: one of `POLICIES`.
+
+    Raises:
+        InputError: for an unknown recipe or policy, or a genome that is missing or of no use.
+    """
+
+    recipe: str = "kaiming_normal"
+    seed: int = 0
+    genome: str = ""
+    batchnorm: str = "default"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "recipe", RECIPES.canonical(self.recipe))
+        one_of(self.batchnorm, POLICIES, "BatchNorm policy")
+        needed = RECIPES[self.recipe].needs_genome
+        if needed != bool(self.genome):
+            raise InputError(
+                f"The recipe {self.recipe} "
+                + ("draws from a genome; name it (its sha256)." if needed else "uses no genome; name none.")
+            )
+
+
+def give_birth(
+    model: nn.Module,
+    spec: BirthSpec,
+    genome: Genome | None = None,
+    calibration: Tensor | Iterable[Tensor] | None = None,
+) -> None:
+    """Set every parameter and running statistic of ``model`` to the birth state of ``spec``, in place.
+
+    Args:
+        model: a network of convolutions, BatchNorm and linear layers.
+        spec: the birth.
+        genome: the genome that ``spec`` names, for recipes that draw from one.
+        calibration: preprocessed images (n, 3, size, size), or batches of them, for the policy
+            "calibrated".
+
+    Raises:
+        InputError: if the genome is missing, another than the named one, or lacks a convolution of the
+            model; or if images to calibrate on are missing. The model is then left untouched.
+    """
+    recipe = RECIPES[spec.recipe]
+    if recipe.needs_genome:
+        _check_genome(model, spec, genome)
+    if spec.batchnorm == "calibrated" and calibration is None:
+        raise InputError("BatchNorm 'calibrated' needs unlabelled images to calibrate on; none were given.")
+    values = {slot: recipe.values(slot) for slot in _slots(model, spec, genome)}
+    with torch.no_grad():
+        for slot, value in values.items():
+            slot.module.get_parameter(slot.parameter).copy_(value)
+    for norm in norms(model):
+        norm.reset_running_stats()
+    if spec.batchnorm == "calibrated" and calibration is not None:
+        calibrate_batchnorm(model, calibration)
+
+
+def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, str | int]:
+    """Return what a record says about a birth, with its figures and what became of BatchNorm."""
+    drawn = genome if RECIPES[spec.recipe].needs_genome else None
+    fitted = drawn is not None and any(isinstance(v, BatchNormLayer) for v in drawn.layers.values())
+    return {
+        "recipe": spec.recipe,
+        "seed": spec.seed,
+        "genome": spec.genome,
+        "figures": drawn.figures() if drawn else 0,
+        "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
+        "batchnorm_statistics": "mean 0, variance 1" if spec.batchnorm == "default" else spec.batchnorm,
+    }
+
+
+def _slots(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> Iterator[Slot]:
+    for layer, module in model.named_modules():
+        for parameter, _ in module.named_parameters(recurse=False):
+            yield Slot(layer, parameter, module, spec.seed, genome)
+
+
+def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> None:
+    if genome is None:
+        raise InputError(f"The recipe {spec.recipe} draws from a genome; none was given.")
+    if genome.sha256 != spec.genome:
+        raise InputError(
+            f"The birth names the genome {spec.genome:.12}..., but {genome.sha256:.12}... was given."
+        )
+    convolutions = [name for name, module in model.named_modules() if isinstance(module, _ConvNd)]
+    described = {n for n, layer in genome.layers.items() if isinstance(layer, GaborLayer | ClusterLayer)}
+    if missing := [name for name in convolutions if name not in described]:
+        raise InputError(
+            f"The genome of {genome.architecture} lacks {len(missing)} of the model's "
+            f"{len(convolutions)} convolutions: {', '.join(missing[:5])}{' ...' if missing[5:] else ''}."
+        )

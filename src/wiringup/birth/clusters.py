@@ -1,0 +1,107 @@
+"""Clusters of in-channel kernels: fitted to a trained layer, sampled for a newborn one.
+
+Source: Geiger et al. 2022, methods, "weight compression": every convolution after the first.
+"""
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from wiringup.birth.kmeans import kmeans
+from wiringup.birth.layers import ClusterLayer
+from wiringup.birth.precision import rounded
+from wiringup.core.errors import InputError
+
+_ROWS = 64  # output kernels drawn at a time, so that intermediate values stay in the cache
+
+
+def fit_clusters(weight: Tensor, clusters: int, generator: Generator) -> ClusterLayer:
+    """Describe trained weights (out, in, k, k) by ``clusters`` clusters of their k x k kernels.
+
+    The noise of a cluster is the root mean square distance, for each weight, of its members from its
+    centre; means and standard deviations (over all output kernels, not a sample's) are taken of how many
+    in-channels of an output kernel belong to it. Clusters are ordered from the rarest to the most
+    frequent, since the last one fills up what the drawn counts leave open.
+
+    Raises:
+        InputError: if the kernels are not square.
+    """
+    size = _square(weight.shape)
+    found = kmeans(weight.detach().float().reshape(-1, size * size), clusters, generator)
+    labels = found.labels.view(weight.shape[0], weight.shape[1])
+    counts = torch.stack([(labels == c).sum(1) for c in range(clusters)], 1).double()
+    members = counts.sum(0).clamp(min=1) * size * size
+    order = counts.mean(0).argsort(stable=True)
+    figures = {
+        "count_mean": counts.mean(0),
+        "count_std": counts.std(0, correction=0),
+        "noise_std": (found.scatter / members).sqrt(),
+        "centers": found.centers.view(clusters, size, size),
+    }
+    return ClusterLayer(size, **{name: rounded(value[order].numpy()) for name, value in figures.items()})
+
+
+def sample_clusters(layer: ClusterLayer, shape: torch.Size, generator: Generator) -> Tensor:
+    """Draw weights (out, in, k, k), any number of channels and any kernel size.
+
+    For each output kernel: draw each cluster's count from its normal (not below 0), scale it to the
+    number of in-channels, fill channels with centre + noise in the order of the clusters until none is
+    left, top up with the last cluster, shuffle the channels. Another kernel size resizes the centres
+    (bilinear, antialiased).
+
+    Raises:
+        InputError: if the kernels are not square.
+    """
+    size = _square(shape)
+    centers = _resized(layer, size).flatten(1)
+    noise_std = torch.from_numpy(layer.noise_std).float()[:, None]
+    weight = torch.empty(shape)
+    for rows in torch.split(weight.flatten(2), _ROWS):
+        labels = _assignment(layer, rows.shape[0], rows.shape[1], generator).flatten()
+        drawn = centers.index_select(0, labels)
+        if noise_std.any():
+            drawn.addcmul_(noise_std[labels], torch.randn(drawn.shape, generator=generator))
+        rows.copy_(drawn.view(rows.shape))
+    return weight
+
+
+def _assignment(layer: ClusterLayer, outputs: int, inputs: int, generator: Generator) -> Tensor:
+    """Return the cluster of every channel of every output kernel, int64 (outputs, inputs).
+
+    Topping up with the last cluster makes its own draw redundant: it receives what the others leave.
+    """
+    mean, std = (torch.from_numpy(v[:-1]).float() for v in (layer.count_mean, layer.count_std))
+    drawn = torch.randn(outputs, len(mean), generator=generator).mul_(std).add_(mean).clamp_(min=0)
+    ends = drawn.mul_(inputs / layer.in_channels).round_().cumsum(1)
+    places = torch.arange(inputs, dtype=torch.float32).repeat(outputs, 1)
+    filled = torch.searchsorted(ends, places, right=True)
+    return _shuffled(filled, generator)
+
+
+def _shuffled(labels: Tensor, generator: Generator) -> Tensor:
+    """Shuffle the small whole numbers of each row of (rows, n) independently.
+
+    Every label rides in the low bits of a random key; sorting the keys alone (numpy's vectorised sort) is
+    several times faster than an argsort.
+    """
+    bits = int(labels.max()).bit_length()
+    keys = torch.randint(1 << (31 - bits), labels.shape, generator=generator, dtype=torch.int32)
+    mixed = np.sort((keys << bits | labels.int()).numpy(), axis=1)
+    return torch.from_numpy(mixed & ((1 << bits) - 1)).long()
+
+
+def _resized(layer: ClusterLayer, size: int) -> Tensor:
+    centers = torch.from_numpy(layer.centers).float()
+    if size == layer.kernel_size:
+        return centers
+    return nn.functional.interpolate(
+        centers[:, None], (size, size), mode="bilinear", antialias=True, align_corners=False
+    )[:, 0]
+
+
+def _square(shape: torch.Size) -> int:
+    if len(shape) != 4 or shape[2] != shape[3]:
+        raise InputError(
+            f"Clusters describe weights (out, in, k, k) with square kernels; got {tuple(shape)}."
+        )
+    return shape[2]

@@ -1,0 +1,110 @@
+"""Distilling: the weights of a trained network become a genome.
+
+Source: Geiger et al. 2022, methods, "weight compression".
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wiringup.birth.clusters import fit_clusters
+from wiringup.birth.gabor_fit import fit_gabor_layer
+from wiringup.birth.genome import Genome
+from wiringup.birth.layers import BatchNormLayer, Layer, LinearLayer
+from wiringup.birth.precision import rounded
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+from wiringup.core.seeds import torch_stream
+
+CLUSTER_COUNTS: Mapping[str, int] = {"V1.conv2": 7, "V2.conv2": 5, "V4.conv2": 8, "IT.conv2": 4}
+"""Numbers of clusters of the published CORnet-S genome, where they are not `POINTWISE`."""
+
+POINTWISE = 2
+"""Clusters of 1x1 convolutions, as published."""
+
+SPATIAL = 5
+"""Clusters of larger kernels in layers that the paper does not name (it uses 4 to 8)."""
+
+Progress = Callable[[int, int, str], None]
+
+
+def distill(
+    state: Mapping[str, Tensor],
+    seed: int = 0,
+    source: Mapping[str, Any] | None = None,
+    *,
+    architecture: str = "cornet_s",
+    gabor_layer: str | None = None,
+    cluster_counts: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
+) -> Genome:
+    """Describe trained weights by a Gabor mixture, clusters and BatchNorm statistics.
+
+    Args:
+        state: state dict of a network; weights with 4 dimensions are convolutions, with 2 linear layers,
+            with 1 BatchNorm.
+        seed: seed of the clusterings; each layer has a random stream of its own.
+        source: what the weights are (citation, training); kept in the genome, with their hash.
+        architecture: name of the network.
+        gabor_layer: the convolution to describe by Gabors; by default the only one with three
+            in-channels.
+        cluster_counts: number of clusters for layers by name, over the defaults `CLUSTER_COUNTS`,
+            `POINTWISE` and `SPATIAL`.
+        progress: called before each layer with (index, number of layers, name).
+
+    Raises:
+        InputError: if the first convolution cannot be told, or a layer is of another kind.
+    """
+    weights = {k.removesuffix(".weight"): v.detach() for k, v in state.items() if k.endswith(".weight")}
+    first = _first_convolution(weights, gabor_layer)
+    counts = {**CLUSTER_COUNTS, **(cluster_counts or {})}
+    layers: dict[str, Layer] = {}
+    for index, (name, weight) in enumerate(weights.items()):
+        if progress:
+            progress(index, len(weights), name)
+        if name == first:
+            layers[name] = fit_gabor_layer(weight)
+        elif weight.ndim == 4:
+            k = counts.get(name, POINTWISE if weight.shape[-1] == 1 else SPATIAL)
+            layers[name] = fit_clusters(weight, k, torch_stream(seed, "distill", name))
+        elif weight.ndim == 2:
+            layers[name] = LinearLayer()
+        else:
+            layers[name] = _batchnorm(name, weight, state)
+    return Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)})
+
+
+def state_hash(state: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 (hex) of a state dict's names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name}/{tensor.dtype}/{tuple(tensor.shape)}/".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _first_convolution(weights: Mapping[str, Tensor], named: str | None) -> str:
+    convolutions = [name for name, weight in weights.items() if weight.ndim == 4]
+    if named is not None:
+        return one_of(named, convolutions, "convolution to fit Gabors to")
+    coloured = [name for name in convolutions if weights[name].shape[1] == 3]
+    if len(coloured) != 1:
+        raise InputError(
+            f"The state dict has {len(coloured)} convolutions with three in-channels among "
+            f"{len(convolutions)}; name the first layer, the one to fit Gabors to (gabor_layer)."
+        )
+    return coloured[0]
+
+
+def _batchnorm(name: str, weight: Tensor, state: Mapping[str, Tensor]) -> BatchNormLayer:
+    bias = state.get(f"{name}.bias")
+    if weight.ndim != 1 or bias is None:
+        raise InputError(
+            f"{name}: a weight of shape {tuple(weight.shape)} is no layer that can be distilled."
+        )
+    moments = [m for v in (weight, bias) for m in (v.mean().item(), v.std(correction=0).item())]
+    return BatchNormLayer(*rounded(np.array(moments)).tolist())

@@ -1,0 +1,126 @@
+"""The published weight-compression figures, read from their original files without running what is in them.
+
+Source: github.com/franzigeiger/training_reductions, commit 61e8805, folder ``pretrained``.
+"""
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wiringup.birth.genome import Genome
+from wiringup.birth.layers import Layer, layer_from_dict
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import sha256_of
+
+REPOSITORY = "franzigeiger/training_reductions"
+COMMIT = "61e88053fd1cb289cfbfaa70eb397d6174a32e2e"
+GABOR_FILE = "gm_gabor_V1.conv1.npy"
+CLUSTERED = (
+    "V1.conv2",
+    *(
+        f"{area}.{conv}"
+        for area in ("V2", "V4", "IT")
+        for conv in ("conv_input", "skip", "conv1", "conv2", "conv3")
+    ),
+)
+"""The layers of CORnet-S that the paper describes by clusters."""
+
+_FIELDS = {"count_mean": "mean", "count_std": "std", "noise_std": "weight_stds", "centers": "centers"}
+
+
+def published_files() -> tuple[str, ...]:
+    """Return the names of the original files that make up the published genome."""
+    return (GABOR_FILE, *(f"cluster_{layer}.pkl" for layer in CLUSTERED))
+
+
+def read_published(folder: Path) -> Genome:
+    """Read the original files in ``folder`` as a genome of CORnet-S.
+
+    The files hold no BatchNorm figures.
+
+    Raises:
+        MissingDataError: naming the files that are not there.
+        InputError: if a file is damaged, or holds anything but numpy arrays and numbers.
+    """
+    missing = [name for name in published_files() if not (folder / name).is_file()]
+    if missing:
+        raise MissingDataError(
+            f"{folder} lacks {len(missing)} of the published files: {', '.join(missing[:3])}"
+            f"{' ...' if missing[3:] else ''}. They are in {REPOSITORY} at commit {COMMIT[:7]}, 'pretrained'."
+        )
+    layers = {"V1.conv1": _gabors(folder / GABOR_FILE)}
+    layers |= {name: _clusters(folder / f"cluster_{name}.pkl", name) for name in CLUSTERED}
+    source = {
+        "paper": "Geiger, Schrimpf, Marques, DiCarlo (2022), Wiring Up Vision, ICLR",
+        "repository": f"github.com/{REPOSITORY}",
+        "commit": COMMIT,
+        "what": "distributions fitted to ImageNet-trained CORnet-S (epoch 43)",
+        "sha256": {name: sha256_of(folder / name) for name in published_files()},
+    }
+    return Genome(layers, "cornet_s", source)
+
+
+def _gabors(path: Path) -> Layer:
+    try:
+        fits = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path} is not an array of numbers ({error}).") from error
+    return layer_from_dict("V1.conv1", {"kind": "gabor", "kernel_size": 7, "fits": fits})
+
+
+def _clusters(path: Path, layer: str) -> Layer:
+    content = read_arrays(path)
+    absent = {*_FIELDS.values()} - {*content} if isinstance(content, dict) else {*_FIELDS.values()}
+    if absent:
+        raise InputError(f"{path} lacks {', '.join(sorted(absent))}; it is not a published cluster file.")
+    entry: dict[str, Any] = {field: np.asarray(content[key]) for field, key in _FIELDS.items()}
+    centers = entry["centers"]
+    entry["centers"] = centers.reshape(-1, *centers.shape[-2:])  # stored with a leading axis of length 1
+    return layer_from_dict(layer, {"kind": "clusters", "kernel_size": int(centers.shape[-1]), **entry})
+
+
+def read_arrays(path: Path) -> Any:
+    """Read a pickle that holds numpy arrays, numpy scalars and plain containers, and nothing else.
+
+    Raises:
+        InputError: if the file asks for any other class or function (which is then not run), or is
+            damaged.
+    """
+    try:
+        return _ArrayReader(io.BytesIO(path.read_bytes())).load()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+        raise InputError(f"{path} is damaged, or no pickle of arrays ({error}).") from error
+
+
+def _number_type(code: Any, *flags: Any) -> "np.dtype[Any]":
+    """Return the dtype of a number; object and structured types are refused."""
+    if not isinstance(code, str) or code[:1] not in ("f", "i", "u", "b"):
+        raise InputError(f"it holds an array of {code!r}, which are not numbers.")
+    return np.dtype(code)
+
+
+_ADMITTED = {
+    ("numpy", "dtype"): _number_type,
+    ("numpy", "ndarray"): np.ndarray,
+    **{
+        (f"numpy.{core}.multiarray", name): value.__reduce__()[0]
+        for core in ("core", "_core")
+        for name, value in (("_reconstruct", np.empty(0)), ("scalar", np.float64(0)))
+    },
+}
+
+
+class _ArrayReader(pickle.Unpickler):
+    """An unpickler that knows four names of numpy and refuses all others."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ADMITTED:
+            raise InputError(
+                f"it asks for {module}.{name}, which was not run; only numpy arrays and numbers are read."
+            )
+        return _ADMITTED[module, name]

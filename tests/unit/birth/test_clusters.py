@@ -1,0 +1,155 @@
+"""Sampling of clusters against the definition written element by element, and distilling them again."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import ks_2samp
+
+from wiringup.birth.clusters import fit_clusters, sample_clusters
+from wiringup.birth.layers import ClusterLayer
+from wiringup.core.errors import InputError
+from wiringup.core.seeds import numpy_stream, torch_stream
+
+THREE = ClusterLayer(
+    3,
+    np.array([6.0, 14.0, 20.0]),
+    np.array([5.0, 6.0, 3.0]),
+    np.array([0.02, 0.1, 0.05]),
+    np.stack([np.full((3, 3), -2.0), np.arange(9).reshape(3, 3) / 4, np.full((3, 3), 7.0)]),
+)
+SIGNS = ClusterLayer(
+    1, np.array([30.0, 34.0]), np.array([4.0, 4.0]), np.zeros(2), np.array([[[-0.5]], [[0.25]]])
+)
+
+
+def by_elements(layer, outputs, inputs, rng):
+    """The definition, one number at a time."""
+    weight = np.zeros((outputs, inputs, layer.kernel_size, layer.kernel_size))
+    for kernel in range(outputs):
+        channels = []
+        for mean, std, noise, center in zip(
+            layer.count_mean, layer.count_std, layer.noise_std, layer.centers, strict=True
+        ):
+            count = round(max(0.0, rng.normal(mean, std)) * inputs / layer.in_channels)
+            channels += [center + noise * rng.normal(size=center.shape) for _ in range(count)]
+        while len(channels) < inputs:
+            channels.append(layer.centers[-1] + layer.noise_std[-1] * rng.normal(size=center.shape))
+        channels = channels[:inputs]
+        for place, channel in zip(rng.permutation(inputs), channels, strict=True):
+            weight[kernel, place] = channel
+    return weight
+
+
+def members(weight, layer):
+    """The cluster of each kernel of well separated clusters, (out, in)."""
+    flat = np.asarray(weight, dtype=float).reshape(*weight.shape[:2], 1, -1)
+    return ((flat - layer.centers.reshape(len(layer.centers), -1)) ** 2).sum(-1).argmin(-1)
+
+
+@pytest.mark.parametrize("inputs", [40, 100])
+def test_same_distributions_as_the_definition(inputs):
+    ours = sample_clusters(THREE, torch.Size((1500, inputs, 3, 3)), torch_stream(0)).numpy()
+    theirs = by_elements(THREE, 1500, inputs, numpy_stream(1))
+    a, b = members(ours, THREE), members(theirs, THREE)
+    for cluster in range(3):
+        counts = ((a == cluster).sum(1), (b == cluster).sum(1))
+        assert ks_2samp(*counts).pvalue > 1e-3
+        noise = [(w - THREE.centers[cluster])[m == cluster] for w, m in ((ours, a), (theirs, b))]
+        assert ks_2samp(noise[0].ravel()[:50_000], noise[1].ravel()[:50_000]).pvalue > 1e-3
+        assert np.abs(noise[0].mean(0)).max() < 5 * THREE.noise_std[cluster] / np.sqrt(len(noise[0]))
+        assert noise[0].std() == pytest.approx(THREE.noise_std[cluster], rel=0.02)
+
+
+def test_counts_follow_their_normals_scaled_to_the_channels():
+    weight = sample_clusters(SIGNS, torch.Size((4000, 256, 1, 1)), torch_stream(0))
+    negative = (weight[..., 0, 0] == -0.5).sum(1).float()
+    assert set(weight.unique().tolist()) == {-0.5, 0.25}
+    assert negative.mean() == pytest.approx(4 * 30, abs=4 * 16 / np.sqrt(4000))
+    assert negative.std() == pytest.approx(4 * 4, rel=0.05)
+
+
+def test_channels_are_shuffled():
+    weight = sample_clusters(SIGNS, torch.Size((4000, 64, 1, 1)), torch_stream(0))
+    share = (weight[..., 0, 0] == -0.5).float().mean(0)
+    assert share.numpy() == pytest.approx(np.full(64, 30 / 64), abs=5 * 0.5 / np.sqrt(4000))
+    sign = (weight[:, :, 0, 0] == -0.5).float()
+    assert torch.corrcoef(sign.T)[0, 1].abs() < 0.08
+
+
+def test_full_kernels_take_no_more_than_their_channels():
+    greedy = ClusterLayer(
+        1, np.array([4.0, 4.0]), np.array([50.0, 0.0]), np.zeros(2), np.array([[[1.0]], [[2.0]]])
+    )
+    weight = sample_clusters(greedy, torch.Size((500, 8, 1, 1)), torch_stream(0))
+    assert (weight == 1).all(1).any() and (weight == 2).all(1).any()
+    assert ((weight == 1) | (weight == 2)).all()
+
+
+def test_counts_below_zero_take_nothing_from_others():
+    layer = ClusterLayer(
+        1,
+        np.array([10.0, 0.0, 10.0]),
+        np.array([0.0, 6.0, 0.0]),
+        np.zeros(3),
+        np.array([[[1.0]], [[2.0]], [[3.0]]]),
+    )
+    weight = sample_clusters(layer, torch.Size((500, 20, 1, 1)), torch_stream(0))
+    assert ((weight == 1).flatten(1).sum(1) == 10).all()
+    assert (weight == 2).flatten(1).sum(1).bincount()[0] == pytest.approx(250, abs=50)
+
+
+def test_one_cluster_fills_everything():
+    single = ClusterLayer(1, np.array([3.0]), np.array([1.0]), np.zeros(1), np.array([[[0.5]]]))
+    assert (sample_clusters(single, torch.Size((70, 5, 1, 1)), torch_stream(0)) == 0.5).all()
+
+
+def test_another_kernel_size_resizes_the_centres():
+    silent = ClusterLayer(3, np.array([1.0]), np.zeros(1), np.zeros(1), np.arange(9.0).reshape(1, 3, 3))
+    large = sample_clusters(silent, torch.Size((2, 2, 5, 5)), torch_stream(0))
+    assert large[0, 0].mean() == pytest.approx(4.0, abs=1e-5)
+    assert (large[0, 0].diff(dim=0) >= 0).all() and (large[0, 0].diff(dim=1) >= 0).all()
+    small = sample_clusters(silent, torch.Size((2, 2, 1, 1)), torch_stream(0))
+    assert small.flatten().tolist() == pytest.approx([4.0] * 4, abs=1e-5)
+
+
+def test_seed_decides():
+    shape = torch.Size((100, 40, 3, 3))
+    first, again, other = (sample_clusters(THREE, shape, torch_stream(s)) for s in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_distilling_a_sample_recovers_its_figures():
+    narrow = ClusterLayer(
+        3, THREE.count_mean, np.array([1.5, 2.0, 2.5]), THREE.noise_std, THREE.centers
+    )  # in two of three clusters independent draws, so that the third varies by sqrt(1.5^2 + 2^2)
+    weight = sample_clusters(narrow, torch.Size((3000, 40, 3, 3)), torch_stream(0))
+    found = fit_clusters(weight, 3, torch_stream(1))
+    assert found.count_mean == pytest.approx(narrow.count_mean, abs=0.2)
+    assert found.count_std == pytest.approx([1.5, 2.0, 2.5], rel=0.06)
+    assert found.noise_std == pytest.approx(narrow.noise_std, rel=0.02)
+    assert found.centers == pytest.approx(narrow.centers, abs=0.005)
+    assert found.in_channels == pytest.approx(40, abs=1e-4)
+
+
+def test_clusters_run_from_the_rarest_to_the_most_frequent_with_their_own_noise():
+    weight = torch.full((30, 20, 1, 1), 5.0)
+    weight[:, :4] = -1 + 0.1 * torch.tensor([1.0, -1, 1, -1]).view(1, 4, 1, 1)
+    found = fit_clusters(weight, 2, torch_stream(0))
+    assert found.count_mean == pytest.approx([4, 16])
+    assert found.noise_std == pytest.approx([0.1, 0], abs=1e-4)
+    assert found.centers.ravel() == pytest.approx([-1, 5], abs=1e-5)
+
+
+def test_spread_of_counts_is_that_of_all_output_kernels():
+    weight = torch.tensor([[1.0, 5, 5, 5], [1, 1, 1, 5]])[..., None, None]
+    found = fit_clusters(weight, 2, torch_stream(0))
+    assert found.count_mean == pytest.approx([2, 2])
+    assert found.count_std == pytest.approx([1, 1])
+
+
+def test_kernels_have_to_be_square():
+    with pytest.raises(InputError, match=r"square kernels; got \(4, 4, 1, 3\)"):
+        fit_clusters(torch.zeros(4, 4, 1, 3), 2, torch_stream(0))
+    with pytest.raises(InputError, match="square kernels"):
+        sample_clusters(THREE, torch.Size((4, 4)), torch_stream(0))
