@@ -21,7 +21,7 @@ def fetch(
 
     Files go to the data folder: $WIRINGUP_DATA, or the platform's user data folder.
 
-    Examples:
+    For example:
       wiringup fetch cowley2023
 
       wiringup fetch weight-compression --from /media/usb
@@ -64,11 +64,14 @@ def import_(
     ] = None,
     label: Annotated[str | None, arg(metavar="COLUMN", help="Folds are balanced by this column.")] = None,
     missing: Annotated[int | None, arg(metavar="CODE", help="The value that marks a missing trial.")] = None,
+    size: Annotated[
+        int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Import your own recordings; afterwards they are a benchmark by their name.
 
-    Examples:
+    For example:
       wiringup import recordings --name mine --area V4 --responses spikes.npy --stimuli images.zip
 
       wiringup import recordings --name movie --area V1 --responses r.npz --stimuli frames.npz
@@ -79,7 +82,7 @@ def import_(
 
     imported = import_recordings(
         name, area, responses, stimuli, table=table, group=group, label=label, missing=missing,
-        home=data_home(),
+        size=size, home=data_home(),
     )  # fmt: skip
     recording = imported.recording
     units, images, repeats = recording.trials.shape

@@ -13,7 +13,7 @@ PACKAGES = ("wiringup", "torch", "numpy", "scipy", "scikit-learn", "pillow", "ma
 def doctor(json: Json = False) -> None:
     """Show versions, hardware, data sets and benchmarks that are here, and check known numbers.
 
-    Examples:
+    For example:
       wiringup doctor
     """
     from wiringup.benchmarks.catalog import list_benchmarks

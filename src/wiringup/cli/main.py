@@ -29,7 +29,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 DESCRIPTION = """How little supervised learning does a model of the primate ventral stream need?
 
-Examples:
+For example:
 
   wiringup run --quick
       the paper's argument at a small scale, on simulated data

@@ -27,7 +27,7 @@ def birth(
 ) -> None:
     """Give birth to a network and write its weights as safetensors.
 
-    Examples:
+    For example:
       wiringup birth cornet_s --birth kn --seed 3 --out newborn.safetensors
 
       wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
@@ -58,7 +58,7 @@ def distill(
 ) -> None:
     """Condense a trained network to the distributions from which others can be born.
 
-    Examples:
+    For example:
       wiringup distill cornet_s_epoch43.pth.tar --out genome.json
     """
     from wiringup.birth.distill import distill as fit
@@ -116,7 +116,7 @@ def train(
 
     A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues.
 
-    Examples:
+    For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
 
       wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000

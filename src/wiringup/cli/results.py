@@ -14,7 +14,7 @@ from wiringup.cli.show import as_json, number, say, table
 def results(out: Runs = Path("runs"), json: Json = False) -> None:
     """List finished runs and kept scores.
 
-    Examples:
+    For example:
       wiringup results
 
       wiringup results --json > results.json
@@ -51,7 +51,7 @@ def report(
 ) -> None:
     """Write the HTML report, the figure and the table of a study again, and print the table.
 
-    Examples:
+    For example:
       wiringup report 0123456789ab
     """
     from wiringup.results.store import Store

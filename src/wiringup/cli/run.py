@@ -33,7 +33,7 @@ def run(
     with a table, a figure and an HTML report. Interrupted, the same command continues; finished runs are
     not computed twice.
 
-    Examples:
+    For example:
       wiringup run --quick
 
       wiringup run --images tiny-imagenet/train.zip --brain real

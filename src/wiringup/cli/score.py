@@ -38,7 +38,7 @@ def score(
 ) -> None:
     """Score a newborn or trained model on recordings and behaviour.
 
-    Examples:
+    For example:
       wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
 
       wiringup score cornet_s --birth wc --seed 0 1 --benchmark cowley2023.210325.V4-pls

@@ -1,0 +1,101 @@
+"""RandomResizedCrop and horizontal flip, drawn and applied for a whole batch at once.
+
+Boxes follow the documented definition of torchvision's RandomResizedCrop (Szegedy et al. 2015): area
+uniform in 8 to 100 % of the image, log aspect ratio uniform between 3/4 and 4/3, ten tries, then the
+largest central crop of an allowed ratio. Resizing is bilinear and antialiased, as two matrix products
+per image, so it equals ``interpolate(crop, antialias=True)`` on every crop.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from wiringup.models.architecture import MEAN, STD
+
+SCALE = (0.08, 1.0)
+RATIO = (3 / 4, 4 / 3)
+TRIES = 10
+
+
+def draw_boxes(n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Draw ``n`` crops of images of ``height`` x ``width`` px.
+
+    Returns:
+        int64 (n, 4): top, left, height, width in px.
+    """
+    area, ratio, vertical, horizontal = torch.rand(
+        4, n, TRIES, generator=generator, dtype=torch.float64
+    ).unbind()
+    area = height * width * (SCALE[0] + (SCALE[1] - SCALE[0]) * area)
+    ratio = torch.exp(math.log(RATIO[0]) + math.log(RATIO[1] / RATIO[0]) * ratio)
+    w, h = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
+    fits = (w > 0) & (w <= width) & (h > 0) & (h <= height)
+    top, left = (vertical * (height - h + 1)).floor(), (horizontal * (width - w + 1)).floor()
+    tried = torch.stack([top, left, h, w], dim=-1)
+    first = fits.to(torch.uint8).argmax(1)
+    boxes = tried[torch.arange(n), first]
+    central = torch.tensor(_central_box(height, width), dtype=boxes.dtype)
+    return torch.where(fits.any(1, keepdim=True), boxes, central).long()
+
+
+def _central_box(height: int, width: int) -> tuple[int, int, int, int]:
+    h, w = height, width
+    if width / height < RATIO[0]:
+        h = round(width / RATIO[0])
+    elif width / height > RATIO[1]:
+        w = round(height * RATIO[1])
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+def draw_flips(n: int, generator: torch.Generator) -> Tensor:
+    """Draw which of ``n`` images are mirrored: bool (n,), each with probability one half."""
+    return torch.rand(n, generator=generator) < 0.5
+
+
+def crop_resize(pixels: Tensor, boxes: Tensor, flips: Tensor, size: int) -> Tensor:
+    """Cut every image's box out, scale it to ``size`` x ``size``, mirror it where asked.
+
+    Args:
+        pixels: (n, h, w, 3), uint8 or float.
+        boxes: int64 (n, 4): top, left, height, width.
+        flips: bool (n,).
+        size: side of the result in px.
+
+    Returns:
+        float32 (n, 3, size, size) in the range of ``pixels``, channels-last in memory.
+    """
+    n, height, width, channels = pixels.shape
+    top, left, box_height, box_width = boxes.to(pixels.device).T
+    rows = _weights(top, box_height, height, size)
+    columns = _weights(left, box_width, width, size)
+    columns = torch.where(flips.to(pixels.device)[:, None, None], columns.flip(1), columns)
+    x = torch.bmm(rows, pixels.float().reshape(n, height, width * channels))
+    x = x.view(n, size, width, channels).permute(0, 3, 1, 2).reshape(n, channels * size, width)
+    x = torch.bmm(x, columns.mT).view(n, channels, size, size)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def _weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
+    """Return (n, size, source): how much each source pixel gives to each pixel of the result."""
+    start, length = start[:, None, None].float(), length[:, None, None].float()
+    scale = length / size
+    target = torch.arange(size, device=start.device).view(1, size, 1)
+    pixel = torch.arange(source, device=start.device).view(1, 1, source) + 0.5
+    distance = (pixel - (start + (target + 0.5) * scale)).abs() / scale.clamp(min=1)
+    inside = (pixel > start) & (pixel < start + length)
+    weights = (1 - distance).clamp_(min=0).mul_(inside)
+    return weights / weights.sum(-1, keepdim=True)
+
+
+def normalise(x: Tensor) -> Tensor:
+    """Map (n, 3, h, w) from 0 ... 255 to ImageNet mean 0 and deviation 1, in place."""
+    mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) * 255 for v in (MEAN, STD))
+    return x.sub_(mean).div_(std)
+
+
+def crop_and_flip(pixels: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Return the augmented, normalised batch: uint8 (n, h, w, 3) -> float32 (n, 3, size, size)."""
+    n, height, width, _ = pixels.shape
+    boxes = draw_boxes(n, height, width, generator)
+    return normalise(crop_resize(pixels, boxes, draw_flips(n, generator), size))

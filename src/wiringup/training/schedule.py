@@ -1,0 +1,170 @@
+"""Time with its unit, and the learning rate over time.
+
+A rate is a function of the position in the run and of the losses so far, never of hidden state, so a
+resumed run has the rate of an uninterrupted one.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from wiringup.core.checks import at_least, one_of
+from wiringup.core.errors import InputError
+
+UNITS = ("epochs", "images", "steps")
+
+STEP_EPOCHS = 20
+FACTOR = 0.1
+PATIENCE = 3
+PLATEAU_THRESHOLD = 1e-4
+PLATEAU_FLOOR = 1e-4
+WARM_UP = 0.3
+WARM_UP_DIVISOR = 25.0
+FINAL_DIVISOR = 1e4
+
+
+@dataclass(frozen=True)
+class Duration:
+    """A stretch of training, or a moment of it counted from birth.
+
+    Attributes:
+        value: how much; fractions only of epochs.
+        unit: ``"epochs"`` (passes over the images), ``"images"`` (labelled images as seen: the paper's
+            supervised updates) or ``"steps"`` (of the optimiser).
+
+    Raises:
+        InputError: for another unit, a negative value, or a fraction of an image or step.
+    """
+
+    value: float
+    unit: str
+
+    def __post_init__(self) -> None:
+        one_of(self.unit, UNITS, "unit of time")
+        at_least(self.value, 0, f"a duration in {self.unit}")
+        if not math.isfinite(self.value) or (self.unit != "epochs" and self.value != int(self.value)):
+            raise InputError(f"A duration in {self.unit} has to be a whole number; got {self.value}.")
+        whole = self.unit != "epochs"
+        object.__setattr__(self, "value", int(self.value) if whole else float(self.value))
+
+    @classmethod
+    def parse(cls, text: str) -> "Duration":
+        """Read ``"6 epochs"``, ``"0.5 epochs"``, ``"10000 images"`` or ``"300 steps"``."""
+        number, _, unit = text.strip().partition(" ")
+        try:
+            return cls(float(number), unit.strip())
+        except ValueError as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{text!r} is no duration; write a number and {', '.join(UNITS)}.") from error
+
+    def in_images(self, dataset: int, batch: int) -> int:
+        """Return this duration in images seen, for ``dataset`` images in an epoch, ``batch`` in a step."""
+        if self.unit == "images":
+            return int(self.value)
+        if self.unit == "epochs":
+            return round(self.value * dataset)
+        epochs, rest = divmod(int(self.value), steps_per_epoch(dataset, batch))
+        return epochs * dataset + min(rest * batch, dataset)
+
+    def __str__(self) -> str:
+        return f"{self.value:g} {self.unit}"
+
+
+def steps_per_epoch(dataset: int, batch: int) -> int:
+    """Return the number of batches of an epoch: full ones and a partial last one.
+
+    A single left-over image joins the batch before it, because a BatchNorm that learns cannot normalise
+    one image.
+    """
+    full, rest = divmod(dataset, batch)
+    return full + (rest > 1 or (rest == 1 and full == 0))
+
+
+def epochs(value: float) -> Duration:
+    """Return so many passes over the images."""
+    return Duration(value, "epochs")
+
+
+def images(value: int) -> Duration:
+    """Return so many labelled images seen (supervised updates)."""
+    return Duration(value, "images")
+
+
+def steps(value: int) -> Duration:
+    """Return so many steps of the optimiser."""
+    return Duration(value, "steps")
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a run stands when it asks for its rate.
+
+    Attributes:
+        epoch: whole epochs completed.
+        progress: fraction in [0, 1] of the allowed images that have been seen.
+        epoch_losses: mean training loss of every completed epoch.
+    """
+
+    epoch: int
+    progress: float
+    epoch_losses: Sequence[float] = ()
+
+
+def _constant(rate: float, at: Position) -> float:
+    return rate
+
+
+def _step(rate: float, at: Position) -> float:
+    """A tenth after every 20 epochs."""
+    return rate * FACTOR ** (at.epoch // STEP_EPOCHS)
+
+
+def _plateau(rate: float, at: Position) -> float:
+    """A tenth whenever the loss has not fallen by 1e-4 of itself for more than 3 epochs."""
+    best, waited = math.inf, 0
+    for loss in at.epoch_losses:
+        if loss < best * (1 - PLATEAU_THRESHOLD):
+            best, waited = loss, 0
+        else:
+            waited += 1
+        if waited > PATIENCE:
+            rate, waited = rate * FACTOR, 0
+    return rate
+
+
+def _cosine(rate: float, at: Position) -> float:
+    """Half a cosine from the full rate to 0, stretched over the allowed images."""
+    return rate * (1 + math.cos(math.pi * at.progress)) / 2
+
+
+def _one_cycle(rate: float, at: Position) -> float:
+    """Cosine up from 1/25 over the first 30 % of the images, cosine down to a 10,000th of that (Smith)."""
+    start = rate / WARM_UP_DIVISOR
+    if at.progress < WARM_UP:
+        return _between(start, rate, at.progress / WARM_UP)
+    return _between(rate, start / FINAL_DIVISOR, (at.progress - WARM_UP) / (1 - WARM_UP))
+
+
+def _between(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
+
+
+SCHEDULES: dict[str, Callable[[float, Position], float]] = {
+    "constant": _constant,
+    "step": _step,
+    "plateau": _plateau,
+    "cosine": _cosine,
+    "one-cycle": _one_cycle,
+}
+"""Learning-rate schedules by name; step and plateau are the paper's, cosine and one-cycle fit the budget."""
+
+
+def learning_rate(schedule: str, rate: float, at: Position) -> float:
+    """Return the learning rate at a position of the run, from the initial ``rate``."""
+    return SCHEDULES[schedule](rate, at)
+
+
+def converged(schedule: str, rate: float) -> bool:
+    """Return whether the current ``rate`` says that training has converged (plateau: below 1e-4)."""
+    return schedule == "plateau" and rate < PLATEAU_FLOOR

@@ -1,0 +1,58 @@
+"""A small world to train in: noise patterns as classes, and a thin CORnet-S with normal weights."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from wiringup.core.seeds import numpy_stream, torch_stream
+from wiringup.core.stimuli import LabelledImages, from_pixels
+from wiringup.models.architecture import ARCHITECTURES, Architecture, ModelSpec, build
+
+CLASSES = 4
+
+
+def noise_patterns(n: int, size: int = 32, seed: int = 0) -> LabelledImages:
+    """``n`` images of four fixed noise patterns, each under fresh noise."""
+    stream = numpy_stream(seed, "patterns")
+    pattern = numpy_stream(0, "classes").normal(size=(CLASSES, size, size, 3))
+    labels = np.arange(n) % CLASSES
+    pixels = 128 + 40 * pattern[labels] + 30 * stream.normal(size=(n, size, size, 3))
+    stimuli = from_pixels(pixels.clip(0, 255).astype(np.uint8))
+    return LabelledImages(stimuli, labels.astype(np.int64), tuple("abcd"))
+
+
+def born(seed: int = 0, width: float = 1 / 16) -> nn.Module:
+    """A thin CORnet-S whose weights are normal, with the deviation of He et al. (fan-out)."""
+    model = build(ModelSpec(width=width, classes=CLASSES, size=32))
+    generator = torch_stream(seed, "weights")
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            fan_out = parameter[0, 0].numel() * parameter.shape[0]
+            nn.init.normal_(parameter, std=(2 / fan_out) ** 0.5, generator=generator)
+    return model
+
+
+@pytest.fixture
+def newborn() -> Callable[..., nn.Module]:
+    return born
+
+
+@pytest.fixture
+def patterns() -> Callable[..., LabelledImages]:
+    return noise_patterns
+
+
+@pytest.fixture
+def cornet() -> Architecture:
+    return ARCHITECTURES["cornet_s"]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,92 @@
+"""The augmentation against its documented definition, and against PyTorch's resize of each crop."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from torch.nn.functional import interpolate
+
+from wiringup.core.seeds import numpy_stream, torch_stream
+from wiringup.models.readout import preprocess
+from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_flips, normalise
+
+N = 4000
+
+
+def documented_box(height: int, width: int, stream: np.random.Generator) -> tuple[int, int, int, int]:
+    """One crop, drawn word by word as the documentation of RandomResizedCrop says."""
+    for _ in range(10):
+        area = height * width * stream.uniform(0.08, 1.0)
+        ratio = math.exp(stream.uniform(math.log(3 / 4), math.log(4 / 3)))
+        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
+        if 0 < w <= width and 0 < h <= height:
+            return int(stream.integers(0, height - h + 1)), int(stream.integers(0, width - w + 1)), h, w
+    if width / height < 3 / 4:
+        w, h = width, round(width / (3 / 4))
+    elif width / height > 4 / 3:
+        w, h = round(height * (4 / 3)), height
+    else:
+        w, h = width, height
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (40, 75), (90, 30)])
+def test_boxes_have_the_documented_distribution(height, width):
+    boxes = draw_boxes(N, height, width, torch_stream(0, "boxes")).numpy()
+    stream = numpy_stream(1, "documented")
+    peer = np.array([documented_box(height, width, stream) for _ in range(N)])
+    top, left, h, w = boxes.T
+    assert (top >= 0).all() and (left >= 0).all() and (h > 0).all() and (w > 0).all()
+    assert (top + h <= height).all() and (left + w <= width).all()
+    for ours, documented in zip(
+        [*boxes.T, h * w, h / w, top / (height - h + 1), left / (width - w + 1)],
+        [
+            *peer.T,
+            peer[:, 2] * peer[:, 3],
+            peer[:, 2] / peer[:, 3],
+            peer[:, 0] / (height - peer[:, 2] + 1),
+            peer[:, 1] / (width - peer[:, 3] + 1),
+        ],
+        strict=True,
+    ):
+        assert stats.ks_2samp(ours, documented).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("height", "width", "box"), [(8, 200, (0, 94, 8, 11)), (200, 9, (94, 0, 12, 9))])
+def test_extreme_shapes_fall_back_to_the_central_crop(height, width, box):
+    boxes = draw_boxes(200, height, width, torch_stream(0, "boxes"))
+    assert (boxes == torch.tensor(box)).all(1).float().mean() > 0.2
+
+
+@pytest.mark.parametrize("size", [24, 64, 100])
+def test_every_crop_is_resized_as_pytorch_does(size):
+    stream = torch_stream(0, "resize")
+    pixels = torch.randint(0, 256, (12, 50, 70, 3), generator=stream, dtype=torch.uint8)
+    boxes, flips = draw_boxes(12, 50, 70, stream), draw_flips(12, stream)
+    assert flips.any() and not flips.all()
+    x = crop_resize(pixels, boxes, flips, size)
+    assert x.shape == (12, 3, size, size) and x.is_contiguous(memory_format=torch.channels_last)
+    for image, (top, left, h, w), flip, ours in zip(pixels, boxes.tolist(), flips, x, strict=True):
+        crop = image[top : top + h, left : left + w].permute(2, 0, 1)[None].float()
+        peer = interpolate(crop, (size, size), mode="bilinear", antialias=True, align_corners=False)[0]
+        torch.testing.assert_close(ours, peer.flip(2) if flip else peer, rtol=1e-5, atol=2e-3)
+
+
+def test_whole_image_without_flip_is_what_evaluation_sees():
+    pixels = torch.randint(0, 256, (5, 40, 40, 3), generator=torch_stream(0), dtype=torch.uint8)
+    whole = torch.tensor([[0, 0, 40, 40]]).expand(5, 4)
+    x = normalise(crop_resize(pixels, whole, torch.zeros(5, dtype=torch.bool), 32))
+    torch.testing.assert_close(x, preprocess(pixels.numpy(), 32), rtol=1e-5, atol=2e-5)
+
+
+def test_half_of_the_images_are_mirrored():
+    assert stats.binomtest(int(draw_flips(N, torch_stream(5)).sum()), N).pvalue > 1e-3
+
+
+def test_augmentation_is_decided_by_its_generator():
+    pixels = torch.randint(0, 256, (6, 32, 32, 3), generator=torch_stream(0), dtype=torch.uint8)
+    once, again, other = (crop_and_flip(pixels, 32, torch_stream(seed)) for seed in (1, 1, 2))
+    assert torch.equal(once, again)
+    assert not torch.equal(once, other)

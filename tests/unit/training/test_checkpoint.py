@@ -1,0 +1,237 @@
+"""Killed and resumed equals uninterrupted, bit for bit; folders are not shared by accident."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from wiringup.core.errors import BusyError, InputError, WiringupError
+from wiringup.training.checkpoint import FILE, Interval, held
+from wiringup.training.loop import train
+from wiringup.training.observers import Accuracy
+from wiringup.training.schedule import epochs, steps
+from wiringup.training.spec import TrainSpec
+
+EVERY_STEP = Interval(steps=1)
+
+
+class Killed(Exception):
+    """Stands for whatever ends a process."""
+
+
+def killed_after(step):
+    def tell(seen, total, loss):
+        tell.steps += 1
+        if tell.steps == step:
+            raise Killed
+
+    tell.steps = 0
+    return tell
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
+
+
+@pytest.mark.parametrize(
+    ("settings", "kills", "interval"),
+    [
+        ({}, (3, 4), EVERY_STEP),
+        ({}, (5,), Interval(steps=3)),
+        ({"plasticity": "critical", "optimiser": "adam", "lr": 0.01}, (1, 2, 6), EVERY_STEP),
+        ({"plasticity": "batchnorm", "optimiser": "adagrad"}, (7,), Interval(steps=2)),
+        ({"schedule": "plateau", "lr": 2e-4, "duration": epochs(9)}, (11, 10), Interval(steps=4)),
+        ({"plasticity": "decoder", "schedule": "one-cycle", "workers": 2}, (4,), Interval()),
+    ],
+)
+def test_killed_and_resumed_equals_uninterrupted(
+    newborn, cornet, patterns, tmp_path, settings, kills, interval
+):
+    data = patterns(22)
+    spec = TrainSpec(**{"batch": 8, "duration": epochs(3), **settings})
+    watch = {"observers": [Accuracy(patterns(20, seed=5), 32)], "moments": [epochs(0.5), steps(2), epochs(2)]}
+    whole = newborn()
+    expected = train(whole, cornet, data, spec, **watch)
+    for kill in kills:
+        with pytest.raises(Killed):
+            train(
+                newborn(),
+                cornet,
+                data,
+                spec,
+                **watch,
+                folder=tmp_path,
+                interval=interval,
+                progress=killed_after(kill),
+            )
+    model = newborn()
+    result = train(model, cornet, data, spec, **watch, folder=tmp_path, interval=interval)
+    assert same(model.state_dict(), whole.state_dict())
+    assert result == expected
+    assert result.ledger.updates == result.epochs * 22
+
+
+def test_a_finished_training_is_not_computed_again(newborn, cornet, patterns, tmp_path):
+    data, spec = patterns(16), TrainSpec(batch=8)
+    first = newborn()
+    expected = train(first, cornet, data, spec, [Accuracy(data, 32)], tmp_path)
+    again = newborn()
+
+    def never(*_):
+        raise AssertionError("computed again")
+
+    assert train(again, cornet, data, spec, [never], tmp_path, progress=never) == expected
+    assert same(first.state_dict(), again.state_dict())
+
+
+SCRIPT = textwrap.dedent(
+    """
+    import sys
+    sys.path.insert(0, sys.argv[1])
+    import conftest
+    from pathlib import Path
+    from wiringup.models.architecture import ARCHITECTURES
+    from wiringup.training.checkpoint import Interval
+    from wiringup.training.loop import train
+    from wiringup.training.schedule import epochs
+    from wiringup.training.spec import TrainSpec
+    import torch
+
+    torch.set_num_threads(1)
+    train(conftest.born(), ARCHITECTURES["cornet_s"], conftest.noise_patterns(22),
+          TrainSpec(batch=8, duration=epochs(8)), folder=Path(sys.argv[2]), interval=Interval(steps=1),
+          progress=lambda seen, total, loss: print(seen, flush=True))
+    """
+)
+
+
+def start(folder):
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(folder)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_process_that_is_killed_loses_nothing(newborn, cornet, patterns, tmp_path, how):
+    data, spec = patterns(22), TrainSpec(batch=8, duration=epochs(8))
+    with start(tmp_path) as process:
+        for _ in range(4):
+            assert process.stdout.readline(), process.stderr.read()
+        with pytest.raises(BusyError, match="Another training is running in"):
+            train(newborn(), cornet, data, spec, folder=tmp_path)
+        time.sleep(0.05)
+        process.send_signal(how)
+        output, complaint = process.communicate()
+    assert process.returncode != 0, output
+    assert ("KeyboardInterrupt" in complaint) == (how == signal.SIGINT)
+    left = torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"]
+    assert 3 <= left < 24
+    whole, model = newborn(), newborn()
+    expected = train(whole, cornet, data, spec)
+    assert train(model, cornet, data, spec, folder=tmp_path) == expected
+    assert same(model.state_dict(), whole.state_dict())
+    assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"spec": {"lr": 0.05}}, r"belongs to another training \(spec.lr: 0.1 there, 0.05 now\)"),
+        (
+            {"spec": {"seed": 1, "plasticity": "decoder"}},
+            "spec.plasticity: 'all' there, 'decoder' now; spec.seed: 0",
+        ),
+        ({"data": 1}, r"\(images: '[0-9a-f]{64}' there"),
+        ({"birth": 1}, r"\(birth: '[0-9a-f]{64}' there"),
+    ],
+)
+def test_the_folder_of_another_training_is_refused(newborn, cornet, patterns, tmp_path, change, message):
+    train(newborn(), cornet, patterns(16), TrainSpec(batch=8), folder=tmp_path)
+    spec = TrainSpec(batch=8, **change.get("spec", {}))
+    with pytest.raises(InputError, match=message):
+        train(
+            newborn(change.get("birth", 0)),
+            cornet,
+            patterns(16, seed=change.get("data", 0)),
+            spec,
+            folder=tmp_path,
+        )
+
+
+def test_device_and_workers_do_not_make_another_training(newborn, cornet, patterns, tmp_path):
+    first = train(newborn(), cornet, patterns(16), TrainSpec(batch=8), folder=tmp_path)
+    assert train(newborn(), cornet, patterns(16), TrainSpec(batch=8, workers=2), folder=tmp_path) == first
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"torn", "is damaged; delete it"), (None, "not a checkpoint of a training")]
+)
+def test_damaged_checkpoints_are_refused(newborn, cornet, patterns, tmp_path, content, message):
+    if content:
+        (tmp_path / FILE).write_bytes(content)
+    else:
+        torch.save({"weights": torch.zeros(1)}, tmp_path / FILE)
+    with pytest.raises(InputError, match=message):
+        train(newborn(), cornet, patterns(16), TrainSpec(batch=8), folder=tmp_path)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(newborn, cornet, patterns, tmp_path, monkeypatch):
+    data, spec = patterns(32), TrainSpec(batch=8)
+    write, written = Path.write_bytes, []
+
+    def fills_up(path, content):
+        written.append(path)
+        if len(written) == 3:
+            write(path, content[:1000])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fills_up)
+        with pytest.raises(WiringupError, match=r"No space left to write .*checkpoint\.pt"):
+            train(newborn(), cornet, data, spec, folder=tmp_path, interval=EVERY_STEP)
+    # birth and the first step were written
+    assert torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"] == 1
+    expected = train(newborn(), cornet, data, spec)
+    assert train(newborn(), cornet, data, spec, folder=tmp_path) == expected
+
+
+def test_seconds_between_checkpoints(newborn, cornet, patterns, tmp_path):
+    seen = []
+
+    def look(images, total, loss):
+        seen.append(torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"])
+
+    train(
+        newborn(),
+        cornet,
+        patterns(32),
+        TrainSpec(batch=8),
+        folder=tmp_path,
+        progress=look,
+        interval=Interval(0),
+    )
+    train(newborn(), cornet, patterns(32), TrainSpec(batch=8, seed=1), folder=tmp_path / "b", progress=None)
+    assert seen == [0, 1, 2, 3]
+
+
+def test_a_folder_is_held_once_and_then_free_again(tmp_path):
+    refused = pytest.raises(BusyError, match="use another folder")
+    with held(tmp_path / "run"), refused, held(tmp_path / "run"):
+        pass
+    with held(tmp_path / "run"):
+        pass
+
+
+def test_half_written_files_of_a_killed_process_are_removed(tmp_path):
+    part = tmp_path / f".{FILE}.abc.part"
+    part.write_bytes(b"half")
+    with held(tmp_path):
+        assert not part.exists()
