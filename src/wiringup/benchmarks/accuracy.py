@@ -8,12 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.benchmarks.behavior import concatenated
-from wiringup.benchmarks.benchmark import check_responses, content_sha256
+from wiringup.benchmarks.benchmark import check_responses
 from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import check_finite
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation, normalise
+from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
 
 
@@ -48,7 +49,7 @@ class TopOne:
     @cached_property
     def sha256(self) -> str:
         """Hash of images, data and metric."""
-        return content_sha256(self.metric, self.fit.sha256 if self.fit else None, self.test.sha256)
+        return content_hash([self.metric, self.fit.sha256 if self.fit else None, self.test.sha256])
 
     def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from wiringup.benchmarks.benchmark import check_responses, content_sha256
+from wiringup.benchmarks.benchmark import Measured, check_responses
 from wiringup.benchmarks.metrics import i2n
 from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.core.areas import BEHAVIOR
@@ -24,7 +24,7 @@ def concatenated(first: LabelledImages, second: LabelledImages) -> Stimuli:
 
 
 @dataclass(frozen=True)
-class ChoiceConsistency:
+class ChoiceConsistency(Measured[Choices]):
     """The i2n consistency of a decoder on a model's features with people's choices among all classes.
 
     The decoder (logistic regression, C = 1e-3) is fitted on other labelled images; its class probabilities
@@ -34,34 +34,18 @@ class ChoiceConsistency:
     own (over the two halvings, which says little) stands in the note.
     """
 
-    choices: Choices
-    name: str = ""
     metric: str = "i2n"
     area: str = BEHAVIOR
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.choices.name)
-
-    @property
-    def simulated(self) -> bool:
-        """True if no person was involved."""
-        return self.choices.simulated
 
     @cached_property
     def stimuli(self) -> Stimuli:
         """The images to fit the decoder on, then the images that were judged."""
-        return concatenated(self.choices.fit, self.choices.test)
+        return concatenated(self.data.fit, self.data.test)
 
     @cached_property
     def halves(self) -> i2n.Halves:
         """Choice proportions of random halves of the judgements."""
-        return i2n.count_halves(self.choices.counts)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of images, data and metric."""
-        data = self.choices
-        return content_sha256(self.metric, data.fit.sha256, data.test.sha256, data.counts)
+        return i2n.count_halves(self.data.counts)
 
     def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
@@ -71,7 +55,7 @@ class ChoiceConsistency:
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
-        fit, test = self.choices.fit, self.choices.test
+        fit, test = self.data.fit, self.data.test
         probabilities = class_probabilities(
             responses[: len(fit)], fit.labels, responses[len(fit) :], len(fit.classes)
         )

@@ -1,8 +1,9 @@
 """What a benchmark is, and how a subject sits several of them in one look at the images."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from wiringup.core.checks import same_length
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score, check_normalisation, normalise
+from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
+from wiringup.data.recordings import DataSet
 from wiringup.models.readout import Subject
 
 
@@ -45,6 +48,7 @@ class Benchmark(Protocol):
         """Score ``responses`` (images, features) of ``layer``; ceiled as ``normalisation`` says."""
 
 
+Data = TypeVar("Data", bound=DataSet)
 Progress = Callable[[Score], None]
 
 
@@ -97,16 +101,35 @@ def check_responses(benchmark: Benchmark, responses: Tensor) -> None:
     same_length(len(responses), len(benchmark.stimuli), "the responses", f"{benchmark.name}'s set of images")
 
 
-def content_sha256(*parts: str | NDArray[Any] | None) -> str:
-    """Return the SHA-256 (hex) of texts and arrays, in order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        if isinstance(part, np.ndarray) and part.dtype.kind != "U":
-            digest.update(f"{part.dtype}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part).data)
-        else:
-            digest.update(repr(part.tolist() if isinstance(part, np.ndarray) else part).encode())
-    return digest.hexdigest()
+@dataclass(frozen=True)
+class Measured(Generic[Data]):
+    """What every benchmark has that compares a model with one data set, whatever its formula.
+
+    Attributes:
+        data: what was measured.
+        name: how results call it; by default as the data.
+    """
+
+    data: Data
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", self.name or self.data.name)
+
+    @property
+    def metric(self) -> str:
+        """The name of the formula."""
+        raise NotImplementedError
+
+    @property
+    def simulated(self) -> bool:
+        """True if no animal and no person was involved."""
+        return self.data.simulated
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of data, images and metric."""
+        return content_hash([self.metric, self.data.sha256])
 
 
 NO_RESPONSE = "the layer answers some or all images with a constant: nothing to correlate, scored as 0"

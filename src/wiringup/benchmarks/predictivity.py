@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from wiringup.benchmarks.benchmark import ceiled_score, check_responses, content_sha256
+from wiringup.benchmarks.benchmark import Measured, ceiled_score, check_responses
 from wiringup.benchmarks.metrics import pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import gram
@@ -49,7 +49,7 @@ def cross_validated_r(
 
 
 @dataclass(frozen=True)
-class Predictivity:
+class Predictivity(Measured[Recording]):
     """PLS predictivity of a recording, as Brain-Score defines it (with exact PLS).
 
     Raw: 25-component PLS from features to all units; Pearson r on held-out images per unit; median over
@@ -59,17 +59,12 @@ class Predictivity:
     stratified by label where there are labels.
     """
 
-    recording: Recording
-    name: str = ""
     solver: str = "exact"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.recording.name)
 
     @property
     def area(self) -> str:
         """The area that was recorded."""
-        return self.recording.area
+        return self.data.area
 
     @property
     def metric(self) -> str:
@@ -77,36 +72,24 @@ class Predictivity:
         return f"pls-{pls.COMPONENTS}" + ("" if self.solver == "exact" else f"-{self.solver}")
 
     @property
-    def simulated(self) -> bool:
-        """True if no animal was involved."""
-        return self.recording.simulated
-
-    @property
     def stimuli(self) -> Stimuli:
         """The images that were shown."""
-        return self.recording.stimuli
+        return self.data.stimuli
 
     @cached_property
     def targets(self) -> Tensor:
         """Responses averaged over repeats, float64 (images, units)."""
-        return mean_over_repeats(torch.from_numpy(self.recording.trials))
+        return mean_over_repeats(torch.from_numpy(self.data.trials))
 
     @cached_property
     def folds(self) -> Folds:
         """Training and test images."""
-        return make_folds(len(self.stimuli), self.recording.labels, self.recording.groups)
+        return make_folds(len(self.stimuli), self.data.labels, self.data.groups)
 
     @cached_property
     def ceiling(self) -> Ceiling | None:
         """The noise ceiling, or None."""
-        return reliability.ceiling(self.recording.trials)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of images, data and metric."""
-        data = self.recording
-        folds = (data.labels, data.groups)
-        return content_sha256(self.metric, self.area, self.stimuli.sha256, data.trials, *folds)
+        return reliability.ceiling(self.data.trials)
 
     def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer``.

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from wiringup.benchmarks.benchmark import ceiled_score, check_responses, content_sha256
+from wiringup.benchmarks.benchmark import Measured, ceiled_score, check_responses
 from wiringup.benchmarks.metrics import rdm
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score
 from wiringup.core.stimuli import Stimuli
@@ -13,7 +13,7 @@ from wiringup.data.recordings import Dissimilarities
 
 
 @dataclass(frozen=True)
-class Similarity:
+class Similarity(Measured[Dissimilarities]):
     """Spearman correlation between a model's RDM and each subject's, averaged over subjects.
 
     The model's RDM is 1 - Pearson r over features. Error: standard error over subjects. The ceiling is the
@@ -21,37 +21,22 @@ class Similarity:
     A model can pass it, up to the upper bound, which the note gives.
     """
 
-    dissimilarities: Dissimilarities
-    name: str = ""
     metric: str = "rsa-spearman"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "name", self.name or self.dissimilarities.name)
 
     @property
     def area(self) -> str:
         """The area that was recorded."""
-        return self.dissimilarities.area
-
-    @property
-    def simulated(self) -> bool:
-        """True if no animal and no person was involved."""
-        return self.dissimilarities.simulated
+        return self.data.area
 
     @property
     def stimuli(self) -> Stimuli:
         """The images that were shown."""
-        return self.dissimilarities.stimuli
+        return self.data.stimuli
 
     @cached_property
     def ceiling(self) -> Ceiling | None:
         """The noise ceiling: lower bound as ``value``, upper bound as ``upper``; None for one subject."""
-        return rdm.noise_ceiling(self.dissimilarities.rdms)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of images, data and metric."""
-        return content_sha256(self.metric, self.area, self.stimuli.sha256, self.dissimilarities.rdms)
+        return rdm.noise_ceiling(self.data.rdms)
 
     def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer``; units are subjects.
@@ -61,7 +46,7 @@ class Similarity:
         """
         check_responses(self, responses)
         model = rdm.correlation_distance(responses).cpu().numpy()
-        found = rdm.compare(model, self.dissimilarities.rdms)
+        found = rdm.compare(model, self.data.rdms)
         bounds = self.ceiling
         note = "no noise ceiling: one subject"
         if bounds is not None:

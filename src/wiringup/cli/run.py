@@ -3,12 +3,15 @@
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
 from wiringup.cli.arguments import Json, Runs, Seeds
 from wiringup.cli.show import as_json, say, silent, table
+
+if TYPE_CHECKING:
+    from wiringup.results.store import Store
 
 
 def run(
@@ -52,7 +55,7 @@ def run(
     finish(Store(out), study.uid, json)
 
 
-def finish(store: "Store", name: str, json: bool) -> None:  # type: ignore[name-defined]  # noqa: F821
+def finish(store: "Store", name: str, json: bool) -> None:
     """Write the report of a study and print its table."""
     from wiringup.figures.report import write
     from wiringup.figures.tables import last_moments, moments_table

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,11 +13,11 @@ from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.genome import Genome
-from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.core.spec import to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
-from wiringup.models.readout import preprocess, subject
+from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.loop import TrainResult, train
@@ -43,6 +43,19 @@ class Exam:
     benchmarks: tuple[Benchmark, ...]
     held_out: LabelledImages
     normalisation: str = DEFAULT_NORMALISATION
+    _known: dict[str, tuple[list[Score], float]] = field(default_factory=dict, repr=False)
+
+    def sit(self, candidate: NetworkSubject) -> tuple[list[Score], float]:
+        """Return the scores and the top-1 accuracy of a network.
+
+        What was scored once is not scored again: several conditions share one birth. The key is the hash
+        of weights and preprocessing, never a name.
+        """
+        key = candidate.identity
+        if key not in self._known:
+            scores = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
+            self._known[key] = scores, top1(candidate.module, self.held_out, candidate.size)
+        return self._known[key]
 
     def identity(self) -> dict[str, Any]:
         """Return everything about the exam that decides a score, as plain values."""
@@ -138,13 +151,13 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
     def score(moment: Moment) -> dict[str, Any]:
         told("other", 0, "")
         read = subject(moment.model, run.spec.model, architecture)
-        scores = evaluate(read, run.exam.benchmarks, normalisation=run.exam.normalisation)
+        scores, accuracy = run.exam.sit(read)
         match = brain_match(scores, run.exam.suite)
         point = Point(
             epoch=moment.epoch,
             updates=moment.images,
             synaptic_updates=moment.ledger.synaptic_updates,
-            top1=top1(moment.model, run.exam.held_out, run.spec.model.size),
+            top1=accuracy,
             match={**match.areas, "mean": match.mean},
             missing=tuple(match.missing),
             scores=tuple(scores),

@@ -16,7 +16,7 @@ class Progress:
     """Counts planned and finished work of several kinds and tells the time left.
 
     Args:
-        plan: kind of work -> planned amount; kinds without a `GUESS` start from ``default_seconds``.
+        plan: kind of work ("train:critical" is the kind train of what is called critical) -> amount.
         out: where lines go; None for silence.
     """
 
@@ -24,12 +24,8 @@ class Progress:
     out: TextIO | None = None
     done: dict[str, float] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
-    _last: float = field(default_factory=time.monotonic)
+    _last: float = field(default_factory=lambda: time.monotonic())
     _shown: float = 0.0
-
-    def restart_clock(self) -> None:
-        """Forget the time since the last report (it was spent on something else)."""
-        self._last = time.monotonic()
 
     def advance(self, kind: str, amount: float, message: str = "") -> None:
         """Report ``amount`` of work as finished since the last call, and show where things stand."""

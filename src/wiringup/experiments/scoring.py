@@ -151,7 +151,7 @@ def _facts(model: str, birth: str | None, seed: int | None, size: int) -> dict[s
 def _title(facts: dict[str, Any]) -> str:
     how = facts.get("weights") or facts["birth"]
     seed = "" if facts["seed"] is None else f", seed {facts['seed']}"
-    return facts["model"] + (f" ({how}{seed})" if how else "") + f" at {facts['size']} px"
+    return f"{facts['model']}{f' ({how}{seed})' if how else ''} at {facts['size']} px"
 
 
 def spread_over(stimuli: Stimuli, n: int) -> Stimuli:

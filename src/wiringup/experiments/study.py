@@ -131,20 +131,26 @@ class Study:
 
     def plan(self) -> dict[str, float]:
         """Return the work of the whole study: images to train on, scorings, distillations."""
-        work: dict[str, float] = {}
+        total: dict[str, float] = {"distil": 1}
         for condition in CONDITIONS:
-            kind = f"train:{condition.plasticity}"
-            seen = self._duration(condition).in_images(len(self._images(condition)), self.spec.batch)
-            work[kind] = work.get(kind, 0) + seen * len(self.spec.seeds)
-            work["score"] = work.get("score", 0) + (len(self._moments(condition)) + 2) * len(self.spec.seeds)
-        return work | {"distil": len(self.spec.seeds)}
+            for kind, amount in self._work(condition).items():
+                total[kind] = total.get(kind, 0) + amount
+        return {kind: amount * len(self.spec.seeds) for kind, amount in total.items()}
+
+    def _work(self, condition: Condition) -> dict[str, float]:
+        """The work of one run."""
+        seen = self._duration(condition).in_images(len(self._images(condition)), self.spec.batch)
+        return {f"train:{condition.plasticity}": seen, "score": len(self._moments(condition)) + 2}
 
     def _seed(self, seed: int, progress: Progress) -> Iterator[Record]:
         genome: Genome | None = None
         for condition in CONDITIONS:
             run = self._make(condition, seed, genome)
-            finished = self.store.finished(run.uid, to_dict(run.spec)) is not None
-            progress.say(f"{'Known' if finished else 'Now'}: {run.label}, seed {seed}  [{run.uid}]")
+            if self.store.finished(run.uid, to_dict(run.spec)):
+                progress.skip(self._work(condition))
+                progress.say(f"Known: {run.label}, seed {seed}  [{run.uid}]")
+            else:
+                progress.say(f"Now: {run.label}, seed {seed}  [{run.uid}]")
             record, model = execute(run, self.store, progress.advance)
             if genome is None:
                 genome = self._distil(run, model)

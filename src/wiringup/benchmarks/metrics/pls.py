@@ -105,7 +105,7 @@ def predict(
 @contextmanager
 def _one_thread() -> Iterator[None]:
     # Threads on products as small as a component's bring little, and on a busy machine cost a hundredfold.
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,0 +1,38 @@
+"""A small study's records, made by hand so that every percentage is known."""
+
+import numpy as np
+
+from wiringup.core.score import Score
+from wiringup.results.record import Point, Record
+
+
+def score(benchmark: str = "b.V4", value: float = 0.5, **changes: object) -> Score:
+    fields = {
+        "benchmark": benchmark, "area": "V4", "metric": "pls-25", "layer": "V4", "raw": value, "ceiling": 0.8,
+        "score": value, "normalisation": "r/c", "error": 0.01, "n_stimuli": 10, "n_units": 2,
+        "units": np.array([0.25, np.nan]),
+    }  # fmt: skip
+    return Score(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def point(epoch: float, synaptic: int, v4: float, **changes: object) -> Point:
+    match = {"V4": v4, "mean": v4}
+    fields = {
+        "epoch": epoch, "updates": int(100 * epoch), "synaptic_updates": synaptic, "top1": 0.25,
+        "match": match, "missing": (), "scores": (score(value=v4),),
+    }  # fmt: skip
+    return Point(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def make_record(label: str, seed: int, *values: float, uid: str = "", trained: int = 10) -> Record:
+    points = tuple(point(i, i * 100 * trained, v) for i, v in enumerate(values))
+    return Record(
+        uid=uid or f"{label}-{seed}",
+        label=label,
+        seed=seed,
+        spec={"lr": 0.1},
+        synapses={"trained": trained, "all": 100, "V4": trained},
+        points=points,
+        losses=(1.5, 1.0),
+        provenance={"seconds": 2.0, "date": "2026-01-01T00:00:00+00:00", "machine": "a machine"},
+    )

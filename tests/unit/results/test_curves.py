@@ -1,0 +1,32 @@
+import numpy as np
+import pytest
+
+from wiringup.core.errors import InputError
+from wiringup.results.curves import moments, spread
+
+
+def test_percentages_are_of_the_mean_reference_at_its_end(record):
+    records = [record("ref", 0, 0.1, 0.4), record("ref", 1, 0.1, 0.6), record("few", 0, 0.1, 0.25)]
+    birth, end, few_birth, few_end = moments(records, "ref")
+    assert birth.percent["mean"].mean == pytest.approx(20)
+    assert end.percent["mean"].mean == pytest.approx(100)
+    assert end.seeds["mean"] == pytest.approx([80, 120])
+    assert end.percent["mean"].sd == pytest.approx(np.std([80, 120], ddof=1))
+    assert few_birth.label == "few"
+    assert few_end.percent["V4"].mean == pytest.approx(50)
+    assert few_end.synaptic_updates == 1000
+
+
+def test_one_seed_has_no_deviation_rather_than_none_at_all():
+    assert np.isnan(spread([1.0]).sd)
+    assert spread([1.0, 3.0]).sd == pytest.approx(2**0.5)
+
+
+def test_without_a_reference_there_are_no_percentages(record):
+    with pytest.raises(InputError, match="No run is labelled 'ref'"):
+        moments([record("few", 0, 0.1)], "ref")
+
+
+def test_seeds_scored_at_different_moments_are_refused(record):
+    with pytest.raises(InputError, match="'ref' were scored at different moments"):
+        moments([record("ref", 0, 0.1), record("ref", 1, 0.1, 0.2)], "ref")
