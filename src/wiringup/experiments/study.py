@@ -45,6 +45,7 @@ class StudySpec:
         few_images, few_epochs: of every other condition.
         calibration: unlabelled images for BatchNorm statistics at birth.
         size: side of the images in px.
+        moments: epochs at which every model is scored, besides birth and end.
     """
 
     seeds: tuple[int, ...] = (0, 1)
@@ -59,6 +60,7 @@ class StudySpec:
     schedule: str = "cosine"
     augmentation: str = "crop+flip"
     calibration: int = 128
+    moments: tuple[int, ...] = (1, 2, 5)
     version: str = __version__
 
     def __post_init__(self) -> None:
@@ -68,7 +70,7 @@ class StudySpec:
             raise InputError(f"The seeds {self.seeds} name one seed twice.")
 
 
-QUICK = StudySpec(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64)
+QUICK = StudySpec(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64, moments=())
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ class Study:
         if condition.label == EQUAL_SYNAPTIC:
             return ()
         last = self.spec.few_epochs if condition.few else self.spec.epochs
-        return tuple(epochs(e) for e in (1, 2, 5) if e < last)
+        return tuple(epochs(e) for e in self.spec.moments if e < last)
 
 
 @dataclass(frozen=True)

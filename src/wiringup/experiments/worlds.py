@@ -26,11 +26,14 @@ BRAINS = ("simulated", "real")
 Say = Callable[[str], None]
 
 BRAIN_IMAGES = 400
+JUDGED_IMAGES = 400
 FIT_IMAGES = 480
 HELD_OUT_IMAGES = 400
 STREAM_SEED = 2022  # one simulated animal, whatever the seed of the models that are compared with it
 UNITS = 60
 LEVEL = 3  # of variation: hard for pixels, learnable from two thousand images
+JUDGED_LEVEL = 6  # observers make no errors to be compared with on easier images
+JUDGEMENTS = 20  # of each observer on each image
 DEGREES = 4.0  # of visual angle: texture-sized images, in which V1 fields are not lost
 
 
@@ -108,11 +111,12 @@ def calibration_images(images: LabelledImages, n: int) -> Stimuli:
 def simulated(size: int, say: Say) -> tuple[list[Benchmark], Suite]:
     """Return the benchmarks of the simulated ventral stream."""
     say("Recording from the simulated ventral stream (simulated data, known ground truth) ...")
-    stream = SimulatedStream(STREAM_SEED, units=UNITS, degrees=DEGREES)
+    stream = SimulatedStream(STREAM_SEED, units=UNITS, degrees=DEGREES, trials=JUDGEMENTS)
     shown = render(RenderSpec(BRAIN_IMAGES, size, LEVEL, split="brain"))
-    fit = render(RenderSpec(FIT_IMAGES, size, LEVEL, split="fit"))
+    judged = render(RenderSpec(JUDGED_IMAGES, size, JUDGED_LEVEL, split="judged"))
+    fit = render(RenderSpec(FIT_IMAGES, size, JUDGED_LEVEL, split="fit"))
     benchmarks: list[Benchmark] = [Predictivity(r) for r in stream.recordings(shown).values()]
-    benchmarks.append(ChoiceConsistency(stream.choices(shown, fit)))
+    benchmarks.append(ChoiceConsistency(stream.choices(judged, fit)))
     return benchmarks, Suite("simulated@1", tuple(b.name for b in benchmarks))
 
 

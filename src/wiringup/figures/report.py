@@ -93,7 +93,8 @@ def _legend(records: Sequence[Record]) -> str:
     missing = sorted({name for r in records for p in r.points for name in p.missing})
     absent = f" Not scored, and not averaged in: {_text(', '.join(missing))}." if missing else ""
     return (
-        "<p>Percentages are of the reference at the end of its training (mean over seeds). "
+        "<p>Percentages are of the reference at the end of its training (mean over seeds); none are given "
+        "where the reference itself is within two standard errors of zero. "
         f"± is the standard deviation over {seeds} seeds: too few for a test, enough to see what is noise. "
         "<em>Updates</em> are labelled images as actually seen; <em>synaptic updates</em> are updates times "
         f"trained synapses.{absent}</p>"

@@ -41,7 +41,7 @@ def last_moments(moments: Sequence[Moment]) -> list[Moment]:
     kept: dict[object, Moment] = {}
     for moment in moments:
         if moment.epoch == 0:
-            born = (moment.epoch, tuple(moment.seeds[MEAN]))
+            born = (moment.epoch, tuple(moment.shown[MEAN]))
             kept.setdefault(born, moment)
         else:
             kept[moment.label] = moment

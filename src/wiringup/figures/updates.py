@@ -18,6 +18,7 @@ def draw(moments: Sequence[Moment], simulated: bool) -> Figure:
     """Return a figure with one panel for the mean and one for each area.
 
     Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
+    Where the reference is at chance there are no percentages: that panel shows the scores themselves.
     """
     areas = [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
     columns = (len(areas) + 1) // 2
@@ -42,9 +43,11 @@ def _panel(axes: Axes, area: str, moments: Sequence[Moment], birth: float) -> No
     styles = look(labels)
     for label in labels:
         _curve(axes, area, [m for m in moments if m.label == label], birth, styles[label])
-    axes.axhline(100, color="0.6", linestyle=":", linewidth=1)
-    axes.set_title("mean of all" if area == MEAN else area, fontsize=9, loc="left")
-    axes.set_ylabel("% of reference", fontsize=8)
+    known = moments[0].has_percent(area)
+    axes.axhline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
+    title = "mean of all" if area == MEAN else area
+    axes.set_title(title if known else f"{title} (reference at chance)", fontsize=9, loc="left")
+    axes.set_ylabel("% of reference" if known else "ceiled score", fontsize=8)
     axes.set_xlabel("supervised synaptic updates", fontsize=8)
     _log_axis_from_birth(axes, birth, max(m.synaptic_updates for m in moments))
     clean(axes)
@@ -54,9 +57,8 @@ def _curve(axes: Axes, area: str, moments: Sequence[Moment], birth: float, style
     color, marker = style
     x = [max(m.synaptic_updates, birth) for m in moments]
     for m, where in zip(moments, x, strict=True):
-        values = m.seeds[area]
-        axes.plot([where] * len(values), values, ".", color=color, markersize=3, alpha=0.5)
-    y = [m.percent[area].mean for m in moments]
+        axes.plot([where] * len(m.shown[area]), m.shown[area], ".", color=color, markersize=3, alpha=0.5)
+    y = [float(np.mean(m.shown[area])) for m in moments]
     axes.plot(x, y, markersize=4, linewidth=1.3, label=moments[0].label, color=color, marker=marker)
 
 

@@ -28,8 +28,10 @@ class Moment:
 
     Attributes:
         match: area or "mean" -> brain match over seeds.
-        percent: area or "mean" -> the same as a percentage of the reference.
-        seeds: area or "mean" -> percentage of each seed.
+        percent: area or "mean" -> the same as a percentage of the reference; NaN where the reference
+            itself is at chance.
+        shown: area or "mean" -> what a figure shows of each seed: the percentage, or the brain match
+            itself where there are no percentages.
     """
 
     label: str
@@ -40,7 +42,11 @@ class Moment:
     top1: Spread
     match: dict[str, Spread]
     percent: dict[str, Spread]
-    seeds: dict[str, list[float]]
+    shown: dict[str, list[float]]
+
+    def has_percent(self, area: str) -> bool:
+        """Return whether the reference is above chance in ``area``."""
+        return bool(np.isfinite(self.percent[area].mean))
 
 
 def spread(values: Sequence[float]) -> Spread:
@@ -54,7 +60,8 @@ def moments(records: Sequence[Record], reference: str) -> list[Moment]:
     """Return every scored moment of every condition, averaged over seeds, in the order of ``records``.
 
     Percentages are of the mean over seeds of the last moment of the runs labelled ``reference``: a ratio
-    of means, which two noisy reference seeds disturb less than a mean of ratios.
+    of means, which two noisy reference seeds disturb less than a mean of ratios. Where that mean is not
+    above chance (see `at_chance`), percentages would be noise divided by noise: they are NaN.
 
     Raises:
         InputError: if no record has the label ``reference``, or seeds were scored at different moments.
@@ -64,11 +71,20 @@ def moments(records: Sequence[Record], reference: str) -> list[Moment]:
     return [m for label in labels for m in _condition([r for r in records if r.label == label], base)]
 
 
+def at_chance(points: Sequence[Point], area: str) -> bool:
+    """Return whether the raw scores of ``area`` are, on average, within two standard errors of zero."""
+    scores = [s for p in points for s in p.scores if s.area == area]
+    return bool(scores) and bool(np.mean([s.raw for s in scores]) <= 2 * np.mean([s.error for s in scores]))
+
+
 def _reference(records: Sequence[Record], label: str) -> dict[str, float]:
     last = [r.last for r in records if r.label == label]
     if not last:
         raise InputError(f"No run is labelled {label!r}, so there is nothing to take percentages of.")
-    return {a: float(np.mean([p.match[a] for p in last])) for a in last[0].match}
+    return {
+        area: float("nan") if at_chance(last, area) else float(np.mean([p.match[area] for p in last]))
+        for area in last[0].match
+    }
 
 
 def _condition(records: Sequence[Record], base: dict[str, float]) -> list[Moment]:
@@ -80,7 +96,8 @@ def _condition(records: Sequence[Record], base: dict[str, float]) -> list[Moment
 
 def _moment(records: Sequence[Record], points: Sequence[Point], base: dict[str, float]) -> Moment:
     areas = [a for a in COLUMNS if a in points[0].match]
-    seeds = {a: [100 * p.match[a] / base[a] for p in points] for a in areas}
+    match = {a: [p.match[a] for p in points] for a in areas}
+    percent = {a: [100 * v / base[a] for v in match[a]] for a in areas}
     return Moment(
         label=records[0].label,
         epoch=points[0].epoch,
@@ -88,7 +105,7 @@ def _moment(records: Sequence[Record], points: Sequence[Point], base: dict[str, 
         synaptic_updates=float(np.mean([p.synaptic_updates for p in points])),
         trained=records[0].synapses["trained"],
         top1=spread([np.nan if p.top1 is None else p.top1 for p in points]),
-        match={a: spread([p.match[a] for p in points]) for a in areas},
-        percent={a: spread(seeds[a]) for a in areas},
-        seeds=seeds,
+        match={a: spread(match[a]) for a in areas},
+        percent={a: spread(percent[a]) for a in areas},
+        shown={a: percent[a] if np.isfinite(base[a]) else match[a] for a in areas},
     )

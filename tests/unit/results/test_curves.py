@@ -10,7 +10,7 @@ def test_percentages_are_of_the_mean_reference_at_its_end(record):
     birth, end, few_birth, few_end = moments(records, "ref")
     assert birth.percent["mean"].mean == pytest.approx(20)
     assert end.percent["mean"].mean == pytest.approx(100)
-    assert end.seeds["mean"] == pytest.approx([80, 120])
+    assert end.shown["mean"] == pytest.approx([80, 120])
     assert end.percent["mean"].sd == pytest.approx(np.std([80, 120], ddof=1))
     assert few_birth.label == "few"
     assert few_end.percent["V4"].mean == pytest.approx(50)
@@ -30,3 +30,12 @@ def test_without_a_reference_there_are_no_percentages(record):
 def test_seeds_scored_at_different_moments_are_refused(record):
     with pytest.raises(InputError, match="'ref' were scored at different moments"):
         moments([record("ref", 0, 0.1), record("ref", 1, 0.1, 0.2)], "ref")
+
+
+def test_no_percentages_of_a_reference_at_chance(record):
+    birth, end = moments([record("ref", 0, 0.3, 0.015)], "ref")  # the error of every score is .01
+    assert not end.has_percent("V4")
+    assert np.isnan(birth.percent["V4"].mean)
+    assert birth.shown["V4"] == [0.3]
+    assert birth.has_percent("mean")
+    assert moments([record("ref", 0, 0.3, 0.025)], "ref")[1].has_percent("V4")
