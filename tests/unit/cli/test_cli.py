@@ -1,0 +1,198 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests_world import toy_files, write_toy_benchmark
+from wiringup.cli import main as cli
+from wiringup.cli.main import COMMANDS, main
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "data"
+
+
+def fails(*arguments) -> int:
+    with pytest.raises(SystemExit) as stopped:
+        main([str(a) for a in arguments])
+    return stopped.value.code
+
+
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_has_help_with_an_example(command, capsys):
+    assert fails(command, "--help") == 0
+    shown = capsys.readouterr().out
+    assert "For example:" in shown
+    assert f"wiringup {command}" in shown.split("For example:")[1]
+
+
+def test_import_then_score_then_results(home, tmp_path, capsys):
+    responses, images = toy_files(tmp_path / "raw")
+    main(["import", "recordings", "--name", "mine", "--area", "V4", "--responses", str(responses),
+          "--stimuli", str(images)])  # fmt: skip
+    assert "4 units x 40 images x 4 repeats" in capsys.readouterr().err
+    main(["score", "pixels", "--benchmark", "mine", "--size", "32", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["benchmark"] == "mine"
+    assert row["ceiling"] > 0.5
+    assert row["normalisation"] == "(r/c)^2"
+    assert row["score"] == pytest.approx((row["raw"] / row["ceiling"]) ** 2)
+    main(["results", "--json"])
+    (kept,) = json.loads(capsys.readouterr().out)
+    assert kept == {"kind": "score", **row}
+
+
+def test_the_table_names_model_layer_and_normalisation(home, capsys):
+    write_toy_benchmark(home)
+    main(["score", "cornet_s", "--benchmark", "toy", "--size", "32", "--width", "0.125", "--seed", "0", "1",
+          "--layer", "V1", "V2"])  # fmt: skip
+    shown = capsys.readouterr().out
+    assert shown.count("kaiming_normal") == 4
+    assert "(r/c)^2" in shown
+
+
+def test_a_set_without_repeats_has_no_ceiling(home, tmp_path, capsys):
+    responses, images = toy_files(tmp_path / "raw")
+    np.save(tmp_path / "avg.npy", np.load(responses).mean(2))
+    main(["import", "recordings", "--name", "avg", "--area", "V4", "--responses", str(tmp_path / "avg.npy"),
+          "--stimuli", str(images)])  # fmt: skip
+    assert "no noise ceiling" in capsys.readouterr().err
+    main(["score", "pixels", "--benchmark", "avg", "--size", "32", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["ceiling"] is None
+    assert row["normalisation"] == "none"
+    assert row["score"] == row["raw"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["score", "pixels", "--benchmark", "cowley2023.210325.V4"],
+            "Did you mean 'cowley2023.210325.V4-pls'",
+        ),
+        (["score", "pixels", "--benchmark", "henaff2021.V1-pls"], "wiringup fetch henaff2021"),
+        (["fetch", "cowley"], "Did you mean 'cowley2023'"),
+        (["report", "abc"], "There is no study 'abc'"),
+        (["run", "--brain", "unreal"], "Did you mean 'real'"),
+        (["run", "--brain", "real"], "There is no real benchmark"),
+        (["run", "--images", "nowhere"], "nowhere"),
+        (["distill", "none.pth"], "There is no checkpoint none.pth"),
+        (["birth", "cornet_s", "--birth", "kaming", "--out", "x"], "Did you mean 'kaiming_normal'"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line_without_a_traceback(home, capsys, arguments, message):
+    assert fails(*arguments) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert "Traceback" not in told
+    assert told.strip().splitlines()[-1].startswith("Error: ")
+
+
+def test_wrong_numbers_of_images_and_unknown_areas_are_refused_on_import(home, tmp_path, capsys):
+    responses, images = toy_files(tmp_path / "raw")
+    np.save(tmp_path / "short.npy", np.load(responses)[:, :39])
+    form = ["import", "recordings", "--name", "bad", "--stimuli", images]
+    assert fails(*form, "--area", "V4", "--responses", tmp_path / "short.npy") == 2
+    told = capsys.readouterr().err
+    assert "39" in told
+    assert "40" in told
+    assert fails(*form, "--area", "V9", "--responses", responses) == 2
+    assert "Unknown area 'V9'" in capsys.readouterr().err
+    assert not (home / "imported" / "bad").exists()
+
+
+def test_a_corrupt_image_is_named(home, tmp_path, capsys):
+    for label in ("a", "b"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for i in range(3):
+            pixels = np.full((40, 40, 3), i, np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{i}.png")
+    (tmp_path / "images" / "b" / "1.png").write_bytes(b"not an image")
+    assert fails("train", "cornet_s", "--images", tmp_path / "images", "--size", "32") == 2
+    assert "1.png" in capsys.readouterr().err
+
+
+def test_train_counts_and_continues(home, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    for label in ("a", "b"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for i in range(10):
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(
+                tmp_path / "images" / label / f"{i}.png"
+            )
+    form = ["train", "cornet_s", "--images", str(tmp_path / "images"), "--size", "32", "--width", "0.125",
+            "--batch", "8", "--epochs", "2", "--plasticity", "decoder", "--json"]  # fmt: skip
+    main(form)
+    first = json.loads(capsys.readouterr().out)
+    assert first["points"][-1]["updates"] == 2 * 16
+    assert first["points"][-1]["synaptic_updates"] == 2 * 16 * (64 * 2 + 2)
+    main(form)
+    assert json.loads(capsys.readouterr().out) == first
+
+
+def test_birth_and_distill_make_files_that_fit_together(home, tmp_path, capsys):
+    main(
+        ["birth", "cornet_s", "--width", "0.125", "--classes", "3", "--size", "32", "--out", "w.safetensors"]
+    )
+    assert "weight 1, bias 0" in capsys.readouterr().out
+    main(["distill", "w.safetensors", "--out", "g.json", "--json"])
+    assert json.loads(capsys.readouterr().out)["file"] == "g.json"
+    main(
+        [
+            "birth",
+            "cornet_s",
+            "--birth",
+            "g.json",
+            "--width",
+            "0.25",
+            "--classes",
+            "3",
+            "--out",
+            "x.safetensors",
+        ]
+    )
+    assert (tmp_path / "x.safetensors").stat().st_size > 1_000_000
+
+
+def test_doctor_finds_this_machine_in_order(home, capsys):
+    main(["doctor", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert [c["verdict"] for c in found["checks"]] == ["ok", "ok", "ok"]
+    assert {"cowley2023.210325.V4-pls", "cifar10h.i2n"} <= {b["name"] for b in found["benchmarks"]}
+
+
+def test_an_interrupt_says_that_the_same_command_continues(monkeypatch, capsys):
+    def interrupted() -> None:
+        """Stop."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(cli.COMMANDS, "doctor", interrupted)
+    assert fails("doctor") == 130
+    assert "the same command continues" in capsys.readouterr().err
+
+
+def test_the_light_core_needs_torch_numpy_and_scipy_alone():
+    script = """
+import importlib, pkgutil, sys
+heavy = ("sklearn", "PIL", "matplotlib", "rich", "tyro", "xarray", "pandas", "h5py", "platformdirs")
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in heavy:
+            raise ImportError(f"{name} is not part of the light core")
+sys.meta_path.insert(0, Refuse())
+import wiringup
+for room in ("core", "models", "birth", "training", "benchmarks.metrics"):
+    package = importlib.import_module(f"wiringup.{room}")
+    for module in pkgutil.iter_modules(package.__path__):
+        if module.name != "home":
+            importlib.import_module(f"wiringup.{room}.{module.name}")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
