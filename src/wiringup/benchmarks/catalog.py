@@ -50,13 +50,18 @@ def benchmark_names(home: Path | None = None) -> list[str]:
 
 
 def list_benchmarks(home: Path | None = None) -> list[dict[str, str]]:
-    """Return name, area, "yes" or "no" (``here``) and what is missing (``how``) of every benchmark."""
+    """Return name, area, "yes" or "no" (``here``) and the command that brings it (``how``)."""
     sets = {entry.name: entry for entry in catalog.known(home)}
     found = {name: sets[data] for name, data in {**DATA_SETS, **imported_benchmarks(home)}.items()}
     return [
-        {"name": name, "area": entry.area, "here": "yes" if entry.present else "no", "how": entry.why}
+        {"name": name, "area": entry.area, "here": "yes" if entry.present else "no", "how": _how(entry.why)}
         for name, entry in found.items()
     ]
+
+
+def _how(why: str) -> str:
+    """Return the command at the end of what a data set says it lacks, or all of it if there is none."""
+    return why.partition("Run: ")[2] or why
 
 
 def load_benchmark(name: str, home: Path | None = None) -> Benchmark:

@@ -9,8 +9,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-NARROW = 100
-
 
 def say(message: str) -> None:
     """Print a plain line to stderr, so that stdout holds results alone."""
@@ -31,7 +29,8 @@ def table(header: Sequence[str], body: Sequence[Sequence[str]], title: str = "")
     console = Console(width=None if sys.stdout.isatty() else 220, highlight=False, markup=False)
     grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
     for i, name in enumerate(header):
-        grid.add_column(name, justify="left" if i == 0 else "right", no_wrap=sys.stdout.isatty() is False)
+        words = any(row[i][:1].isalpha() for row in body)
+        grid.add_column(name, justify="left" if words or i == 0 else "right", no_wrap=not sys.stdout.isatty())
     for row in body:
         grid.add_row(*row)
     console.print(grid)

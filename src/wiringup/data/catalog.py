@@ -146,10 +146,13 @@ def _absent(entry: Published, home: Path) -> str:
         for file in files:
             path = home / source.name / file.name
             if not path.is_file():
-                problems.append(f"no {path}")
+                problems.append(f"no {source.name}/{file.name}")
             elif file.size not in (None, path.stat().st_size):
-                problems.append(f"{path} has {path.stat().st_size} bytes instead of {file.size}")
+                problems.append(
+                    f"{source.name}/{file.name} has {path.stat().st_size} bytes instead of {file.size}"
+                )
             else:
                 continue
             commands.append(fetch_command(source))
-    return f"{', '.join(problems)}. Run: {', then '.join(dict.fromkeys(commands))}" if problems else ""
+    run = ", then ".join(dict.fromkeys(commands))
+    return f"{', '.join(problems)} in {home}. Run: {run}" if problems else ""
