@@ -29,11 +29,10 @@ def plus_minus(spread: Spread, digits: int = 1) -> str:
 
 
 def moments_table(moments: Sequence[Moment]) -> Table:
-    """Return one row for every scored moment: counts, accuracy and percentages of the reference."""
-    areas = [a for a in COLUMNS if a in moments[0].percent]
-    header = ["condition", "epoch", "updates", "trained", "syn. updates", "top-1"]
-    header += ["mean match", *(f"{a} %" for a in areas)]
-    return header, [_row(m, areas) for m in moments]
+    """Return one row for every scored moment: counts, percentages of the reference, match and accuracy."""
+    areas = [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
+    header = ["condition", "epoch", "updates", "trained", "syn. updates", *(f"{a} %" for a in areas)]
+    return [*header, "match", "top-1"], [_row(m, areas) for m in moments]
 
 
 def last_moments(moments: Sequence[Moment]) -> list[Moment]:
@@ -52,14 +51,8 @@ def _row(moment: Moment, areas: Sequence[str]) -> list[str]:
     when = "birth" if moment.epoch == 0 else f"{moment.epoch:g}"
     counts = [count(v) for v in (moment.updates, moment.trained, moment.synaptic_updates)]
     percent = [plus_minus(moment.percent[a]) for a in areas]
-    return [
-        moment.label,
-        when,
-        *counts,
-        plus_minus(moment.top1, 2),
-        plus_minus(moment.match[MEAN], 3),
-        *percent,
-    ]
+    absolute = [plus_minus(moment.match[MEAN], 3), plus_minus(moment.top1, 2)]
+    return [moment.label, when, *counts, *percent, *absolute]
 
 
 def to_csv(table: Table) -> str:

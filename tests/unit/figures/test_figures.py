@@ -46,9 +46,9 @@ def test_the_table_shows_a_shared_birth_once(records):
         ("few", 1),
     ]
     header, body = moments_table(last_moments(points))
-    assert header[:6] == ["condition", "epoch", "updates", "trained", "syn. updates", "top-1"]
+    assert header[:6] == ["condition", "epoch", "updates", "trained", "syn. updates", "mean %"]
     assert body[2][:5] == ["few", "1", "100", "10", "1 k"]
-    assert body[2][-1] == "60.0 ± 14.1"
+    assert body[2][5:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
 
 
 @pytest.mark.parametrize(
