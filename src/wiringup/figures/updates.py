@@ -24,10 +24,10 @@ def draw(moments: Sequence[Moment], simulated: bool) -> Figure:
     columns = (len(areas) + 1) // 2
     figure = new_figure(3.3 * columns, 6.2)
     birth = min(m.synaptic_updates for m in moments if m.synaptic_updates > 0) / BIRTH_GAP
-    panels = figure.subplots(2, columns, sharex=True, squeeze=False).flat
+    panels = list(figure.subplots(2, columns, sharex=True, squeeze=False).flat)
     for area, axes in zip(areas, panels, strict=False):
         _panel(axes, area, moments, birth)
-    for axes in list(panels)[len(areas) :]:
+    for axes in panels[len(areas) :]:
         axes.set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)

@@ -38,6 +38,14 @@ def test_every_condition_can_be_told_apart(records):
     assert "simulated" not in figure.get_suptitle()
 
 
+def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
+    one, two = (replace(p, match={**p.match, "IT": 0.1}) for p in records[0].points)
+    three_areas = [replace(records[0], points=(one, two))]
+    figure = updates.draw(moments(three_areas, "ref <all>"), simulated=False)
+    assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of all", "V4", "IT"]
+    assert len(figure.axes) == 4
+
+
 def test_the_table_shows_a_shared_birth_once(records):
     points = moments(records, "ref <all>")
     assert [(m.label, m.epoch) for m in last_moments(points)] == [
