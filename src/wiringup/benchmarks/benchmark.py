@@ -77,7 +77,7 @@ def evaluate(
     check_normalisation(normalisation)
     wanted = [list(layers) if layers else [subject.layer_for(b.area)] for b in benchmarks]
     found: dict[tuple[int, str], Score] = {}
-    for group in _by_stimuli(benchmarks):
+    for group in _index_by_stimuli(benchmarks):
         names = list(dict.fromkeys(layer for i in group for layer in wanted[i]))
         responses = subject.responses(benchmarks[group[0]].stimuli, names)
         for layer in names:
@@ -89,7 +89,13 @@ def evaluate(
     return [found[i, layer] for i, names in enumerate(wanted) for layer in names]
 
 
-def _by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[int]]:
+def by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[Benchmark]]:
+    """Yield benchmarks that show the same images together: they share a forward pass."""
+    for group in _index_by_stimuli(benchmarks):
+        yield [benchmarks[i] for i in group]
+
+
+def _index_by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[int]]:
     groups: dict[str, list[int]] = {}
     for i, benchmark in enumerate(benchmarks):
         groups.setdefault(benchmark.stimuli.sha256, []).append(i)
@@ -132,6 +138,18 @@ class Measured(Generic[Data]):
         return content_hash([self.metric, self.data.sha256])
 
 
+LOWEST_CEILING = 0.1
+
+
+def usable(ceiling: Ceiling) -> bool:
+    """Return whether a score may be divided by this ceiling.
+
+    Below `LOWEST_CEILING`, or within two standard errors of 0, the quotient would be noise blown up (by
+    100 and more once it is squared).
+    """
+    return ceiling.value >= max(LOWEST_CEILING, 2 * ceiling.error)
+
+
 NO_RESPONSE = "the layer answers some or all images with a constant: nothing to correlate, scored as 0"
 
 
@@ -153,6 +171,12 @@ def ceiled_score(
     """
     if np.isnan(raw):
         raw, error, note = 0.0, 0.0, f"{note}; {NO_RESPONSE}"
+    if ceiling is not None and not usable(ceiling):
+        told = f"{ceiling.value:.3f} +- {ceiling.error:.3f}"
+        ceiling, note = (
+            None,
+            f"{note}; noise ceiling {told} is too low or too uncertain to divide by: raw score",
+        )
     top = None if ceiling is None else ceiling.value
     score, applied = normalise(raw, top, normalisation)
     return Score(

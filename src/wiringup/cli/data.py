@@ -54,7 +54,13 @@ def import_(
         Path,
         arg(metavar="FILE", help=".npy, .npz or netCDF: units x images, or units x images x repeats."),
     ],
-    stimuli: Annotated[Path, arg(metavar="DIR|ZIP|NPZ", help="The images, in the order of the responses.")],
+    stimuli: Annotated[
+        Path,
+        arg(
+            metavar="DIR|ZIP|NPZ",
+            help="The images, in the order of the responses: natural order of the file names (2 before 10).",
+        ),
+    ],
     table: Annotated[
         Path | None, arg(metavar="CSV", help="One row for each image; may name its file and its group.")
     ] = None,
@@ -63,7 +69,9 @@ def import_(
         arg(metavar="COLUMN", help="Images of one group (a movie) are never split between folds."),
     ] = None,
     label: Annotated[str | None, arg(metavar="COLUMN", help="Folds are balanced by this column.")] = None,
-    missing: Annotated[int | None, arg(metavar="CODE", help="The value that marks a missing trial.")] = None,
+    missing: Annotated[
+        float | None, arg(metavar="CODE", help="The value that marks a missing trial.")
+    ] = None,
     size: Annotated[
         int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
     ] = None,
@@ -93,6 +101,8 @@ def import_(
     for warning in imported.warnings:
         say(f"Note: {warning}")
     say(f"Imported {name} ({what}): {area}, {units} units x {images} images x {repeats} repeats.")
+    ids = recording.stimuli.ids
+    say(f"The first image is {ids[0]}, the last {ids[-1]}: check that the responses have the same order.")
     if repeats == 1:
         say("One value for each image: no noise ceiling can be estimated; scores will be raw correlations.")
     say(f"Score on it with: wiringup score cornet_s --benchmark {name}")

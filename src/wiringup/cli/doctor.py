@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say, table
+from wiringup.core.errors import WiringupError
 
 PACKAGES = ("wiringup", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib", "xarray")
 
@@ -18,12 +19,13 @@ def doctor(json: Json = False) -> None:
     """
     from wiringup.benchmarks.catalog import list_benchmarks
     from wiringup.core.home import data_home
+    from wiringup.data.sources import SOURCES
     from wiringup.experiments.selfcheck import checks
 
     machine, found = _machine(), checks()
-    benchmarks = list_benchmarks(data_home())
+    benchmarks, sources = list_benchmarks(data_home()), sorted(SOURCES)
     if json:
-        as_json({"machine": machine, "checks": found, "benchmarks": benchmarks})
+        as_json({"machine": machine, "checks": found, "benchmarks": benchmarks, "sources": sources})
         return
     table(["machine", ""], [[k, str(v)] for k, v in machine.items()])
     table(
@@ -32,6 +34,9 @@ def doctor(json: Json = False) -> None:
     )
     table(["benchmark", "here", "otherwise"], [[b["name"], b["here"], b["how"]] for b in benchmarks])
     say(f"Data folder: {data_home()}")
+    say(f"Names for wiringup fetch: {', '.join(sources)}")
+    if any(c["verdict"] != "ok" for c in found):
+        raise WiringupError("This machine does not compute what it should: see the checks above.")
 
 
 def _machine() -> dict[str, str]:

@@ -61,6 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(BAD_INPUT)
     except BrokenPipeError:
         sys.exit(1)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        print(f"Error: {error.strerror or error}{where}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
-        print("\nInterrupted. What was finished is kept; the same command continues.", file=sys.stderr)
+        print(
+            "\nInterrupted. A study or training continues where it stopped: run the same command again.",
+            file=sys.stderr,
+        )
         sys.exit(INTERRUPTED)

@@ -81,7 +81,7 @@ def distill(
     facts = {
         "file": str(out),
         "layers": len(genome.layers),
-        "weights": sum(v.numel() for v in state.values()),
+        "weights": sum(v.numel() for k, v in state.items() if k.endswith((".weight", ".bias"))),
         "figures": genome.figures(),
         "bits at 16 per figure": genome.bits(16),
         "sha256": genome.sha256,
@@ -123,6 +123,7 @@ def train(
           --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
     """
     from wiringup.core.home import data_home
+    from wiringup.experiments.pipeline import WEIGHTS
     from wiringup.experiments.single import TrainRequest, train_one
     from wiringup.training import schedule as time
     from wiringup.training.spec import TrainSpec
@@ -145,4 +146,4 @@ def train(
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
-    say(f"Weights, ledger and record: {out / record.uid}")
+    say(f"Weights: {out / record.uid / WEIGHTS} (for score --weights and distill); record beside it.")

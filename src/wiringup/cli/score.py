@@ -55,13 +55,14 @@ def score(
     request = ScoreRequest(model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm)
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)
-    Store(out).save_scores(address(request, rows), rows)
     as_json(rows) if json else print_scores(rows)
+    Store(out).save_scores(address(request, benchmarks, rows), rows)
 
 
 def print_scores(rows: list[dict[str, Any]]) -> None:
     """Print scores as a table, and what a reader has to know beside it."""
-    header = ["model", "birth", "seed", "benchmark", "layer", "raw", "± error", "ceiling", "score", "as"]
+    header = ["model", "birth", "seed", "BN", "benchmark", "layer"]
+    header += ["raw", "± error", "ceiling", "score", "as"]
     table(header, [_cells(r) for r in rows])
     for note in dict.fromkeys(f"{r['benchmark']}: {r['note']}" for r in rows if r["note"]):
         say(note)
@@ -71,7 +72,8 @@ def _cells(row: dict[str, Any]) -> list[str]:
     birth, seed = row.get("weights") or row["birth"] or "–", row["seed"]
     simulated = " (simulated)" if row["simulated"] else ""
     return [
-        row["model"], birth, "–" if seed is None else str(seed), row["benchmark"] + simulated, row["layer"],
+        row["model"], birth, "–" if seed is None else str(seed), row.get("batchnorm", "–"),
+        row["benchmark"] + simulated, row["layer"],
         number(row["raw"]), number(row["error"]), number(row["ceiling"]), number(row["score"]),
         row["normalisation"],
     ]  # fmt: skip

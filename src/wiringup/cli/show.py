@@ -1,6 +1,7 @@
 """How results are printed: a table for people, JSON for programs."""
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -37,5 +38,7 @@ def table(header: Sequence[str], body: Sequence[Sequence[str]], title: str = "")
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number for people; None as 'none'."""
-    return "none" if value is None else f"{value:.{digits}f}"
+    """Return a number for people; None as 'none', what is not defined (NaN) as a dash."""
+    if value is None:
+        return "none"
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"

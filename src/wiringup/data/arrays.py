@@ -46,6 +46,9 @@ def _read(path: Path) -> NDArray[Any] | dict[str, NDArray[Any]]:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    pickled = "allow_pickle" in str(error)
-    reason = "it holds pickled objects, which wiringup never loads" if pickled else str(error)
+    reason = str(error)
+    if "Object arrays" in reason:
+        reason = "it holds pickled objects, which wiringup never loads"
+    elif "allow_pickle" in reason:  # numpy takes whatever it does not know for a pickle
+        reason = "it is no .npy or .npz file, or holds pickled objects, which wiringup never loads"
     return InputError(f"{path} cannot be read as arrays ({reason}).")

@@ -176,12 +176,12 @@ def _sizes_differ(pictures: Pictures, names: list[str]) -> InputError:
     side = min(sizes.most_common(1)[0][0])
     return InputError(
         f"The images of {pictures.path} have different sizes: {listed}{more}. Pass the size in pixels to "
-        f"which all are to be resized, for example {side}."
+        f"which all are to be resized, for example --size {side}."
     )
 
 
 def _stack_of(path: Path, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
-    images = (a for a in arrays.values() if a.dtype == np.uint8)
+    images = (_without_grey_axis(a) for a in arrays.values() if a.dtype == np.uint8)
     stacks = [a for a in images if a.ndim == 3 or (a.ndim == 4 and a.shape[3] == 3)]
     if len(stacks) == 1 and stacks[0].size:
         return stacks[0].astype(np.uint8, copy=False)
@@ -190,6 +190,10 @@ def _stack_of(path: Path, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.
         f"{path} has to hold exactly one stack of images, uint8 (images, height, width) or "
         f"(images, height, width, 3); it holds {found}."
     )
+
+
+def _without_grey_axis(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    return array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array
 
 
 def _sized(pixels: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:

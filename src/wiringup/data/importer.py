@@ -121,7 +121,7 @@ def _read_table_if_named(table: Path | None, group: str | None, label: str | Non
 
 
 def _in_table_order(stimuli: Stimuli, table: Table | None) -> Stimuli:
-    if table is None or table.files is None:
+    if table is None or table.files is None or _numbered(table.files):
         return stimuli
     index = _matched(table.files, stimuli.ids)
     unknown = [file for file, i in zip(table.files, index, strict=True) if i is None]
@@ -133,6 +133,11 @@ def _in_table_order(stimuli: Stimuli, table: Table | None) -> Stimuli:
     if len(set(index)) < len(index):
         raise InputError(f"{table.path} names an image more than once; it needs one row for each image.")
     return stimuli.take(np.array(index, dtype=np.intp))
+
+
+def _numbered(names: list[str]) -> bool:
+    """Return whether a column only counts the rows, from 0 or 1: the order is then the files' own."""
+    return any(names == [str(i) for i in range(start, start + len(names))] for start in (0, 1))
 
 
 def _matched(wanted: list[str], names: tuple[str, ...]) -> list[int | None]:

@@ -6,6 +6,7 @@ from wiringup.birth.genome import Genome
 from wiringup.birth.published import read_published
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import MissingDataError
+from wiringup.core.home import user_home
 
 PUBLISHED = "weight-compression"
 """Name of the data set that holds the published figures (see `wiringup fetch`)."""
@@ -31,15 +32,18 @@ def find_genome(birth: str, home: Path) -> tuple[str, Genome | None]:
 
 
 def published(home: Path) -> Genome:
-    """Return the genome of the published figures from the data folder.
+    """Return the genome of the published figures, from the data folder or else the user data folder.
+
+    The second is where they are looked for when the data folder is a read-only copy without them.
 
     Raises:
         MissingDataError: with the command that fetches them.
     """
+    folders = [folder / PUBLISHED for folder in (home, user_home())]
     try:
-        return read_published(home / PUBLISHED)
+        return read_published(next((f for f in folders if f.is_dir()), folders[0]))
     except MissingDataError as error:
         raise MissingDataError(
-            f"Weight compression draws from the published figures, which are not in {home / PUBLISHED}. "
+            f"Weight compression draws from the published figures, which are not in {folders[0]}. "
             f"Fetch them with: wiringup fetch {PUBLISHED}  (or name a genome of your own: --birth FILE.json)"
         ) from error

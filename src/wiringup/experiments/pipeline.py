@@ -18,12 +18,15 @@ from wiringup.core.spec import to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
+from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
+
+WEIGHTS = "weights.safetensors"
 
 Told = Callable[[str, float, str], None]
 """Told of finished work: its kind, its amount and a message."""
@@ -140,6 +143,7 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     )
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
+        save_weights(model, store.folder(run.uid) / WEIGHTS)
         known = _record(run, result, time.monotonic() - started)
         store.save(known)
     return known, model

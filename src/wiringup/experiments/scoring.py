@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from wiringup import __version__
-from wiringup.benchmarks.benchmark import Benchmark, evaluate
+from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.birth.apply import POLICIES, BirthSpec
 from wiringup.core.checks import at_least, one_of
+from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import uid
 from wiringup.core.stimuli import Stimuli
@@ -58,6 +59,10 @@ class ScoreRequest:
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         at_least(len(self.seeds), 1, "the number of seeds")
         at_least(self.size, 8, "the image size in pixels")
+        if self.model == PIXELS and (self.layers or self.weights):
+            raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
+        if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
+            raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
         MissingDataError: if weights or a genome are missing.
     """
     rows: list[dict[str, Any]] = []
-    for stimuli, group in by_stimuli(benchmarks):
+    for group in by_stimuli(benchmarks):
+        stimuli = group[0].stimuli
         for candidate in candidates(request, stimuli, home):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
@@ -88,28 +94,25 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
 
 def row(candidate: Candidate, score: Score) -> dict[str, Any]:
     """Return a score with everything that says which model it belongs to, as plain JSON types."""
-    values = {k: v for k, v in score_to_dict(score).items() if k != "units"}
-    return {**candidate.facts, **values, "identity": candidate.subject.identity[:16], "version": __version__}
+    return {
+        **candidate.facts,
+        **score_to_dict(score, units=False),
+        "identity": candidate.subject.identity[:16],
+        "version": __version__,
+    }
 
 
-def address(request: ScoreRequest, rows: list[dict[str, Any]]) -> str:
-    """Return the address under which rows are kept: what was asked, of which weights and data."""
-    return uid(_Kept(request, tuple((r["identity"], r["benchmark"]) for r in rows)))
+def address(request: ScoreRequest, benchmarks: list[Benchmark], rows: list[dict[str, Any]]) -> str:
+    """Return the address under which rows are kept: what was asked, which weights, which data."""
+    identities = tuple(row["identity"] for row in rows)
+    return uid(_Kept(request, tuple(b.sha256 for b in benchmarks), identities))
 
 
 @dataclass(frozen=True)
 class _Kept:
     request: ScoreRequest
-    rows: tuple[tuple[str, str], ...]
-
-
-def by_stimuli(benchmarks: list[Benchmark]) -> Iterator[tuple[Stimuli, list[Benchmark]]]:
-    """Group benchmarks that show the same images: they share a forward pass."""
-    groups: dict[str, list[Benchmark]] = {}
-    for benchmark in benchmarks:
-        groups.setdefault(benchmark.stimuli.sha256, []).append(benchmark)
-    for group in groups.values():
-        yield group[0].stimuli, group
+    benchmarks: tuple[str, ...]
+    identities: tuple[str, ...]
 
 
 def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
@@ -131,7 +134,8 @@ def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Ca
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
         network = subject(born(spec, birth, genome, calibration), spec, ARCHITECTURES[request.model])
         facts = _facts(spec.architecture, recipe, seed, spec.size)
-        yield Candidate(network, facts | {"width": spec.width, "batchnorm": request.batchnorm})
+        facts |= {"width": spec.width, "batchnorm": request.batchnorm, "genome": birth.genome or None}
+        yield Candidate(network, facts)
 
 
 def _from_weights(request: ScoreRequest, path: Path) -> Candidate:

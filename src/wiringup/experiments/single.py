@@ -7,6 +7,7 @@ from pathlib import Path
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
+from wiringup.core.checks import at_least
 from wiringup.data.images import read_labelled
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
@@ -64,6 +65,7 @@ def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> R
     say(f"Reading {request.images} ...")
     learned, held_out = split(read_labelled(request.images, size=size))
     if request.limit is not None:
+        at_least(request.limit, 2, "--limit")
         learned = learned.take(nested_subset(learned.labels, request.limit, 0))
     calibration = calibration_images(learned, CALIBRATION_IMAGES)
     exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)

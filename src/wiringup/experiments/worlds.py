@@ -29,6 +29,7 @@ BRAIN_IMAGES = 400
 JUDGED_IMAGES = 400
 FIT_IMAGES = 480
 HELD_OUT_IMAGES = 400
+FEWEST_IMAGES = 10
 STREAM_SEED = 2022  # one simulated animal, whatever the seed of the models that are compared with it
 UNITS = 60
 LEVEL = 3  # of variation: hard for pixels, learnable from two thousand images
@@ -92,13 +93,17 @@ def from_files(path: Path, images: int, size: int, say: Say) -> tuple[LabelledIm
     if len(learned) < images:
         raise InputError(
             f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; the "
-            f"study learns from {images}. Give more images, or use --quick."
+            f"study learns from {images}. Give more images (--quick needs fewer)."
         )
     return learned.take(nested_subset(learned.labels, images, 0)), held_out
 
 
 def split(found: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
     """Return (images to learn from, held-out images): a balanced fifth, at most `HELD_OUT_IMAGES`."""
+    if len(found) < FEWEST_IMAGES:
+        raise InputError(
+            f"There are {len(found)} images; at least {FEWEST_IMAGES} are needed: a fifth is held out."
+        )
     rows = nested_subset(found.labels, min(HELD_OUT_IMAGES, len(found) // 5), derive(0, "held out"))
     return found.take(np.setdiff1d(np.arange(len(found)), rows)), found.take(rows)
 

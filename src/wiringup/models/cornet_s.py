@@ -11,6 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from wiringup.core.errors import InputError
+
 TIME_STEPS = {"V2": 2, "V4": 4, "IT": 2}
 CHANNELS = {"V1": 64, "V2": 128, "V4": 256, "IT": 512}
 SCALE = 4  # expansion of the bottleneck
@@ -107,11 +109,19 @@ class CORnetS(nn.Module):
     Args:
         width: factor on the number of channels of every area (1 is the published network).
         classes: number of object classes of the decoder.
+
+    Raises:
+        InputError: if ``width`` gives V1 no whole number of channels.
     """
 
     def __init__(self, width: float = 1.0, classes: int = 1000) -> None:
         super().__init__()
-        channels = {area: max(1, round(n * width)) for area, n in CHANNELS.items()}
+        channels = {area: round(n * width) for area, n in CHANNELS.items()}
+        if channels["V1"] < 1 or channels["V1"] != CHANNELS["V1"] * width:
+            raise InputError(
+                f"Width {width} leaves no whole number of channels in V1 ({CHANNELS['V1'] * width:g}); "
+                f"the nearest that does is {max(1, channels['V1']) / CHANNELS['V1']:g}."
+            )
         self.V1 = v1_block(channels["V1"])
         self.V2 = RecurrentBlock(channels["V1"], channels["V2"], TIME_STEPS["V2"])
         self.V4 = RecurrentBlock(channels["V2"], channels["V4"], TIME_STEPS["V4"])

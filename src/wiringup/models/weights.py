@@ -1,12 +1,12 @@
 """Load checkpoints without running anything that is in them."""
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from wiringup.core.errors import InputError, MissingDataError
@@ -24,7 +24,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise MissingDataError(f"There is no checkpoint {path}.")
-    content: Mapping[str, Any] = load_file(path) if path.suffix == ".safetensors" else _read_torch(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     nested = (content[key] for key in ("state_dict", "model", "weights") if key in content)
     content = next((inner for inner in nested if isinstance(inner, Mapping)), content)
     tensors = {k.removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
@@ -33,10 +33,20 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _read_safetensors(path: Path) -> Mapping[str, Any]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path} is no whole safetensors file ({error}).") from error
+
+
 def _read_torch(path: Path) -> Mapping[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, struct.error) as error:
         raise InputError(
             f"{path} cannot be read as a checkpoint of tensors only. It may be damaged, or hold pickled "
             "objects, which wiringup never runs; save its state_dict with torch.save or safetensors."
@@ -48,6 +58,8 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
 
 def save_weights(model: nn.Module, path: Path) -> None:
     """Write a model's state dict as safetensors, atomically."""
+    from safetensors.torch import save_file
+
     with atomic_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
 

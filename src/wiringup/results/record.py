@@ -84,10 +84,16 @@ def provenance(seconds: float) -> dict[str, Any]:
     }
 
 
-def score_to_dict(score: Score) -> dict[str, Any]:
-    """Return a score as plain JSON types; a score that does not exist (NaN) becomes None."""
-    values = {f.name: _plain(getattr(score, f.name)) for f in dataclasses.fields(score)}
-    values["units"] = None if score.units is None else [_plain(round(float(u), 6)) for u in score.units]
+def score_to_dict(score: Score, *, units: bool = True) -> dict[str, Any]:
+    """Return a score as plain JSON types; a score that does not exist (NaN) becomes None.
+
+    Args:
+        score: the score.
+        units: whether the scores of single units come along.
+    """
+    values = {f.name: _plain(getattr(score, f.name)) for f in dataclasses.fields(score) if f.name != "units"}
+    if units:
+        values["units"] = None if score.units is None else [_plain(round(float(u), 6)) for u in score.units]
     return values
 
 
@@ -138,18 +144,27 @@ def point_from_dict(values: Mapping[str, Any]) -> Point:
 
 
 def rows(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return one flat row for every score of every record: the table that programs read."""
+    """Return one flat row for every score of every record: the table that programs read.
+
+    A moment at which nothing was scored but accuracy has one row without a score.
+    """
     return [
-        {
-            "run": record.uid,
-            "label": record.label,
-            "seed": record.seed,
-            "epoch": point.epoch,
-            "updates": point.updates,
-            "synaptic_updates": point.synaptic_updates,
-            **{k: v for k, v in score_to_dict(score).items() if k != "units"},
-        }
+        {**_moment_row(record, point), **score}
         for record in records
         for point in record.points
-        for score in point.scores
+        for score in [score_to_dict(s, units=False) for s in point.scores] or [{}]
     ]
+
+
+def _moment_row(record: Record, point: Point) -> dict[str, Any]:
+    return {
+        "run": record.uid,
+        "label": record.label,
+        "seed": record.seed,
+        "epoch": point.epoch,
+        "updates": point.updates,
+        "trained": record.synapses["trained"],
+        "synaptic_updates": point.synaptic_updates,
+        "top1": point.top1,
+        "brain_match": _plain(point.match[MEAN]),
+    }

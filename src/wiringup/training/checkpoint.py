@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 from torch import nn
 from torch.optim import Optimizer
 
@@ -176,6 +175,8 @@ def held(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
+    from filelock import FileLock, Timeout
+
     folder.mkdir(parents=True, exist_ok=True)
     try:
         lock = FileLock(folder / LOCK).acquire(timeout=0)

@@ -38,7 +38,7 @@ def test_imported_sets_are_benchmarks_by_two_names(home):
     for name in ("mine", "mine.V4-pls"):
         found = load_benchmark(name, home)
         assert (found.name, found.area, found.metric) == (name, "V4", "pls-25")
-        assert found.recording.name == "mine"
+        assert found.data.name == "mine"
     assert list_benchmarks(home)[-1] == {"name": "mine.V4-pls", "area": "V4", "here": "yes", "how": ""}
 
 

@@ -85,9 +85,19 @@ def test_a_set_without_repeats_has_no_ceiling(home, tmp_path, capsys):
         (["run", "--images", "nowhere"], "nowhere"),
         (["distill", "none.pth"], "There is no checkpoint none.pth"),
         (["birth", "cornet_s", "--birth", "kaming", "--out", "x"], "Did you mean 'kaiming_normal'"),
+        (["birth", "cornet_s", "--width", "0.3", "--out", "x"], "the nearest that does is 0.296875"),
+        (["distill", "junk.safetensors"], "is no whole safetensors file"),
+        (["distill", "junk.pth"], "cannot be read as a checkpoint"),
+        (
+            ["score", "pixels", "--layer", "V1", "--benchmark", "toy"],
+            "pixels have neither layers nor weights",
+        ),
+        (["score", "cornet_s", "--weights", "x", "--birth", "wc", "--benchmark", "toy"], "was born already"),
     ],
 )
-def test_bad_input_is_answered_in_one_line_without_a_traceback(home, capsys, arguments, message):
+def test_bad_input_is_answered_in_one_line_without_a_traceback(home, tmp_path, capsys, arguments, message):
+    for name in ("junk.safetensors", "junk.pth"):
+        (tmp_path / name).write_bytes(b"no checkpoint at all")
     assert fails(*arguments) == 2
     told = capsys.readouterr().err
     assert message in told
@@ -135,6 +145,15 @@ def test_train_counts_and_continues(home, tmp_path, capsys):
     assert first["points"][-1]["synaptic_updates"] == 2 * 16 * (64 * 2 + 2)
     main(form)
     assert json.loads(capsys.readouterr().out) == first
+    main(["results", "--json"])
+    birth, end = json.loads(capsys.readouterr().out)
+    assert (birth["updates"], end["updates"], end["brain_match"]) == (0, 32, None)
+    weights = tmp_path / "runs" / first["uid"] / "weights.safetensors"
+    write_toy_benchmark(home)
+    main(["score", "cornet_s", "--weights", str(weights), "--benchmark", "toy", "--size", "32", "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["width"] == 0.125
+    main(["distill", str(weights), "--json"])
+    assert json.loads(capsys.readouterr().out)["layers"] > 20
 
 
 def test_birth_and_distill_make_files_that_fit_together(home, tmp_path, capsys):
@@ -168,6 +187,17 @@ def test_doctor_finds_this_machine_in_order(home, capsys):
     assert {"cowley2023.210325.V4-pls", "cifar10h.i2n"} <= {b["name"] for b in found["benchmarks"]}
 
 
+def test_scores_are_shown_even_if_they_cannot_be_kept(home, tmp_path, capsys):
+    write_toy_benchmark(home)
+    (tmp_path / "file").write_text("in the way")
+    out = str(tmp_path / "file" / "runs")
+    assert fails("score", "pixels", "--benchmark", "toy", "--size", "32", "--out", out) == 2
+    shown = capsys.readouterr()
+    assert "pixels" in shown.out
+    assert shown.err.strip().splitlines()[-1].startswith("Error: ")
+    assert "Traceback" not in shown.err
+
+
 def test_an_interrupt_says_that_the_same_command_continues(monkeypatch, capsys):
     def interrupted() -> None:
         """Stop."""
@@ -175,13 +205,14 @@ def test_an_interrupt_says_that_the_same_command_continues(monkeypatch, capsys):
 
     monkeypatch.setitem(cli.COMMANDS, "doctor", interrupted)
     assert fails("doctor") == 130
-    assert "the same command continues" in capsys.readouterr().err
+    assert "run the same command again" in capsys.readouterr().err
 
 
 def test_the_light_core_needs_torch_numpy_and_scipy_alone():
     script = """
 import importlib, pkgutil, sys
-heavy = ("sklearn", "PIL", "matplotlib", "rich", "tyro", "xarray", "pandas", "h5py", "platformdirs")
+heavy = ("sklearn", "PIL", "matplotlib", "rich", "tyro", "xarray", "pandas", "h5py", "platformdirs",
+         "safetensors", "filelock", "threadpoolctl")
 class Refuse:
     def find_spec(self, name, path=None, target=None):
         if name.split(".")[0] in heavy:

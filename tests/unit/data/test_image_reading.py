@@ -144,7 +144,7 @@ def test_different_sizes_are_named(store):
     contents = {f"{i}.png": encoded(flat(0, 8)) for i in range(3)} | {"3.png": encoded(flat(0, 12))}
     path = store(contents)
     with pytest.raises(
-        InputError, match=r"different sizes: 8x8 \(3 images\), 12x12 \(1 images\).*for example 8"
+        InputError, match=r"different sizes: 8x8 \(3 images\), 12x12 \(1 images\).*for example --size 8"
     ):
         read_stimuli(path)
     assert read_stimuli(path, size=8).pixels.shape == (4, 8, 8, 3)

@@ -6,6 +6,7 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
+from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.experiments.pipeline import born
 from wiringup.experiments.scoring import ScoreRequest, address, score
@@ -81,6 +82,7 @@ def test_a_genome_file_is_a_birth(home, benchmarks, tmp_path):
     request = ScoreRequest("cornet_s", str(tmp_path / "genome.json"), **TINY)
     (row,) = score(request, benchmarks, home, lambda _: None)
     assert row["birth"] == "weight_compression"
+    assert row["genome"] == Genome.load(tmp_path / "genome.json").sha256
 
 
 def test_weight_compression_without_its_figures_says_how_to_get_them(home, benchmarks):
@@ -102,9 +104,10 @@ def test_bad_requests_are_refused(fields, message):
         ScoreRequest(**{"model": "cornet_s", **fields})
 
 
-def test_kept_scores_are_addressed_by_what_was_asked_and_what_answered():
+def test_kept_scores_are_addressed_by_what_was_asked_and_what_answered(benchmarks):
     request = ScoreRequest("pixels")
-    rows = [{"identity": "a", "benchmark": "b"}]
-    assert address(request, rows) == address(request, rows)
-    assert address(request, rows) != address(request, [{"identity": "c", "benchmark": "b"}])
-    assert address(request, rows) != address(ScoreRequest("pixels", size=32), rows)
+    rows = [{"identity": "a"}]
+    assert address(request, benchmarks, rows) == address(request, benchmarks, rows)
+    assert address(request, benchmarks, rows) != address(request, benchmarks, [{"identity": "c"}])
+    assert address(request, benchmarks, rows) != address(request, [], rows)
+    assert address(request, benchmarks, rows) != address(ScoreRequest("pixels", size=32), benchmarks, rows)

@@ -10,6 +10,7 @@ from wiringup.core.errors import InputError
 N_SPLITS = 10
 TRAIN_SIZE = 0.9
 SEED = 1
+FEWEST_TEST_IMAGES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def grouped_folds(groups: NDArray[np.str_]) -> Folds:
     that is smallest so far.
 
     Raises:
-        InputError: if there are fewer than two groups.
+        InputError: if there are fewer than two groups, or a fold would have too few images.
     """
     from sklearn.model_selection import GroupKFold
 
@@ -91,7 +92,13 @@ def grouped_folds(groups: NDArray[np.str_]) -> Folds:
         raise InputError("All images belong to one group, so no fold can hold some of them out.")
     n_folds = min(N_SPLITS, n_groups)
     pairs = GroupKFold(n_splits=n_folds).split(np.zeros(len(groups)), groups=groups)
-    return Folds(f"{n_folds} folds that keep {n_groups} groups together", tuple(Fold(*p) for p in pairs))
+    folds = tuple(Fold(*p) for p in pairs)
+    if min(len(fold.test) for fold in folds) < FEWEST_TEST_IMAGES:
+        raise InputError(
+            f"The groups leave a fold of fewer than {FEWEST_TEST_IMAGES} images to test on, on which no "
+            f"correlation means anything ({n_groups} groups, {len(groups)} images). Use larger groups."
+        )
+    return Folds(f"{n_folds} folds that keep {n_groups} groups together", folds)
 
 
 def _can_stratify(labels: NDArray[np.str_]) -> bool:
