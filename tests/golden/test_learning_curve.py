@@ -58,14 +58,8 @@ DECODER = [
 ]
 SHOWN = (0, 1, 2, 5, 10, 15, 20, 25, 30, 35, 39)
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Threads do not move these numbers, but on a busy machine they wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+# threads do not move these numbers, but on a busy machine they wait for each other
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def noise_patterns() -> LabelledImages:

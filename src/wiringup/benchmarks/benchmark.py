@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.core.checks import same_length
-from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score, check_normalisation, normalise
+from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import DataSet
@@ -136,62 +134,3 @@ class Measured(Generic[Data]):
     def sha256(self) -> str:
         """Hash of data, images and metric."""
         return content_hash([self.metric, self.data.sha256])
-
-
-LOWEST_CEILING = 0.1
-
-
-def usable(ceiling: Ceiling) -> bool:
-    """Return whether a score may be divided by this ceiling.
-
-    Below `LOWEST_CEILING`, or within two standard errors of 0, the quotient would be noise blown up (by
-    100 and more once it is squared).
-    """
-    return ceiling.value >= max(LOWEST_CEILING, 2 * ceiling.error)
-
-
-NO_RESPONSE = "the layer answers some or all images with a constant: nothing to correlate, scored as 0"
-
-
-def ceiled_score(
-    benchmark: Benchmark,
-    layer: str,
-    normalisation: str,
-    *,
-    raw: float,
-    error: float,
-    ceiling: Ceiling | None,
-    units: NDArray[np.float64],
-    note: str,
-) -> Score:
-    """Return the `Score` of ``raw`` after ceiling normalisation; an undefined ``raw`` counts as 0.
-
-    A layer that answers every image alike predicts nothing. It gets 0, with a note, so that a network
-    that was never born can be plotted beside the others.
-    """
-    if np.isnan(raw):
-        raw, error, note = 0.0, 0.0, f"{note}; {NO_RESPONSE}"
-    if ceiling is not None and not usable(ceiling):
-        told = f"{ceiling.value:.3f} +- {ceiling.error:.3f}"
-        ceiling, note = (
-            None,
-            f"{note}; noise ceiling {told} is too low or too uncertain to divide by: raw score",
-        )
-    top = None if ceiling is None else ceiling.value
-    score, applied = normalise(raw, top, normalisation)
-    return Score(
-        benchmark=benchmark.name,
-        area=benchmark.area,
-        metric=benchmark.metric,
-        layer=layer,
-        raw=raw,
-        ceiling=top,
-        score=score,
-        normalisation=applied,
-        error=error,
-        n_stimuli=len(benchmark.stimuli),
-        n_units=len(units),
-        simulated=benchmark.simulated,
-        note=note,
-        units=units,
-    )

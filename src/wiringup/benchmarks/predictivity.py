@@ -6,13 +6,12 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from wiringup.benchmarks.benchmark import Measured, ceiled_score, check_responses
+from wiringup.benchmarks.area import AreaBenchmark, Comparison
 from wiringup.benchmarks.metrics import pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import gram
 from wiringup.benchmarks.metrics.splits import Folds, make_folds
-from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score
-from wiringup.core.stimuli import Stimuli
+from wiringup.core.score import Ceiling
 from wiringup.data.recordings import Recording
 
 NO_CEILING = "no noise ceiling: a single repeat or published averages"
@@ -49,7 +48,7 @@ def cross_validated_r(
 
 
 @dataclass(frozen=True)
-class Predictivity(Measured[Recording]):
+class Predictivity(AreaBenchmark[Recording]):
     """PLS predictivity of a recording, as Brain-Score defines it (with exact PLS).
 
     Raw: 25-component PLS from features to all units; Pearson r on held-out images per unit; median over
@@ -62,19 +61,9 @@ class Predictivity(Measured[Recording]):
     solver: str = "exact"
 
     @property
-    def area(self) -> str:
-        """The area that was recorded."""
-        return self.data.area
-
-    @property
     def metric(self) -> str:
         """``pls-25``, with the solver if it is not the exact one."""
         return f"pls-{pls.COMPONENTS}" + ("" if self.solver == "exact" else f"-{self.solver}")
-
-    @property
-    def stimuli(self) -> Stimuli:
-        """The images that were shown."""
-        return self.data.stimuli
 
     @cached_property
     def targets(self) -> Tensor:
@@ -91,21 +80,8 @@ class Predictivity(Measured[Recording]):
         """The noise ceiling, or None."""
         return reliability.ceiling(self.data.trials)
 
-    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
-        """Score ``responses`` (images, features) of ``layer``.
-
-        Raises:
-            InputError: if there is not one response per image, or a response is NaN.
-        """
-        check_responses(self, responses)
+    def compare(self, responses: Tensor) -> Comparison:
+        """Predict every unit from ``responses`` (images, features); units are neurons."""
         found = aggregate(cross_validated_r(responses, self.targets, self.folds, solver=self.solver))
-        return ceiled_score(
-            self,
-            layer,
-            normalisation,
-            raw=found.value,
-            error=found.error,
-            ceiling=self.ceiling,
-            units=found.units.numpy(),
-            note=self.folds.kind + ("" if self.ceiling else f"; {NO_CEILING}"),
-        )
+        note = self.folds.kind + ("" if self.ceiling else f"; {NO_CEILING}")
+        return Comparison(found.value, found.error, self.ceiling, found.units.numpy(), note)

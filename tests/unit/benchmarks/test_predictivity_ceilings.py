@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from wiringup.benchmarks.benchmark import usable
+from wiringup.benchmarks.area import usable
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
 from wiringup.core.seeds import numpy_stream, torch_stream
@@ -51,8 +50,5 @@ def cornet() -> Architecture:
 
 
 @pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def quiet_threads(one_thread):
+    """Every test of the training runs on one thread."""

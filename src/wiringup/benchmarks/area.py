@@ -1,0 +1,112 @@
+"""Benchmarks of one brain area: what predictivity and similarity share, and how a raw score is ceiled."""
+
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wiringup.benchmarks.benchmark import Measured, check_responses
+from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score, normalise
+from wiringup.core.stimuli import Stimuli
+from wiringup.data.recordings import Dissimilarities, Recording
+
+AreaData = TypeVar("AreaData", Recording, Dissimilarities)
+
+LOWEST_CEILING = 0.1
+NO_RESPONSE = "the layer answers some or all images with a constant: nothing to correlate, scored as 0"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a formula makes of a model's responses, before it is ceiled.
+
+    Attributes:
+        raw: the score; NaN if it is not defined.
+        error: its standard error.
+        ceiling: the noise ceiling, or None.
+        units: score of each unit (neuron, subject).
+        note: what a reader has to know.
+    """
+
+    raw: float
+    error: float
+    ceiling: Ceiling | None
+    units: NDArray[np.float64]
+    note: str
+
+
+@dataclass(frozen=True)
+class AreaBenchmark(Measured[AreaData]):
+    """A benchmark whose data were recorded in one area; a subclass gives the formula (`compare`)."""
+
+    @property
+    def area(self) -> str:
+        """The area that was recorded."""
+        return self.data.area
+
+    @property
+    def stimuli(self) -> Stimuli:
+        """The images that were shown."""
+        return self.data.stimuli
+
+    def compare(self, responses: Tensor) -> Comparison:
+        """Compare ``responses`` (images, features) with the data."""
+        raise NotImplementedError
+
+    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+        """Score ``responses`` (images, features) of ``layer``.
+
+        Raises:
+            InputError: if there is not one response per image, or a response is NaN.
+        """
+        check_responses(self, responses)
+        found = usable_ceiling_only(defined(self.compare(responses)))
+        top = None if found.ceiling is None else found.ceiling.value
+        value, applied = normalise(found.raw, top, normalisation)
+        return Score(
+            benchmark=self.name,
+            area=self.area,
+            metric=self.metric,
+            layer=layer,
+            raw=found.raw,
+            ceiling=top,
+            score=value,
+            normalisation=applied,
+            error=found.error,
+            n_stimuli=len(self.stimuli),
+            n_units=len(found.units),
+            simulated=self.simulated,
+            note=found.note,
+            units=found.units,
+        )
+
+
+def defined(found: Comparison) -> Comparison:
+    """Let an undefined raw score count as 0, with a note.
+
+    A layer that answers every image alike predicts nothing; with 0 a network that was never born can be
+    plotted beside the others.
+    """
+    if not np.isnan(found.raw):
+        return found
+    return replace(found, raw=0.0, error=0.0, note=f"{found.note}; {NO_RESPONSE}")
+
+
+def usable(ceiling: Ceiling) -> bool:
+    """Return whether a score may be divided by this ceiling.
+
+    Below `LOWEST_CEILING`, or within two standard errors of 0, the quotient would be noise blown up (by
+    100 and more once it is squared).
+    """
+    return ceiling.value >= max(LOWEST_CEILING, 2 * ceiling.error)
+
+
+def usable_ceiling_only(found: Comparison) -> Comparison:
+    """Remove a ceiling that is not `usable`, with a note that gives its estimate."""
+    if found.ceiling is None or usable(found.ceiling):
+        return found
+    told = f"{found.ceiling.value:.3f} +- {found.ceiling.error:.3f}"
+    note = f"{found.note}; noise ceiling {told} is too low or too uncertain to divide by: raw score"
+    return replace(found, ceiling=None, note=note)
