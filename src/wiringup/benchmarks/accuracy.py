@@ -17,6 +17,8 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisatio
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
 
+FRACTION = "r/c"  # a fraction of images is no correlation, whose square would be explained variance
+
 
 @dataclass(frozen=True)
 class TopOne:
@@ -62,7 +64,7 @@ class TopOne:
         check_responses(self, responses)
         correct = self._chosen(responses, layer) == self.test.labels
         raw = float(correct.mean())
-        score, applied = normalise(raw, 1.0, normalisation)
+        score, applied = normalise(raw, 1.0, FRACTION)
         return Score(
             benchmark=self.name,
             area=self.area,

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
+from wiringup.benchmarks.accuracy import TopOne
 from wiringup.benchmarks.behavior import ChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.benchmarks.suite import Suite
+from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of
 from wiringup.core.home import data_home
 from wiringup.data import catalog
@@ -24,6 +28,13 @@ DATA_SETS: Mapping[str, str] = {
     "cifar10h.i2n": "cifar10h",
 }
 """Benchmarks of published data -> the data set behind each."""
+
+ACCURACIES: Mapping[str, tuple[str, str]] = {
+    "tinyimagenet40.top-1": ("tinyimagenet40.train", "tinyimagenet40.val"),
+}
+"""Benchmarks of accuracy -> the labelled images to fit a decoder on, and those to test it on."""
+
+FIT_EVERY = 8  # of the images to fit on: 50 of the 400 in each class are plenty for a linear decoder
 
 REAL = (
     "henaff2021.V1-pls",
@@ -46,17 +57,20 @@ def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
 
 def benchmark_names(home: Path | None = None) -> list[str]:
     """Return the names of all benchmarks, published and imported, whether the data are there or not."""
-    return [*DATA_SETS, *imported_benchmarks(home)]
+    return [*DATA_SETS, *ACCURACIES, *imported_benchmarks(home)]
 
 
 def list_benchmarks(home: Path | None = None) -> list[dict[str, str]]:
     """Return name, area, "yes" or "no" (``here``) and the command that brings it (``how``)."""
     sets = {entry.name: entry for entry in catalog.known(home)}
-    found = {name: sets[data] for name, data in {**DATA_SETS, **imported_benchmarks(home)}.items()}
-    return [
-        {"name": name, "area": entry.area, "here": "yes" if entry.present else "no", "how": _how(entry.why)}
-        for name, entry in found.items()
-    ]
+    tested = {name: test for name, (_, test) in ACCURACIES.items()}
+    names = {**DATA_SETS, **tested, **imported_benchmarks(home)}
+    return [_listed(name, sets[data]) for name, data in names.items()]
+
+
+def _listed(name: str, data: catalog.Known) -> dict[str, str]:
+    here = "yes" if data.present else "no"
+    return {"name": name, "area": data.area or BEHAVIOR, "here": here, "how": _how(data.why)}
 
 
 def _how(why: str) -> str:
@@ -77,7 +91,14 @@ def load_benchmark(name: str, home: Path | None = None) -> Benchmark:
     """
     home = data_home() if home is None else home
     data_sets = {**DATA_SETS, **imported_benchmarks(home)}
-    return make_benchmark(catalog.load(data_sets[one_of(name, data_sets, "benchmark")], home), name)
+    if one_of(name, [*data_sets, *ACCURACIES], "benchmark") in ACCURACIES:
+        return _load_accuracy(name, home)
+    return make_benchmark(catalog.load(data_sets[name], home), name)
+
+
+def _load_accuracy(name: str, home: Path) -> TopOne:
+    fit, test = (catalog.load_images(images, home) for images in ACCURACIES[name])
+    return TopOne(test, name, fit.take(np.arange(0, len(fit), FIT_EVERY)))
 
 
 def make_benchmark(data: DataSet, name: str = "") -> Benchmark:

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import (
+    ACCURACIES,
     DATA_SETS,
     REAL,
     benchmark_names,
@@ -15,6 +17,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
 from wiringup.data import store
 from wiringup.data.recordings import Recording
+from wiringup.models.readout import PixelSubject
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def home(tmp_path):
 
 
 def test_names_need_no_data(tmp_path):
-    assert benchmark_names(tmp_path) == list(DATA_SETS)
+    assert benchmark_names(tmp_path) == [*DATA_SETS, *ACCURACIES]
     assert set(REAL) < set(DATA_SETS)
     rows = list_benchmarks(tmp_path)
     assert {row["here"] for row in rows} == {"no"} and all("wiringup fetch" in row["how"] for row in rows)
@@ -74,3 +77,13 @@ def test_data_keep_their_own_name_unless_given_another(home):
     data = store.load_recording(home, "mine")
     assert make_benchmark(data).name == "mine"
     assert make_benchmark(data, "other").name == "other"
+
+
+def test_accuracy_is_tested_on_other_images_than_the_decoder_was_fitted_on(shared):
+    benchmark = load_benchmark("tinyimagenet40.top-1", shared / "data")
+    assert (len(benchmark.fit), len(benchmark.test)) == (2000, 2000)
+    assert np.bincount(benchmark.fit.labels).tolist() == [50] * 40
+    assert benchmark.fit.classes == benchmark.test.classes
+    (score,) = evaluate(PixelSubject(8), [benchmark])
+    assert 1 / 40 < score.raw < 0.2
+    assert (score.score, score.ceiling, score.normalisation) == (score.raw, 1.0, "r/c")
