@@ -52,7 +52,11 @@ def import_(
     area: Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")],
     responses: Annotated[
         Path,
-        arg(metavar="FILE", help=".npy, .npz or netCDF: units x images, or units x images x repeats."),
+        arg(
+            metavar="FILE",
+            help=".npy, .npz or netCDF: units x images, or units x images x repeats. Several "
+            "populations in one .npz are pooled.",
+        ),
     ],
     stimuli: Annotated[
         Path,

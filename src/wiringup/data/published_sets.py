@@ -13,6 +13,7 @@ from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.arrays import read_npy, read_npz
 from wiringup.data.images import read_labelled, read_stimuli
 from wiringup.data.recordings import Choices, Dissimilarities, Recording
+from wiringup.data.responses import pooled
 from wiringup.data.sources import SOURCES
 
 CICHY_AREAS = {"IT": "IT", "EVC": "V1"}
@@ -50,6 +51,7 @@ def henaff(home: Path) -> Recording:
     """
     folder = home / "henaff2021"
     populations = read_npz(folder / "responses.npz")
+    trials = pooled([populations[key] for key in sorted(populations)])
     with (folder / "stimuli.csv").open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     frames = read_stimuli(folder / "images_256.npz")
@@ -57,25 +59,11 @@ def henaff(home: Path) -> Recording:
     return Recording(
         name="henaff2021",
         area="V1",
-        trials=_pooled([populations[key] for key in sorted(populations)], _HENAFF_MISSING),
+        trials=np.where(trials == _HENAFF_MISSING, np.float32(np.nan), trials),
         stimuli=Stimuli(frames.pixels, ids),
         groups=np.array([row["movie_name"] for row in rows]),
         source=SOURCES["henaff2021"].line,
     )
-
-
-def _pooled(populations: list[NDArray[np.uint8]], missing: int) -> NDArray[np.float32]:
-    """Stack (units, images, repeats) counts over units; NaN for the missing code and absent repeats."""
-    units = sum(len(p) for p in populations)
-    repeats = max(p.shape[2] for p in populations)
-    pooled = np.full((units, populations[0].shape[1], repeats), np.nan, dtype=np.float32)
-    start = 0
-    for counts in populations:
-        block = pooled[start : start + len(counts), :, : counts.shape[2]]
-        block[:] = counts
-        block[counts == missing] = np.nan
-        start += len(counts)
-    return pooled
 
 
 def cichy(home: Path, area: str, background: str = "gray") -> Dissimilarities:

@@ -1,6 +1,6 @@
 """Anyone's responses from npy, npz or netCDF, as units x images x repeats."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,9 @@ class Responses:
 def read_responses(path: Path) -> Responses:
     """Read responses from ``.npy``, ``.npz`` (one array, or the one called ``responses``) or ``.nc``.
 
+    The arrays of an ``.npz`` with several populations of the same images are pooled, in the order of
+    their names.
+
     netCDF files hold one data variable; its dimensions are recognised by name (Brain-Score's
     ``neuroid`` x ``presentation`` among them, whose presentations of one stimulus become repeats; a
     ``time_bin`` of length one is dropped).
@@ -54,7 +57,7 @@ def read_responses(path: Path) -> Responses:
         case ".npy":
             return Responses(_three_axes(read_npy(path), path))
         case ".npz":
-            return Responses(_three_axes(_single(read_npz(path), path), path))
+            return Responses(_from_npz(read_npz(path), path))
         case ".nc" | ".nc4" | ".netcdf":
             return _read_netcdf(path)
     raise InputError(f"{path} is none of .npy, .npz and .nc (netCDF); save the responses as one of them.")
@@ -68,6 +71,23 @@ def _single(arrays: Mapping[Any, Any], path: Path) -> Any:
     raise InputError(
         f"{path} holds {len(arrays)} arrays ({', '.join(map(str, arrays)) or 'none'}); name the one to "
         "import 'responses'."
+    )
+
+
+def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path) -> NDArray[Any]:
+    populations = [arrays[name] for name in sorted(arrays)]
+    several = len(populations) > 1 and "responses" not in arrays
+    if several and all(p.ndim == 3 and p.shape[1] == populations[0].shape[1] for p in populations):
+        return pooled([_three_axes(p, path) for p in populations])
+    return _three_axes(_single(arrays, path), path)
+
+
+def pooled(populations: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
+    """Stack populations (units, images, repeats) over units; repeats that one lacks are NaN."""
+    repeats = max(p.shape[2] for p in populations)
+    short = ((p.astype(np.float32), repeats - p.shape[2]) for p in populations)
+    return np.concatenate(
+        [np.pad(p, ((0, 0), (0, 0), (0, lacking)), constant_values=np.nan) for p, lacking in short]
     )
 
 

@@ -89,6 +89,18 @@ def test_averages_and_other_forms_of_stimuli(lab, trials):
     assert catalog.available(lab / "home")[-2:] == ["from-npz", "from-zip"]
 
 
+def test_populations_in_one_file_are_pooled(lab):
+    few = np.arange(2 * IMAGES * 2, dtype=np.uint8).reshape(2, IMAGES, 2)
+    many = np.full((3, IMAGES, 4), 7, dtype=np.uint8)
+    many[0, 0, 3] = 255
+    np.savez(lab / "populations.npz", b_many=many, a_few=few)
+    trials = bring(lab, "populations.npz", missing=255).recording.trials
+    assert trials.shape == (5, IMAGES, 4)
+    assert np.array_equal(trials[:2, :, :2], few)
+    assert np.isnan(trials[:2, :, 2:]).all()
+    assert np.isnan(trials[2, 0, 3]) and np.isnan(trials[2:]).sum() == 1
+
+
 def test_missing_code(lab):
     counts = np.arange(UNITS * IMAGES, dtype=np.uint8).reshape(UNITS, IMAGES)
     counts[3, 4] = 255
@@ -218,6 +230,8 @@ def test_files_that_cannot_be_read(lab):
     refused(lab, "cannot be read as netCDF-4", responses="bad.nc")
     np.savez(lab / "bad.npz", a=np.zeros(1), b=np.zeros(1))
     refused(lab, r"holds 2 arrays \(a, b\); name the one to import 'responses'", responses="bad.npz")
+    np.savez(lab / "odd.npz", a=np.zeros((2, IMAGES, 2)), b=np.zeros((2, IMAGES - 1, 2)))
+    refused(lab, r"holds 2 arrays \(a, b\)", responses="odd.npz")
     np.save(lab / "bad.npy", np.array([{}], dtype=object), allow_pickle=True)
     refused(lab, "it holds pickled objects", responses="bad.npy")
     (lab / "renamed.npy").write_bytes((lab / "r.npz").read_bytes())
