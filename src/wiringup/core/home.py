@@ -5,6 +5,8 @@ from pathlib import Path
 
 import platformdirs
 
+from wiringup.core.errors import WiringupError
+
 
 def data_home() -> Path:
     """Return the folder of fetched and imported data: ``$WIRINGUP_DATA`` or the user data folder."""
@@ -15,3 +17,21 @@ def data_home() -> Path:
 def user_home() -> Path:
     """Return the platform's user data folder for wiringup."""
     return Path(platformdirs.user_data_dir("wiringup"))
+
+
+def writable(folder: Path) -> Path:
+    """Return ``folder``, made if it was not there.
+
+    Raises:
+        WiringupError: if it cannot be made or written to, with what to do.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+        reason = "Permission denied"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    raise WiringupError(
+        f"Cannot write to {folder} ({reason}). Set WIRINGUP_DATA to a folder that you may write."
+    )

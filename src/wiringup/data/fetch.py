@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import atomic_path, sha256_of
-from wiringup.core.home import data_home
+from wiringup.core.home import data_home, writable
 from wiringup.data.download import Progress, download
 from wiringup.data.sources import Source, SourceFile, find_source
 
@@ -44,7 +44,7 @@ def fetch(
     """
     source, files = files_of(name)
     _announce(source, files, report)
-    folder = _writable((data_home() if home is None else home) / source.name)
+    folder = writable((data_home() if home is None else home) / source.name)
     missing = [file for file in files if not _verified(folder / file.name, file)]
     if from_dir is not None:
         for file, path in _located(name, missing, from_dir).items():
@@ -82,16 +82,6 @@ def _announce(source: Source, files: list[SourceFile], report: Report) -> None:
 def _summary(n: int, fetched: int, folder: Path) -> str:
     what = f"{n} file{'s' if n > 1 else ''}"
     return f"  {what} verified in {folder} ({fetched} fetched, {n - fetched} already there)."
-
-
-def _writable(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise WiringupError(
-            f"Cannot write to {folder} ({error.strerror}). Set WIRINGUP_DATA to a folder that you may write."
-        ) from error
-    return folder
 
 
 def _verified(path: Path, file: SourceFile) -> bool:

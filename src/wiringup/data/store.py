@@ -10,6 +10,7 @@ import numpy as np
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path, read_json, write_json
+from wiringup.core.home import writable
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.arrays import read_npz
 from wiringup.data.recordings import Recording
@@ -47,6 +48,7 @@ def save_recording(recording: Recording, home: Path, provenance: dict[str, Any])
     if folder.exists():
         _check_same(folder, recording)
         return folder
+    writable(folder.parent)
     unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
     try:
         with atomic_path(unfinished / _ARRAYS) as path, path.open("wb") as stream:

@@ -380,3 +380,9 @@ def test_published_files_as_somebodys_own(shared, tmp_path):
     )
     assert outcome.recording.sha256 == catalog.load("cowley2023.210325", shared / "data").sha256
     assert catalog.load("again", tmp_path).sha256 == outcome.recording.sha256
+
+
+def test_a_data_folder_that_cannot_be_written_says_what_to_do(lab):
+    (lab / "home").write_text("a file in the way")
+    with pytest.raises(WiringupError, match=r"Cannot write to .*imported .*Set WIRINGUP_DATA"):
+        bring(lab, "r.npy")
