@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.benchmarks.behavior import concatenated
-from wiringup.benchmarks.benchmark import check_responses
+from wiringup.benchmarks.benchmark import Responses, check_responses
 from wiringup.benchmarks.metrics.decoder import class_probabilities
-from wiringup.benchmarks.metrics.gram import check_finite
+from wiringup.benchmarks.metrics.gram import Features, check_finite
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation, normalise
@@ -53,7 +53,7 @@ class TopOne:
         """Hash of images, data and metric."""
         return content_hash([self.metric, self.fit.sha256 if self.fit else None, self.test.sha256])
 
-    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+    def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
 
         Raises:
@@ -62,7 +62,8 @@ class TopOne:
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
-        correct = self._chosen(responses, layer) == self.test.labels
+        values = Features.of(responses).values
+        correct = self._chosen(values, layer) == self.test.labels
         raw = float(correct.mean())
         score, applied = normalise(raw, 1.0, FRACTION)
         return Score(

@@ -5,9 +5,9 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from wiringup.benchmarks.benchmark import Measured, check_responses
+from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score, normalise
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import Dissimilarities, Recording
@@ -51,18 +51,18 @@ class AreaBenchmark(Measured[AreaData]):
         """The images that were shown."""
         return self.data.stimuli
 
-    def compare(self, responses: Tensor) -> Comparison:
+    def compare(self, responses: Features) -> Comparison:
         """Compare ``responses`` (images, features) with the data."""
         raise NotImplementedError
 
-    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+    def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer``.
 
         Raises:
             InputError: if there is not one response per image, or a response is NaN.
         """
         check_responses(self, responses)
-        found = usable_ceiling_only(defined(self.compare(responses)))
+        found = usable_ceiling_only(defined(self.compare(Features.of(responses))))
         top = None if found.ceiling is None else found.ceiling.value
         value, applied = normalise(found.raw, top, normalisation)
         return Score(

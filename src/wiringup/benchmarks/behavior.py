@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from torch import Tensor
 
-from wiringup.benchmarks.benchmark import Measured, check_responses
+from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
 from wiringup.benchmarks.metrics import i2n
 from wiringup.benchmarks.metrics.decoder import class_probabilities
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -47,7 +47,7 @@ class ChoiceConsistency(Measured[Choices]):
         """Choice proportions of random halves of the judgements."""
         return i2n.count_halves(self.data.counts)
 
-    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+    def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
 
         Raises:
@@ -55,9 +55,10 @@ class ChoiceConsistency(Measured[Choices]):
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
+        values = Features.of(responses).values
         fit, test = self.data.fit, self.data.test
         probabilities = class_probabilities(
-            responses[: len(fit)], fit.labels, responses[len(fit) :], len(fit.classes)
+            values[: len(fit)], fit.labels, values[len(fit) :], len(fit.classes)
         )
         found = i2n.consistency(probabilities, self.halves, test.labels)
         top1 = float((probabilities.argmax(1) == test.labels).mean())

@@ -7,12 +7,16 @@ from typing import Generic, Protocol, TypeVar
 
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.checks import same_length
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import DataSet
 from wiringup.models.readout import Subject
+
+Responses = Features | Tensor
+"""(images, features); as `Features`, what benchmarks share is computed once."""
 
 
 class Benchmark(Protocol):
@@ -42,7 +46,7 @@ class Benchmark(Protocol):
     def stimuli(self) -> Stimuli:
         """Every image that the subject has to look at, in the order in which responses are expected."""
 
-    def score(self, responses: Tensor, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+    def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer``; ceiled as ``normalisation`` says."""
 
 
@@ -79,7 +83,7 @@ def evaluate(
         names = list(dict.fromkeys(layer for i in group for layer in wanted[i]))
         responses = subject.responses(benchmarks[group[0]].stimuli, names)
         for layer in names:
-            features = responses.pop(layer)  # a layer's responses are freed once they are scored
+            features = Features(responses.pop(layer))  # a layer's responses are freed once they are scored
             for i in (i for i in group if layer in wanted[i]):
                 found[i, layer] = benchmarks[i].score(features, layer, normalisation)
                 if progress is not None:
@@ -100,7 +104,7 @@ def _index_by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[int]]:
     yield from groups.values()
 
 
-def check_responses(benchmark: Benchmark, responses: Tensor) -> None:
+def check_responses(benchmark: Benchmark, responses: Responses) -> None:
     """Raise `InputError` unless there is one response for every image of the benchmark."""
     same_length(len(responses), len(benchmark.stimuli), "the responses", f"{benchmark.name}'s set of images")
 

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from wiringup.benchmarks.area import AreaBenchmark, Comparison
+from wiringup.benchmarks.benchmark import Responses
 from wiringup.benchmarks.metrics import pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
-from wiringup.benchmarks.metrics.gram import gram
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Folds, make_folds
 from wiringup.core.score import Ceiling
 from wiringup.data.recordings import Recording
@@ -24,7 +25,7 @@ def mean_over_repeats(trials: Tensor) -> Tensor:
 
 
 def cross_validated_r(
-    features: Tensor,
+    features: Responses,
     targets: Tensor,
     folds: Folds,
     components: int = pls.COMPONENTS,
@@ -39,7 +40,7 @@ def cross_validated_r(
         components: number of PLS components.
         solver: a key of `metrics.pls.SOLVERS`.
     """
-    predictions = pls.predict(gram(features), targets, folds.folds, components, solver)
+    predictions = pls.predict(Features.of(features).gram, targets, folds.folds, components, solver)
     r = []
     for fold, predicted in zip(folds.folds, predictions, strict=True):
         measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
@@ -80,7 +81,7 @@ class Predictivity(AreaBenchmark[Recording]):
         """The noise ceiling, or None."""
         return reliability.ceiling(self.data.trials)
 
-    def compare(self, responses: Tensor) -> Comparison:
+    def compare(self, responses: Features) -> Comparison:
         """Predict every unit from ``responses`` (images, features); units are neurons."""
         found = aggregate(cross_validated_r(responses, self.targets, self.folds, solver=self.solver))
         note = self.folds.kind + ("" if self.ceiling else f"; {NO_CEILING}")

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from torch import Tensor
-
 from wiringup.benchmarks.area import AreaBenchmark, Comparison
 from wiringup.benchmarks.metrics import rdm
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.score import Ceiling
 from wiringup.data.recordings import Dissimilarities
 
@@ -27,7 +26,7 @@ class Similarity(AreaBenchmark[Dissimilarities]):
         """The noise ceiling: lower bound as ``value``, upper bound as ``upper``; None for one subject."""
         return rdm.noise_ceiling(self.data.rdms)
 
-    def compare(self, responses: Tensor) -> Comparison:
+    def compare(self, responses: Features) -> Comparison:
         """Compare the RDM of ``responses`` (images, features) with every subject's; units are subjects."""
         found = rdm.compare(rdm.correlation_distance(responses).cpu().numpy(), self.data.rdms)
         bounds, note = self.ceiling, "no noise ceiling: one subject"

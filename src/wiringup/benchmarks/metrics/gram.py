@@ -4,6 +4,9 @@ Features are only ever touched here, once, a block of columns at a time: memory 
 are (float32) plus one float64 matrix of images x images, however many features there are.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import torch
 from scipy.linalg.blas import dsyrk
@@ -13,6 +16,35 @@ from wiringup.core.errors import InputError
 
 BLOCK = 2048
 CONSTANT = 1e-13
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Responses of one layer to all images, with the products that several benchmarks share.
+
+    Attributes:
+        values: (images, features), on any device; may be backed by a file.
+    """
+
+    values: Tensor
+
+    @classmethod
+    def of(cls, responses: "Features | Tensor") -> "Features":
+        """Return ``responses`` as `Features`."""
+        return responses if isinstance(responses, Features) else cls(responses)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def gram(self) -> Tensor:
+        """`gram` of the values, computed once."""
+        return gram(self.values)
+
+    @cached_property
+    def pattern_covariance(self) -> Tensor:
+        """`pattern_covariance` of the values, computed once."""
+        return pattern_covariance(self.values)
 
 
 def gram(features: Tensor, block: int = BLOCK) -> Tensor:

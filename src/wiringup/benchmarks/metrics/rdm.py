@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
-from wiringup.benchmarks.metrics.gram import CONSTANT, pattern_covariance
+from wiringup.benchmarks.metrics.gram import CONSTANT, Features
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 
 
-def correlation_distance(features: Tensor) -> Tensor:
+def correlation_distance(responses: Features | Tensor) -> Tensor:
     """Return the RDM (images, images), float64: 1 - Pearson r over features between two images.
 
     Rows and columns of an image whose features are all equal are NaN: it correlates with nothing.
     """
-    covariance = pattern_covariance(features)
+    features = Features.of(responses)
+    covariance = features.pattern_covariance
     variance = covariance.diagonal()
-    power = features.square().sum(1, dtype=torch.float64)
+    power = features.values.square().sum(1, dtype=torch.float64)
     norm = torch.where(variance > CONSTANT * power, variance, torch.nan).sqrt()
     rdm = 1 - covariance / norm[:, None] / norm[None, :]
     return rdm.fill_diagonal_(0.0) if len(rdm) else rdm
