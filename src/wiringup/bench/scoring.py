@@ -1,0 +1,165 @@
+"""``wiringup bench scoring``: brain scoring against plain references, in one run on the same inputs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wiringup.bench import reference_scoring as reference
+from wiringup.bench.inputs import FREEMAN_V1, MAJAJ_IT, Size, features, labels, trials
+from wiringup.bench.timing import Row, Say, Step, medians, peak_memory, product_rate, seconds_of
+from wiringup.benchmarks.metrics import pls, reliability
+from wiringup.benchmarks.metrics.correlation import aggregate
+from wiringup.benchmarks.metrics.gram import Features
+from wiringup.benchmarks.metrics.splits import Fold, Folds, make_folds
+from wiringup.benchmarks.predictivity import cross_validated_r, mean_over_repeats
+
+SKLEARN = "scikit-learn PLSRegression(25, scale=False) in a loop"
+LOOP = "NumPy and SciPy in a loop"
+
+
+@dataclass(frozen=True)
+class Case:
+    """PLS predictivity of one size.
+
+    Attributes:
+        timed_folds: how many of the ten folds the reference is run on when time is short; the rest is
+            extrapolated.
+    """
+
+    size: Size
+    features: int
+    target: float
+    peer: float
+    timed_folds: int = 10
+
+    @property
+    def name(self) -> str:
+        """What is computed."""
+        return f"PLS, {self.size.name} ({self.size.images} x {self.size.units}), {self.features:,} features"
+
+    @cached_property
+    def responses(self) -> Tensor:
+        """Features of the model."""
+        return torch.from_numpy(features(self.size, self.features))
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Mean responses of the units."""
+        return mean_over_repeats(torch.from_numpy(trials(self.size)))
+
+    @cached_property
+    def folds(self) -> Folds:
+        """The peer's ten splits."""
+        return make_folds(self.size.images, labels(self.size))
+
+    def ours(self) -> Tensor:
+        """Return r (folds, units), from the features on."""
+        return cross_validated_r(self.responses, self.targets, self.folds)
+
+    def plain(self, folds: Sequence[Fold]) -> NDArray[np.float64]:
+        """Return r (folds, units) of the reference."""
+        return reference.predictivity(self.responses.numpy(), self.targets.numpy(), folds)
+
+
+CASES = (
+    Case(FREEMAN_V1, 1000, 20, 2.719),
+    Case(FREEMAN_V1, 25_088, 100, 84.239, timed_folds=1),
+    Case(MAJAJ_IT, 1000, 20, 20.417),
+    Case(MAJAJ_IT, 25_088, 100, 748.508, timed_folds=1),
+)
+"""The peer's medians: brainscore-vision 2.4.2 with scikit-learn 1.5.2, 2 quiet cores, without the ceiling."""
+
+
+def predictivity_row(case: Case, *, full: bool, say: Say) -> Row:
+    """Time one case; the reference on all folds only if asked to, or if it is fast."""
+    n = len(case.folds)
+    some = n if full else min(case.timed_folds, n)
+    say(f"{case.name}: reference on {some} of {n} folds ...")
+    case.ours()  # the first call loads libraries
+    found: list[NDArray[np.float64]] = []
+    long = case.timed_folds < n
+    times = medians(
+        {
+            "ours": case.ours,
+            "reference": lambda: found.append(case.plain(case.folds.folds[:some])),
+        },
+        1 if long else 3,
+    )
+    ours = np.median([times["ours"], seconds_of(case.ours), seconds_of(case.ours)])
+    against = SKLEARN if some == n else f"{SKLEARN}; {some} of {n} folds timed"
+    agreement = abs(_score(case.ours()[:some]) - _score(torch.from_numpy(found[0])))
+    return Row(
+        case.name,
+        float(ours),
+        times["reference"] * n / some,
+        against,
+        case.peer,
+        case.target,
+        agreement,
+        peak_memory(case.ours),
+    )
+
+
+def _score(r: Tensor) -> float:
+    return aggregate(r).value
+
+
+CEILINGS = ((MAJAJ_IT, 30.29), (FREEMAN_V1, 3.548))
+
+
+def ceiling_row(size: Size, peer: float, say: Say) -> Row:
+    """Time the noise ceiling of one recording."""
+    say(f"Ceiling, {size.name} ...")
+    repeats = trials(size)
+    ours = reliability.split_half_reliability(repeats)
+    plain = reference.internal_consistency(repeats)
+    works = {
+        "ours": lambda: reliability.split_half_reliability(repeats),
+        "reference": lambda: reference.internal_consistency(repeats),
+    }
+    times = medians(works, 3)
+    return Row(
+        f"Internal consistency, {size.name} ({size.images} x {size.units} x {size.repeats})",
+        times["ours"],
+        times["reference"],
+        LOOP,
+        peer,
+        None,
+        float(np.abs(ours.numpy() - plain).max()),
+        peak_memory(works["ours"]),
+    )
+
+
+def steps(case: Case, repeats: int = 3) -> list[Step]:
+    """Return where the time of one case goes, and the floor of each step."""
+    n, p, q = case.size.images, case.features, case.size.units
+    rate = product_rate()
+    folds, components = len(case.folds), pls.COMPONENTS
+    gram = float(n) * n * p if p >= n else 0.0
+    m = n if p >= n else p
+    # per component and fold: the image of a score (twice if the features themselves are used), Y'KPYc and
+    # the products with earlier scores; once: Y'K, and what the test images contribute to it
+    per_component = 2 * m * q + (2 * n * n if p >= n else 4 * n * p) + 8 * n * components
+    fitting = folds * components * per_component + 2 * n * m * q * 2 + folds * 2 * m * q * q
+    shared = Features(case.responses)
+    works: dict[str, Callable[[], object]] = {
+        "fits of all folds": lambda: cross_validated_r(shared, case.targets, case.folds)
+    }
+    if p >= n:
+        _ = shared.gram
+        works = {"Gram matrix": lambda: Features(case.responses).gram} | works
+    times = medians(works, repeats)
+    operations = {"Gram matrix": gram, "fits of all folds": float(fitting)}
+    return [Step(f"{case.name}: {name}", times[name], operations[name], rate) for name in works]
+
+
+def rows(*, full: bool, quick: bool, say: Say) -> list[Row]:
+    """Return all comparisons; ``quick`` leaves out those whose reference takes more than half a minute."""
+    cases = [c for c in CASES if not (quick and c.features > MAJAJ_IT.images)]
+    found = [predictivity_row(case, full=full, say=say) for case in cases]
+    return found + [ceiling_row(size, peer, say) for size, peer in CEILINGS]

@@ -1,0 +1,78 @@
+"""``wiringup bench``: speed, measured side by side in one run."""
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, arg
+
+from wiringup.bench.timing import Row, Step
+from wiringup.cli.arguments import Json
+from wiringup.cli.show import as_json, say, silent, table
+
+
+def bench(
+    what: Annotated[Positional[Literal["scoring"]], arg(help="What to time.")],
+    quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
+    full: Annotated[bool, arg(help="Run slow references to the end (20 minutes and more).")] = False,
+    json: Json = False,
+) -> None:
+    """Time wiringup against plain references, on the same simulated inputs in the same run.
+
+    For example:
+      wiringup bench scoring
+
+      wiringup bench scoring --quick --json
+    """
+    from wiringup.bench import scoring
+
+    tell = silent if json else say
+    rows = scoring.rows(full=full, quick=quick, say=tell)
+    steps = [s for case in scoring.CASES if not quick or case.features == 1000 for s in scoring.steps(case)]
+    if json:
+        as_json({"rows": [r.to_dict() for r in rows], "steps": [s.to_dict() for s in steps]})
+        return
+    print_rows(rows)
+    print_steps(steps)
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print comparisons as a table."""
+    header = ["what", "ours, s", "reference, s", "ratio", "aim", "peer, s", "peer / ours", "difference", "MB"]
+    table(header, [_cells(row) for row in rows])
+    for against in dict.fromkeys(row.against for row in rows if row.reference is not None):
+        say(f"Reference: {against}.")
+    if any(row.peer for row in rows):
+        say(
+            "Peer: brainscore-vision 2.4.2, recorded on 2 quiet cores of another machine, inputs of this size."
+        )
+
+
+def _cells(row: Row) -> list[str]:
+    peer = "" if row.peer is None else f"{row.peer:.2f}"
+    return [
+        row.name, f"{row.ours:.3f}", "" if row.reference is None else f"{row.reference:.2f}",
+        "" if row.ratio is None else f"{row.ratio:.1f}", "" if row.target is None else f"{row.target:g}",
+        peer, "" if row.peer is None else f"{row.peer / row.ours:.0f}",
+        "" if row.agreement is None else f"{row.agreement:.1e}",
+        "" if row.memory is None else f"{row.memory:.0f}",
+    ]  # fmt: skip
+
+
+def print_steps(steps: Sequence[Step]) -> None:
+    """Print where the time goes."""
+    if not steps:
+        return
+    header = ["step", "seconds", "Gflop", "at the machine's rate, s", "share of the rate"]
+    body = [
+        [
+            s.name,
+            f"{s.seconds:.3f}",
+            f"{s.operations / 1e9:.2f}",
+            f"{s.floor:.3f}",
+            f"{s.floor / s.seconds:.0%}",
+        ]
+        for s in steps
+    ]
+    table(
+        header, body, title=f"Where the time goes (float64 products here: {steps[0].rate / 1e9:.0f} Gflop/s)"
+    )
