@@ -42,9 +42,7 @@ def print_rows(rows: Sequence[Row]) -> None:
     for against in dict.fromkeys(row.against for row in rows if row.reference is not None):
         say(f"Reference: {against}.")
     if any(row.peer for row in rows):
-        say(
-            "Peer: brainscore-vision 2.4.2, recorded on 2 quiet cores of another machine, inputs of this size."
-        )
+        say("Peer: brainscore-vision 2.4.2, recorded elsewhere on 2 quiet cores, inputs of this size.")
 
 
 def _cells(row: Row) -> list[str]:
