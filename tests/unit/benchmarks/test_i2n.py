@@ -87,7 +87,7 @@ def test_two_way_choice():
 
 def test_trials_count_choices_among_what_was_shown():
     trials = i2n.Trials(*np.array([[0, 0, 0, 1], [2, 2, 2, 0], [1, 1, 3, 1], [2, 1, 2, 0]]))
-    expected = [[np.nan, 1 / 2, 2 / 3, 0], [1, 0, np.nan, np.nan]]
+    expected = [[np.nan, 1 / 2, np.nan, 0], [np.nan, 0, np.nan, np.nan]]
     np.testing.assert_allclose(trials.chosen(2, 4), expected)
 
 

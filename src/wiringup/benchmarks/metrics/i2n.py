@@ -139,19 +139,22 @@ class Trials:
     distractor: Labels
     choice: Labels
 
-    def chosen(self, n_images: int, n_classes: int, rows: NDArray[np.intp] | None = None) -> Matrix:
-        """Return p(c chosen | c was sample or distractor), of all trials or those in ``rows``."""
-        take = slice(None) if rows is None else rows
-        shape = (n_images, n_classes)
-        image = self.image[take]
-        shown = _tally(image, self.sample[take], shape) + _tally(image, self.distractor[take], shape)
-        with np.errstate(invalid="ignore"):
-            return _tally(image, self.choice[take], shape) / shown
+    def outcomes(self, n_classes: int) -> Labels:
+        """Return one number for each trial: which image with which distractor, and was that chosen?"""
+        offered: Labels = self.image * n_classes + self.distractor
+        taken: Labels = (self.choice == self.distractor).astype(np.int64)
+        return 2 * offered + taken
+
+    def chosen(self, n_images: int, n_classes: int) -> Matrix:
+        """Return p(c chosen | c was the distractor), (images, classes); NaN where c never was."""
+        return _share_chosen(self.outcomes(n_classes), n_images, n_classes)
 
 
-def _tally(image: Labels, column: Labels, shape: tuple[int, int]) -> Matrix:
-    cells = np.ravel_multi_index((image, column), shape)
-    return np.bincount(cells, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float64)
+def _share_chosen(outcomes: Labels, n_images: int, n_classes: int) -> Matrix:
+    counts = np.bincount(outcomes, minlength=2 * n_images * n_classes).reshape(n_images, n_classes, 2)
+    with np.errstate(invalid="ignore"):
+        share: Matrix = counts[..., 1] / counts.sum(-1)
+    return share
 
 
 Halves = Sequence[tuple[Matrix, Matrix]]
@@ -160,11 +163,12 @@ Halves = Sequence[tuple[Matrix, Matrix]]
 def trial_halves(trials: Trials, n_images: int, n_classes: int) -> Halves:
     """Return choice probabilities of random halves of the trials, twice, from the peer's RandomState(0)."""
     random = np.random.RandomState(HALVES_SEED)
-    orders = [random.permutation(len(trials.image)) for _ in range(REPETITIONS)]
-    middle = len(trials.image) // 2
+    outcomes = trials.outcomes(n_classes)
+    shuffled = [random.permutation(outcomes) for _ in range(REPETITIONS)]
+    middle = len(outcomes) // 2
     return [
-        (trials.chosen(n_images, n_classes, o[:middle]), trials.chosen(n_images, n_classes, o[middle:]))
-        for o in orders
+        (_share_chosen(o[:middle], n_images, n_classes), _share_chosen(o[middle:], n_images, n_classes))
+        for o in shuffled
     ]
 
 
