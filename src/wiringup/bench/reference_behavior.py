@@ -1,6 +1,6 @@
 """i2n written down from its definition, a trial and an image at a time: the yardstick for its speed.
 
-Same halves, same conventions and same numbers as `wiringup.benchmarks.metrics.i2n`; nothing is shared with it.
+Same halves, conventions and numbers as `wiringup.benchmarks.metrics.i2n`; nothing is shared with it.
 """
 
 from collections import Counter
@@ -20,7 +20,10 @@ def reference_i2n(
     """Return (raw score, ceiling, ceiled score) of the i2n consistency of a model with people.
 
     Args:
-        image, sample, distractor, choice: (trials,) indices into images and classes.
+        image: (trials,) index of the image that was shown.
+        sample: (trials,) its class.
+        distractor: (trials,) the other class on offer.
+        choice: (trials,) what was chosen of the two.
         truth: (images,) class of each image.
         probabilities: (images, classes) of the model.
     """
