@@ -39,6 +39,7 @@ PREDICTIVITY = [
     ("freemanpub_pls_pca_1000", "freeman", "public", "pca", 1000),
     ("freeman_pls_raw_25088", "freeman", "private", "raw", 25088),
     ("majaj_pls_pca_1000", "majaj", "IT", "pca", 1000),
+    ("majaj_pls_raw_25088", "majaj", "IT", "raw", 25088),
 ]
 
 

@@ -40,7 +40,7 @@ def cross_validated_r(
         components: number of PLS components.
         solver: a key of `metrics.pls.SOLVERS`.
     """
-    predictions = pls.predict(Features.of(features).gram, targets, folds.folds, components, solver)
+    predictions = pls.predict(Features.of(features), targets, folds.folds, components, solver)
     r = []
     for fold, predicted in zip(folds.folds, predictions, strict=True):
         measured = targets[torch.from_numpy(fold.test)].to(predicted.device)

@@ -6,7 +6,8 @@ import torch
 from sklearn.cross_decomposition import PLSRegression
 
 from wiringup.benchmarks.metrics import pls
-from wiringup.benchmarks.metrics.gram import gram
+from wiringup.benchmarks.metrics.gram import Features, gram
+from wiringup.benchmarks.metrics.kernels import GramKernel
 from wiringup.benchmarks.metrics.splits import Fold
 from wiringup.core.errors import InputError
 
@@ -26,7 +27,7 @@ def two_folds(n):
 
 
 def predict(x, y, folds, **options):
-    found = pls.predict(gram(torch.from_numpy(x)), torch.from_numpy(y), folds, **options)
+    found = pls.predict(Features(torch.from_numpy(x)), torch.from_numpy(y), folds, **options)
     return [p.numpy() for p in found]
 
 
@@ -121,6 +122,31 @@ def test_test_images_do_not_enter_the_fit():
     changed = y.copy()
     changed[fold.test] += 100.0
     np.testing.assert_allclose(predict(x, changed, [fold])[0], predict(x, y, [fold])[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.1])
+def test_features_and_their_gram_matrix_give_the_same_fits(missing, monkeypatch):
+    x, y = make(90, 40, 5)
+    y[np.random.default_rng(1).random(y.shape) < missing] = np.nan
+    by_features = predict(x, y, two_folds(90))
+    monkeypatch.setattr(pls, "kernel_of", lambda features: GramKernel(features.gram.numpy()))
+    for found, expected in zip(by_features, predict(x, y, two_folds(90)), strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_the_number_of_threads_changes_no_digit():
+    x, y = make(90, 400, 11)
+    folds = [*two_folds(90)] * 6
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = predict(x, y, folds)
+        torch.set_num_threads(3)
+        together = predict(x, y, folds)
+    finally:
+        torch.set_num_threads(threads)
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_blocks_do_not_matter():

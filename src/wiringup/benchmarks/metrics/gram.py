@@ -17,6 +17,7 @@ from wiringup.core.errors import InputError
 
 BLOCK = 2048
 CONSTANT = 1e-13
+_TILE = 128  # of a matrix that is mirrored: stays in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +122,9 @@ class _Accumulator:
     def result(self) -> Tensor:
         if not self.on_cpu:
             return self.full
-        below = np.tril_indices(len(self.upper), -1)
-        self.upper[below] = self.upper.T[below]
+        for start in range(0, len(self.upper), _TILE):
+            stop = start + _TILE
+            square = self.upper[start:stop, start:stop]
+            square += np.tril(square.T, -1)
+            self.upper[stop:, start:stop] = self.upper[start:stop, stop:].T
         return torch.from_numpy(self.upper.T)  # row-major: half the time of every product with it

@@ -1,26 +1,30 @@
 """Partial least squares with several targets (PLS2), exact, for all folds at once.
 
 Wold's NIPALS in regression mode takes as each component's weight the dominant singular vector of X'Y,
-X and Y deflated by the scores before. X enters only through K = XX' (Lindgren, Geladi & Wold 1993,
-J Chemometrics 7:45; Rannar et al. 1994, 8:111), and the singular vector is X'Yc for the dominant
-eigenvector c of Y'KY (targets x targets). With unit scores T, loadings V = Y'T and P = I - TT':
+X and Y deflated by the scores before. That vector is X'Yc for the dominant eigenvector c of Y'KY (targets
+x targets), K = XX' (Lindgren, Geladi & Wold 1993, J Chemometrics 7:45; Rannar et al. 1994, 8:111). With
+unit scores T, loadings V = Y'T and P = I - TT', the next component follows from the ones before by
 
     t ~ P K P Y c,    Y'PKPY  <-  Y'PKPY - g v' - v g' + (t'Kt) v v',    v = Y't,    g = Y'P K t
 
-so that one product KY and one product Kt per component, shared by all folds, are all that is ever as
-large as the images. Scores of held-out images are carried along as further rows of T.
+so that X enters through two products with single vectors, which all folds share. With more features than
+images they are products with K (images x images), otherwise with X itself. Scores of held-out images are
+carried along as further rows of T.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.eigen import dominant
+from wiringup.benchmarks.metrics.gram import Features
+from wiringup.benchmarks.metrics.kernels import Array, Kernel, foreign, kernel_of, native
 from wiringup.benchmarks.metrics.splits import Fold
+from wiringup.benchmarks.metrics.threads import in_groups
 from wiringup.core.checks import one_of, same_length
 
 COMPONENTS = 25
@@ -28,14 +32,6 @@ _RANK = 1e-14
 _REFRESH = 1e-6
 
 Direction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-
-def dominant(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the unit eigenvector (targets,) of the largest eigenvalue of a symmetric matrix."""
-    last = len(covariance) - 1
-    vectors: NDArray[np.float64]
-    _, vectors = scipy.linalg.eigh(covariance, subset_by_index=(last, last), check_finite=False)
-    return vectors[:, 0]
 
 
 def early_stopped(
@@ -65,7 +61,7 @@ SOLVERS: dict[str, Direction] = {"exact": dominant, "sklearn": early_stopped}
 
 
 def predict(
-    gram: Tensor,
+    features: Features,
     targets: Tensor,
     folds: Sequence[Fold],
     components: int = COMPONENTS,
@@ -74,7 +70,7 @@ def predict(
     """Fit PLS on each fold's training images and predict its test images.
 
     Args:
-        gram: float64 (images, images), from `gram.gram`.
+        features: (images, features).
         targets: (images, units). NaN where a unit has no response to an image: it is then at the unit's
             training mean, which adds nothing to the covariance with the features.
         folds: indices of training and test images.
@@ -87,33 +83,24 @@ def predict(
     Raises:
         InputError: if lengths differ or the solver is unknown.
     """
-    same_length(len(targets), len(gram), "targets", "the Gram matrix")
+    same_length(len(targets), len(features), "targets", "the set of responses")
     direction = SOLVERS[one_of(solver, SOLVERS, "PLS solver")]
-    targets = targets.to(gram.device, torch.float64)
-    missing = bool(targets.isnan().any())
+    kernel = kernel_of(features)
+    targets = targets.to(features.values.device, torch.float64)
     rotation = None
-    if targets.shape[1] > len(gram) and not missing and solver == "exact":
+    if targets.shape[1] > len(features) and solver == "exact" and not bool(targets.isnan().any()):
         targets, rotation = _compressed(targets)
-    fits = _Fits(gram, targets, folds)
-    with _one_thread():
+    means = targets.nanmean(0).nan_to_num(0.0)
+    population = _population(kernel, targets - means)
+
+    def fit(group: Sequence[Fold]) -> list[Tensor]:
+        fits = _Fits(kernel, population, group, components)
         for _ in range(components):
             fits.add_component(direction)
-    predictions = fits.predictions(folds)
+        return [p + means for p in fits.predictions(group)]
+
+    predictions = in_groups(fit, folds) if targets.device.type == "cpu" else fit(folds)
     return predictions if rotation is None else [p @ rotation for p in predictions]
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    # Threads on products as small as a component's bring little, and on a busy machine cost a hundredfold.
-    from threadpoolctl import threadpool_limits
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _compressed(targets: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,122 +110,155 @@ def _compressed(targets: Tensor) -> tuple[Tensor, Tensor]:
     return u * s, vt
 
 
+@dataclass(frozen=True)
+class _Population:
+    """Targets, and their products with the features of all images, from which those of a fold are told.
+
+    Attributes:
+        values: (images, units), around the mean of each unit; 0 where there is no response.
+        valid: (images, units), 0 where there is no response; (images, 1) if all are there.
+        values_image, valid_image: the same against the features, (units, size).
+    """
+
+    values: Array
+    valid: Array
+    values_image: Array
+    valid_image: Array
+
+
+def _population(kernel: Kernel, targets: Tensor) -> _Population:
+    present = ~targets.isnan()
+    values = native(targets.nan_to_num(0.0))
+    valid = native(present.double() if not present.all() else torch.ones_like(targets[:, :1]))
+    return _Population(values, valid, values.T @ kernel.matrix, valid.T @ kernel.matrix)
+
+
 class _Fits:
-    """PLS fits of all folds; the first axis of every tensor is the fold.
+    """PLS fits of several folds; the first axis of every array is the fold.
 
     Attributes:
         train: (folds, images), 1 for training images.
-        cross: K Y, (folds, images, units), centred over the training images.
+        cross: Y'K or Y'X, (folds, units, size).
         covariance: Y'PKPY, (folds, units, units).
-        scores, images: T and K T, (folds, images, components).
-        loadings: V, (folds, units, components).
+        scores: T', (folds, components, images).
+        images: T'K or T'X, (folds, components, size).
+        loadings: V', (folds, components, units).
     """
 
-    def __init__(self, gram: Tensor, targets: Tensor, folds: Sequence[Fold]) -> None:
-        self.gram = gram
-        self._set_targets(targets, folds)
-        self._set_cross()
-        s, n, q = self.cross.shape
-        self.scores, self.images = (gram.new_zeros(s, n, 0) for _ in range(2))
-        self.loadings = gram.new_zeros(s, q, 0)
-        self.power = self.train @ gram.diagonal()
-        self.residual = gram.new_zeros(s)
-        self.covariance = gram.new_zeros(s, q, q)
-        self.reference = gram.new_zeros(s)
-        for fold in range(s):
-            self._refresh(fold)
-
-    def _set_targets(self, targets: Tensor, folds: Sequence[Fold]) -> None:
-        valid = ~targets.isnan()
-        offset = targets.nanmean(0)
-        self.values = (targets - offset).nan_to_num(0.0)
-        self.train = self.gram.new_zeros(len(folds), len(targets))
+    def __init__(
+        self,
+        kernel: Kernel,
+        population: _Population,
+        folds: Sequence[Fold],
+        components: int,
+    ) -> None:
+        self.kernel, self.population, self.used = kernel, population, 0
+        values = population.values
+        self._zeros = values.new_zeros if isinstance(values, Tensor) else np.zeros
+        s, (n, q), size = len(folds), values.shape, kernel.matrix.shape[1]
+        self.train = self._zeros((s, n))
         for row, fold in zip(self.train, folds, strict=True):
-            row[torch.from_numpy(fold.train)] = 1.0
-        self.valid = valid.double() if not valid.all() else torch.ones_like(self.values[:, :1])
-        self.means = (self.train @ self.values) / (self.train @ self.valid).clamp(min=1)
-        self.offset = offset.nan_to_num(0.0)
+            row[fold.train] = 1.0
+        self.count = self.train.sum(1)[:, None]
+        counts = self.train @ population.valid
+        self.means = (self.train @ values) / (counts + (counts == 0))
+        self.cross = self._zeros((s, q, size))
+        self.scores, self.images, self.loadings = (self._zeros((s, components, k)) for k in (n, size, q))
+        self.power, self.residual = kernel.power(self.train), self._zeros(s)
+        self.covariance, self.reference = self._zeros((s, q, q)), self._zeros(s)
+        for i in range(s):
+            self._set_cross(i)
+            self._refresh(i)
 
-    def _set_cross(self) -> None:
-        # K_train Y_train = K Y - K_test Y_test: the large product is made once for all folds.
-        values, valid = self.gram @ self.values, self.gram @ self.valid
-        self.cross = self.gram.new_empty(len(self.train), *self.values.shape)
-        for fold, train in enumerate(self.train):
-            out = torch.nonzero(train == 0)[:, 0]
-            columns = self.gram[:, out]
-            self.cross[fold] = values - columns @ self.values[out]
-            self.cross[fold] -= (valid - columns @ self.valid[out]) * self.means[fold]
-        self.cross = self._centred(self.cross)
-
-    def _centred(self, x: Tensor) -> Tensor:
-        """Subtract the mean over training images from (folds, images, columns)."""
-        means = (self.train[:, None] @ x) / self.train.sum(1)[:, None, None]
-        return x - means
-
-    def _against_targets(self, x: Tensor) -> Tensor:
-        """Return Y'x (folds, units) of x (folds, images), over the training images."""
-        x = x * self.train
-        return x @ self.values - (x @ self.valid) * self.means
+    def _set_cross(self, fold: int) -> None:
+        # Y'K of training images is that of all less that of the others: the large product is made once.
+        y, out = self.population, np.flatnonzero(foreign(self.train[fold]).cpu().numpy() == 0)
+        rows, means = self.kernel.matrix[out], self.means[fold][:, None]
+        self.cross[fold] = y.values_image - y.values[out].T @ rows
+        self.cross[fold] -= means * (y.valid_image - y.valid[out].T @ rows)
 
     def _refresh(self, fold: int) -> None:
         """Compute the deflated covariance anew: updates lose digits as it shrinks."""
-        train, loadings = self.train[fold, :, None], self.loadings[fold].T
-        targets = train * (self.values - self.valid * self.means[fold] - self.scores[fold] @ loadings)
-        deflated = self.cross[fold] - self.images[fold] @ loadings
-        covariance = targets.T @ deflated
+        loadings = self.loadings[fold].T
+        targets = self.population.values - self.population.valid * self.means[fold]
+        targets = (targets - self.scores[fold].T @ loadings.T) * self.train[fold][:, None]
+        cross = self.cross[fold] - loadings @ self.images[fold]
+        covariance = self.kernel.covariance(cross, targets)
         self.covariance[fold] = (covariance + covariance.T) / 2
-        self.residual[fold] = targets.square().sum()
+        self.residual[fold] = (targets**2).sum()
         self.reference[fold] = 0
 
     def add_component(self, direction: Direction) -> None:
         """Extend every fold by one component; a fold whose covariance is exhausted stays as it is."""
+        a = self.used
+        scores, images, loadings = (x[:, :a] for x in (self.scores, self.images, self.loadings))
         c = self._directions(direction)
-        t = self.cross @ c - self.images @ (self.loadings.mT @ c)
+        t = self.kernel.to_scores(_along(c, self.cross) - _along(_times(loadings, c), images))
+        t -= (self.train * t).sum(1)[:, None] / self.count
         for _ in range(2):
-            t = t - self.scores @ (self.scores.mT @ (self.train[..., None] * t))
-        t = self._unit(t)
-        image = self._centred(((self.train * t) @ self.gram)[..., None])
-        v = self._against_targets(t)
-        g = self._against_targets(image[..., 0])
-        inner = self.scores.mT @ (self.train[..., None] * image)
-        g = g - (self.loadings @ inner)[..., 0]
-        self._deflate(v, g, (self.train * t * image[..., 0]).sum(1))
-        self.scores = torch.cat([self.scores, t[..., None]], 2)
-        self.images = torch.cat([self.images, image], 2)
-        self.loadings = torch.cat([self.loadings, v[..., None]], 2)
+            t -= _along(_times(scores, self.train * t), scores)
+        norm = (self.train * t * t).sum(1)[:, None] ** 0.5
+        t *= (norm > 0) / (norm + (norm == 0))
+        trained = self.train * t
+        image = trained @ self.kernel.matrix
+        v, (g, inner, power) = self._against_targets(trained), self._against(trained, image, a)
+        self._deflate(v, g - _along(inner, loadings), power)
+        self.scores[:, a], self.images[:, a], self.loadings[:, a] = t, image, v
+        self.used += 1
 
-    def _unit(self, t: Tensor) -> Tensor:
-        norm = (self.train[..., None] * t.square()).sum(1).sqrt()
-        return t[..., 0] * torch.where(norm > 0, 1 / norm, 0.0)
+    def _against_targets(self, rows: Array) -> Array:
+        """Return (folds, units): Y'x of rows (folds, images) that are 0 at test images."""
+        return rows @ self.population.values - (rows @ self.population.valid) * self.means
 
-    def _deflate(self, v: Tensor, g: Tensor, power: Tensor) -> None:
-        outer = g[:, :, None] * v[:, None, :]
-        self.covariance -= outer + outer.mT
-        self.covariance += power[:, None, None] * v[:, :, None] * v[:, None, :]
-        self.residual -= v.square().sum(1)
+    def _against(self, trained: Array, image: Array, a: int) -> tuple[Array, Array, Array]:
+        """Return the inner products of K t with Y (folds, units), T (folds, a) and t (folds,)."""
+        if not self.kernel.by_scores:
+            return _times(self.cross, image), _times(self.images[:, :a], image), (image * image).sum(1)
+        rows = self.train * image
+        return self._against_targets(rows), _times(self.scores[:, :a], rows), (trained * image).sum(1)
 
-    def _directions(self, direction: Direction) -> Tensor:
-        """Return c (folds, units, 1) for the next component; 0 where there is none."""
-        c = [self._direction(fold, direction) for fold in range(len(self.train))]
-        return torch.stack(c)[..., None]
+    def _deflate(self, v: Array, g: Array, power: Array) -> None:
+        h = g - v * power[:, None] / 2
+        pairs = self._zeros((2, *v.shape, 2))
+        pairs[0, ..., 0], pairs[0, ..., 1] = h, v
+        pairs[1, ..., 0], pairs[1, ..., 1] = v, h
+        self.covariance -= pairs[0] @ pairs[1].swapaxes(1, 2)
+        self.residual -= (v * v).sum(1)
 
-    def _direction(self, fold: int, direction: Direction) -> Tensor:
-        c, size = self._eigen(fold, direction)
-        if size < _REFRESH * self.reference[fold]:
-            self._refresh(fold)
-            c, size = self._eigen(fold, direction)
-        self.reference[fold] = torch.maximum(self.reference[fold], size)
-        alive = size > _RANK * self.power[fold] * self.residual[fold].clamp(min=0)
-        return c if bool(alive) else torch.zeros_like(c)
+    def _directions(self, direction: Direction) -> Array:
+        """Return c (folds, units) for the next component; 0 where there is none."""
+        c: Array = self._zeros(self.means.shape)
+        for fold in range(len(c)):
+            found, size = self._eigen(fold, direction)
+            if size < _REFRESH * self.reference[fold]:
+                self._refresh(fold)
+                found, size = self._eigen(fold, direction)
+            self.reference[fold] = max(self.reference[fold], size)
+            if size > _RANK * self.power[fold] * max(self.residual[fold], 0):
+                c[fold] = torch.from_numpy(found) if isinstance(c, Tensor) else found
+        return c
 
-    def _eigen(self, fold: int, direction: Direction) -> tuple[Tensor, Tensor]:
+    def _eigen(self, fold: int, direction: Direction) -> tuple[NDArray[np.float64], float]:
         covariance = self.covariance[fold]
-        if not bool((covariance.diagonal() > 0).any()):
-            return covariance.new_zeros(len(covariance)), covariance.new_zeros(())
-        c = torch.from_numpy(direction(covariance.cpu().numpy())).to(covariance)
-        return c, c @ covariance @ c
+        host = covariance.cpu().numpy() if isinstance(covariance, Tensor) else covariance
+        if not host.diagonal().max() > 0:
+            return np.zeros(len(host)), 0.0
+        c = direction(host)
+        return c, float(c @ host @ c)
 
     def predictions(self, folds: Sequence[Fold]) -> list[Tensor]:
         """Return the predicted responses (test images, units) of each fold."""
-        fitted = self.scores @ self.loadings.mT + (self.means + self.offset)[:, None]
-        return [fitted[i, torch.from_numpy(fold.test)] for i, fold in enumerate(folds)]
+        return [
+            foreign(self.scores[i][:, fold.test].T @ self.loadings[i] + self.means[i])
+            for i, fold in enumerate(folds)
+        ]
+
+
+def _times(rows: Array, vectors: Array) -> Array:
+    """Return (folds, k): the products of each of rows (folds, k, size) with the fold's vector."""
+    return (rows @ vectors[..., None])[..., 0]
+
+
+def _along(weights: Array, rows: Array) -> Array:
+    """Return (folds, size): rows (folds, k, size) summed with weights (folds, k)."""
+    return (weights[:, None, :] @ rows)[:, 0]
