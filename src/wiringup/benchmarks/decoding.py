@@ -6,15 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.benchmarks.metrics.decoder import class_probabilities
-from wiringup.benchmarks.metrics.gram import Features
+from wiringup.benchmarks.metrics.gram import Features, check_finite
+from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
 
 
-def shown(fit: LabelledImages, test: LabelledImages) -> Stimuli:
-    """Return the images to fit on, then those to test on; once if they are the same stack."""
+def shown(fit: LabelledImages | None, test: LabelledImages) -> Stimuli:
+    """Return the images to fit on, if any, then those to test on; once if they are the same stack."""
+    if fit is None or fit.stimuli.sha256 == test.stimuli.sha256:
+        return test.stimuli
     a, b = fit.stimuli, test.stimuli
-    if a.sha256 == b.sha256:
-        return b
     return Stimuli(np.concatenate([a.pixels, b.pixels]), a.ids + b.ids)
 
 
@@ -36,6 +37,33 @@ def decoded(features: Features, fit: LabelledImages, test: LabelledImages) -> ND
         first, last = (values, values) if same else (values[: len(fit)], values[len(fit) :])
         features.decoded[key] = class_probabilities(first, fit.labels, last, len(fit.classes))
     return features.decoded[key]
+
+
+def class_scores(
+    features: Features, fit: LabelledImages | None, test: LabelledImages, name: str, layer: str
+) -> NDArray[np.floating]:
+    """Return (test images, classes): `decoded` probabilities, or, without images to fit on, the logits.
+
+    Args:
+        features: responses of ``layer`` to the images of `shown`.
+        fit: the images to fit on. None: the layer itself has to answer with one logit per class.
+        test: the images to test on.
+        name: of the benchmark, for messages.
+        layer: name of the layer, for messages.
+
+    Raises:
+        InputError: as `decoded`, or if there is not one feature per class where logits are needed.
+    """
+    if fit is not None:
+        return decoded(features, fit, test)
+    logits, n_classes = features.values, len(test.classes)
+    check_finite(logits)
+    if logits.shape[1] != n_classes:
+        raise InputError(
+            f"{name}: layer {layer!r} has {logits.shape[1]} features, but logits for {n_classes} "
+            "classes are needed. Name the layer of the logits with --layer."
+        )
+    return logits.cpu().numpy()
 
 
 def fitted_on(fit: LabelledImages, test: LabelledImages) -> str:
