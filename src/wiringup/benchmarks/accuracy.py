@@ -1,52 +1,71 @@
-"""Top-1 accuracy, of a network's own logits or of a decoder fitted on a layer."""
+"""Top-k accuracy, of a network's own logits or of a decoder fitted on a layer, with the protocol named."""
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from wiringup.benchmarks.behavior import concatenated
 from wiringup.benchmarks.benchmark import Responses, check_responses
-from wiringup.benchmarks.metrics.decoder import class_probabilities
-from wiringup.benchmarks.metrics.gram import Features, check_finite
+from wiringup.benchmarks.decoding import class_scores, shown
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
+from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation, normalise
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.images import resized_and_cropped
 
 FRACTION = "r/c"  # a fraction of images is no correlation, whose square would be explained variance
+SQUASH = "squash"
+_CROP = re.compile(r"resize([1-9]\d*)-crop([1-9]\d*)")
 
 
 @dataclass(frozen=True)
-class TopOne:
-    """The fraction of test images whose class comes first; ceiling 1.
+class TopK:
+    """The fraction of test images whose class is among the first ``k``; ceiling 1.
 
     Args:
         test: labelled images to be named.
         fit: images to fit a decoder on. None: the layer itself has to answer with one logit per class.
+        k: how many classes a model may name.
+        protocol: ``squash``: images reach a network whole, squashed to its input size, as Brain-Score's do.
+            ``resize256-crop224``: the short side is resized to 256 px and the centre of 224 px cropped, as
+            published accuracies usually are; any other two sizes go as well.
 
-    Images reach a network as all stimuli do: whole, squashed to its input size (the peer's protocol, not
-    the usual resize and centre crop). Error: binomial standard error.
+    Error: binomial standard error.
     """
 
     test: LabelledImages
     name: str
     fit: LabelledImages | None = None
+    k: int = 1
+    protocol: str = SQUASH
     simulated: bool = False
     area: str = BEHAVIOR
 
+    def __post_init__(self) -> None:
+        at_least(self.k, 1, "k of a top-k accuracy")
+        if self.protocol != SQUASH and not _CROP.fullmatch(self.protocol):
+            raise InputError(
+                f"Unknown protocol {self.protocol!r}. Allowed: {SQUASH}, or resizeA-cropB with two sizes in "
+                "pixels, as in resize256-crop224."
+            )
+
     @property
     def metric(self) -> str:
-        """``top-1-logits`` or ``top-1-decoder``."""
-        return "top-1-logits" if self.fit is None else "top-1-decoder"
+        """Such as ``top-1-decoder`` or ``top-5-logits``, with the protocol unless it is ``squash``."""
+        source = "logits" if self.fit is None else "decoder"
+        protocol = "" if self.protocol == SQUASH else f"-{self.protocol}"
+        return f"top-{self.k}-{source}{protocol}"
 
     @cached_property
     def stimuli(self) -> Stimuli:
-        """The images to fit on, if any, then the test images."""
-        return self.test.stimuli if self.fit is None else concatenated(self.fit, self.test)
+        """The images to fit on, if any, then the test images, as the protocol shows them."""
+        stimuli, sizes = shown(self.fit, self.test), _CROP.fullmatch(self.protocol)
+        return resized_and_cropped(stimuli, int(sizes[1]), int(sizes[2])) if sizes else stimuli
 
     @cached_property
     def sha256(self) -> str:
@@ -62,8 +81,8 @@ class TopOne:
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
-        values = Features.of(responses).values
-        correct = self._chosen(values, layer) == self.test.labels
+        found = class_scores(Features.of(responses), self.fit, self.test, self.name, layer)
+        correct = rank(found, self.test.labels) < self.k
         raw = float(correct.mean())
         score, applied = normalise(raw, 1.0, FRACTION)
         return Score(
@@ -79,19 +98,23 @@ class TopOne:
             n_stimuli=len(correct),
             n_units=len(self.test.classes),
             simulated=self.simulated,
-            note="whole images, squashed to the input size",
+            note=self._note(),
         )
 
-    def _chosen(self, responses: Tensor, layer: str) -> NDArray[np.intp]:
-        n_classes = len(self.test.classes)
-        if self.fit is not None:
-            n = len(self.fit)
-            found = class_probabilities(responses[:n], self.fit.labels, responses[n:], n_classes)
-            return np.asarray(found.argmax(1))
-        check_finite(responses)
-        if responses.shape[1] != n_classes:
-            raise InputError(
-                f"{self.name}: layer {layer!r} has {responses.shape[1]} features, but logits for {n_classes} "
-                "classes are needed. Name the layer of the logits with --layer."
-            )
-        return np.asarray(responses.argmax(1).cpu().numpy())
+    def _note(self) -> str:
+        if self.protocol == SQUASH:
+            return "whole images, squashed to the input size"
+        return f"{self.protocol}: short side resized, centre cropped"
+
+
+def rank(scores: NDArray[np.floating], labels: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Return how many classes come before the true one; of equal scores the first class does.
+
+    Args:
+        scores: (images, classes).
+        labels: (images,).
+    """
+    own = np.take_along_axis(scores, labels[:, None], 1)
+    earlier = np.arange(scores.shape[1]) < labels[:, None]
+    before: NDArray[np.intp] = ((scores > own) | ((scores == own) & earlier)).sum(1)
+    return before

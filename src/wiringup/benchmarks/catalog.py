@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from wiringup.benchmarks.accuracy import TopOne
-from wiringup.benchmarks.behavior import ChoiceConsistency
+from wiringup.benchmarks.accuracy import TopK
+from wiringup.benchmarks.behavior import ChoiceConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
+from wiringup.benchmarks.error_consistency import ErrorConsistency
+from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.benchmarks.suite import Suite
@@ -15,7 +17,7 @@ from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of
 from wiringup.core.home import data_home
 from wiringup.data import catalog
-from wiringup.data.recordings import DataSet, Dissimilarities, Recording
+from wiringup.data.recordings import DataSet, Dissimilarities, Judgements, Recording, TwoChoice
 
 DATA_SETS: Mapping[str, str] = {
     "cowley2023.210325.V4-pls": "cowley2023.210325",
@@ -25,12 +27,12 @@ DATA_SETS: Mapping[str, str] = {
     "cichy2016.EVC-rsa": "cichy2016.EVC",
     "cichy2016.white.IT-rsa": "cichy2016.white.IT",
     "cichy2016.white.EVC-rsa": "cichy2016.white.EVC",
-    "cifar10h.i2n": "cifar10h",
+    **{f"cifar10h.{metric}": "cifar10h" for metric in SIGNATURES},
 }
 """Benchmarks of published data -> the data set behind each."""
 
 ACCURACIES: Mapping[str, tuple[str, str]] = {
-    "tinyimagenet40.top-1": ("tinyimagenet40.train", "tinyimagenet40.val"),
+    f"tinyimagenet40.top-{k}": ("tinyimagenet40.train", "tinyimagenet40.val") for k in (1, 5)
 }
 """Benchmarks of accuracy -> the labelled images to fit a decoder on, and those to test it on."""
 
@@ -49,10 +51,22 @@ REAL_SUITE = Suite("real@1", REAL)
 
 
 def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
-    """Return {benchmark: data set} of what the user imported: under its own name, and as NAME.AREA-pls."""
+    """Return {benchmark: data set} of what the user imported: under its own name, and with the metric.
+
+    That is NAME.AREA-pls for a recording, NAME.i2n and its relatives for choices between two, and
+    NAME.error-consistency for choices among all classes.
+    """
     published = set(catalog.PUBLISHED)
     sets = [entry for entry in catalog.known(home) if entry.name not in published]
-    return {name: s.name for s in sets for name in (s.name, f"{s.name}.{s.area}-pls")}
+    return {name: s.name for s in sets for name in (s.name, *_metrics_of(s))}
+
+
+def _metrics_of(data: catalog.Known) -> list[str]:
+    if data.kind == catalog.CHOICES:
+        return [f"{data.name}.{metric}" for metric in SIGNATURES]
+    if data.kind == catalog.JUDGEMENTS:
+        return [f"{data.name}.{ErrorConsistency.NAME}"]
+    return [f"{data.name}.{data.area}-pls"]
 
 
 def benchmark_names(home: Path | None = None) -> list[str]:
@@ -96,20 +110,27 @@ def load_benchmark(name: str, home: Path | None = None) -> Benchmark:
     return make_benchmark(catalog.load(data_sets[name], home), name)
 
 
-def _load_accuracy(name: str, home: Path) -> TopOne:
+def _load_accuracy(name: str, home: Path) -> TopK:
     fit, test = (catalog.load_images(images, home) for images in ACCURACIES[name])
-    return TopOne(test, name, fit.take(np.arange(0, len(fit), FIT_EVERY)))
+    k = int(name.rpartition("-")[2])
+    return TopK(test, name, fit.take(np.arange(0, len(fit), FIT_EVERY)), k)
 
 
 def make_benchmark(data: DataSet, name: str = "") -> Benchmark:
-    """Return the benchmark that suits the kind of ``data``: PLS, RSA or i2n.
+    """Return the benchmark that suits the kind of ``data``: PLS, RSA or a behavioural metric.
 
     Args:
         data: a recording, dissimilarities or choices.
-        name: how results call it; by default the data's own name.
+        name: how results call it; by default the data's own name. For choices, what follows the data's name
+            and a dot is the metric, as in ``cifar10h.o2``; without it i2n.
     """
     if isinstance(data, Recording):
         return Predictivity(data, name)
     if isinstance(data, Dissimilarities):
         return Similarity(data, name)
-    return ChoiceConsistency(data, name)
+    if isinstance(data, Judgements):
+        return ErrorConsistency(data, name)
+    metric = name.removeprefix(f"{data.name}.") if name.startswith(f"{data.name}.") else "i2n"
+    if isinstance(data, TwoChoice):
+        return TwoChoiceConsistency(data, name, metric)
+    return ChoiceConsistency(data, name, metric)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from tyro.conf import Positional, arg
+from tyro.conf import Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say
@@ -46,8 +46,7 @@ def _bar() -> Callable[[str, int, int | None], None]:
     return show
 
 
-def import_(
-    what: Annotated[Positional[Literal["recordings"]], arg(help="What to import.")],
+def recordings(
     name: Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")],
     area: Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")],
     responses: Annotated[
@@ -104,9 +103,83 @@ def import_(
         return
     for warning in imported.warnings:
         say(f"Note: {warning}")
-    say(f"Imported {name} ({what}): {area}, {units} units x {images} images x {repeats} repeats.")
+    say(f"Imported {name} (recordings): {area}, {units} units x {images} images x {repeats} repeats.")
     ids = recording.stimuli.ids
     say(f"The first image is {ids[0]}, the last {ids[-1]}: check that the responses have the same order.")
     if repeats == 1:
         say("One value for each image: no noise ceiling can be estimated; scores will be raw correlations.")
     say(f"Score on it with: wiringup score cornet_s --benchmark {name}")
+
+
+def trials(
+    name: Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")],
+    trials: Annotated[
+        Path,
+        arg(
+            metavar="CSV",
+            help="One row for each trial: image, sample_obj, dist_obj, choice; or, without a distractor, "
+            "image, category, response, subject. Other usual spellings are understood.",
+        ),
+    ],
+    stimuli: Annotated[Path, arg(metavar="DIR|ZIP|NPZ", help="The judged images, called as in the table.")],
+    labels: Annotated[
+        Path | None,
+        arg(metavar="CSV", help="Image and class of each, if the table of trials has no true class."),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        arg(
+            metavar="DIR|ZIP|same",
+            help='One folder of images for each class, for the model\'s decoder; or "same" for the judged '
+            "images themselves (no test of generalisation). Without it, for choices among all classes: the "
+            "model's own logits.",
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Import your own behavioural trials; afterwards they are a benchmark by their name.
+
+    With a distractor column the task has two alternatives: NAME.i2n, i1, i2, o1, o2. Without one, but with a
+    column of subjects, choices are among all classes: NAME.error-consistency.
+
+    For example:
+      wiringup import trials --name mine --trials trials.csv --stimuli images --fit training_images
+
+      wiringup import trials --name people --trials answers.csv --stimuli images.zip --fit same --size 224
+    """
+    from wiringup.core.home import data_home
+    from wiringup.data.recordings import TwoChoice
+    from wiringup.data.trial_importer import import_trials
+
+    imported = import_trials(name, trials, stimuli, labels, fit, size, data_home())
+    data = imported.data
+    two = isinstance(data, TwoChoice)
+    facts = {"name": name, "kind": "two-choice" if two else "judgements", "trials": len(data.image)}
+    facts |= {"images": len(data.test), "classes": len(data.test.classes)}
+    if json:
+        as_json(facts | {"warnings": list(imported.warnings)})
+        return
+    for warning in imported.warnings:
+        say(f"Note: {warning}")
+    task = "between two classes" if two else "among all classes"
+    say(f"Imported {name}: {len(data.image):,} choices {task}, {len(data.test)} images.")
+    say(f"Score on it with: wiringup score cornet_s --benchmark {name} --layer IT")
+
+
+def import_(
+    what: Annotated[
+        Annotated[None, subcommand("recordings", constructor=recordings)]
+        | Annotated[None, subcommand("trials", constructor=trials)],
+        arg(name=""),
+    ],
+) -> None:
+    """Import your own data; afterwards they are a benchmark by their name.
+
+    For example:
+      wiringup import recordings --name mine --area V4 --responses spikes.npy --stimuli images.zip
+
+      wiringup import trials --name mine --trials trials.csv --stimuli images --fit training_images
+    """

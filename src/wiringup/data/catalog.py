@@ -14,7 +14,8 @@ from wiringup.data.fetch import fetch_command, files_of
 from wiringup.data.images import Progress, read_labelled
 from wiringup.data.recordings import DataSet
 
-RECORDING, DISSIMILARITIES, CHOICES, IMAGES = "recording", "dissimilarities", "choices", "images"
+RECORDING, CHOICES, JUDGEMENTS = store.RECORDING, store.CHOICES, store.JUDGEMENTS
+DISSIMILARITIES, IMAGES = "dissimilarities", "images"
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def load(name: str, home: Path | None = None) -> DataSet:
     home = data_home() if home is None else home
     imported = store.imported_names(home)
     if one_of(name, [*PUBLISHED, *imported], "data set") in imported:
-        return store.load_recording(home, name)
+        return store.load_set(home, name)
     entry = PUBLISHED[name]
     if entry.read is None:
         raise InputError(f"{name} is a set of labelled images, not of responses; use load_images.")
@@ -122,7 +123,8 @@ def known(home: Path | None = None) -> list[Known]:
 
 def _known_imported(name: str, home: Path) -> Known:
     try:
-        return Known(name, store.describe(home, name)["area"], RECORDING, present=True)
+        meta = store.describe(home, name)
+        return Known(name, meta["area"], meta.get("kind", RECORDING), present=True)
     except InputError as error:
         return Known(name, "", RECORDING, present=False, why=str(error))
 

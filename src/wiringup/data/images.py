@@ -17,7 +17,7 @@ from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
 from wiringup.data.arrays import read_npz
-from wiringup.data.pictures import Pictures, decode, dimensions, open_pictures, resize
+from wiringup.data.pictures import Pictures, decode, dimensions, open_pictures, resize, resize_to
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
@@ -87,6 +87,27 @@ def read_labelled(
         pixels = _read(pictures, [names[i] for i in index], size, progress)
         stimuli = Stimuli(pixels, tuple(ids[i] for i in index))
     return LabelledImages(stimuli, labels[index], order)
+
+
+def resized_and_cropped(stimuli: Stimuli, short: int, crop: int) -> Stimuli:
+    """Return the centre ``crop`` x ``crop`` of images whose short side is first resized to ``short`` px.
+
+    Bilinear with antialiasing, aspect kept, lengths rounded down and offsets to the nearest: torchvision's
+    ``Resize(short)`` and ``CenterCrop(crop)``.
+
+    Raises:
+        InputError: if ``crop`` is larger than ``short``.
+    """
+    if crop > short:
+        raise InputError(f"A short side of {short} px has no centre of {crop} px; resize to {crop} or more.")
+    height, width = stimuli.pixels.shape[1:3]
+    least = min(height, width)
+    sides = short * height // least, short * width // least
+    top, left = (round((side - crop) / 2) for side in sides)
+    pixels = np.empty((len(stimuli), crop, crop, 3), np.uint8)
+    for i, image in enumerate(stimuli.pixels):
+        pixels[i] = resize_to(image, *sides)[top : top + crop, left : left + crop]
+    return Stimuli(pixels, stimuli.ids)
 
 
 def _checked(path: Path | str, size: int | None) -> Path:

@@ -1,6 +1,7 @@
 """Bring in anyone's own recordings: checked at the door, stored whole, a data set by its name afterwards."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +19,7 @@ from wiringup.data.images import read_stimuli
 from wiringup.data.recordings import Recording
 from wiringup.data.responses import Responses, read_responses
 from wiringup.data.sources import SOURCES
-from wiringup.data.store import save_recording
+from wiringup.data.store import save_set
 from wiringup.data.tables import Table, read_table
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
@@ -72,7 +73,7 @@ def import_recordings(
         InputError: if anything does not fit; nothing is stored then.
         WiringupError: if the disk is full.
     """
-    _check_name(name)
+    check_name(name)
     one_of(area, AREAS, "area")
     rows = _read_table_if_named(table, group, label)
     found = read_responses(responses)
@@ -90,9 +91,9 @@ def import_recordings(
         source=f"Imported from {Path(responses).name} and {Path(stimuli).name}.",
     )
     files = {"responses": responses, "stimuli": stimuli, "table": table}
-    provenance = {what: _provenance(Path(path)) for what, path in files.items() if path is not None}
+    provenance = provenance_of(files)
     warnings = (*notes, *more)
-    folder = save_recording(
+    folder = save_set(
         recording,
         data_home() if home is None else home,
         provenance | {"missing": missing, "warnings": warnings},
@@ -100,7 +101,8 @@ def import_recordings(
     return Imported(recording, folder, warnings)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Raise `InputError` unless a data set of one's own may have this name."""
     if not _NAME.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name a data set: use 1 to 64 letters, digits, dots, hyphens and underscores, "
@@ -123,16 +125,26 @@ def _read_table_if_named(table: Path | None, group: str | None, label: str | Non
 def _in_table_order(stimuli: Stimuli, table: Table | None) -> Stimuli:
     if table is None or table.files is None or _numbered(table.files):
         return stimuli
-    index = _matched(table.files, stimuli.ids)
-    unknown = [file for file, i in zip(table.files, index, strict=True) if i is None]
-    if unknown:
-        raise InputError(
-            f"{table.path} names {len(unknown)} images that are not among the {len(stimuli)} stimuli, "
-            f"such as {unknown[0]!r} (stimuli are called like {stimuli.ids[0]!r})."
-        )
+    index = places_of(table.files, stimuli, table.path)
     if len(set(index)) < len(index):
         raise InputError(f"{table.path} names an image more than once; it needs one row for each image.")
     return stimuli.take(np.array(index, dtype=np.intp))
+
+
+def places_of(files: list[str], stimuli: Stimuli, path: Path) -> list[int]:
+    """Return where each of ``files``, as a table names them, is among ``stimuli``.
+
+    Raises:
+        InputError: if one is not there.
+    """
+    found = matched(files, stimuli.ids)
+    unknown = [file for file, i in zip(files, found, strict=True) if i is None]
+    if unknown:
+        raise InputError(
+            f"{path} names {len(unknown)} images that are not among the {len(stimuli)} stimuli, "
+            f"such as {unknown[0]!r} (stimuli are called like {stimuli.ids[0]!r})."
+        )
+    return [i for i in found if i is not None]
 
 
 def _numbered(names: list[str]) -> bool:
@@ -140,7 +152,7 @@ def _numbered(names: list[str]) -> bool:
     return any(names == [str(i) for i in range(start, start + len(names))] for start in (0, 1))
 
 
-def _matched(wanted: list[str], names: tuple[str, ...]) -> list[int | None]:
+def matched(wanted: list[str], names: tuple[str, ...]) -> list[int | None]:
     """Return where each wanted name is among ``names``, or None.
 
     Names are compared as they stand, by their last part, or without folder and suffix: the first of these
@@ -162,7 +174,7 @@ def _in_stimulus_order(
     if found.image_ids is None:
         return found, ()
     names = tuple((table.ids if table is not None else None) or stimuli.ids)
-    index = _matched(list(names), found.image_ids)
+    index = matched(list(names), found.image_ids)
     if None not in index and len(set(index)) == len(index) == len(found.image_ids):
         order = np.array(index, dtype=np.intp)
         return Responses(found.values[:, order], names, named_axes=True), ()
@@ -228,6 +240,11 @@ def _check_finite(wide: NDArray[np.float64]) -> None:
             f"{bad.sum()} responses are infinite or beyond the range of float32, the first at (unit, image, "
             f"repeat) {first}. Mark missing trials with NaN or with a code, and rescale huge values."
         )
+
+
+def provenance_of(files: Mapping[str, Path | None]) -> dict[str, dict[str, str]]:
+    """Return name and hash of the files that a data set was made of, by what they are."""
+    return {what: _provenance(Path(path)) for what, path in files.items() if path is not None}
 
 
 def _provenance(path: Path) -> dict[str, str]:

@@ -111,9 +111,14 @@ def dimensions(content: bytes, where: str) -> tuple[int, int]:
 
 def resize(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     """Resize RGB ``pixels`` (height, width, 3) to ``size`` x ``size``, bilinear with antialiasing."""
+    return resize_to(pixels, size, size)
+
+
+def resize_to(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Resize RGB ``pixels`` (h, w, 3) to ``height`` x ``width``, bilinear with antialiasing."""
     from PIL import Image
 
-    return _to_size(Image.fromarray(pixels), size)
+    return _to_sides(Image.fromarray(pixels), (width, height))
 
 
 @contextlib.contextmanager
@@ -139,8 +144,12 @@ def _rgb(image: "Image.Image") -> "Image.Image":
 
 
 def _to_size(image: "Image.Image", size: int | None) -> NDArray[np.uint8]:
+    return _to_sides(image, image.size if size is None else (size, size))
+
+
+def _to_sides(image: "Image.Image", sides: tuple[int, int]) -> NDArray[np.uint8]:
     from PIL import Image
 
-    if size is not None and image.size != (size, size):
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    if image.size != sides:
+        image = image.resize(sides, Image.Resampling.BILINEAR)
     return np.asarray(image)

@@ -1,4 +1,4 @@
-"""Imported recordings on disk: one folder each, whole or absent, verified when read."""
+"""Imported recordings and choices on disk: one folder each, whole or absent, verified when read."""
 
 import datetime
 import shutil
@@ -8,14 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path, read_json, write_json
 from wiringup.core.home import writable
-from wiringup.core.stimuli import Stimuli
+from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.arrays import read_npz
-from wiringup.data.recordings import Recording
+from wiringup.data.recordings import Judgements, Recording, TwoChoice
 
 FORMAT = 1
+RECORDING, CHOICES, JUDGEMENTS = "recording", "choices", "judgements"
+
+Storable = Recording | TwoChoice | Judgements
+Arrays = dict[str, np.ndarray[Any, Any]]
 _ARRAYS = "arrays.npz"
 _META = "meta.json"
 
@@ -30,38 +35,38 @@ def imported_names(home: Path) -> list[str]:
     return sorted(meta.parent.name for meta in (home / "imported").glob(f"[!.]*/{_META}"))
 
 
-def save_recording(recording: Recording, home: Path, provenance: dict[str, Any]) -> Path:
-    """Store a recording as ``home/imported/<name>``: arrays (no pickles) and a description.
+def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
+    """Store a data set as ``home/imported/<name>``: arrays (no pickles) and a description.
 
     The folder appears only when it is complete. Saving the same content again changes nothing.
 
     Args:
-        recording: what to store.
+        data: what to store.
         home: the data folder.
         provenance: plain JSON values that say which files it was made of.
 
     Raises:
-        InputError: if another recording is stored under this name.
+        InputError: if another set is stored under this name.
         WiringupError: if the disk is full.
     """
-    folder = imported_folder(home, recording.name)
+    folder = imported_folder(home, data.name)
     if folder.exists():
-        _check_same(folder, recording)
+        _check_same(folder, data)
         return folder
     writable(folder.parent)
     unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
     try:
         with atomic_path(unfinished / _ARRAYS) as path, path.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **_arrays(recording))
-        write_json(unfinished / _META, _description(recording, provenance))
+            np.savez(stream, allow_pickle=False, **_arrays(data))
+        write_json(unfinished / _META, _description(data, provenance))
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 
-def load_recording(home: Path, name: str) -> Recording:
-    """Read an imported recording back and verify its hash.
+def load_set(home: Path, name: str) -> Storable:
+    """Read an imported set back and verify its hash.
 
     Raises:
         MissingDataError: if there is no such set.
@@ -69,16 +74,16 @@ def load_recording(home: Path, name: str) -> Recording:
     """
     folder = imported_folder(home, name)
     if not folder.is_dir():
-        raise MissingDataError(f"No imported recordings {name!r} in {folder.parent}.")
+        raise MissingDataError(f"No imported set {name!r} in {folder.parent}.")
     meta = _read_meta(folder)
     try:
-        recording = _recording(meta, read_npz(folder / _ARRAYS))
-        intact = recording.sha256 == meta["sha256"]
+        data = _data_set(meta, read_npz(folder / _ARRAYS))
+        intact = data.sha256 == meta["sha256"]
     except (InputError, MissingDataError, KeyError) as error:
         raise _damaged(folder, f"({error})") from error
     if not intact:
         raise _damaged(folder, "(its content does not match its hash)")
-    return recording
+    return data
 
 
 def describe(home: Path, name: str) -> dict[str, Any]:
@@ -99,41 +104,85 @@ def _damaged(folder: Path, why: str) -> InputError:
     )
 
 
-def _check_same(folder: Path, recording: Recording) -> None:
-    if _read_meta(folder).get("sha256") != recording.sha256:
+def _check_same(folder: Path, data: Storable) -> None:
+    if _read_meta(folder).get("sha256") != data.sha256:
         raise InputError(
-            f"Other recordings are already imported as {recording.name!r}. Choose another name, or remove "
+            f"Other data are already imported as {data.name!r}. Choose another name, or remove "
             f"{folder} first."
         )
 
 
-def _arrays(recording: Recording) -> dict[str, np.ndarray[Any, Any]]:
-    arrays: dict[str, np.ndarray[Any, Any]] = {
-        "trials": recording.trials,
-        "pixels": recording.stimuli.pixels,
-        "ids": np.array(recording.stimuli.ids),
-    }
-    optional = {"groups": recording.groups, "labels": recording.labels}
-    return arrays | {key: value for key, value in optional.items() if value is not None}
+def _arrays(data: Storable) -> Arrays:
+    if isinstance(data, Recording):
+        arrays = {"trials": data.trials, **_stack("", data.stimuli)}
+        return arrays | _present({"groups": data.groups, "labels": data.labels})
+    arrays = {"image": data.image, "choice": data.choice, **_labelled("test", data.test)}
+    if isinstance(data, TwoChoice):
+        arrays |= {"sample": data.sample, "distractor": data.distractor}
+    fit = {} if data.fit is None or data.fit is data.test else _labelled("fit", data.fit)
+    return arrays | fit | _present({"subject": data.subject})
 
 
-def _description(recording: Recording, provenance: dict[str, Any]) -> dict[str, Any]:
-    units, images, repeats = recording.trials.shape
+def _present(arrays: dict[str, np.ndarray[Any, Any] | None]) -> Arrays:
+    return {key: value for key, value in arrays.items() if value is not None}
+
+
+def _stack(prefix: str, stimuli: Stimuli) -> Arrays:
+    return {f"{prefix}pixels": stimuli.pixels, f"{prefix}ids": np.array(stimuli.ids)}
+
+
+def _labelled(which: str, images: LabelledImages) -> Arrays:
+    names = {f"{which}_labels": images.labels, f"{which}_classes": np.array(images.classes)}
+    return _stack(f"{which}_", images.stimuli) | names
+
+
+def _description(data: Storable, provenance: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
-        "name": recording.name,
-        "area": recording.area,
-        "units": units,
-        "images": images,
-        "repeats": repeats,
-        "sha256": recording.sha256,
-        "source": recording.source,
+        "name": data.name,
+        **_facts(data),
+        "sha256": data.sha256,
+        "source": data.source,
         "provenance": provenance,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
-def _recording(meta: dict[str, Any], arrays: dict[str, np.ndarray[Any, Any]]) -> Recording:
+def _facts(data: Storable) -> dict[str, Any]:
+    if isinstance(data, Recording):
+        units, images, repeats = data.trials.shape
+        return {"kind": RECORDING, "area": data.area, "units": units, "images": images, "repeats": repeats}
+    return {
+        "kind": CHOICES if isinstance(data, TwoChoice) else JUDGEMENTS,
+        "area": BEHAVIOR,
+        "trials": len(data.image),
+        "images": len(data.test),
+        "classes": len(data.test.classes),
+        "fit": "none" if data.fit is None else "same" if data.fit is data.test else len(data.fit),
+    }
+
+
+def _data_set(meta: dict[str, Any], arrays: Arrays) -> Storable:
+    kind = meta.get("kind", RECORDING)  # sets imported by the first release do not say
+    if kind == RECORDING:
+        return _recording(meta, arrays)
+    test = _read_labelled("test", arrays)
+    fit = test if meta["fit"] == "same" else _read_labelled("fit", arrays) if "fit_ids" in arrays else None
+    name, source, image, choice = meta["name"], meta["source"], arrays["image"], arrays["choice"]
+    if kind == JUDGEMENTS:
+        return Judgements(name, image, arrays["subject"], choice, test, fit, source=source)
+    if fit is None:
+        raise InputError("there are no images to fit on")
+    sample, distractor, subject = arrays["sample"], arrays["distractor"], arrays.get("subject")
+    return TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
+
+
+def _read_labelled(which: str, arrays: Arrays) -> LabelledImages:
+    stimuli = Stimuli(arrays[f"{which}_pixels"], tuple(arrays[f"{which}_ids"].tolist()))
+    return LabelledImages(stimuli, arrays[f"{which}_labels"], tuple(arrays[f"{which}_classes"].tolist()))
+
+
+def _recording(meta: dict[str, Any], arrays: Arrays) -> Recording:
     return Recording(
         name=meta["name"],
         area=meta["area"],

@@ -25,7 +25,7 @@ def home(tmp_path):
     random = np.random.default_rng(0)
     stimuli = from_pixels(random.integers(0, 256, (30, 4, 4), np.uint8))
     trials = random.standard_normal((5, 30, 4)).astype(np.float32)
-    store.save_recording(Recording("mine", "V4", trials, stimuli), tmp_path, {})
+    store.save_set(Recording("mine", "V4", trials, stimuli), tmp_path, {})
     return tmp_path
 
 
@@ -73,8 +73,17 @@ def test_published_averages_have_no_ceiling(shared):
     assert load_benchmark("cowley2023.190923.V4-pls", shared / "data").ceiling is None
 
 
+def test_behaviour_is_scored_by_every_signature(shared):
+    names = [f"cifar10h.{m}" for m in ("i1", "i2", "i2n", "o1", "o2")]
+    assert {DATA_SETS[name] for name in names} == {"cifar10h"}
+    data = load_benchmark(names[0], shared / "data").data
+    benchmarks = [make_benchmark(data, name) for name in names]
+    assert [b.metric for b in benchmarks] == ["i1", "i2", "i2n", "o1", "o2"]
+    assert len({b.sha256 for b in benchmarks}) == 5
+
+
 def test_data_keep_their_own_name_unless_given_another(home):
-    data = store.load_recording(home, "mine")
+    data = store.load_set(home, "mine")
     assert make_benchmark(data).name == "mine"
     assert make_benchmark(data, "other").name == "other"
 
@@ -86,4 +95,6 @@ def test_accuracy_is_tested_on_other_images_than_the_decoder_was_fitted_on(share
     assert benchmark.fit.classes == benchmark.test.classes
     (score,) = evaluate(PixelSubject(8), [benchmark])
     assert 1 / 40 < score.raw < 0.2
+    five = load_benchmark("tinyimagenet40.top-5", shared / "data")
+    assert (five.k, five.metric, five.stimuli.sha256) == (5, "top-5-decoder", benchmark.stimuli.sha256)
     assert (score.score, score.ceiling, score.normalisation) == (score.raw, 1.0, "r/c")

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from wiringup.benchmarks.accuracy import TopOne
 from wiringup.benchmarks.behavior import ChoiceConsistency
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.predictivity import Predictivity
@@ -160,18 +159,6 @@ def test_choices_of_people_who_use_the_feature_are_explained():
     assert found.n_stimuli == 120
     noise = torch.from_numpy(RANDOM.standard_normal((320, 16)))
     assert benchmark.score(noise, "noise").raw < found.raw / 2
-
-
-def test_top_one_by_decoder_and_by_logits():
-    test, fit = labelled(120, seed=1), labelled(200, seed=2)
-    decoded = evaluate(Looker(), [TopOne(test, "decoded", fit)])[0]
-    assert decoded.metric == "top-1-decoder" and decoded.raw > 0.7 and decoded.ceiling == 1.0
-    own = TopOne(test, "logits")
-    logits = torch.nn.functional.one_hot(torch.from_numpy(test.labels), 4).float()
-    logits[:30] = torch.eye(4)[(torch.from_numpy(test.labels[:30]) + 1) % 4]
-    assert own.score(logits, "logits").raw == 0.75
-    with pytest.raises(InputError, match=r"'pixels' has 16 features, but logits for 4 classes .* --layer"):
-        evaluate(Looker(), [own])
 
 
 def test_one_look_for_all_benchmarks_on_the_same_images():

@@ -129,6 +129,29 @@ def test_a_corrupt_image_is_named(home, tmp_path, capsys):
     assert "1.png" in capsys.readouterr().err
 
 
+def test_trials_are_imported_and_scored(home, tmp_path, capsys):
+    rng, classes = np.random.default_rng(0), ("cat", "dog")
+    for folder in ("cat", "dog"):
+        (tmp_path / "shown" / folder).mkdir(parents=True)
+        for i in range(12):
+            pixels = rng.integers(0, 200, (8, 8, 3)) + 55 * (folder == "dog")
+            Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "shown" / folder / f"{folder}{i}.png")
+    lines = ["image,sample_obj,dist_obj,choice"]
+    for _ in range(3000):
+        c, i = rng.integers(0, 2), rng.integers(0, 12)
+        choice = classes[1 - c] if rng.random() < (i + 1) / 14 else classes[c]
+        lines.append(f"{classes[c]}{i},{classes[c]},{classes[1 - c]},{choice}")
+    (tmp_path / "trials.csv").write_text("\n".join(lines))
+    shown = str(tmp_path / "shown")
+    main(["import", "trials", "--name", "pets", "--trials", str(tmp_path / "trials.csv"), "--stimuli", shown,
+          "--fit", shown])  # fmt: skip
+    assert "Imported pets: 3,000 choices between two classes, 24 images" in capsys.readouterr().err
+    main(["score", "pixels", "--benchmark", "pets", "pets.i1", "--size", "8", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [(r["benchmark"], r["metric"]) for r in rows] == [("pets", "i2n"), ("pets.i1", "i1")]
+    assert all("24 of the 24 test images among them" in r["note"] for r in rows)
+
+
 def test_train_counts_and_continues(home, tmp_path, capsys):
     rng = np.random.default_rng(0)
     for label in ("a", "b"):

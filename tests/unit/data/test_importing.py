@@ -319,9 +319,7 @@ def test_the_same_again_is_welcome_but_nothing_else(lab, trials):
     assert bring(lab, "r.npz").folder == first.folder
     assert (first.folder / "meta.json").read_text() == before
     np.save(lab / "r.npy", trials + 1)
-    with pytest.raises(
-        InputError, match=r"Other recordings are already imported as 'mine'\. Choose another name"
-    ):
+    with pytest.raises(InputError, match=r"Other data are already imported as 'mine'\. Choose another name"):
         bring(lab)
 
 
@@ -368,8 +366,8 @@ def test_a_full_disk_leaves_nothing(lab, monkeypatch):
 
 
 def test_absent_set(tmp_path):
-    with pytest.raises(MissingDataError, match="No imported recordings 'x'"):
-        store.load_recording(Path(tmp_path), "x")
+    with pytest.raises(MissingDataError, match="No imported set 'x'"):
+        store.load_set(Path(tmp_path), "x")
 
 
 def test_published_files_as_somebodys_own(shared, tmp_path):
