@@ -45,7 +45,7 @@ def test_files_are_those_of_the_table(home):
         for file in source.files:
             path = home / source.name / file.name
             if path.exists():
-                assert (path.stat().st_size, sha256_of(path)) == (file.size, file.sha256)
+                assert (path.stat().st_size, sha256_of(path)) == (file.size, file.digest)
 
 
 def test_cowley_with_repeats(home):
