@@ -2,8 +2,8 @@ import dataclasses
 import hashlib
 
 import pytest
-from file_server import serving
 
+from file_server import serving
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.data import download as downloading
 from wiringup.data import fetch as fetching
@@ -143,7 +143,9 @@ def test_a_part_of_one_address_is_continued_at_the_next(server, tmp_path):
 
 def test_every_refusal_is_told(server, tmp_path):
     server.errors, server.files["/old"] = [403], CONTENT[:-1]
-    with pytest.raises(ConnectionError, match=r"name\.bin cannot be downloaded: 403.*old is not the expected"):
+    with pytest.raises(
+        ConnectionError, match=r"name\.bin cannot be downloaded: 403.*old is not the expected"
+    ):
         download(file_at(server, mirrors=("old",)), tmp_path / "a.bin")
     assert list(tmp_path.iterdir()) == []
 
@@ -157,7 +159,7 @@ def test_a_busy_server_gives_way_to_a_mirror(server, tmp_path):
 
 def test_without_a_connection_no_mirror_is_waited_for(tmp_path):
     file = SourceFile("a.bin", "0" * 40, url="http://127.0.0.1:9/a", mirrors=("http://127.0.0.1:9/b",))
-    with pytest.raises(ConnectionError, match="127.0.0.1:9/a after 4 attempts") as caught:
+    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:9/a after 4 attempts") as caught:
         download(file, tmp_path / "a.bin", pause_seconds=0)
     assert "/b" not in str(caught.value)
 
