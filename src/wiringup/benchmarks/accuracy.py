@@ -5,11 +5,9 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from wiringup.benchmarks.behavior import concatenated
 from wiringup.benchmarks.benchmark import Responses, check_responses
-from wiringup.benchmarks.metrics.decoder import class_probabilities
+from wiringup.benchmarks.decoding import decoded, shown
 from wiringup.benchmarks.metrics.gram import Features, check_finite
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError
@@ -46,7 +44,7 @@ class TopOne:
     @cached_property
     def stimuli(self) -> Stimuli:
         """The images to fit on, if any, then the test images."""
-        return self.test.stimuli if self.fit is None else concatenated(self.fit, self.test)
+        return self.test.stimuli if self.fit is None else shown(self.fit, self.test)
 
     @cached_property
     def sha256(self) -> str:
@@ -62,8 +60,7 @@ class TopOne:
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
-        values = Features.of(responses).values
-        correct = self._chosen(values, layer) == self.test.labels
+        correct = self._chosen(Features.of(responses), layer) == self.test.labels
         raw = float(correct.mean())
         score, applied = normalise(raw, 1.0, FRACTION)
         return Score(
@@ -82,12 +79,10 @@ class TopOne:
             note="whole images, squashed to the input size",
         )
 
-    def _chosen(self, responses: Tensor, layer: str) -> NDArray[np.intp]:
-        n_classes = len(self.test.classes)
+    def _chosen(self, features: Features, layer: str) -> NDArray[np.intp]:
+        n_classes, responses = len(self.test.classes), features.values
         if self.fit is not None:
-            n = len(self.fit)
-            found = class_probabilities(responses[:n], self.fit.labels, responses[n:], n_classes)
-            return np.asarray(found.argmax(1))
+            return np.asarray(decoded(features, self.fit, self.test).argmax(1))
         check_finite(responses)
         if responses.shape[1] != n_classes:
             raise InputError(

@@ -2,50 +2,65 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
+from wiringup.benchmarks.area import NO_RESPONSE, usable
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
+from wiringup.benchmarks.decoding import decoded, fitted_on, shown
 from wiringup.benchmarks.metrics import i2n
-from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
-from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
-from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.recordings import Choices
+from wiringup.core.checks import one_of
+from wiringup.core.score import DEFAULT_NORMALISATION, UNCEILED, Ceiling, Score, check_normalisation
+from wiringup.core.stimuli import Stimuli
+from wiringup.data.recordings import Choices, TwoChoice
 
 NORMALISATION = "r/sqrt(c)"
 
-
-def concatenated(first: LabelledImages, second: LabelledImages) -> Stimuli:
-    """Return the images of both as one stack, ``first`` first."""
-    a, b = first.stimuli, second.stimuli
-    return Stimuli(np.concatenate([a.pixels, b.pixels]), a.ids + b.ids)
+Judged = TypeVar("Judged", Choices, TwoChoice)
 
 
 @dataclass(frozen=True)
-class ChoiceConsistency(Measured[Choices]):
-    """The i2n consistency of a decoder on a model's features with people's choices among all classes.
+class BehavioralConsistency(Measured[Judged]):
+    """The consistency of a decoder on a model's features with people's choices, i2n or a relative of it.
 
-    The decoder (logistic regression, C = 1e-3) is fitted on other labelled images; its class probabilities
-    and the human proportions enter the same d' and are compared image by image. The normalised score is
-    always the peer's own, the mean of r / sqrt(c) over two halvings of the judgements: r was taken with
-    half of them, so that sqrt(c) is what a perfect model reaches. Error: bootstrap over images; the peer's
-    own (over the two halvings, which says little) stands in the note.
+    The decoder (logistic regression, C = 1e-3) is fitted on labelled images; its class probabilities and the
+    human proportions enter the same d' and are compared. The normalised score is always the peer's own, the
+    mean of r / sqrt(c) over two halvings of the judgements: r was taken with half of them, so that sqrt(c)
+    is what a perfect model reaches. Error: bootstrap over images (o1, o2: objects); the peer's own (over the
+    two halvings, which says little) stands in the note. A subclass says what the choices were among.
+
+    Attributes:
+        metric: the signature to compare, a key of `i2n.SIGNATURES`.
     """
 
     metric: str = "i2n"
     area: str = BEHAVIOR
 
-    @cached_property
-    def stimuli(self) -> Stimuli:
-        """The images to fit the decoder on, then the images that were judged."""
-        return concatenated(self.data.fit, self.data.test)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.metric, i2n.SIGNATURES, "behavioural metric")
 
     @cached_property
+    def stimuli(self) -> Stimuli:
+        """The images to fit the decoder on, then the images that were judged; once if they are the same."""
+        return shown(self.data.fit, self.data.test)
+
+    @property
     def halves(self) -> i2n.Halves:
         """Choice proportions of random halves of the judgements."""
-        return i2n.count_halves(self.data.counts)
+        raise NotImplementedError
+
+    def chosen(self, probabilities: i2n.Matrix) -> i2n.Matrix:
+        """Return p that a model with these class probabilities chooses each class, asked as people were."""
+        raise NotImplementedError
+
+    @cached_property
+    def fitted_on(self) -> str:
+        """What a reader has to know about the images that the decoder learns from."""
+        return fitted_on(self.data.fit, self.data.test)
 
     def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
@@ -55,26 +70,75 @@ class ChoiceConsistency(Measured[Choices]):
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
-        values = Features.of(responses).values
-        fit, test = self.data.fit, self.data.test
-        probabilities = class_probabilities(
-            values[: len(fit)], fit.labels, values[len(fit) :], len(fit.classes)
-        )
-        found = i2n.consistency(probabilities, self.halves, test.labels)
-        top1 = float((probabilities.argmax(1) == test.labels).mean())
+        test = self.data.test
+        probabilities = decoded(Features.of(responses), self.data.fit, test)
+        found = i2n.consistency(self.chosen(probabilities), self.halves, test.labels, self.metric)
+        defined = bool(np.isfinite(found.raw))
+        ceiled = _has_ceiling(found)
+        raw = found.raw if defined else 0.0
         return Score(
             benchmark=self.name,
             area=self.area,
             metric=self.metric,
             layer=layer,
-            raw=found.raw,
-            ceiling=found.ceiling,
-            score=found.ceiled,
-            normalisation=NORMALISATION,
-            error=found.error,
+            raw=raw,
+            ceiling=found.ceiling if ceiled else None,
+            score=found.ceiled if ceiled and defined else raw,
+            normalisation=NORMALISATION if ceiled else UNCEILED,
+            error=found.error if defined else 0.0,
             n_stimuli=len(test),
             n_units=len(test.classes),
             simulated=self.simulated,
-            note=f"decoder fitted on {len(fit)} images, {top1:.1%} correct; "
-            f"error by bootstrap over images, +-{found.halves_error:.4f} over halves of the judgements",
+            note=self._note(found, float((probabilities.argmax(1) == test.labels).mean())),
         )
+
+    def _note(self, found: i2n.Consistency, top1: float) -> str:
+        rows = "objects" if self.metric.startswith("o") else "images"
+        parts = [
+            f"{self.fitted_on}, {top1:.1%} correct",
+            f"error by bootstrap over {rows}, +-{found.halves_error:.4f} over halves of the judgements",
+        ]
+        if found.left_out:
+            parts.append(
+                f"{found.left_out:.1%} of (image, choice) left out: no trial in half of the judgements"
+            )
+        if not _has_ceiling(found):
+            told = f"r = {found.ceiling:.3f} +- {found.ceiling_error:.3f}"
+            parts.append(f"halves of the judgements agree too little to divide by ({told}): raw score")
+        if not np.isfinite(found.raw):
+            parts.append(NO_RESPONSE)
+        return "; ".join(parts)
+
+
+def _has_ceiling(found: i2n.Consistency) -> bool:
+    return min(found.ceilings) > 0 and usable(Ceiling(found.ceiling, found.ceiling_error))
+
+
+@dataclass(frozen=True)
+class ChoiceConsistency(BehavioralConsistency[Choices]):
+    """Consistency with choices among all classes; proportions stand for those of a two-way task."""
+
+    @cached_property
+    def halves(self) -> i2n.Halves:
+        """Choice proportions of random halves of the judgements, image by image."""
+        return i2n.count_halves(self.data.counts)
+
+    def chosen(self, probabilities: i2n.Matrix) -> i2n.Matrix:
+        """Return the probabilities themselves."""
+        return probabilities
+
+
+@dataclass(frozen=True)
+class TwoChoiceConsistency(BehavioralConsistency[TwoChoice]):
+    """Consistency with choices between the true class and one distractor (Rajalingham et al. 2018)."""
+
+    @cached_property
+    def halves(self) -> i2n.Halves:
+        """Choice proportions of random halves of the trials, drawn as Brain-Score draws them."""
+        data = self.data
+        trials = i2n.Trials(data.image, data.sample, data.distractor, data.choice)
+        return i2n.trial_halves(trials, len(data.test), len(data.test.classes))
+
+    def chosen(self, probabilities: i2n.Matrix) -> i2n.Matrix:
+        """Return P_c / (P_c + P_truth) of each class c."""
+        return i2n.two_way(probabilities, self.data.test.labels)

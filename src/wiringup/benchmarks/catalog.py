@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from wiringup.benchmarks.accuracy import TopOne
-from wiringup.benchmarks.behavior import ChoiceConsistency
+from wiringup.benchmarks.behavior import ChoiceConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
+from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.benchmarks.suite import Suite
@@ -15,7 +16,7 @@ from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of
 from wiringup.core.home import data_home
 from wiringup.data import catalog
-from wiringup.data.recordings import DataSet, Dissimilarities, Recording
+from wiringup.data.recordings import DataSet, Dissimilarities, Recording, TwoChoice
 
 DATA_SETS: Mapping[str, str] = {
     "cowley2023.210325.V4-pls": "cowley2023.210325",
@@ -25,11 +26,12 @@ DATA_SETS: Mapping[str, str] = {
     "cichy2016.EVC-rsa": "cichy2016.EVC",
     "cichy2016.white.IT-rsa": "cichy2016.white.IT",
     "cichy2016.white.EVC-rsa": "cichy2016.white.EVC",
-    "cifar10h.i2n": "cifar10h",
+    **{f"cifar10h.{metric}": "cifar10h" for metric in SIGNATURES},
     "FreemanZiemba2013public.V1-pls": "freemanziemba2013.public.V1",
     "FreemanZiemba2013public.V2-pls": "freemanziemba2013.public.V2",
     "MajajHong2015public.V4-pls": "majajhong2015.public.V4",
     "MajajHong2015public.IT-pls": "majajhong2015.public.IT",
+    "Rajalingham2018public-i2n": "rajalingham2018.public",
 }
 """Benchmarks of published data -> the data set behind each."""
 
@@ -118,14 +120,18 @@ def _load_accuracy(name: str, home: Path) -> TopOne:
 
 
 def make_benchmark(data: DataSet, name: str = "") -> Benchmark:
-    """Return the benchmark that suits the kind of ``data``: PLS, RSA or i2n.
+    """Return the benchmark that suits the kind of ``data``: PLS, RSA or a behavioural metric.
 
     Args:
         data: a recording, dissimilarities or choices.
-        name: how results call it; by default the data's own name.
+        name: how results call it; by default the data's own name. For choices, what follows the data's name
+            and a dot is the metric, as in ``cifar10h.o2``; without it i2n.
     """
     if isinstance(data, Recording):
         return Predictivity(data, name)
     if isinstance(data, Dissimilarities):
         return Similarity(data, name)
-    return ChoiceConsistency(data, name)
+    metric = name.removeprefix(f"{data.name}.") if name.startswith(f"{data.name}.") else "i2n"
+    if isinstance(data, TwoChoice):
+        return TwoChoiceConsistency(data, name, metric)
+    return ChoiceConsistency(data, name, metric)

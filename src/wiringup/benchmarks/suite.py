@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wiringup.core.areas import SCORED
+from wiringup.core.areas import BEHAVIOR, SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.score import UNCEILED, Score
 
@@ -106,7 +106,7 @@ def _check_single(scores: Sequence[Score], suite: Suite) -> None:
 
 
 def _check_normalisations(scores: Sequence[Score]) -> None:
-    # Behaviour has its own normalisation (r/sqrt(c)), as in the published brain match.
-    names = sorted({s.normalisation for s in scores if s.metric != "i2n"})
+    # Behaviour has its own normalisation (i2n: r/sqrt(c)), as in the published brain match.
+    names = sorted({s.normalisation for s in scores if s.area != BEHAVIOR})
     if len(names) > 1:
         raise InputError(f"The scores were normalised in different ways ({', '.join(names)}); use one.")

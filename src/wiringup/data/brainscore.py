@@ -12,7 +12,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli, on_screen
 from wiringup.data.assembly import Presentations, Window, read_choices, read_responses
 from wiringup.data.presentations import Index, occurrences, unfolded
-from wiringup.data.recordings import Recording
+from wiringup.data.recordings import Recording, TwoChoice
 from wiringup.data.source import Source
 from wiringup.data.sources import find_source
 from wiringup.data.stimulus_set import StimulusSet, open_stimulus_set
@@ -77,50 +77,34 @@ def recording(home: Path, name: str, area: str, field_of_view: float = FIELD_OF_
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Judgements:
-    """Trials in which people chose between two objects, in the order of the file.
+def rajalingham(home: Path, field_of_view: float = FIELD_OF_VIEW) -> TwoChoice:
+    """Read Rajalingham et al. (2018), public part: people's choices between two of 24 objects.
 
-    Attributes:
-        image: int64 (trials,) index into ``images``.
-        sample, distractor, choice: int64 (trials,) indices into the classes of ``images``.
-        subject: int64 (trials,) who chose, or None where the file does not say.
-        images: what was judged, with its true class.
-    """
-
-    image: NDArray[np.int64]
-    sample: NDArray[np.int64]
-    distractor: NDArray[np.int64]
-    choice: NDArray[np.int64]
-    subject: NDArray[np.int64] | None
-    images: LabelledImages
-
-
-def judgements(home: Path, field_of_view: float = FIELD_OF_VIEW) -> Judgements:
-    """Read Rajalingham et al. (2018), public part: two-way choices among 24 objects.
+    The images that were judged are also those on which the peer fits a model's decoder.
 
     Raises:
         MissingDataError, InputError: if files are missing or do not fit each other.
     """
-    files = _files(home, find_source("rajalingham2018"))
+    source = find_source("rajalingham2018")
+    files = _files(home, source)
     presentations = read_choices(files[".nc"])
     stimuli = open_stimulus_set(files[".csv"], files[".zip"])
     rows, image = joined(presentations, stimuli)
-    samples = presentations.coordinate("sample_obj")
-    classes, sample = np.unique(samples, return_inverse=True)
+    classes, sample = np.unique(presentations.coordinate("sample_obj"), return_inverse=True)
     _, first = np.unique(image, return_index=True)
+    shown = _placed(stimuli, rows, OBJECTOME_DEGREES, field_of_view)
+    images = LabelledImages(shown, sample[first].astype(np.int64), tuple(classes.tolist()))
     choices = presentations.coordinates.get("choice", presentations.values)
-    return Judgements(
+    return TwoChoice(
+        name="rajalingham2018.public",
         image=image.astype(np.int64),
         sample=sample.astype(np.int64),
         distractor=_class_of(presentations.coordinate("dist_obj"), classes, presentations.path),
         choice=_class_of(choices, classes, presentations.path),
+        test=images,
+        fit=images,
         subject=_who(presentations),
-        images=LabelledImages(
-            _placed(stimuli, rows, OBJECTOME_DEGREES, field_of_view),
-            sample[first].astype(np.int64),
-            tuple(classes.tolist()),
-        ),
+        source=source.line,
     )
 
 

@@ -75,6 +75,9 @@ PUBLISHED = {
     "majajhong2015.public.IT": _brain_score("majajhong2015", "IT"),
     "freemanziemba2013.public.V1": _brain_score("freemanziemba2013", "V1"),
     "freemanziemba2013.public.V2": _brain_score("freemanziemba2013", "V2"),
+    "rajalingham2018.public": Published(
+        "behavior", CHOICES, ("rajalingham2018.public",), brainscore.rajalingham
+    ),
     "cifar10.train": Published("", IMAGES, ("cifar10",), images="cifar10/train.zip"),
     "tinyimagenet40.train": Published("", IMAGES, ("tinyimagenet40",), images="tinyimagenet40/train.zip"),
     "tinyimagenet40.val": Published("", IMAGES, ("tinyimagenet40",), images="tinyimagenet40/val.zip"),

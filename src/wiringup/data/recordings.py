@@ -100,8 +100,7 @@ class Choices:
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.test.classes != self.fit.classes:
-            raise InputError(f"{self.name}: the images to fit on have other classes than the judged ones.")
+        _check_decodable(self.name, self.test, self.fit)
         expected = (len(self.test), len(self.test.classes))
         if self.counts.shape != expected:
             raise InputError(
@@ -114,10 +113,80 @@ class Choices:
         return _digest(self.counts, f"{self.test.sha256}/{self.fit.sha256}")
 
 
+@dataclass(frozen=True, eq=False)
+class TwoChoice:
+    """Trials of a two-alternative task: an image of ``sample``, then a choice between it and a distractor.
+
+    The format of Rajalingham et al. 2018. Indices into ``test`` or into its classes are int64 (trials,), in
+    the order in which the trials were published: the random halves of a score depend on it.
+
+    Attributes:
+        image: the image that was shown.
+        sample: its true class.
+        distractor: the other class on offer.
+        choice: the class that was chosen, sample or distractor.
+        test: the images that were judged, with their true classes.
+        fit: images of the same classes, for the model's decoder; may be ``test`` itself, and a score then
+            says so.
+        subject: who chose, an index; None where it is not known.
+    """
+
+    name: str
+    image: NDArray[np.int64]
+    sample: NDArray[np.int64]
+    distractor: NDArray[np.int64]
+    choice: NDArray[np.int64]
+    test: LabelledImages
+    fit: LabelledImages
+    subject: NDArray[np.int64] | None = None
+    simulated: bool = False
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        _check_decodable(self.name, self.test, self.fit)
+        n_classes = len(self.test.classes)
+        _check_index(self.name, "image", self.image, len(self.image), len(self.test))
+        for what in ("sample", "distractor", "choice"):
+            _check_index(self.name, what, getattr(self, what), len(self.image), n_classes)
+        if self.subject is not None:
+            _check_index(self.name, "subject", self.subject, len(self.image), len(self.image))
+        taken = (self.choice == self.sample) | (self.choice == self.distractor)
+        self._refuse(self.sample != self.test.labels[self.image], "a sample that is not the image's class")
+        self._refuse(self.distractor == self.sample, "the sample as its own distractor")
+        self._refuse(~taken, "a choice that is neither sample nor distractor")
+
+    def _refuse(self, wrong: NDArray[np.bool_], what: str) -> None:
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise InputError(f"{self.name}: {wrong.sum()} trials have {what}, the first is trial {first}.")
+
+    @cached_property
+    def sha256(self) -> str:
+        """The hash of everything that decides a score on these trials."""
+        trials = np.stack([self.image, self.sample, self.distractor, self.choice])
+        who = None if self.subject is None else self.subject.tolist()
+        return _digest(trials, f"{self.test.sha256}/{self.fit.sha256}/{who}")
+
+
+def _check_decodable(name: str, test: LabelledImages, fit: LabelledImages) -> None:
+    if test.classes != fit.classes:
+        raise InputError(f"{name}: the images to fit on have other classes than the judged ones.")
+    sizes = [images.stimuli.pixels.shape[1:3] for images in (test, fit)]
+    if sizes[0] != sizes[1]:
+        raise InputError(f"{name}: judged images are {sizes[0]} pixels, those to fit on {sizes[1]}.")
+
+
+def _check_index(name: str, what: str, values: NDArray[np.int64], trials: int, end: int) -> None:
+    if values.shape != (trials,) or values.dtype != np.int64:
+        raise InputError(f"{name}: {what} has to be int64 ({trials},); got {values.dtype} {values.shape}.")
+    if trials == 0 or not 0 <= values.min() <= values.max() < end:
+        raise InputError(f"{name}: {what} has to hold indices in 0 ... {end - 1}, one for each trial.")
+
+
 def _digest(values: NDArray[np.generic], text: str) -> str:
     digest = hashlib.sha256(f"{values.dtype}{values.shape}/{text}".encode())
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 
 
-DataSet = Recording | Dissimilarities | Choices
+DataSet = Recording | Dissimilarities | Choices | TwoChoice

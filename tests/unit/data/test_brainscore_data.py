@@ -318,18 +318,19 @@ def test_textures_are_averaged_over_time_and_placed_on_the_screen(home):
 
 def test_choices_of_people(home):
     world, (image, distractor, choice) = made.write_rajalingham(home / "rajalingham2018")
-    found = brainscore.judgements(home)
+    found = catalog.load("rajalingham2018.public", home)
     place = np.argsort(world.order)
-    assert found.images.classes == made.OBJECTS
-    assert found.images.stimuli.ids == tuple(world.ids[world.order])
-    assert np.array_equal(found.images.stimuli.pixels, world.pixels[world.order])
-    assert np.array_equal(found.images.labels, np.arange(30)[world.order] % 3)
+    assert found.test.classes == made.OBJECTS
+    assert found.test.stimuli.ids == tuple(world.ids[world.order])
+    assert np.array_equal(found.test.stimuli.pixels, world.pixels[world.order])
+    assert np.array_equal(found.test.labels, np.arange(30)[world.order] % 3)
     assert np.array_equal(found.image, place[image])
     assert np.array_equal(found.sample, image % 3)
     assert np.array_equal(found.distractor, distractor)
     assert np.array_equal(found.choice, choice)
     assert set(found.subject.tolist()) == set(range(7))
-    arrays = (found.image, found.sample, found.distractor, found.choice, found.subject, found.images.labels)
+    arrays = (found.image, found.sample, found.distractor, found.choice, found.subject, found.test.labels)
+    assert found.fit is found.test
     assert {a.dtype for a in arrays} == {np.dtype(np.int64)}
 
 
@@ -341,10 +342,8 @@ def test_choices_of_unknown_objects(home):
     names = array["dist_obj"].values.copy()
     names[4] = "zebra"
     made.write(array.assign_coords(dist_obj=("presentation", names)), path)
-    with pytest.raises(
-        InputError, match=r"1 choices or distractors that are the object of no .*'zebra'"
-    ):
-        brainscore.judgements(home)
+    with pytest.raises(InputError, match=r"1 choices or distractors that are the object of no .*'zebra'"):
+        brainscore.rajalingham(home)
 
 
 def test_occurrences_and_unfolding():

@@ -4,11 +4,12 @@ Features are only ever touched here, once, a block of columns at a time: memory 
 are (float32) plus one float64 matrix of images x images, however many features there are.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
@@ -24,9 +25,11 @@ class Features:
 
     Attributes:
         values: (images, features), on any device; may be backed by a file.
+        decoded: what a decoder made of them, by the hash of the images it was fitted on and asked about.
     """
 
     values: Tensor
+    decoded: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, responses: "Features | Tensor") -> "Features":

@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from wiringup.core.errors import InputError
-
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -50,40 +48,74 @@ def mean_by_object(matrix: Matrix, truth: Labels) -> Matrix:
     return mean
 
 
-def dprime(chosen: Matrix, truth: Labels) -> Matrix:
-    """Return d'(image, c) = z(1 - p(image, c)) - z(FA), clipped to +-5.
-
-    Args:
-        chosen: (images, classes), p that class c is chosen for the image; NaN where c was not offered.
-        truth: (images,). FA is the mean p, over the images of c, that this image's class is chosen.
-    """
-    chosen = without_truth(chosen, truth)
-    false_alarms = mean_by_object(chosen, truth).T[truth]
+def _capped(misses: Matrix, false_alarms: Matrix) -> Matrix:
     with np.errstate(invalid="ignore"):
-        clipped: Matrix = np.clip(ndtri(1 - chosen) - ndtri(false_alarms), -CAP, CAP)
+        clipped: Matrix = np.clip(ndtri(1 - misses) - ndtri(false_alarms), -CAP, CAP)
     return clipped
 
 
 def _mean(matrix: Matrix) -> Matrix:
+    """Return (rows, 1): the mean over what is there in each row, NaN where nothing is."""
     present = ~np.isnan(matrix)
     with np.errstate(invalid="ignore"):
         mean: Matrix = np.where(present, matrix, 0.0).sum(1) / present.sum(1)
     return mean[:, None]
 
 
+def dprime(chosen: Matrix, truth: Labels) -> Matrix:
+    """Return d'(image, c) = z(1 - p(image, c)) - z(FA), clipped to +-5: the signature i2.
+
+    Args:
+        chosen: (images, classes), p that class c is chosen for the image; NaN where c was not offered.
+        truth: (images,). FA is the mean p, over the images of c, that this image's class is chosen.
+    """
+    chosen = without_truth(chosen, truth)
+    return _capped(chosen, mean_by_object(chosen, truth).T[truth])
+
+
+def _i2n(chosen: Matrix, truth: Labels) -> Matrix:
+    d = dprime(chosen, truth)
+    centred: Matrix = d - mean_by_object(d, truth)[truth]
+    return centred
+
+
+def _i1(chosen: Matrix, truth: Labels) -> Matrix:
+    chosen = without_truth(chosen, truth)
+    return _capped(_mean(chosen), _mean(chosen.T)[truth])
+
+
+def _o2(chosen: Matrix, truth: Labels) -> Matrix:
+    by_object = mean_by_object(without_truth(chosen, truth), truth)
+    return _capped(by_object, by_object.T)
+
+
+def _o1(chosen: Matrix, truth: Labels) -> Matrix:
+    chosen = without_truth(chosen, truth)
+    misses = [_mean(chosen[truth == t].reshape(1, -1)) for t in range(chosen.shape[1])]
+    return _capped(np.concatenate(misses), _mean(chosen.T))
+
+
 SIGNATURES: dict[str, Callable[[Matrix, Labels], Matrix]] = {
-    "i2n": lambda d, truth: d - mean_by_object(d, truth)[truth],
-    "i2": lambda d, truth: d,
-    "i1": lambda d, truth: _mean(d),
-    "o2": mean_by_object,
-    "o1": lambda d, truth: _mean(mean_by_object(d, truth)),
+    "i2n": _i2n,
+    "i2": dprime,
+    "i1": _i1,
+    "o2": _o2,
+    "o1": _o1,
 }
-"""What is compared: d' by image and choice (i2), less its mean by object and choice (i2n), or means."""
+"""What is compared: d' = z(1 - misses) - z(false alarms), Table 1 of Rajalingham et al. 2018.
+
+i2 (images, classes): misses are p(image, c); false alarms the mean p, over images of c, of the true class.
+i2n: i2 less its mean over the images of each (true class, c). i1 (images, 1): misses pooled over all c, false
+alarms over all images of other objects. o2 (classes, classes) and o1 (classes, 1): misses pooled over the
+images of an object too. Rates are pooled first and go through z afterwards, as in the paper; Brain-Score
+averages finished d' in i1 and o1 (of its own, it calls only i2n verified). A pooled rate is the mean of
+proportions, so that every (image, c) counts alike, however many trials it had.
+"""
 
 
 def signature(chosen: Matrix, truth: Labels, name: str = "i2n") -> Matrix:
     """Return the behavioural signature ``name`` (a key of `SIGNATURES`) of choice probabilities."""
-    return SIGNATURES[name](dprime(chosen, truth), truth)
+    return SIGNATURES[name](chosen, truth)
 
 
 def correlate(a: Matrix, b: Matrix) -> float:
@@ -167,15 +199,18 @@ def _proportions(counts: NDArray[np.int64]) -> Matrix:
 
 @dataclass(frozen=True)
 class Consistency:
-    """Agreement of a model with people.
+    """Agreement of a model with people; what is not defined is NaN.
 
     Attributes:
-        raw: mean over halvings of r(model, first half).
+        raw: mean over halvings of r(model, first half); NaN if the model's signature does not vary.
         ceiling: mean of r(first half, second half).
-        ceiled: mean of r(model, first half) / sqrt(r(first half, second half)).
+        ceiled: mean of r(model, first half) / sqrt(r(first half, second half)); NaN unless both halvings of
+            the people agree above chance.
         scores, ceilings: the same for each halving.
-        error: standard error of ``raw``, bootstrap over images (of the finished signatures).
+        error, ceiling_error: standard errors of ``raw`` and ``ceiling``, bootstrap over the rows of the
+            finished signatures (images; objects in o1 and o2).
         halves_error: standard deviation of ``raw`` over the halvings (ddof 0), the peer's error.
+        left_out: fraction of the entries (image and choice) for which a first half has no trial.
     """
 
     raw: float
@@ -184,7 +219,9 @@ class Consistency:
     scores: tuple[float, ...]
     ceilings: tuple[float, ...]
     error: float
+    ceiling_error: float
     halves_error: float
+    left_out: float
 
 
 def consistency(model: Matrix, halves: Halves, truth: Labels, name: str = "i2n") -> Consistency:
@@ -192,41 +229,45 @@ def consistency(model: Matrix, halves: Halves, truth: Labels, name: str = "i2n")
 
     Args:
         model: (images, classes), p that the model chooses each class (see `two_way`).
-        halves: choice probabilities of pairs of halves of the human trials.
+        halves: choice probabilities of pairs of halves of the human trials; NaN where there was no trial.
         truth: (images,).
         name: the signature to compare, a key of `SIGNATURES`.
-
-    Raises:
-        InputError: if the human halves do not agree above chance: then there is nothing to explain.
     """
     own = signature(model, truth, name)
     people = [(signature(a, truth, name), signature(b, truth, name)) for a, b in halves]
     scores = np.array([correlate(own, a) for a, _ in people])
     ceilings = np.array([correlate(a, b) for a, b in people])
-    if not (ceilings > 0).all():
-        raise InputError(
-            f"The two halves of the human trials do not agree (r = {ceilings}); no {name} score."
-        )
+    agree = bool((ceilings > 0).all())
     return Consistency(
         raw=float(scores.mean()),
         ceiling=float(ceilings.mean()),
-        ceiled=float((scores / np.sqrt(ceilings)).mean()),
+        ceiled=float((scores / np.sqrt(ceilings)).mean()) if agree else float("nan"),
         scores=tuple(scores.tolist()),
         ceilings=tuple(ceilings.tolist()),
-        error=bootstrap_error(own, [first for first, _ in people]),
+        error=bootstrap_error([(own, a) for a, _ in people]),
+        ceiling_error=bootstrap_error(people),
         halves_error=float(scores.std()),
+        left_out=_left_out([a for a, _ in halves], truth),
     )
 
 
-def bootstrap_error(model: Matrix, people: Sequence[Matrix], draws: int = 200, seed: int = 0) -> float:
-    """Return the standard deviation of the mean r(model, half) over resampled rows (images).
+def _left_out(firsts: Sequence[Matrix], truth: Labels) -> float:
+    images, classes = firsts[0].shape
+    absent = sum(np.isnan(without_truth(half, truth)).sum() - images for half in firsts)
+    return float(absent / (len(firsts) * images * (classes - 1)))
 
-    Only sums per image enter a correlation, so that ``draws`` resamples cost one small product.
+
+def bootstrap_error(pairs: Sequence[tuple[Matrix, Matrix]], draws: int = 200, seed: int = 0) -> float:
+    """Return the standard deviation of the mean over ``pairs`` of r(a, b) over resampled rows (images).
+
+    Only sums per image enter a correlation, so that ``draws`` resamples cost one small product. Resamples in
+    which r is not defined are passed over; NaN if none is.
     """
-    n = len(model)
+    n = len(pairs[0][0])
     weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
-    r = np.mean([_weighted_r(weights @ _moments(model, half)) for half in people], axis=0)
-    return float(r.std(ddof=1))
+    r = np.mean([_weighted_r(weights @ _moments(a, b)) for a, b in pairs], axis=0)
+    defined = r[np.isfinite(r)]
+    return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
 
 
 def _moments(a: Matrix, b: Matrix) -> Matrix:
