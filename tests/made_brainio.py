@@ -156,7 +156,7 @@ def write_freemanziemba(folder: Path):
 OBJECTS = ("bear", "elephant", "face")
 
 
-def write_rajalingham(folder: Path, n_trials=900):
+def write_rajalingham(folder: Path, n_trials=3000):
     """Write a small Rajalingham2018.public; return it and the (image, distractor, choice) of trials."""
     truth = np.arange(30) % 3
     world = World(("IT",), np.array(OBJECTS)[truth], np.full(30, 2))
