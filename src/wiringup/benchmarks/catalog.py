@@ -28,6 +28,11 @@ DATA_SETS: Mapping[str, str] = {
     "cichy2016.white.IT-rsa": "cichy2016.white.IT",
     "cichy2016.white.EVC-rsa": "cichy2016.white.EVC",
     **{f"cifar10h.{metric}": "cifar10h" for metric in SIGNATURES},
+    "FreemanZiemba2013public.V1-pls": "freemanziemba2013.public.V1",
+    "FreemanZiemba2013public.V2-pls": "freemanziemba2013.public.V2",
+    "MajajHong2015public.V4-pls": "majajhong2015.public.V4",
+    "MajajHong2015public.IT-pls": "majajhong2015.public.IT",
+    "Rajalingham2018public-i2n": "rajalingham2018.public",
 }
 """Benchmarks of published data -> the data set behind each."""
 
@@ -48,6 +53,18 @@ REAL = (
 """The published benchmarks that have a noise ceiling, one for each recording."""
 
 REAL_SUITE = Suite("real@1", REAL)
+
+BRAIN_SCORE_PUBLIC = Suite(
+    "brain-score-public@1",
+    (
+        "FreemanZiemba2013public.V1-pls",
+        "FreemanZiemba2013public.V2-pls",
+        "MajajHong2015public.V4-pls",
+        "MajajHong2015public.IT-pls",
+        "Rajalingham2018public-i2n",
+    ),
+)
+"""Brain-Score's five public benchmarks."""
 
 
 def imported_benchmarks(home: Path | None = None) -> dict[str, str]:

@@ -90,5 +90,10 @@ def read_json(path: Path) -> Any:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 (hex) of a file's bytes."""
+    return hash_of(path, "sha256")
+
+
+def hash_of(path: Path, algorithm: str) -> str:
+    """Return the hash (hex) of a file's bytes; ``algorithm`` as `hashlib` calls it."""
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, algorithm).hexdigest()

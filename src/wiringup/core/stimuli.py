@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from wiringup.core.checks import same_length
 from wiringup.core.errors import InputError
 
+GREY = 128
+
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
@@ -54,6 +56,50 @@ def from_pixels(pixels: NDArray[np.uint8], prefix: str = "image") -> Stimuli:
     if pixels.ndim == 3:
         pixels = np.repeat(pixels[..., None], 3, axis=3)
     return Stimuli(pixels, tuple(f"{prefix}{i:05d}" for i in range(len(pixels))))
+
+
+def on_screen(stimuli: Stimuli, degrees: float, field_of_view: float) -> Stimuli:
+    """Show images at their true size to a model that sees ``field_of_view`` degrees.
+
+    Brain-Score's rule: images that fill less are put, unscaled, at the centre of a grey canvas; of those
+    that fill more, only the centre is seen. The new side is the old one times field_of_view / degrees.
+
+    Args:
+        stimuli: the images.
+        degrees: width of the images in degrees of visual angle, as they were shown.
+        field_of_view: width of what the model sees, in degrees.
+
+    Raises:
+        InputError: if an angle is not positive, or nothing would be left of the images.
+    """
+    if not (degrees > 0 and field_of_view > 0):
+        raise InputError(f"Visual angles have to be positive; got {degrees} and {field_of_view} degrees.")
+    if degrees == field_of_view:
+        return stimuli
+    n, *sides = stimuli.pixels.shape[:3]
+    spans = [_span(side, field_of_view / degrees) for side in sides]
+    canvas = np.full((n, *(span.new for span in spans), 3), GREY, np.uint8)
+    down, right = spans
+    canvas[:, down.seen, right.seen] = stimuli.pixels[:, down.kept, right.kept]
+    return Stimuli(canvas, stimuli.ids)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """One side of a canvas: its length, which of it shows the image, and which of the image that is."""
+
+    new: int
+    seen: slice
+    kept: slice
+
+
+def _span(side: int, ratio: float) -> _Span:
+    new = round(ratio * side)
+    if new < 1:
+        raise InputError(f"Nothing is left of images of {side} pixels at {ratio:.2g} times their side.")
+    length, offset = min(side, new), round((new - side) / 2)
+    added, cut = max(offset, 0), max(-offset, 0)
+    return _Span(new, slice(added, added + length), slice(cut, cut + length))
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data import published_sets, store
+from wiringup.data import brainscore, published_sets, store
 from wiringup.data.fetch import fetch_command, files_of
 from wiringup.data.images import Progress, read_labelled
 from wiringup.data.recordings import DataSet
@@ -58,6 +58,11 @@ def _cowley(session: str) -> Published:
     return Published("V4", RECORDING, (f"cowley2023.{session}",), read)
 
 
+def _brain_score(name: str, area: str) -> Published:
+    read = partial(brainscore.recording, name=name, area=area)
+    return Published(area, RECORDING, (f"{name}.public",), read)
+
+
 PUBLISHED = {
     "cowley2023.210325": _cowley("210325"),
     "cowley2023.190923": _cowley("190923"),
@@ -67,6 +72,13 @@ PUBLISHED = {
     "cichy2016.white.IT": _cichy("IT", "white"),
     "cichy2016.white.EVC": _cichy("EVC", "white"),
     "cifar10h": Published("behavior", CHOICES, ("cifar10h", "cifar10"), published_sets.cifar10h),
+    "majajhong2015.public.V4": _brain_score("majajhong2015", "V4"),
+    "majajhong2015.public.IT": _brain_score("majajhong2015", "IT"),
+    "freemanziemba2013.public.V1": _brain_score("freemanziemba2013", "V1"),
+    "freemanziemba2013.public.V2": _brain_score("freemanziemba2013", "V2"),
+    "rajalingham2018.public": Published(
+        "behavior", CHOICES, ("rajalingham2018.public",), brainscore.rajalingham
+    ),
     "cifar10.train": Published("", IMAGES, ("cifar10",), images="cifar10/train.zip"),
     "tinyimagenet40.train": Published("", IMAGES, ("tinyimagenet40",), images="tinyimagenet40/train.zip"),
     "tinyimagenet40.val": Published("", IMAGES, ("tinyimagenet40",), images="tinyimagenet40/val.zip"),

@@ -5,11 +5,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.core.files import atomic_path, sha256_of
+from wiringup.core.files import atomic_path
 from wiringup.core.home import data_home, writable
 from wiringup.data.download import Progress, download
-from wiringup.data.sources import Source, SourceFile, find_source
+from wiringup.data.source import Source, SourceFile
+from wiringup.data.sources import find_source
 
 Report = Callable[[str], None]
 """Receives one line of text for the user."""
@@ -45,7 +47,7 @@ def fetch(
     source, files = files_of(name)
     _announce(source, files, report)
     folder = writable((data_home() if home is None else home) / source.name)
-    missing = [file for file in files if not _verified(folder / file.name, file)]
+    missing = [file for file in files if not file.is_at(folder / file.name)]
     if from_dir is not None:
         for file, path in _located(name, missing, from_dir).items():
             with atomic_path(folder / file.name) as temporary:
@@ -57,11 +59,17 @@ def fetch(
 
 
 def files_of(name: str) -> tuple[Source, list[SourceFile]]:
-    """Return the source behind ``name`` and the files that it, or the part it names, needs."""
-    source_name, _, part = name.partition(".")
+    """Return the source behind ``name`` and the files that it, or the part it names, needs.
+
+    Raises:
+        InputError: if there is no such source, or no such part of it.
+    """
+    source_name, dot, part = name.partition(".")
     source = find_source(source_name)
-    own = [file for file in source.files if part and file.part == part]
-    return source, own or list(source.files)
+    if not dot:
+        return source, list(source.files)
+    one_of(part, source.parts, f"part of {source.name}")
+    return source, [file for file in source.files if file.part in ("", part)]
 
 
 def fetch_command(source: Source) -> str:
@@ -71,7 +79,7 @@ def fetch_command(source: Source) -> str:
 
 def _announce(source: Source, files: list[SourceFile], report: Report) -> None:
     sizes = [file.size for file in files if file.size is not None]
-    megabytes = f"{sum(sizes) / 1e6:.1f} MB" if len(sizes) == len(files) else "unrecorded"
+    megabytes = f"{sum(sizes) / 1e6:.1f} MB" if len(sizes) == len(files) else "unknown"
     report(f"{source.name}: {source.what}")
     report(f"  source:   {source.origin}")
     report(f"  licence:  {source.licence}")
@@ -82,12 +90,6 @@ def _announce(source: Source, files: list[SourceFile], report: Report) -> None:
 def _summary(n: int, fetched: int, folder: Path) -> str:
     what = f"{n} file{'s' if n > 1 else ''}"
     return f"  {what} verified in {folder} ({fetched} fetched, {n - fetched} already there)."
-
-
-def _verified(path: Path, file: SourceFile) -> bool:
-    if not path.is_file() or file.size not in (None, path.stat().st_size):
-        return False
-    return sha256_of(path) == file.sha256
 
 
 def _download_all(source: Source, missing: list[SourceFile], folder: Path, progress: Progress | None) -> None:
@@ -125,15 +127,19 @@ def _located(name: str, missing: list[SourceFile], from_dir: Path) -> dict[Sourc
 
 
 def _matches(file: SourceFile, below: list[Path]) -> Iterator[Path]:
-    """Yield the verified copies of a file: those that bear its name first, then others of its size."""
+    """Yield the verified copies of a file: those that bear its name first, then others like it.
+
+    Another file is worth its hash if it has the size, or, where no size was recorded, the suffix.
+    """
     named = [path for path in below if path.name == file.name]
     others = (path for path in below if path.name != file.name and path.is_file())
-    same_size = (path for path in others if path.stat().st_size == file.size)
-    return (path for path in (*named, *same_size) if _verified(path, file))
+    alike = (path for path in others if path.suffix == Path(file.name).suffix or file.size is not None)
+    return (path for path in (*named, *alike) if file.is_at(path))
 
 
 def _why_not_found(file: SourceFile, below: list[Path]) -> str:
     named = next((path for path in below if path.name == file.name), None)
+    hashed = f"({file.algorithm} {file.digest})"
     if named is None:
-        return f"no file below the folder is {file.name} (sha256 {file.sha256})"
-    return f"{named} is not the expected {file.name}: its hash is not {file.sha256}; copy it again"
+        return f"no file below the folder is {file.name} {hashed}"
+    return f"{named} is not the expected {file.name} {hashed}: its hash is another; copy it again"

@@ -52,6 +52,19 @@ def read_stimuli(path: Path | str, size: int | None = None, progress: Progress |
         return Stimuli(_read(pictures, names, size, progress), tuple(_unwrapped(names)))
 
 
+def read_named(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
+    """Return the pixels of the images called ``names`` in a folder or zip, in this order.
+
+    Raises:
+        InputError: if one is not there, cannot be read, or their sizes differ.
+    """
+    with open_pictures(path) as pictures:
+        absent = sorted(set(names) - set(pictures.names))
+        if absent:
+            raise InputError(f"{path} lacks {len(absent)} of {len(names)} images, such as {absent[0]!r}.")
+        return _read(pictures, list(names), None, None)
+
+
 def read_labelled(
     path: Path | str,
     size: int | None = None,

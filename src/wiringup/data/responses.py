@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.arrays import read_npy, read_npz
+from wiringup.data.netcdf import open_netcdf
+from wiringup.data.presentations import occurrences, unfolded
 
 _DIMENSIONS: Mapping[str, frozenset[str]] = {
     "unit": frozenset(["neuroid", "unit", "neuron", "channel", "cell", "voxel"]),
@@ -103,19 +105,8 @@ def _three_axes(values: NDArray[Any], path: Path) -> NDArray[Any]:
 
 
 def _read_netcdf(path: Path) -> Responses:
-    try:
-        import xarray
-    except ImportError as error:
-        raise InputError(
-            f"Reading {path} needs two more packages: pip install 'wiringup[netcdf]'."
-        ) from error
-    try:
-        with xarray.open_dataset(path, engine="h5netcdf") as dataset:
-            return _from_variable(_single(dict(dataset.load().data_vars), path), path)
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path} cannot be read as netCDF-4 ({error}).") from error
+    with open_netcdf(path) as dataset:
+        return _from_variable(_single(dict(dataset.data_vars), path), path)
 
 
 def _from_variable(variable: Any, path: Path) -> Responses:
@@ -161,11 +152,5 @@ def _unfolded(presentations: NDArray[Any], ids: tuple[str, ...]) -> Responses:
     images = tuple(dict.fromkeys(ids))
     position = {name: i for i, name in enumerate(images)}
     image = np.array([position[name] for name in ids])
-    repeat = np.zeros(len(ids), dtype=int)
-    seen = np.zeros(len(images), dtype=int)
-    for row, i in enumerate(image):
-        repeat[row] = seen[i]
-        seen[i] += 1
-    values = np.full((len(presentations), len(images), seen.max()), np.nan)
-    values[:, image, repeat] = presentations
+    values = unfolded(presentations, image, occurrences(image))
     return Responses(values, images, named_axes=True, gathered=True)

@@ -1,54 +1,14 @@
 """Where the public data lie: address, hash, size, licence and citation of every file.
 
-Hashes are SHA-256. A file with an address has the bytes found there at the pinned commit. A file without
-one was condensed from the original named under ``origin`` and can only be copied from a folder.
+A file with an address has the bytes found there at the pinned commit or version. A file without one was
+condensed from the original named under ``origin`` and can only be copied from a folder.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from wiringup.core.checks import one_of
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file of a source.
-
-    Attributes:
-        name: file name in the data folder, below the source's name.
-        sha256: hash (hex) of its bytes.
-        size: bytes, or None where it was not recorded.
-        url: address, or None if the file can only be copied from a folder.
-        part: the part of the source (a recording session) that needs it; empty if all do.
-    """
-
-    name: str
-    sha256: str
-    size: int | None = None
-    url: str | None = None
-    part: str = ""
-
-
-@dataclass(frozen=True)
-class Source:
-    """A public data set: what it is, where it comes from, what it may be used for and what to cite."""
-
-    name: str
-    what: str
-    origin: str
-    licence: str
-    citation: str
-    files: tuple[SourceFile, ...]
-
-    @property
-    def line(self) -> str:
-        """Citation and licence in one line."""
-        return f"{self.citation} Licence: {self.licence}."
-
-    @property
-    def public(self) -> bool:
-        """Whether every file has an address to download it from."""
-        return all(file.url is not None for file in self.files)
+from wiringup.data.brainscore_sources import BRAIN_SCORE
+from wiringup.data.source import Source, SourceFile
 
 
 def find_source(name: str) -> Source:
@@ -292,5 +252,5 @@ _ALL = (
     ),
 )
 
-SOURCES: Mapping[str, Source] = {source.name: source for source in _ALL}
+SOURCES: Mapping[str, Source] = {source.name: source for source in (*_ALL, *BRAIN_SCORE)}
 """Every public source by its name."""

@@ -2,11 +2,12 @@ import errno
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import atomic_path, read_json, sha256_of, write_bytes, write_json
 from wiringup.core.home import data_home
-from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
+from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels, on_screen
 
 
 def test_a_failed_write_leaves_the_earlier_file_and_nothing_else(tmp_path):
@@ -82,3 +83,37 @@ def test_labels_have_to_point_at_classes():
     images = LabelledImages(stimuli, np.array([0, 1]), ("a", "b"))
     assert images.take(np.array([1])).labels.tolist() == [1]
     assert images.sha256 != LabelledImages(stimuli, np.array([1, 0]), ("a", "b")).sha256
+
+
+@pytest.mark.parametrize("size", [(16, 16), (15, 16), (7, 9)])
+@pytest.mark.parametrize(("degrees", "view"), [(4, 8), (8, 4), (8, 8), (6, 8), (8, 7), (10, 3), (2, 5)])
+def test_images_on_screen_are_those_of_pillow(size, degrees, view):
+    """The peer's placement, made with Pillow: paste on ``gray`` or crop, sizes and corners rounded."""
+    height, width = size
+    pixels = np.random.default_rng(0).integers(0, 256, (2, height, width, 3), np.uint8)
+    shown = on_screen(Stimuli(pixels, ("a", "b")), degrees, view)
+    for ours, image in zip(shown.pixels, map(Image.fromarray, pixels), strict=True):
+        new = np.round(np.array(image.size) * (view / degrees)).astype(int)
+        left, top = np.round((new - image.size) / 2).astype(int)
+        expected = Image.new("RGB", tuple(new), "gray")
+        expected.paste(image, (int(left), int(top)))
+        np.testing.assert_array_equal(ours, np.asarray(expected))
+    assert shown.ids == ("a", "b")
+
+
+def test_images_that_fill_the_screen_are_not_copied():
+    stimuli = from_pixels(np.zeros((1, 4, 4), np.uint8))
+    assert on_screen(stimuli, 8, 8) is stimuli
+
+
+@pytest.mark.parametrize(
+    ("degrees", "view", "message"),
+    [
+        (0, 8, "have to be positive; got 0 and 8"),
+        (8, -1, "have to be positive"),
+        (100, 1, "Nothing is left of images of 4"),
+    ],
+)
+def test_impossible_screens(degrees, view, message):
+    with pytest.raises(InputError, match=message):
+        on_screen(from_pixels(np.zeros((1, 4, 4), np.uint8)), degrees, view)

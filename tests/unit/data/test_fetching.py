@@ -1,62 +1,33 @@
 import dataclasses
 import hashlib
-import http.server
-import threading
 
 import pytest
 
+from file_server import serving
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.data import download as downloading
 from wiringup.data import fetch as fetching
 from wiringup.data.download import download
 from wiringup.data.fetch import fetch, fetch_command
-from wiringup.data.sources import SOURCES, Source, SourceFile
+from wiringup.data.source import Source, SourceFile
+from wiringup.data.sources import SOURCES
 
 CONTENT = bytes(range(256)) * 1200
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT, honours Range, and breaks off or refuses as often as the server is told."""
-
-    def do_GET(self):
-        server = self.server
-        server.ranges.append(self.headers.get("Range"))
-        if server.errors:
-            self.send_error(server.errors.pop(0))
-            return
-        start = (
-            int(self.headers["Range"].removeprefix("bytes=").rstrip("-")) if "Range" in self.headers else 0
-        )
-        if not server.ranges_honoured:
-            start = 0
-        if start >= len(CONTENT):
-            self.send_error(416)
-            return
-        body = CONTENT[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        cut = server.cuts.pop(0) if server.cuts else len(body)
-        self.wfile.write(body[:cut])
-
-    def log_message(self, *_):
-        pass
+GITHUB = "https://raw.githubusercontent.com/"
+STORAGE = "https://brainscore-storage.s3.amazonaws.com/brainio-brainscore/"
+HOSTS = (GITHUB, STORAGE, "https://brainio-brainscore.s3.amazonaws.com/", "https://s3.amazonaws.com/brainio.")
 
 
 @pytest.fixture
 def server():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.ranges, running.errors, running.cuts, running.ranges_honoured = [], [], [], True
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving({"/upstream/name.bin": CONTENT}) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
-def file_at(server, sha256=None):
-    address = f"http://127.0.0.1:{server.server_port}/upstream/name.bin"
-    return SourceFile("a.bin", sha256 or hashlib.sha256(CONTENT).hexdigest(), len(CONTENT), address)
+def file_at(server, digest=None, mirrors=()):
+    address, *others = (f"{server.address}/{path}" for path in ("upstream/name.bin", *mirrors))
+    digest = digest or hashlib.sha256(CONTENT).hexdigest()
+    return SourceFile("a.bin", digest, len(CONTENT), address, mirrors=tuple(others))
 
 
 def a_source(*files):
@@ -123,7 +94,7 @@ def test_broken_connection_and_busy_server_are_tried_again(server, tmp_path):
 
 def test_wrong_hash_leaves_nothing(server, tmp_path):
     with pytest.raises(
-        InputError, match=r"name\.bin is not the expected file: its SHA-256 is .* Nothing was kept"
+        InputError, match=r"name\.bin is not the expected file: its sha256 is .* Nothing was kept"
     ):
         download(file_at(server, "0" * 64), tmp_path / "a.bin")
     assert list(tmp_path.iterdir()) == []
@@ -143,6 +114,54 @@ def test_interrupted_downloads_keep_their_part(server, tmp_path):
     ):
         download(file_at(server), tmp_path / "a.bin", pause_seconds=0)
     assert (tmp_path / "a.bin.part").read_bytes() == CONTENT[:70_000]
+
+
+def test_sha1_where_the_publisher_gives_no_other(server, tmp_path):
+    download(file_at(server, hashlib.sha1(CONTENT).hexdigest()), tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    with pytest.raises(InputError, match=r"its sha1 is [0-9a-f]{40}, not 0{40}"):
+        download(file_at(server, "0" * 40), tmp_path / "b.bin")
+    assert not (tmp_path / "b.bin").exists()
+
+
+def test_mirrors_are_tried_in_order(server, tmp_path):
+    server.files = {"/second?versionId=1": CONTENT[::-1], "/third": CONTENT, "/fourth": CONTENT}
+    file = file_at(server, mirrors=("second?versionId=1", "third", "fourth"))
+    download(file, tmp_path / "a.bin")
+    assert server.asked == ["/upstream/name.bin", "/second?versionId=1", "/third"]
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_part_of_one_address_is_continued_at_the_next(server, tmp_path):
+    server.files["/mirror"] = CONTENT
+    server.errors = [403]
+    (tmp_path / "a.bin.part").write_bytes(CONTENT[:1000])
+    download(file_at(server, mirrors=("mirror",)), tmp_path / "a.bin")
+    assert (server.asked[-1], server.ranges[-1]) == ("/mirror", "bytes=1000-")
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+def test_every_refusal_is_told(server, tmp_path):
+    server.errors, server.files["/old"] = [403], CONTENT[:-1]
+    with pytest.raises(
+        ConnectionError, match=r"name\.bin cannot be downloaded: 403.*old is not the expected"
+    ):
+        download(file_at(server, mirrors=("old",)), tmp_path / "a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_busy_server_gives_way_to_a_mirror(server, tmp_path):
+    server.errors, server.files["/mirror"] = [503] * 4, CONTENT
+    download(file_at(server, mirrors=("mirror",)), tmp_path / "a.bin", pause_seconds=0)
+    assert len(server.asked) == 5
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+def test_without_a_connection_no_mirror_is_waited_for(tmp_path):
+    file = SourceFile("a.bin", "0" * 40, url="http://127.0.0.1:9/a", mirrors=("http://127.0.0.1:9/b",))
+    with pytest.raises(ConnectionError, match=r"127\.0\.0\.1:9/a after 4 attempts") as caught:
+        download(file, tmp_path / "a.bin", pause_seconds=0)
+    assert "/b" not in str(caught.value)
 
 
 def test_fetch_announces_before_it_downloads(server, toy, tmp_path):
@@ -198,10 +217,20 @@ def test_fetch_from_folder_by_name_or_by_content(toy, tmp_path):
     assert [p.read_bytes() for p in paths] == [b"aaa", b"bbb"]
 
 
+def test_without_a_recorded_size_other_names_are_found_by_suffix(toy, tmp_path):
+    toy(SourceFile("a.nc", hashlib.sha1(b"aaa").hexdigest()))
+    (tmp_path / "stick").mkdir()
+    (tmp_path / "stick" / "older name.nc").write_bytes(b"aaa")
+    lines = []
+    (path,) = fetch("toy", tmp_path, from_dir=tmp_path / "stick", report=lines.append)
+    assert path.read_bytes() == b"aaa"
+    assert "  size:     unknown in 1 file" in lines
+
+
 def test_fetch_from_folder_copies_all_or_nothing(toy, tmp_path):
     good, bad = (SourceFile(n, hashlib.sha256(b"aaa").hexdigest(), 3) for n in ("a.bin", "b.bin"))
     gone = SourceFile("c.bin", "0" * 64, 5)
-    toy(good, dataclasses.replace(bad, sha256="1" * 64), gone)
+    toy(good, dataclasses.replace(bad, digest="1" * 64), gone)
     stick = tmp_path / "stick"
     stick.mkdir()
     (stick / "a.bin").write_bytes(b"aaa")
@@ -248,6 +277,11 @@ def test_unwritable_home(tmp_path):
         fetch("cifar10", tmp_path / "file", report=quiet)
 
 
+def test_unknown_part(tmp_path):
+    with pytest.raises(InputError, match=r"Unknown part of cowley2023 '21325'. Did you mean '210325'\?"):
+        fetch("cowley2023.21325", tmp_path, report=quiet)
+
+
 def test_unknown_source(tmp_path):
     with pytest.raises(InputError, match=r"Unknown data source 'cowly2023'. Did you mean 'cowley2023'\?"):
         fetch("cowly2023", tmp_path, report=quiet)
@@ -270,8 +304,8 @@ def test_every_source_is_complete():
         assert source.licence and source.citation and source.origin
         assert source.public or all(f.size for f in source.files)
         for file in source.files:
-            assert len(bytes.fromhex(file.sha256)) == 32
-            assert file.url is None or file.url.startswith("https://raw.githubusercontent.com/")
+            assert len(bytes.fromhex(file.digest)) == {"sha256": 32, "sha1": 20}[file.algorithm]
+            assert all(url.startswith(HOSTS) for url in file.addresses)
     assert fetch_command(SOURCES["cowley2023"]) == "wiringup fetch cowley2023"
     assert fetch_command(SOURCES["cifar10h"]) == "wiringup fetch cifar10h --from DIR"
 
@@ -283,6 +317,7 @@ def test_addresses_and_hashes_are_those_of_the_reference(shared):
         if line.startswith("|")
     ]
     listed = {f"https://raw.githubusercontent.com/{r[1]}/{r[2]}/{r[3]}": r[4] for r in rows}
-    ours = {f.url: f.sha256 for source in SOURCES.values() for f in source.files if f.url}
+    files = [f for source in SOURCES.values() for f in source.files if f.url]
+    ours = {f.url: f.digest for f in files if f.url.startswith(GITHUB)}
     assert len(ours) == 5 + 18 + 2 + 2
     assert ours.items() <= listed.items()

@@ -1,0 +1,73 @@
+"""What a public source of data is: its files, how each is verified, and what has to be told about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wiringup.core.files import hash_of
+
+_ALGORITHMS = {40: "sha1", 64: "sha256"}  # by the number of hex digits
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a source.
+
+    Attributes:
+        name: file name in the data folder, below the source's name.
+        digest: hash of its bytes in hex: SHA-256 (64 digits), or SHA-1 (40) where its publisher gives no
+            other.
+        size: bytes, or None where it was not recorded.
+        url: address, or None if the file can only be copied from a folder.
+        part: the part of the source (a recording session) that needs it; empty if all do.
+        mirrors: further addresses of the same bytes, tried in this order where the first refuses.
+    """
+
+    name: str
+    digest: str
+    size: int | None = None
+    url: str | None = None
+    part: str = ""
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def algorithm(self) -> str:
+        """The hash function of ``digest``."""
+        return _ALGORITHMS[len(self.digest)]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every address, in the order in which they are tried."""
+        return () if self.url is None else (self.url, *self.mirrors)
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether the file at ``path`` is this one, by its size (where recorded) and its hash."""
+        if not path.is_file() or self.size not in (None, path.stat().st_size):
+            return False
+        return hash_of(path, self.algorithm) == self.digest
+
+
+@dataclass(frozen=True)
+class Source:
+    """A public data set: what it is, where it comes from, what it may be used for and what to cite."""
+
+    name: str
+    what: str
+    origin: str
+    licence: str
+    citation: str
+    files: tuple[SourceFile, ...]
+
+    @property
+    def line(self) -> str:
+        """Citation and licence in one line."""
+        return f"{self.citation} Licence: {self.licence}."
+
+    @property
+    def public(self) -> bool:
+        """Whether every file has an address to download it from."""
+        return all(file.url is not None for file in self.files)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that can be fetched alone."""
+        return tuple(dict.fromkeys(file.part for file in self.files if file.part))

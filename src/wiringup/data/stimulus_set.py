@@ -1,0 +1,91 @@
+"""BrainIO stimulus sets, as Brain-Score stores images: a CSV with a row for each, and a zip."""
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.errors import InputError
+from wiringup.core.stimuli import Stimuli
+from wiringup.data.images import read_named
+from wiringup.data.tables import Table, read_table
+
+_LARGEST_MIB = 64
+
+
+@dataclass(frozen=True, eq=False)
+class StimulusSet:
+    """What is known about images whose files are in a zip; pixels are read when they are asked for.
+
+    Attributes:
+        table: the CSV.
+        archive: the zip, which holds exactly the files of the table.
+        ids: the stimulus id of each row.
+        files: the name in the zip of each row.
+    """
+
+    table: Table
+    archive: Path
+    ids: tuple[str, ...]
+    files: tuple[str, ...]
+
+    def images(self, rows: NDArray[np.intp]) -> Stimuli:
+        """Return the images of ``rows``, in that order; raise `InputError` if one cannot be read."""
+        names = [self.files[row] for row in rows]
+        return Stimuli(read_named(self.archive, names), tuple(self.ids[row] for row in rows))
+
+
+def open_stimulus_set(table: Path, archive: Path) -> StimulusSet:
+    """Read a CSV and check its zip, of which nothing is ever unpacked to disk.
+
+    Args:
+        table: with the columns ``stimulus_id`` (in older files ``image_id``) and ``filename``.
+        archive: the zip.
+
+    Raises:
+        MissingDataError: if the CSV is not there.
+        InputError: if ids are missing or not unique, or the zip does not hold exactly the files of the CSV.
+    """
+    rows = read_table(table)
+    if rows.ids is None or rows.files is None:
+        raise InputError(
+            f"{table} needs the columns stimulus_id (or image_id) and filename; it has "
+            f"{', '.join(rows.columns)}."
+        )
+    if len(set(rows.ids)) < len(rows):
+        raise InputError(f"{table} lists a stimulus id more than once.")
+    _check_members(archive, rows.files)
+    return StimulusSet(rows, archive, tuple(rows.ids), tuple(rows.files))
+
+
+def _check_members(archive: Path, files: list[str]) -> None:
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            members = [member for member in opened.infolist() if not member.is_dir()]
+    except (OSError, zipfile.BadZipFile) as error:
+        raise InputError(f"{archive} is not a readable zip ({error}); is the copy complete?") from error
+    counts = Counter(member.filename for member in members)
+    huge = (member.filename for member in members if member.file_size > _LARGEST_MIB << 20)
+    _refuse(archive, "lead out of the archive", filter(_leads_out, counts))
+    _refuse(archive, "are in it twice", (name for name, n in counts.items() if n > 1))
+    _refuse(archive, "are missing from it", set(files) - set(counts))
+    _refuse(archive, "are not in the stimulus set", set(counts) - set(files))
+    _refuse(archive, f"have more than {_LARGEST_MIB} MiB", huge)
+
+
+def _refuse(archive: Path, why: str, names: Iterable[str]) -> None:
+    found = sorted(names)
+    if found:
+        raise InputError(
+            f"{archive} is not the zip of its CSV: {len(found)} files {why}, such as {found[0]!r}. Fetch it "
+            "again, or from another source."
+        )
+
+
+def _leads_out(name: str) -> bool:
+    parts = {*PurePosixPath(name).parts, *PureWindowsPath(name).parts}
+    return ".." in parts or PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).anchor)
