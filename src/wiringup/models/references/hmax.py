@@ -55,9 +55,8 @@ def gabors(size: int, sigma: float, wavelength: float) -> Tensor:
     theta = torch.arange(ORIENTATIONS, dtype=torch.float64).view(-1, 1, 1) * math.pi / ORIENTATIONS
     u = x * theta.cos() + y * theta.sin()
     v = y * theta.cos() - x * theta.sin()
-    filters: Tensor = (-(u**2 + (ASPECT * v) ** 2) / (2 * sigma**2)).exp() * (
-        2 * math.pi * u / wavelength
-    ).cos()
+    envelope = (-(u**2 + (ASPECT * v) ** 2) / (2 * sigma**2)).exp()
+    filters: Tensor = envelope * (2 * math.pi * u / wavelength).cos()
     filters -= filters.mean((1, 2), keepdim=True)
     filters = filters / filters.norm(dim=(1, 2), keepdim=True)
     return filters.float().unsqueeze(1)
