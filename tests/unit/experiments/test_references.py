@@ -6,11 +6,13 @@ from tests_world import write_toy_benchmark
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.core.errors import InputError
+from wiringup.data.rendered.render import render
+from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.experiments import references
 from wiringup.experiments.references import REFERENCES, Reference
 from wiringup.experiments.scoring import ScoreRequest, candidates, score
 from wiringup.models.readout import PixelSubject
-from wiringup.models.references.hmax import SMALLEST
+from wiringup.models.references.hmax import SMALLEST, hmax
 
 
 @pytest.fixture
@@ -38,7 +40,9 @@ def test_hmax_is_made_anew_for_every_seed_and_tells_where_its_patches_come_from(
     assert (one.facts["seed"], two.facts["seed"]) == (0, 1)
     assert one.facts["patches"] == "4 rendered objects"
     assert one.facts["patch_images"] != two.facts["patch_images"]
-    assert one.subject.identity != two.subject.identity
+    images = render(RenderSpec(4, SMALLEST, 3, seed=1, split="patches")).images.stimuli
+    assert two.facts["patch_images"] == images.sha256
+    assert one.subject.identity != two.subject.identity == hmax(images, SMALLEST, 1).identity
     look = benchmarks[0].stimuli.take(np.arange(2))
     first, second = (c.subject.responses(look, ["V1", "IT"]) for c in (one, two))
     assert torch.equal(first["V1"], second["V1"])  # C1 has no patches
