@@ -36,10 +36,12 @@ def score(
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Score a newborn or trained model on recordings and behaviour.
+    """Score a newborn, trained or reference model on recordings and behaviour.
 
     For example:
       wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
+
+      wiringup score hmax --seed 0 1 --benchmark cichy2016.IT-rsa --layer C1 C2.4 C2 --size 112
 
       wiringup score cornet_s --birth wc --seed 0 1 --benchmark cowley2023.210325.V4-pls
           --layer V1 V2 V4 IT --size 112

@@ -17,8 +17,9 @@ from wiringup.core.spec import uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
+from wiringup.experiments.references import REFERENCES
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
-from wiringup.models.readout import PixelSubject, Subject, subject
+from wiringup.models.readout import Subject, subject
 from wiringup.models.weights import load_weights, read_state_dict
 from wiringup.results.record import score_to_dict
 
@@ -33,8 +34,8 @@ class ScoreRequest:
     """What is to be scored.
 
     Attributes:
-        model: an architecture, or "pixels".
-        birth: a recipe or a genome file; ignored for weights and pixels.
+        model: an architecture, or a reference model ("pixels", "v1_energy", "hmax").
+        birth: a recipe or a genome file; neither weights nor reference models have one.
         weights: a checkpoint to score instead of a birth state.
         layers: layers to read out; empty for the area of each benchmark.
         size: side of the model's input in px.
@@ -54,13 +55,15 @@ class ScoreRequest:
     batchnorm: str = "calibrated"
 
     def __post_init__(self) -> None:
-        one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
+        one_of(self.model, [*REFERENCES, *ARCHITECTURES.names()], "model")
         check_normalisation(self.normalisation)
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         at_least(len(self.seeds), 1, "the number of seeds")
         at_least(self.size, 8, "the image size in pixels")
         if self.model == PIXELS and (self.layers or self.weights):
             raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
+        if self.model in REFERENCES and (self.weights or self.birth != "kaiming_normal"):
+            raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
 
@@ -117,13 +120,19 @@ class _Kept:
 
 def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
     """Yield the subjects of a request: one for each seed, or one if no seed enters."""
-    if request.model == PIXELS:
-        facts = _facts(PIXELS, None, None, request.size)
-        yield Candidate(PixelSubject(request.size), facts)
+    if request.model in REFERENCES:
+        yield from _references(request)
     elif request.weights is not None:
         yield _from_weights(request, request.weights)
     else:
         yield from _newborn(request, stimuli, home)
+
+
+def _references(request: ScoreRequest) -> Iterator[Candidate]:
+    reference = REFERENCES[request.model]
+    for seed in request.seeds if reference.seeded else (None,):
+        made, facts = reference.make(request.size, seed or 0)
+        yield Candidate(made, _facts(request.model, None, seed, request.size) | facts)
 
 
 def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
@@ -154,8 +163,9 @@ def _facts(model: str, birth: str | None, seed: int | None, size: int) -> dict[s
 
 def _title(facts: dict[str, Any]) -> str:
     how = facts.get("weights") or facts["birth"]
-    seed = "" if facts["seed"] is None else f", seed {facts['seed']}"
-    return f"{facts['model']}{f' ({how}{seed})' if how else ''} at {facts['size']} px"
+    seed = None if facts["seed"] is None else f"seed {facts['seed']}"
+    details = ", ".join(filter(None, (how, seed)))
+    return f"{facts['model']}{f' ({details})' if details else ''} at {facts['size']} px"
 
 
 def spread_over(stimuli: Stimuli, n: int) -> Stimuli:
