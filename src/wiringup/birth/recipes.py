@@ -80,7 +80,7 @@ def kaiming(slot: Slot) -> Tensor:
     if isinstance(module, _BatchNorm):
         return torch.ones(slot.shape)
     if isinstance(module, _ConvNd):
-        return kaiming_normal(slot.shape, slot.stream())
+        return kaiming_normal(slot.shape, slot.stream(), module.groups)
     raise InputError(
         f"No recipe for {slot.layer}.{slot.parameter}, a parameter of {type(module).__name__}; "
         "births are defined for convolutions, BatchNorm and linear layers."

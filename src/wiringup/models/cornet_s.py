@@ -8,19 +8,13 @@ their BatchNorms are not. State-dict names are those of the published checkpoint
 from collections import OrderedDict
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
-from wiringup.core.errors import InputError
+from wiringup.models.layers import conv, scaled, unborn
 
 TIME_STEPS = {"V2": 2, "V4": 4, "IT": 2}
 CHANNELS = {"V1": 64, "V2": 128, "V4": 256, "IT": 512}
 SCALE = 4  # expansion of the bottleneck
-
-
-def conv(inputs: int, outputs: int, size: int = 1, stride: int = 1) -> nn.Conv2d:
-    """Return a 'same'-padded convolution without bias."""
-    return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=False)
 
 
 def v1_block(channels: int) -> nn.Sequential:
@@ -116,12 +110,8 @@ class CORnetS(nn.Module):
 
     def __init__(self, width: float = 1.0, classes: int = 1000) -> None:
         super().__init__()
+        scaled(CHANNELS["V1"], width, "V1")
         channels = {area: round(n * width) for area, n in CHANNELS.items()}
-        if channels["V1"] < 1 or channels["V1"] != CHANNELS["V1"] * width:
-            raise InputError(
-                f"Width {width} leaves no whole number of channels in V1 ({CHANNELS['V1'] * width:g}); "
-                f"the nearest that does is {max(1, channels['V1']) / CHANNELS['V1']:g}."
-            )
         self.V1 = v1_block(channels["V1"])
         self.V2 = RecurrentBlock(channels["V1"], channels["V2"], TIME_STEPS["V2"])
         self.V4 = RecurrentBlock(channels["V2"], channels["V4"], TIME_STEPS["V4"])
@@ -141,9 +131,7 @@ def parameter_count(module: nn.Module) -> int:
 
 def build(width: float = 1.0, classes: int = 1000) -> CORnetS:
     """Return a CORnet-S before birth, allocated without drawing a random number."""
-    with torch.device("meta"):
-        model = CORnetS(width, classes)
-    return model.to_empty(device="cpu")
+    return unborn(lambda: CORnetS(width, classes))
 
 
 def width_and_classes(state: Mapping[str, Tensor]) -> tuple[float, int]:

@@ -3,7 +3,8 @@
 Everything else (scores, curves, checkpoints) observes it. It receives a born model and never makes one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer
 
 from wiringup.core.errors import InputError
+from wiringup.core.seeds import derive
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
@@ -120,6 +123,26 @@ def memory_format(model: nn.Module) -> torch.memory_format:
     return torch.channels_last
 
 
+@contextmanager
+def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
+    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed and step.
+
+    PyTorch's dropout takes no generator: its global stream is set for one pass and then put back.
+    """
+    if not any(isinstance(module, _DropoutNd) for module in model.modules()):
+        yield
+        return
+    device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
+    stream = torch.cuda.default_generators[device.index or 0] if on_gpu else torch.default_generator
+    before = stream.get_state()
+    stream.manual_seed(derive(seed, "dropout", step))
+    try:
+        yield
+    finally:
+        stream.set_state(before)
+
+
 _OPTIMISERS: dict[str, Callable[[list[nn.Parameter], TrainSpec], Optimizer]] = {
     "sgd": lambda p, s: SGD(p, s.lr, momentum=s.momentum, weight_decay=s.weight_decay),
     "adam": lambda p, s: Adam(p, s.lr, weight_decay=s.weight_decay),
@@ -171,7 +194,8 @@ class _Run:
         state = self.state
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
-        logits = state.model(batch.inputs.to(self.precision, memory_format=self.format))
+        with dropout_stream(state.model, self.spec.seed, state.ledger.steps):
+            logits = state.model(batch.inputs.to(self.precision, memory_format=self.format))
         self._check_classes(logits.shape[1])
         loss = nn.functional.cross_entropy(logits, batch.labels)
         value = loss.item()

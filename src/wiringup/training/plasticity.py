@@ -9,6 +9,7 @@ time steps use them.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from itertools import chain
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
@@ -165,13 +166,13 @@ def _all(table: Sequence[Synapses], architecture: Architecture) -> set[str]:
 
 @RULES.register("critical")
 def _critical(table: Sequence[Synapses], architecture: Architecture) -> set[str]:
-    layers = architecture.down_projections.values()
+    layers = chain.from_iterable(architecture.down_projections.values())
     return _in_layers(table, layers, "down-projection", architecture) | _decoder(table, architecture)
 
 
 @RULES.register("conv1")
 def _conv1(table: Sequence[Synapses], architecture: Architecture) -> set[str]:
-    layers = architecture.up_projections.values()
+    layers = chain.from_iterable(architecture.up_projections.values())
     return _in_layers(table, layers, "up-projection", architecture) | _decoder(table, architecture)
 
 

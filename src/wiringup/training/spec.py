@@ -24,7 +24,7 @@ class TrainSpec:
         lr: initial learning rate; ``schedule`` says how it falls, see `schedule.SCHEDULES`.
         augmentation: ``crop+flip`` (RandomResizedCrop and horizontal flip) or ``none``.
         size: side of the network's input in px; None keeps the images' own size, which must be square.
-        seed: of the order of the images and of the augmentation.
+        seed: of the order of the images, of the augmentation and of dropout.
         device: where training runs; not part of the spec's address.
         workers: threads that prepare batches ahead (0: none); not part of the spec's address.
 

@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.seeds import torch_stream
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.batches import Plan, batches
 from wiringup.training.checkpoint import Interval
 from wiringup.training.loop import memory_format, train
@@ -214,6 +216,49 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images(newborn, cornet, patte
     first, second = losses.losses[:2], losses.losses[2:4]
     expected = [0.8 * a + 0.2 * b for a, b in (first, second)]
     assert losses.epoch_losses == pytest.approx(expected, rel=1e-12)
+
+
+def thin_alexnet():
+    model = build(ModelSpec("alexnet", 1 / 32, 4, 64))
+    generator = torch_stream(0)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=(2 / parameter[0].numel()) ** 0.5, generator=generator)
+    return model
+
+
+def test_dropout_draws_from_the_seed_and_leaves_the_global_stream_alone(patterns, tmp_path):
+    alexnet, data = ARCHITECTURES["alexnet"], patterns(16)
+
+    def losses(seed, start, **options):
+        torch.manual_seed(start)
+        model = thin_alexnet()
+        # full batches of images in their own form: the seed decides nothing but dropout
+        spec = TrainSpec("all", epochs(3), 16, lr=0.01, seed=seed, augmentation="none", size=64)
+        found = train(model, alexnet, data, spec, **options).losses
+        assert torch.initial_seed() == start
+        return found
+
+    whole = losses(0, start=1)
+    assert losses(0, start=2) == whole
+    assert losses(7, start=1) != pytest.approx(whole, rel=1e-3)
+
+    def kill(seen, total, loss):
+        if seen == 32:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        losses(0, start=3, folder=tmp_path, progress=kill, interval=Interval(steps=1))
+    assert losses(0, start=4, folder=tmp_path) == whole
+
+
+def test_dropout_is_off_when_the_model_is_observed(patterns):
+    model, data = thin_alexnet(), patterns(16)
+    seen = []
+    spec = TrainSpec("decoder", epochs(1), 16, lr=0, size=64)
+    inputs = torch.randn(2, 3, 64, 64, generator=torch_stream(1))
+    train(model, ARCHITECTURES["alexnet"], data, spec, [lambda m: seen.append(m.model(inputs)) or {}])
+    assert torch.equal(seen[0], seen[1])
 
 
 def test_classes_have_to_fit(newborn, cornet, patterns):

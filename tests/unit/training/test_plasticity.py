@@ -104,7 +104,7 @@ def test_unknown_names_are_refused_kindly(newborn, cornet, name, hint):
 
 
 def test_architecture_whose_layers_are_not_there(newborn, cornet):
-    other = dataclasses.replace(cornet, down_projections={"V2": "V2.conv9"})
+    other = dataclasses.replace(cornet, down_projections={"V2": ("V2.conv9",)})
     with pytest.raises(InputError, match=r"down-projection.*'V2.conv9'"):
         resolve(newborn(), other, "critical")
     without = dataclasses.replace(cornet, up_projections={})
