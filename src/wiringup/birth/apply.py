@@ -11,7 +11,7 @@ from wiringup.birth.batchnorm import calibrate_batchnorm, norms
 from wiringup.birth.genome import Genome
 from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer
 from wiringup.birth.recipes import RECIPES, Slot
-from wiringup.core.checks import one_of
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 
 POLICIES = ("default", "calibrated")
@@ -114,5 +114,5 @@ def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> N
     if missing := [name for name in convolutions if name not in described]:
         raise InputError(
             f"The genome of {genome.architecture} lacks {len(missing)} of the model's "
-            f"{len(convolutions)} convolutions: {', '.join(missing[:5])}{' ...' if missing[5:] else ''}."
+            f"{len(convolutions)} convolutions: {listed(missing, 5)}."
         )

@@ -46,8 +46,10 @@ def sample_clusters(layer: ClusterLayer, shape: torch.Size, generator: Generator
 
     For each output kernel: draw each cluster's count from its normal (not below 0), scale it to the
     number of in-channels, fill channels with centre + noise in the order of the clusters until none is
-    left, top up with the last cluster, shuffle the channels. Another kernel size resizes the centres
-    (bilinear, antialiased).
+    left, top up with the last cluster, shuffle the channels. Kernels with fewer channels than there are
+    clusters (depthwise convolutions have one) cannot hold such counts: there the cluster of every channel
+    is drawn by its share, and so it is if the counts were taken of such kernels. Another kernel size
+    resizes the centres (bilinear, antialiased).
 
     Raises:
         InputError: if the kernels are not square.
@@ -70,6 +72,10 @@ def _assignment(layer: ClusterLayer, outputs: int, inputs: int, generator: Gener
 
     Topping up with the last cluster makes its own draw redundant: it receives what the others leave.
     """
+    if min(inputs, layer.in_channels) < len(layer.count_mean):
+        share = torch.from_numpy(layer.count_mean / layer.in_channels)
+        drawn = torch.multinomial(share, outputs * inputs, replacement=True, generator=generator)
+        return drawn.view(outputs, inputs)
     mean, std = (torch.from_numpy(v[:-1]).float() for v in (layer.count_mean, layer.count_std))
     drawn = torch.randn(outputs, len(mean), generator=generator).mul_(std).add_(mean).clamp_(min=0)
     ends = drawn.mul_(inputs / layer.in_channels).round_().cumsum(1)

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from wiringup.birth.clusters import fit_clusters
 from wiringup.birth.gabor_fit import fit_gabor_layer
 from wiringup.birth.genome import Genome
+from wiringup.birth.kmeans import elbow
 from wiringup.birth.layers import BatchNormLayer, Layer, LinearLayer
 from wiringup.birth.precision import rounded
 from wiringup.core.checks import one_of
@@ -21,13 +22,14 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
 CLUSTER_COUNTS: Mapping[str, int] = {"V1.conv2": 7, "V2.conv2": 5, "V4.conv2": 8, "IT.conv2": 4}
-"""Numbers of clusters of the published CORnet-S genome, where they are not `POINTWISE`."""
+"""Numbers of clusters of the published CORnet-S genome, where they are not `POINTWISE`.
+
+In other networks, larger kernels have as many as the elbow of the layer's own inertia says (the paper's
+criterion is not told; it uses 4 to 8).
+"""
 
 POINTWISE = 2
-"""Clusters of 1x1 convolutions, as published."""
-
-SPATIAL = 5
-"""Clusters of larger kernels in layers that the paper does not name (it uses 4 to 8)."""
+"""Clusters of 1x1 convolutions, as published; in every network."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -45,15 +47,16 @@ def distill(
     """Describe trained weights by a Gabor mixture, clusters and BatchNorm statistics.
 
     Args:
-        state: state dict of a network; weights with 4 dimensions are convolutions, with 2 linear layers,
-            with 1 BatchNorm.
+        state: state dict of a network; weights with 4 dimensions are convolutions (grouped or not), with
+            2 linear layers (hidden or read-out: born by rule, they need no figures), with 1 BatchNorm.
+            Biases of convolutions are not described: they are born 0.
         seed: seed of the clusterings; each layer has a random stream of its own.
         source: what the weights are (citation, training); kept in the genome, with their hash.
         architecture: name of the network.
         gabor_layer: the convolution to describe by Gabors; by default the only one with three
             in-channels.
-        cluster_counts: number of clusters for layers by name, over the defaults `CLUSTER_COUNTS`,
-            `POINTWISE` and `SPATIAL`.
+        cluster_counts: number of clusters for layers by name, over the defaults: `POINTWISE`, for
+            CORnet-S `CLUSTER_COUNTS`, and otherwise what `kmeans.elbow` finds.
         progress: called before each layer with (index, number of layers, name).
 
     Raises:
@@ -61,7 +64,7 @@ def distill(
     """
     weights = {k.removesuffix(".weight"): v.detach() for k, v in state.items() if k.endswith(".weight")}
     first = _first_convolution(weights, gabor_layer)
-    counts = {**CLUSTER_COUNTS, **(cluster_counts or {})}
+    counts = {**(CLUSTER_COUNTS if architecture == "cornet_s" else {}), **(cluster_counts or {})}
     layers: dict[str, Layer] = {}
     for index, (name, weight) in enumerate(weights.items()):
         if progress:
@@ -69,13 +72,19 @@ def distill(
         if name == first:
             layers[name] = fit_gabor_layer(weight)
         elif weight.ndim == 4:
-            k = counts.get(name, POINTWISE if weight.shape[-1] == 1 else SPATIAL)
-            layers[name] = fit_clusters(weight, k, torch_stream(seed, "distill", name))
+            stream = torch_stream(seed, "distill", name)
+            layers[name] = fit_clusters(weight, counts.get(name) or _fitting(weight, stream), stream)
         elif weight.ndim == 2:
             layers[name] = LinearLayer()
         else:
             layers[name] = _batchnorm(name, weight, state)
     return Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)})
+
+
+def _fitting(weight: Tensor, stream: Generator) -> int:
+    """Return the number of clusters for a layer that nothing else decides."""
+    kernels = weight.float().flatten(2).flatten(0, 1)
+    return min(POINTWISE, len(kernels)) if weight.shape[-1] == 1 else elbow(kernels, stream)
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:

@@ -41,8 +41,9 @@ class Genome:
         return content_hash({"architecture": self.architecture, "layers": self._layers_to_dict()})
 
     def figures(self) -> int:
-        """Return the number of figures that the document holds for births."""
-        return sum(layer.figures for layer in self.layers.values())
+        """Return the number of figures that births need; a distribution that layers share counts once."""
+        shared = {json.dumps(layer_to_dict(layer)): layer.figures for layer in self.layers.values()}
+        return sum(shared.values())
 
     def bits(self, precision: int = 16) -> int:
         """Return the description length in bits, at ``precision`` bits for each figure.

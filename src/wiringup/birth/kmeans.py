@@ -56,6 +56,26 @@ def kmeans(
     return best if few is points else _lloyd(points, best.centers, tolerance, iterations)
 
 
+def elbow(points: Tensor, generator: Generator, most: int = 10, subsample: int = 5000) -> int:
+    """Return the number of clusters, below ``most``, at which more of them stop paying.
+
+    It is the elbow of the inertia of a random subsample at 1, 2, ..., ``most`` clusters: the number whose
+    point lies farthest below the line from the first to the last. As many as there are, if the points
+    form clusters equally far apart (up to one less where distances differ much); 3 to 6 for a cloud
+    without any structure; 1 if all points are the same.
+
+    Source: Satopää et al. 2011, "Finding a 'kneedle' in a haystack".
+    """
+    if len(points) > subsample:
+        points = points[torch.randint(len(points), (subsample,), generator=generator)]
+    last = min(most, len(points))
+    numbers = torch.arange(1, last + 1)
+    found = (kmeans(points, k, generator, restarts=2, tolerance=1e-3) for k in numbers.tolist())
+    inertia = torch.tensor([clustering.inertia for clustering in found])
+    line = inertia[0] + (inertia[-1] - inertia[0]) * (numbers - 1) / max(1, last - 1)
+    return int(numbers[(line - inertia).argmax()])
+
+
 def _plus_plus(points: Tensor, k: int, generator: Generator) -> Tensor:
     """Choose k points as centres, each with probability proportional to its squared distance so far."""
     centers = points[torch.randint(len(points), (1,), generator=generator)]

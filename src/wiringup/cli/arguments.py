@@ -6,13 +6,19 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 Model = Annotated[
-    Positional[str], arg(metavar="MODEL", help='"cornet_s"; for score also "pixels", "v1_energy", "hmax".')
+    Positional[str],
+    arg(
+        metavar="MODEL",
+        help='"cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; for score also "pixels", "v1_energy" or '
+        '"hmax".',
+    ),
 ]
 Birth = Annotated[
     str,
     arg(
         metavar="RECIPE",
-        help='"kaiming_normal" (kn), "weight_compression" (wc, from the published figures), '
+        help='"kaiming_normal" (kn), "weight_compression" (wc, from the published figures, '
+        "carried over where MODEL is no CORnet-S), "
         "or a genome file made by wiringup distill.",
     ),
 ]

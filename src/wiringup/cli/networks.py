@@ -6,7 +6,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Birth, Classes, Json, Model, Runs, Size, Width
-from wiringup.cli.show import as_json, number, say, silent, table
+from wiringup.cli.show import as_json, number, progress_bar, say, table
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
 
@@ -20,6 +20,14 @@ def birth(
         Path | None,
         arg(metavar="IMAGES", help="Unlabelled images (folder, zip, npz) to set BatchNorm statistics on."),
     ] = None,
+    map: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="JSON table, layer of MODEL (or a pattern, as in layer1.*.conv2): layer of the genome. By "
+            "default the built-in map, if the genome is of another architecture.",
+        ),
+    ] = None,
     size: Size = 224,
     width: Width = 1.0,
     classes: Classes = 1000,
@@ -31,6 +39,8 @@ def birth(
       wiringup birth cornet_s --birth kn --seed 3 --out newborn.safetensors
 
       wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
+
+      wiringup birth resnet50 --birth wc --calibrate images.zip --out newborn.safetensors
     """
     from wiringup.birth.apply import BirthSpec, describe_birth
     from wiringup.core.home import data_home
@@ -40,11 +50,12 @@ def birth(
     from wiringup.models.architecture import ModelSpec
     from wiringup.models.weights import save_weights
 
-    recipe, genome = find_genome(birth, data_home())
+    model_spec = ModelSpec(model, width, classes, size)
+    recipe, genome = find_genome(birth, data_home(), model_spec, map)
     policy = "default" if calibrate is None else "calibrated"
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
     images = None if calibrate is None else read_stimuli(calibrate, size=size)
-    save_weights(born(ModelSpec(model, width, classes, size), spec, genome, images), out)
+    save_weights(born(model_spec, spec, genome, images), out)
     facts = describe_birth(spec, genome) | {"file": str(out)}
     as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
 
@@ -60,23 +71,20 @@ def distill(
 
     For example:
       wiringup distill cornet_s_epoch43.pth.tar --out genome.json
+
+      wiringup distill resnet50.pth --architecture resnet50 --out genome.json
     """
     from wiringup.birth.distill import distill as fit
     from wiringup.core.files import sha256_of
-    from wiringup.models.architecture import spec_of
-    from wiringup.models.weights import read_state_dict
+    from wiringup.models.architecture import build, spec_of
+    from wiringup.models.weights import check_fits, read_state_dict
 
     state = read_state_dict(weights)
     spec = spec_of(state, architecture, 224, str(weights))
+    check_fits(build(spec), state, str(weights))
     source = {"file": weights.name, "file_sha256": sha256_of(weights)}
-    tell = silent if json else say
-    genome = fit(
-        state,
-        seed,
-        source,
-        architecture=spec.architecture,
-        progress=lambda i, n, name: tell(f"{i + 1:3d} of {n}: {name}"),
-    )
+    with progress_bar(quiet=json) as progress:
+        genome = fit(state, seed, source, architecture=spec.architecture, progress=progress)
     genome.save(out)
     facts = {
         "file": str(out),

@@ -1,7 +1,7 @@
 """Refuse bad input at the door, kindly: what came, what is allowed, what to do."""
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from wiringup.core.errors import InputError
 
@@ -10,6 +10,11 @@ def did_you_mean(value: str, allowed: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the closest allowed name, or an empty string."""
     close = difflib.get_close_matches(value, list(allowed), n=1, cutoff=0.5)
     return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def listed(names: Sequence[str], n: int = 8) -> str:
+    """Return the first ``n`` names for a message, and "..." where there are more."""
+    return ", ".join(names[:n]) + (" ..." if len(names) > n else "")
 
 
 def one_of(value: str, allowed: Collection[str], what: str) -> str:

@@ -1,12 +1,17 @@
-"""Where a birth recipe's genome comes from: a file the user names, or the published figures."""
+"""Where a birth recipe's genome comes from: a file the user names, or the published figures.
+
+A genome of another architecture is carried to the network that is to be born.
+"""
 
 from pathlib import Path
 
 from wiringup.birth.genome import Genome
 from wiringup.birth.published import read_published
 from wiringup.birth.recipes import RECIPES
-from wiringup.core.errors import MissingDataError
+from wiringup.birth.transfer import DONOR, LAYER_MAPS, read_layer_map, transfer
+from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import user_home
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 
 PUBLISHED = "weight-compression"
 """Name of the data set that holds the published figures (see `wiringup fetch`)."""
@@ -14,21 +19,51 @@ PUBLISHED = "weight-compression"
 FROM_GENOME = "weight_compression"
 
 
-def find_genome(birth: str, home: Path) -> tuple[str, Genome | None]:
+def find_genome(
+    birth: str, home: Path, model: ModelSpec, layer_map: Path | None = None
+) -> tuple[str, Genome | None]:
     """Return the recipe and the genome behind what a user calls a birth.
 
     Args:
         birth: the name of a recipe ("kn", "wc"), or the path of a genome file (JSON).
         home: the data folder.
+        model: the network to be born.
+        layer_map: a file (JSON) that says which of its layers is born from which layer of the genome; by
+            default the built-in map of its architecture, if the genome is another's.
 
     Raises:
-        InputError: for an unknown name, or a file that is no genome.
+        InputError: for an unknown name, a file that is no genome or no map, or a genome of another
+            architecture without a map.
         MissingDataError: if the published figures are needed and not there.
     """
     if birth.endswith(".json"):
-        return FROM_GENOME, Genome.load(Path(birth))
+        return FROM_GENOME, carried(Genome.load(Path(birth)), model, layer_map)
     recipe = RECIPES.canonical(birth)
-    return recipe, published(home) if RECIPES[recipe].needs_genome else None
+    if RECIPES[recipe].needs_genome:
+        return recipe, carried(published(home), model, layer_map)
+    if layer_map is not None:
+        raise InputError(f"The recipe {recipe} uses no genome, so there is nothing to map; leave out --map.")
+    return recipe, None
+
+
+def carried(genome: Genome, model: ModelSpec, layer_map: Path | None = None) -> Genome:
+    """Return ``genome`` as one from which ``model`` can be born: itself, or carried over by a layer map.
+
+    Raises:
+        InputError: if it is another architecture's and there is no map, or the map does not fit.
+    """
+    target = model.architecture
+    if layer_map is None and genome.architecture == target:
+        return genome
+    if layer_map is None and (genome.architecture != DONOR or target not in LAYER_MAPS):
+        raise InputError(
+            f"The genome is of {genome.architecture}, the network a {target}, and there is no built-in map "
+            f"between them (only from {DONOR} to {', '.join(LAYER_MAPS)}). Write one as JSON, layer of "
+            f"{target}: layer of {genome.architecture}, and name it: wiringup birth {target} --map FILE."
+        )
+    rows = LAYER_MAPS[target] if layer_map is None else read_layer_map(layer_map)
+    unborn = ARCHITECTURES[target].build(model.width, model.classes)
+    return transfer(genome, unborn, rows, target)
 
 
 def published(home: Path) -> Genome:

@@ -136,8 +136,8 @@ def _references(request: ScoreRequest) -> Iterator[Candidate]:
 
 
 def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
-    recipe, genome = find_genome(request.birth, home)
     spec = ModelSpec(request.model, request.width, request.classes, request.size)
+    recipe, genome = find_genome(request.birth, home, spec)
     calibration = spread_over(stimuli, CALIBRATION_IMAGES) if request.batchnorm == "calibrated" else None
     for seed in request.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)

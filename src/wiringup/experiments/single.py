@@ -59,9 +59,9 @@ def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> R
 
 def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> Run:
     """Read images, genome and benchmarks, and put the run together."""
-    recipe, genome = find_genome(request.birth, home)
-    benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     size = request.training.size or 224
+    recipe, genome = find_genome(request.birth, home, ModelSpec(request.model, request.width, size=size))
+    benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     say(f"Reading {request.images} ...")
     learned, held_out = split(read_labelled(request.images, size=size))
     if request.limit is not None:

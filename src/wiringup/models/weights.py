@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path
 
@@ -70,6 +71,12 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "t
     Raises:
         InputError: naming the missing, unexpected and misshapen entries.
     """
+    check_fits(model, state, source)
+    model.load_state_dict(dict(state), strict=False)
+
+
+def check_fits(model: nn.Module, state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:
+    """Raise `InputError` unless ``state`` holds every parameter and buffer of ``model`` and nothing else."""
     own = model.state_dict()
     optional = {k for k in own if k.endswith("num_batches_tracked")}
     missing = sorted(own.keys() - state.keys() - optional)
@@ -80,14 +87,9 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "t
         if k in state and state[k].shape != own[k].shape
     ]
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
-    told = [f"{len(names)} {what}: {_first(names)}" for what, names in faults.items() if names]
+    told = [f"{len(names)} {what}: {listed(names, 4)}" for what, names in faults.items() if names]
     if told:
         raise InputError(
             f"{source} does not fit the model ({'; '.join(told)}). "
             "Check the architecture, its width and its number of classes."
         )
-    model.load_state_dict(dict(state), strict=False)
-
-
-def _first(names: list[str], n: int = 4) -> str:
-    return ", ".join(names[:n]) + (" ..." if len(names) > n else "")
