@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.cluster import KMeans
 
-from wiringup.birth.kmeans import kmeans
+from wiringup.birth.kmeans import elbow, kmeans
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
@@ -64,3 +64,17 @@ def test_labels_cover_points_beyond_one_chunk():
     found = kmeans(points, 2, torch_stream(0))
     assert np.unique(found.labels[:70_000]).size == 1
     assert found.labels[0] != found.labels[-1]
+
+
+@pytest.mark.parametrize("k", [2, 3, 4, 6])
+def test_the_elbow_is_the_number_of_clusters_equally_far_apart(k):
+    centers = 10 * torch.eye(9)[:k]
+    points = centers[torch.arange(4000) % k] + torch.randn(4000, 9, generator=torch_stream(0))
+    assert elbow(points, torch_stream(k)) == k
+
+
+def test_the_elbow_of_a_plain_cloud_lies_low_and_of_equal_points_at_one():
+    cloud = torch.randn(20_000, 9, generator=torch_stream(0))
+    assert elbow(cloud, torch_stream(1)) in (4, 5)
+    assert elbow(torch.ones(50, 3), torch_stream(0)) == 1
+    assert elbow(torch.ones(1, 3), torch_stream(0)) == 1

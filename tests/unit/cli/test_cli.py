@@ -9,6 +9,7 @@ from PIL import Image
 from tests_world import toy_files, write_toy_benchmark
 from wiringup.cli import main as cli
 from wiringup.cli.main import COMMANDS, main
+from wiringup.cli.show import progress_bar
 
 
 @pytest.fixture
@@ -201,6 +202,43 @@ def test_birth_and_distill_make_files_that_fit_together(home, tmp_path, capsys):
         ]
     )
     assert (tmp_path / "x.safetensors").stat().st_size > 1_000_000
+
+
+def test_a_genome_goes_to_another_architecture_and_its_weights_are_distilled(home, tmp_path, capsys):
+    small = ["--width", "0.125", "--classes", "3", "--size", "64"]
+    main(["birth", "cornet_s", *small, "--out", "w.safetensors"])
+    main(["distill", "w.safetensors", "--out", "g.json"])
+    main(["birth", "resnet50", "--birth", "g.json", *small, "--out", "r.safetensors"])
+    rows = {"conv1": "V1.conv1", "layer?.*.conv[13]": "IT.conv1", "*.conv2": "V2.conv2", "*.0": "V2.skip"}
+    (tmp_path / "map.json").write_text(json.dumps(rows))
+    capsys.readouterr()
+    form = ["birth", "resnet50", "--birth", "g.json", *small, "--out", "m.safetensors", "--json"]
+    main([*form, "--map", "map.json"])
+    mapped = json.loads(capsys.readouterr().out)
+    main(form)
+    assert json.loads(capsys.readouterr().out)["genome"] != mapped["genome"]
+    main(["distill", "r.safetensors", "--architecture", "resnet50", "--out", "h.json", "--json"])
+    assert json.loads(capsys.readouterr().out)["layers"] == 53 + 53 + 1
+    write_toy_benchmark(home)
+    main(["score", "resnet50", "--birth", "g.json", "--benchmark", "toy", *small, "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["model"], row["layer"], row["birth"]) == ("resnet50", "V4", "weight_compression")
+    assert fails("distill", "r.safetensors", "--architecture", "mobilenet_v1") == 2
+    assert "so it is no checkpoint of mobilenet_v1" in capsys.readouterr().err
+
+
+def test_distilling_shows_a_bar_on_a_terminal_and_nothing_elsewhere(monkeypatch, capsys):
+    def shown():
+        with progress_bar(quiet=False) as tell:
+            tell(0, 2, "V1.conv1")
+            tell(1, 2, "V1.conv2")
+        return capsys.readouterr().err
+
+    assert shown() == ""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert "V1.conv2" in (told := shown())
+    assert "2/2" in told
 
 
 def test_doctor_finds_this_machine_in_order(home, capsys):
