@@ -19,14 +19,12 @@ def normal(shape: Sequence[int], mean: float, std: float, generator: Generator) 
     return torch.randn(tuple(shape), generator=generator).mul_(std).add_(mean)
 
 
-def kaiming_normal(shape: Sequence[int], generator: Generator, groups: int = 1) -> Tensor:
-    """Draw convolution weights (out, in, k, k) with std sqrt(2 / (k k out / groups)).
+def kaiming_normal(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Draw convolution weights (out, in, k, k) with std sqrt(2 / (k k out)).
 
-    Source: He et al. 2015, "Delving deep into rectifiers", eq. 14 (fan-out), the birth of CORnet-S. An
-    input of a grouped convolution reaches only its own group's outputs (PyTorch's initialiser counts all
-    of them, with which the signal of a depthwise network dies out).
+    Source: He et al. 2015, "Delving deep into rectifiers", eq. 14 (fan-out), the birth of CORnet-S.
     """
-    fan_out = shape[0] // groups * math.prod(shape[2:])
+    fan_out = shape[0] * math.prod(shape[2:])
     return normal(shape, 0.0, math.sqrt(2 / fan_out), generator)
 
 

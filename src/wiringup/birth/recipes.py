@@ -67,7 +67,8 @@ def kaiming(slot: Slot) -> Tensor:
     """Return a slot's values under standard initialisation; no figures at all.
 
     Convolutions normal with std sqrt(2 / (k k out)), BatchNorm weight 1 and every bias 0; linear weights
-    and biases uniform within 1/sqrt(inputs) (PyTorch's default).
+    and biases uniform within 1/sqrt(inputs) (PyTorch's default). Each group of a grouped convolution is a
+    convolution of its own: with all outputs counted, as PyTorch does, a depthwise network's signal dies out.
 
     Raises:
         InputError: for a parameter of any other kind of module.
@@ -80,7 +81,8 @@ def kaiming(slot: Slot) -> Tensor:
     if isinstance(module, _BatchNorm):
         return torch.ones(slot.shape)
     if isinstance(module, _ConvNd):
-        return kaiming_normal(slot.shape, slot.stream(), module.groups)
+        stream, shape = slot.stream(), (slot.shape[0] // module.groups, *slot.shape[1:])
+        return torch.cat([kaiming_normal(shape, stream) for _ in range(module.groups)])
     raise InputError(
         f"No recipe for {slot.layer}.{slot.parameter}, a parameter of {type(module).__name__}; "
         "births are defined for convolutions, BatchNorm and linear layers."

@@ -20,6 +20,7 @@ default statistics the signal of a MobileNet dies out. Convolution biases are bo
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer, Layer, LinearLayer
+from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer
 from wiringup.core.checks import did_you_mean, listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
@@ -36,12 +37,8 @@ from wiringup.core.files import read_json
 LayerMap = Mapping[str, str]
 """Name pattern of target layers -> layer of the genome."""
 
-_DESCRIBES: Mapping[type[Layer], type[nn.Module]] = {
-    GaborLayer: _ConvNd,
-    ClusterLayer: _ConvNd,
-    BatchNormLayer: _BatchNorm,
-    LinearLayer: nn.Linear,
-}
+_OTHERS: Mapping[type[Layer], type[nn.Module]] = {BatchNormLayer: _BatchNorm, LinearLayer: nn.Linear}
+"""What distributions describe that are not of convolutions."""
 
 
 def _resnet50() -> dict[str, str]:
@@ -103,11 +100,19 @@ def transfer(genome: Genome, model: nn.Module, layer_map: LayerMap, architecture
     if bare := [n for n, m in named.items() if isinstance(m, _ConvNd) and layers[n] is None]:
         raise InputError(
             f"The layer map leaves {len(bare)} convolutions without a distribution: {listed(bare)}. "
-            f"Map each to one of {listed([n for n, d in genome.layers.items() if _is_of(d, _ConvNd)], 40)}."
+            f"Map each to one of {listed([n for n, d in genome.layers.items() if _kind(d) is _ConvNd], 40)}."
         )
-    source = {"donor": genome.sha256, "donor_architecture": genome.architecture, "layer_map": dict(layer_map)}
-    described = {name: layer for name, layer in layers.items() if layer is not None}
-    return Genome(described, architecture or type(model).__name__, source | {"of_donor": dict(genome.source)})
+    return replace(
+        genome,
+        layers={name: layer for name, layer in layers.items() if layer is not None},
+        architecture=architecture or type(model).__name__,
+        source={
+            "donor": genome.sha256,
+            "donor_architecture": genome.architecture,
+            "donor_source": dict(genome.source),
+            "layer_map": dict(layer_map),
+        },
+    )
 
 
 def read_layer_map(path: Path) -> LayerMap:
@@ -131,7 +136,13 @@ def _check_row(pattern: str, donor: str, named: Mapping[str, nn.Module], genome:
             f"Layer map: {pattern!r} fits no layer of the network.{did_you_mean(pattern, named)} "
             f"Its layers: {listed([n for n, m in named.items() if _is_layer(m)], 12)}."
         )
-    if donor not in genome.layers and not _is_absent_norm(modules, genome):
+    layer = genome.layers.get(donor)
+    if layer is not None and not any(isinstance(module, _kind(layer)) for module in modules):
+        raise InputError(
+            f"Layer map: {pattern!r} fits no layer of the kind that {donor!r} describes "
+            f"({_kind(layer).__name__.strip('_')})."
+        )
+    if layer is None and not _is_absent_norm(modules, genome):
         raise InputError(
             f"Layer map, {pattern!r}: the genome of {genome.architecture} has no layer {donor!r}."
             f"{did_you_mean(donor, genome.layers)} Its layers: {listed(list(genome.layers), 40)}."
@@ -142,7 +153,7 @@ def _is_absent_norm(modules: list[nn.Module], genome: Genome) -> bool:
     """Return whether a row speaks of BatchNorms alone, and the genome has none at all."""
     layers = [module for module in modules if _is_layer(module)]
     return all(isinstance(m, _BatchNorm) for m in layers) and not any(
-        _is_of(layer, _BatchNorm) for layer in genome.layers.values()
+        isinstance(layer, BatchNormLayer) for layer in genome.layers.values()
     )
 
 
@@ -150,7 +161,7 @@ def _found(name: str, module: nn.Module, layer_map: LayerMap, genome: Genome) ->
     """Return the distribution of the first row that fits a layer of the target."""
     for pattern, donor in layer_map.items():
         layer = genome.layers.get(donor)
-        if layer is not None and fnmatchcase(name, pattern) and isinstance(module, _DESCRIBES[type(layer)]):
+        if layer is not None and fnmatchcase(name, pattern) and isinstance(module, _kind(layer)):
             _check_shape(name, module, donor, layer)
             return layer
     return None
@@ -169,9 +180,10 @@ def _check_shape(name: str, module: nn.Module, donor: str, layer: Layer) -> None
         )
 
 
-def _is_of(layer: Layer, kind: type[nn.Module]) -> bool:
-    return issubclass(_DESCRIBES[type(layer)], kind)
+def _kind(layer: Layer) -> type[nn.Module]:
+    """Return the kind of module that a distribution describes."""
+    return _OTHERS.get(type(layer), _ConvNd)
 
 
 def _is_layer(module: nn.Module) -> bool:
-    return isinstance(module, tuple(_DESCRIBES.values()))
+    return isinstance(module, (_ConvNd, *_OTHERS.values()))

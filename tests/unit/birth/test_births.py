@@ -98,6 +98,15 @@ def test_seed_decides(recipe, genome):
             assert torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1].abs() < 0.15, key
 
 
+def test_kaiming_normal_keeps_the_gradients_variance_in_a_depthwise_convolution():
+    """The derivation of He et al.: the weights double a gradient's variance, which a ReLU then halves."""
+    model = nn.Sequential(nn.Conv2d(256, 256, 3, groups=256, padding=1, bias=False))
+    give_birth(model, BirthSpec("kn"))
+    x = torch.zeros(4, 256, 20, 20, requires_grad=True)
+    model(x).backward(torch.randn(4, 256, 20, 20, generator=torch_stream(1)))
+    assert x.grad[..., 1:-1, 1:-1].var() == pytest.approx(2.0, rel=0.06)
+
+
 def test_layers_have_independent_streams():
     model = born(BirthSpec("kn"))
     a, b = model.V4.conv3.weight.flatten(), model.V4.conv1.weight.flatten()

@@ -73,7 +73,7 @@ class TestMaps:
         assert carried.layers.keys() == described
         assert carried.architecture == name
         assert carried.source["donor"] == genome.sha256
-        assert carried.source["of_donor"] == {"paper": "x"}
+        assert carried.source["donor_source"] == {"paper": "x"}
 
     @pytest.mark.parametrize(
         ("name", "layer", "expected"),
@@ -246,7 +246,8 @@ class TestAnyNetwork:
                 r"'blocks\.2\.pw' fits no layer of the network\. Did you mean 'blo",
             ),
             ({"blocks.*.bn": "V2.norm9"}, r"has no layer 'V2\.norm9'\. Did you mean 'V2\.norm"),
-            ({"blocks.*.pw": "V2.norm1_0"}, r"leaves 1 convolutions without a distribution: blocks\.1\.pw\."),
+            ({"blocks.*.pw": "V2.norm1_0"}, r"fits no layer of the kind that 'V2\.norm1_0' .*\(BatchNorm\)"),
+            ({"stem.bn": "V1.conv1"}, r"'stem\.bn' fits no layer of the kind that 'V1\.conv1' .*\(ConvNd\)"),
             ({"blocks.*.dw": "V1.conv1"}, r"dw has weights \(8, 1, 3, 3\), but the Gabors .* 3 colour"),
         ],
     )
