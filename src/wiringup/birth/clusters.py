@@ -96,6 +96,13 @@ def _shuffled(labels: Tensor, generator: Generator) -> Tensor:
     return torch.from_numpy(mixed & ((1 << bits) - 1)).long()
 
 
+def gain(layer: ClusterLayer, channels: float, size: int) -> float:
+    """Return the variance of responses to white noise of kernels (channels, size, size) from ``layer``."""
+    share = torch.from_numpy(layer.count_mean / layer.in_channels)
+    noise = size**2 * torch.from_numpy(layer.noise_std**2)
+    return channels * float(share @ (_resized(layer, size).double().square().flatten(1).sum(1) + noise))
+
+
 def _resized(layer: ClusterLayer, size: int) -> Tensor:
     centers = torch.from_numpy(layer.centers).float()
     if size == layer.kernel_size:

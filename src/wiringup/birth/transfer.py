@@ -15,10 +15,14 @@ taken over as they are; at birth centres and Gabors are resized to the kernel, a
 number of in-channels (see `clusters.sample_clusters`). Weights keep their absolute size, as in the paper, so
 the *gain* of a layer is not kept: the variance of a response is the fan-in times the weights' mean square,
 and changes with the ratio of the fan-ins. A depthwise convolution, with one channel where its donor has
-hundreds, answers that much more weakly. Calibrated BatchNorm (or BatchNorm in training) undoes this; with
-default statistics the signal of a MobileNet dies out. Convolution biases are born 0.
+hundreds, answers that much more weakly. Calibrated BatchNorm (or BatchNorm in training) undoes this in the
+responses; with default statistics the signal of a MobileNet dies out. It does not undo it for learning:
+behind a frozen BatchNorm that magnifies weak responses, a step of the same rate moves more, and training
+diverges at rates that the donor bears. ``keep_gain`` resizes the weights instead. Convolution biases are
+born 0.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -28,8 +32,9 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from wiringup.birth.clusters import gain
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer
+from wiringup.birth.layers import GABOR_COLUMNS, BatchNormLayer, ClusterLayer, GaborLayer, Layer, LinearLayer
 from wiringup.core.checks import did_you_mean, listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
@@ -37,6 +42,7 @@ from wiringup.core.files import read_json
 LayerMap = Mapping[str, str]
 """Name pattern of target layers -> layer of the genome."""
 
+_SCALE = GABOR_COLUMNS.index("scale")
 _OTHERS: Mapping[type[Layer], type[nn.Module]] = {BatchNormLayer: _BatchNorm, LinearLayer: nn.Linear}
 """What distributions describe that are not of convolutions."""
 
@@ -79,7 +85,9 @@ DONOR = "cornet_s"
 """The architecture whose layers `LAYER_MAPS` name."""
 
 
-def transfer(genome: Genome, model: nn.Module, layer_map: LayerMap, architecture: str = "") -> Genome:
+def transfer(
+    genome: Genome, model: nn.Module, layer_map: LayerMap, architecture: str = "", *, keep_gain: bool = False
+) -> Genome:
     """Return a genome from which ``model`` can be born, with the distributions of ``genome``.
 
     Args:
@@ -88,6 +96,9 @@ def transfer(genome: Genome, model: nn.Module, layer_map: LayerMap, architecture
         layer_map: see above. BatchNorms that it leaves out, or whose layer a genome without any BatchNorm
             (such as the published one) lacks, are born with weight 1 and bias 0.
         architecture: what results call the target; by default its class.
+        keep_gain: resize the weights of every convolution so that its responses to white noise have the
+            variance of the donor's (for equal kernel sizes, by the root of donor's fan-in / own fan-in).
+            Not in the paper.
 
     Raises:
         InputError: if a pattern names nothing in the target, a layer is not in the genome or does not suit,
@@ -104,13 +115,18 @@ def transfer(genome: Genome, model: nn.Module, layer_map: LayerMap, architecture
         )
     return replace(
         genome,
-        layers={name: layer for name, layer in layers.items() if layer is not None},
+        layers={
+            name: _of_same_gain(layer, named[name]) if keep_gain else layer
+            for name, layer in layers.items()
+            if layer is not None
+        },
         architecture=architecture or type(model).__name__,
         source={
             "donor": genome.sha256,
             "donor_architecture": genome.architecture,
             "donor_source": dict(genome.source),
             "layer_map": dict(layer_map),
+            "keep_gain": keep_gain,
         },
     )
 
@@ -178,6 +194,21 @@ def _check_shape(name: str, module: nn.Module, donor: str, layer: Layer) -> None
             f"{name} has weights {shape}, but the Gabors of {donor} are for {layer.fits.shape[1]} colour "
             "channels; map it to a layer of clusters."
         )
+
+
+def _of_same_gain(layer: Layer, module: nn.Module) -> Layer:
+    """Return a distribution with its weights sized for the fan-in of a convolution of the target."""
+    if not isinstance(module, _ConvNd):
+        return layer
+    if isinstance(layer, ClusterLayer):
+        found = gain(layer, *module.weight.shape[1:3])
+        factor = math.sqrt(gain(layer, layer.in_channels, layer.kernel_size) / found) if found else 1.0
+        return replace(layer, centers=layer.centers * factor, noise_std=layer.noise_std * factor)
+    if isinstance(layer, GaborLayer):
+        fits = layer.fits.copy()
+        fits[..., _SCALE] *= layer.kernel_size / module.kernel_size[0]  # as many colours in both
+        return replace(layer, fits=fits)
+    raise InputError(f"The gain is kept for Gabors and clusters; the genome holds a {layer.kind!r} too.")
 
 
 def _kind(layer: Layer) -> type[nn.Module]:

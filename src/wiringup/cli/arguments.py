@@ -26,5 +26,9 @@ Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]", help="Seeds; every s
 Size = Annotated[int, arg(metavar="PX", help="Side of the model's input in pixels.")]
 Width = Annotated[float, arg(help="Factor on the number of channels; 1 is the published network.")]
 Classes = Annotated[int, arg(help="Number of object classes of the decoder.")]
+KeepGain = Annotated[
+    bool,
+    arg(help="Resize the weights of a genome of another architecture, so that responses keep their size."),
+]
 Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]

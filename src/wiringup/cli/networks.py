@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Birth, Classes, Json, Model, Runs, Size, Width
+from wiringup.cli.arguments import Birth, Classes, Json, KeepGain, Model, Runs, Size, Width
 from wiringup.cli.show import as_json, number, progress_bar, say, table
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
@@ -28,6 +28,7 @@ def birth(
             "default the built-in map, if the genome is of another architecture.",
         ),
     ] = None,
+    keep_gain: KeepGain = False,
     size: Size = 224,
     width: Width = 1.0,
     classes: Classes = 1000,
@@ -51,7 +52,7 @@ def birth(
     from wiringup.models.weights import save_weights
 
     model_spec = ModelSpec(model, width, classes, size)
-    recipe, genome = find_genome(birth, data_home(), model_spec, map)
+    recipe, genome = find_genome(birth, data_home(), model_spec, map, keep_gain=keep_gain)
     policy = "default" if calibrate is None else "calibrated"
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
     images = None if calibrate is None else read_stimuli(calibrate, size=size)
@@ -101,6 +102,7 @@ def train(
     model: Model,
     images: Annotated[Path, arg(metavar="PATH", help="Folder or zip of class folders.")],
     birth: Birth = "kaiming_normal",
+    keep_gain: KeepGain = False,
     plasticity: Annotated[
         str,
         arg(help="Which synapses learn: all, critical, conv1, batchnorm, decoder or downstream:AREA."),
@@ -140,7 +142,7 @@ def train(
         plasticity=plasticity, duration=time.epochs(epochs), batch=batch, optimiser=optimiser, lr=lr,
         weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
     )  # fmt: skip
-    request = TrainRequest(model, birth, images, spec, width, limit, benchmark)
+    request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain)
     record = train_one(request, out, data_home(), quiet=json)
     if json:
         from wiringup.results.record import to_dict

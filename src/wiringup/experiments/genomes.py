@@ -20,7 +20,7 @@ FROM_GENOME = "weight_compression"
 
 
 def find_genome(
-    birth: str, home: Path, model: ModelSpec, layer_map: Path | None = None
+    birth: str, home: Path, model: ModelSpec, layer_map: Path | None = None, *, keep_gain: bool = False
 ) -> tuple[str, Genome | None]:
     """Return the recipe and the genome behind what a user calls a birth.
 
@@ -30,6 +30,7 @@ def find_genome(
         model: the network to be born.
         layer_map: a file (JSON) that says which of its layers is born from which layer of the genome; by
             default the built-in map of its architecture, if the genome is another's.
+        keep_gain: see `transfer`; nothing to a genome that is not carried over.
 
     Raises:
         InputError: for an unknown name, a file that is no genome or no map, or a genome of another
@@ -37,16 +38,18 @@ def find_genome(
         MissingDataError: if the published figures are needed and not there.
     """
     if birth.endswith(".json"):
-        return FROM_GENOME, carried(Genome.load(Path(birth)), model, layer_map)
+        return FROM_GENOME, carried(Genome.load(Path(birth)), model, layer_map, keep_gain=keep_gain)
     recipe = RECIPES.canonical(birth)
     if RECIPES[recipe].needs_genome:
-        return recipe, carried(published(home), model, layer_map)
+        return recipe, carried(published(home), model, layer_map, keep_gain=keep_gain)
     if layer_map is not None:
         raise InputError(f"The recipe {recipe} uses no genome, so there is nothing to map; leave out --map.")
     return recipe, None
 
 
-def carried(genome: Genome, model: ModelSpec, layer_map: Path | None = None) -> Genome:
+def carried(
+    genome: Genome, model: ModelSpec, layer_map: Path | None = None, *, keep_gain: bool = False
+) -> Genome:
     """Return ``genome`` as one from which ``model`` can be born: itself, or carried over by a layer map.
 
     Raises:
@@ -63,7 +66,7 @@ def carried(genome: Genome, model: ModelSpec, layer_map: Path | None = None) -> 
         )
     rows = LAYER_MAPS[target] if layer_map is None else read_layer_map(layer_map)
     unborn = ARCHITECTURES[target].build(model.width, model.classes)
-    return transfer(genome, unborn, rows, target)
+    return transfer(genome, unborn, rows, target, keep_gain=keep_gain)
 
 
 def published(home: Path) -> Genome:

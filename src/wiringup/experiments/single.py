@@ -30,6 +30,7 @@ class TrainRequest:
         birth: a recipe or a genome file.
         limit: number of images to learn from; None for all that are not held out.
         benchmarks: names of benchmarks on which birth and end are scored.
+        keep_gain: whether a genome of another architecture is resized to the fan-ins, see `transfer`.
     """
 
     model: str
@@ -39,6 +40,7 @@ class TrainRequest:
     width: float = 1.0
     limit: int | None = None
     benchmarks: tuple[str, ...] = ()
+    keep_gain: bool = False
 
 
 def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> Record:
@@ -60,7 +62,8 @@ def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> R
 def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> Run:
     """Read images, genome and benchmarks, and put the run together."""
     size = request.training.size or 224
-    recipe, genome = find_genome(request.birth, home, ModelSpec(request.model, request.width, size=size))
+    unborn = ModelSpec(request.model, request.width, size=size)
+    recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     say(f"Reading {request.images} ...")
     learned, held_out = split(read_labelled(request.images, size=size))

@@ -198,6 +198,37 @@ class TestWhatIsKept:
         mean_square = (share * ((SPATIAL.centers**2).mean((1, 2)) + noise**2)).sum()
         assert response.var() == pytest.approx(fan_in * mean_square, rel=0.07)
 
+    @pytest.mark.parametrize("name", list(LAYER_MAPS))
+    def test_the_gain_is_kept_on_request(self, name):
+        """Responses to white noise have the variance of the donor's, whatever the fan-in."""
+        genome, model = donor(), target(name, 1 / 2)
+        plain, kept = (
+            transfer(genome, model, LAYER_MAPS[name], keep_gain=keep_gain) for keep_gain in (False, True)
+        )
+        assert plain.source["keep_gain"] is False and kept.source["keep_gain"] is True
+        give_birth(model, BirthSpec("wc", 0, kept.sha256), kept)
+        for layer, module in model.named_modules():
+            if isinstance(module, nn.Conv2d) and isinstance(plain.layers[layer], ClusterLayer):
+                donors = plain.layers[layer]
+                centers = (donors.centers**2).mean((1, 2)) + donors.noise_std**2
+                gain = donors.kernel_size**2 * (donors.count_mean * centers).sum()
+                found = module.weight.square().flatten(1).sum(1).mean().item()
+                assert found == pytest.approx(gain, rel=0.15), layer
+        assert {n: v for n, v in kept.layers.items() if isinstance(v, BatchNormLayer)} == {
+            n: v for n, v in plain.layers.items() if isinstance(v, BatchNormLayer)
+        }
+
+    def test_the_gain_of_gabors_is_kept_at_another_kernel_size(self):
+        genome, model = donor(), target("alexnet", 1)
+        energy = {}
+        for keep_gain in (False, True):
+            carried = transfer(genome, model, LAYER_MAPS["alexnet"], keep_gain=keep_gain)
+            give_birth(model, BirthSpec("wc", 0, carried.sha256), carried)
+            energy[keep_gain] = model.features[0].weight.square().flatten(1).sum(1).mean().item()
+        fitted = gabor(torch.from_numpy(gabors().fits), 7).square().flatten(1).sum(1).mean().item()
+        assert energy[True] == pytest.approx(fitted, rel=0.05)
+        assert energy[False] == pytest.approx(fitted * (11 / 7) ** 2, rel=0.05)
+
 
 def small_net():
     """A network of nobody's: a stem, two blocks with a grouped convolution, a read-out."""

@@ -215,8 +215,11 @@ def test_a_genome_goes_to_another_architecture_and_its_weights_are_distilled(hom
     form = ["birth", "resnet50", "--birth", "g.json", *small, "--out", "m.safetensors", "--json"]
     main([*form, "--map", "map.json"])
     mapped = json.loads(capsys.readouterr().out)
-    main(form)
-    assert json.loads(capsys.readouterr().out)["genome"] != mapped["genome"]
+    genomes = {mapped["genome"]}
+    for flags in ([], ["--keep-gain"]):
+        main([*form, *flags])
+        genomes.add(json.loads(capsys.readouterr().out)["genome"])
+    assert len(genomes) == 3
     main(["distill", "r.safetensors", "--architecture", "resnet50", "--out", "h.json", "--json"])
     assert json.loads(capsys.readouterr().out)["layers"] == 53 + 53 + 1
     write_toy_benchmark(home)

@@ -64,6 +64,18 @@ def test_between_others_the_user_draws_the_map(genome_file, tmp_path):
     assert genome.sha256 == expected.sha256
 
 
+def test_the_gain_is_kept_on_request_and_makes_another_genome(genome_file, tmp_path):
+    plain, kept = (
+        find_genome(str(genome_file), tmp_path, RESNET, keep_gain=keep_gain)[1] for keep_gain in (False, True)
+    )
+    assert plain.sha256 != kept.sha256
+    expected = transfer(
+        Genome.load(genome_file), born(RESNET, BirthSpec(), None, None), LAYER_MAPS["resnet50"], "resnet50",
+        keep_gain=True,
+    )  # fmt: skip
+    assert kept.sha256 == expected.sha256
+
+
 def test_a_map_without_a_genome_is_refused(tmp_path):
     with pytest.raises(InputError, match="kaiming_normal uses no genome, so there is nothing to map"):
         find_genome("kn", tmp_path, RESNET, tmp_path / "map.json")
