@@ -18,7 +18,10 @@ def score(
     seed: Seeds = (0,),
     layer: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME [NAME ...]", help="Areas or layers, as in V4, V4@1 (time step) or V4.conv3."),
+        arg(
+            metavar="NAME [NAME ...]",
+            help="Areas or layers, as in V4, V4@1 (time step), V4@all (every time step), V4.conv3, or all.",
+        ),
     ] = (),
     size: Size = 224,
     width: Width = 1.0,
@@ -33,6 +36,13 @@ def score(
             '(without responses), or "default" (mean 0, variance 1).'
         ),
     ] = "calibrated",
+    memory: Annotated[
+        float | None,
+        arg(
+            metavar="GB",
+            help="Memory for responses; more go to files. Default: WIRINGUP_MEMORY or most free.",
+        ),
+    ] = None,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -52,7 +62,9 @@ def score(
     from wiringup.experiments.scoring import score as score_rows
     from wiringup.results.store import Store
 
-    request = ScoreRequest(model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm)
+    request = ScoreRequest(
+        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm, memory
+    )
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)
     as_json(rows) if json else print_scores(rows)

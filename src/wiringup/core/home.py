@@ -19,6 +19,12 @@ def user_home() -> Path:
     return Path(platformdirs.user_data_dir("wiringup"))
 
 
+def cache_home() -> Path:
+    """Return the folder of what can be computed again: ``$WIRINGUP_CACHE`` or the user cache folder."""
+    named = os.environ.get("WIRINGUP_CACHE")
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wiringup"))
+
+
 def writable(folder: Path) -> Path:
     """Return ``folder``, made if it was not there.
 

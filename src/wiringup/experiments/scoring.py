@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
@@ -13,12 +14,13 @@ from wiringup.birth.apply import POLICIES, BirthSpec
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
-from wiringup.core.spec import uid
+from wiringup.core.spec import neutral, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
-from wiringup.models.readout import PixelSubject, Subject, subject
+from wiringup.models.readout import NetworkSubject, PixelSubject, Subject, subject
+from wiringup.models.storage import Storage
 from wiringup.models.weights import load_weights, read_state_dict
 from wiringup.results.record import score_to_dict
 
@@ -40,6 +42,7 @@ class ScoreRequest:
         size: side of the model's input in px.
         batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
             itself, without responses) or "default" (0, 1).
+        memory: GB that responses and their scoring may take; see `models.storage.Storage`.
     """
 
     model: str
@@ -52,6 +55,7 @@ class ScoreRequest:
     classes: int = 1000
     normalisation: str = DEFAULT_NORMALISATION
     batchnorm: str = "calibrated"
+    memory: float | None = neutral(None)
 
     def __post_init__(self) -> None:
         one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
@@ -59,6 +63,7 @@ class ScoreRequest:
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         at_least(len(self.seeds), 1, "the number of seeds")
         at_least(self.size, 8, "the image size in pixels")
+        Storage(self.memory).limit()  # refuses what is no number of GB
         if self.model == PIXELS and (self.layers or self.weights):
             raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
@@ -81,9 +86,10 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
         MissingDataError: if weights or a genome are missing.
     """
     rows: list[dict[str, Any]] = []
+    storage = Storage(request.memory, say=say)
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
-        for candidate in candidates(request, stimuli, home):
+        for candidate in candidates(request, stimuli, home, storage):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
             layers = list(request.layers) or None
@@ -115,37 +121,41 @@ class _Kept:
     identities: tuple[str, ...]
 
 
-def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
+def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     """Yield the subjects of a request: one for each seed, or one if no seed enters."""
     if request.model == PIXELS:
         facts = _facts(PIXELS, None, None, request.size)
-        yield Candidate(PixelSubject(request.size), facts)
+        yield Candidate(PixelSubject(request.size, storage=storage), facts)
     elif request.weights is not None:
-        yield _from_weights(request, request.weights)
+        yield _from_weights(request, request.weights, storage)
     else:
-        yield from _newborn(request, stimuli, home)
+        yield from _newborn(request, stimuli, home, storage)
 
 
-def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
+def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     recipe, genome = find_genome(request.birth, home)
     spec = ModelSpec(request.model, request.width, request.classes, request.size)
     calibration = spread_over(stimuli, CALIBRATION_IMAGES) if request.batchnorm == "calibrated" else None
     for seed in request.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
-        network = subject(born(spec, birth, genome, calibration), spec, ARCHITECTURES[request.model])
+        network = _subject(born(spec, birth, genome, calibration), spec, storage)
         facts = _facts(spec.architecture, recipe, seed, spec.size)
         facts |= {"width": spec.width, "batchnorm": request.batchnorm, "genome": birth.genome or None}
         yield Candidate(network, facts)
 
 
-def _from_weights(request: ScoreRequest, path: Path) -> Candidate:
+def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candidate:
     state = read_state_dict(path)
     spec = spec_of(state, request.model, request.size, str(path))
     model = build(spec)
     load_weights(model, state, str(path))
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
-    return Candidate(subject(model, spec, ARCHITECTURES[request.model]), facts)
+    return Candidate(_subject(model, spec, storage), facts)
+
+
+def _subject(model: nn.Module, spec: ModelSpec, storage: Storage) -> NetworkSubject:
+    return subject(model, spec, ARCHITECTURES[spec.architecture], storage=storage)
 
 
 def _facts(model: str, birth: str | None, seed: int | None, size: int) -> dict[str, Any]:
