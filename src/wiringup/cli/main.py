@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from wiringup.cli.cache import cache
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
 from wiringup.cli.networks import birth, distill, train
@@ -24,6 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "import": import_,
     "results": results,
     "report": report,
+    "cache": cache,
     "doctor": doctor,
 }
 

@@ -43,6 +43,12 @@ def score(
             help="Memory for responses; more go to files. Default: WIRINGUP_MEMORY or most free.",
         ),
     ] = None,
+    cache: Annotated[
+        bool,
+        arg(
+            help="Keep responses for the next time; see wiringup cache. For big sets scored again and again."
+        ),
+    ] = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -63,7 +69,7 @@ def score(
     from wiringup.results.store import Store
 
     request = ScoreRequest(
-        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm, memory
+        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm, memory, cache
     )
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)

@@ -25,8 +25,8 @@ def cache_home() -> Path:
     return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wiringup"))
 
 
-def writable(folder: Path) -> Path:
-    """Return ``folder``, made if it was not there.
+def writable(folder: Path, variable: str = "WIRINGUP_DATA") -> Path:
+    """Return ``folder``, made if it was not there; ``variable`` is what moves it elsewhere.
 
     Raises:
         WiringupError: if it cannot be made or written to, with what to do.
@@ -39,5 +39,5 @@ def writable(folder: Path) -> Path:
     except OSError as error:
         reason = error.strerror or str(error)
     raise WiringupError(
-        f"Cannot write to {folder} ({reason}). Set WIRINGUP_DATA to a folder that you may write."
+        f"Cannot write to {folder} ({reason}). Set {variable} to a folder that you may write."
     )

@@ -19,6 +19,7 @@ from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
+from wiringup.models.cache import default_cache
 from wiringup.models.readout import NetworkSubject, PixelSubject, Subject, subject
 from wiringup.models.storage import Storage
 from wiringup.models.weights import load_weights, read_state_dict
@@ -43,6 +44,7 @@ class ScoreRequest:
         batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
             itself, without responses) or "default" (0, 1).
         memory: GB that responses and their scoring may take; see `models.storage.Storage`.
+        cache: keep responses between runs; see `models.cache`.
     """
 
     model: str
@@ -56,6 +58,7 @@ class ScoreRequest:
     normalisation: str = DEFAULT_NORMALISATION
     batchnorm: str = "calibrated"
     memory: float | None = neutral(None)
+    cache: bool = neutral(False)
 
     def __post_init__(self) -> None:
         one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
@@ -86,7 +89,7 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
         MissingDataError: if weights or a genome are missing.
     """
     rows: list[dict[str, Any]] = []
-    storage = Storage(request.memory, say=say)
+    storage = Storage(request.memory, say=say, cache=default_cache(say) if request.cache else None)
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
         for candidate in candidates(request, stimuli, home, storage):

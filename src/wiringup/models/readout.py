@@ -15,10 +15,17 @@ from torch import Tensor, nn
 
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
+from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.architecture import MEAN, STD, Architecture, ModelSpec
+from wiringup.models.cache import code_of
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
 from wiringup.models.storage import Storage, working_set
+
+VERSION = 1
+"""Of preprocessing and read-out: raise it when either changes a response, or kept ones would be stale."""
+
+KEY_DIGITS = 40
 
 
 class Subject(Protocol):
@@ -110,7 +117,8 @@ class NetworkSubject:
         """Return the flattened responses of ``layers`` (see `expand`) to every image, from one forward pass.
 
         The pass stops at the last module that is read out. Names of one and the same read-out ("V4", "V4@0")
-        share one tensor. The size of the batch changes float32 rounding, nothing else.
+        share one tensor. The size of the batch changes float32 rounding, nothing else. What the storage's
+        cache holds is not computed again.
 
         Raises:
             InputError: if a layer or time step does not exist.
@@ -118,16 +126,28 @@ class NetworkSubject:
         """
         readouts = {layer: Readout.parse(layer, self.areas) for layer in self.expand(layers)}
         self._check(readouts.values())
-        found = self._read(stimuli, self._probe(readouts))
+        keys = self._keys(stimuli, readouts.values())
+        found = self.storage.recall(keys)
+        missing = {layer: readout for layer, readout in readouts.items() if readout not in found}
+        if missing:
+            found |= self._look(stimuli, self._probe(missing), keys)
         return {layer: found[readout] for layer, readout in readouts.items()}
 
-    def _read(self, stimuli: Stimuli, need: Probe) -> dict[Readout, Tensor]:
-        working = working_set(len(stimuli), min(self.batch, len(stimuli)), need.largest)
-        stores = self.storage.stores(len(stimuli), need.features, working)
-        module = self._awake()
-        for rows, x in batches(stimuli, self.size, self.batch):
-            forward(module, x.to(self.device), stores.keys(), _into(stores, rows))
+    def _look(self, stimuli: Stimuli, need: Probe, keys: Mapping[Readout, str]) -> dict[Readout, Tensor]:
+        n, module = len(stimuli), self._awake()
+        working = working_set(n, min(self.batch, n), need.largest)
+        with self.storage.filling(n, need.features, keys, working) as stores:
+            for rows, x in batches(stimuli, self.size, self.batch):
+                forward(module, x.to(self.device), stores.keys(), _into(stores, rows))
         return stores
+
+    def _keys(self, stimuli: Stimuli, readouts: Iterable[Readout]) -> dict[Readout, str]:
+        """Return the address of each response in the cache: everything that decides it, and no name."""
+        if self.storage.cache is None:
+            return {}
+        device = torch.device(self.device).type
+        shared = [VERSION, torch.__version__, device, self.identity, code_of(self.module), stimuli.sha256]
+        return {r: content_hash([*shared, r.module, r.step, "float32"])[:KEY_DIGITS] for r in readouts}
 
     def _probe(self, readouts: Mapping[str, Readout]) -> Probe:
         found = probe(self._awake(), self._blank(), set(readouts.values()))

@@ -4,28 +4,25 @@ Stores are allocated before the pass and filled batch by batch, so there is neve
 needed is compared with what is there first: a refusal after seconds, not a crash after hours.
 """
 
+import contextlib
 import os
-import tempfile
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from wiringup.core.errors import InputError, WiringupError
-from wiringup.core.files import full_disk_explained
 from wiringup.core.memory import GB, free_disk, free_memory, told
-
-Key = TypeVar("Key", bound=Hashable)
+from wiringup.models.cache import ResponseCache
+from wiringup.models.files import FLOAT32, Key, mapped
 
 SHARE = 0.8  # of the free memory: other programs take some while we run
 ALIVE = 4  # outputs of the largest size that a forward pass holds at once
 SQUARES = 3  # float64 matrices of images x images: the Gram matrix and what scoring makes of it
 BLOCK = 2 * 2048  # float64 columns of features that scoring has in work
-FLOAT32, FLOAT64 = 4, 8
+FLOAT64 = 8  # bytes
 
 
 def working_set(images: int, batch: int, largest: int) -> int:
@@ -52,11 +49,43 @@ class Storage:
         memory: GB (10^9 bytes); by default ``$WIRINGUP_MEMORY``, or most of what is free.
         folder: on which disk files are made; by default the cache folder (`core.home.cache_home`).
         say: is told when responses go to disk.
+        cache: keeps responses between runs; by default they are not kept.
     """
 
     memory: float | None = None
     folder: Path | None = None
     say: Callable[[str], None] = _silent
+    cache: ResponseCache | None = None
+
+    def recall(self, keys: Mapping[Key, str]) -> dict[Key, Tensor]:
+        """Return what the cache has of ``keys``; nothing without a cache."""
+        if self.cache is None:
+            return {}
+        found = {key: self.cache.find(name) for key, name in keys.items()}
+        return {key: value for key, value in found.items() if value is not None}
+
+    @contextlib.contextmanager
+    def filling(
+        self, images: int, features: Mapping[Key, int], keys: Mapping[Key, str], working: int = 0
+    ) -> Iterator[dict[Key, Tensor]]:
+        """Yield `stores` to be filled in the block; with a cache they are kept under ``keys`` if it ends.
+
+        Raises:
+            WiringupError: as `stores`.
+        """
+        need = FLOAT32 * images * sum(features.values())
+        if self.cache is not None and self.cache.has_room(need):
+            self._check(need, working, self.cache.folder)
+            with self.cache.filling(images, features, keys) as stores:
+                yield stores
+            return
+        if self.cache is not None:
+            self.say(
+                f"{told(need)} of responses are not kept: the cache in {self.cache.folder} may take "
+                f"{self.cache.limit:g} GB (WIRINGUP_CACHE_GB), and its disk has "
+                f"{told(free_disk(self.cache.folder))} free."
+            )
+        yield self.stores(images, features, working)
 
     def stores(self, images: int, features: Mapping[Key, int], working: int = 0) -> dict[Key, Tensor]:
         """Return a float32 (images, features) tensor for each entry of ``features``, to be filled.
@@ -77,14 +106,13 @@ class Storage:
         if have is None or need + working <= have:
             return {key: torch.empty(images, n) for key, n in features.items()}
         folder = self._folder()
-        self._check(need, working, have, folder)
+        self._check(need, working, folder)
         self.say(
             f"{told(need)} of responses and {told(working)} for network and scoring are more than the "
             f"{told(have)} of memory that may be used: the responses go to files in {folder} until they are "
             "scored."
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        return {key: mapped(images, n, folder) for key, n in features.items()}
+        return {key: mapped(images, n, _writable(folder)) for key, n in features.items()}
 
     def limit(self) -> int | None:
         """Return the bytes of memory that may be used, or None if nothing is known."""
@@ -108,9 +136,9 @@ class Storage:
 
         return cache_home() if self.folder is None else self.folder
 
-    def _check(self, need: int, working: int, have: int, folder: Path) -> None:
-        disk = free_disk(folder)
-        if working <= have and need <= disk:
+    def _check(self, need: int, working: int, folder: Path) -> None:
+        have, disk = self.limit(), free_disk(folder)
+        if have is None or (working <= have and need <= disk):
             return
         raise WiringupError(
             f"The responses need {told(need)}, network and scoring {told(working)} of memory, but "
@@ -120,23 +148,7 @@ class Storage:
         )
 
 
-def mapped(images: int, features: int, folder: Path) -> Tensor:
-    """Return a float32 (images, features) tensor backed by a file in ``folder`` that vanishes with it.
+def _writable(folder: Path) -> Path:
+    from wiringup.core.home import writable
 
-    Raises:
-        WiringupError: if the disk is full.
-    """
-    with full_disk_explained(folder), tempfile.TemporaryFile(dir=folder, prefix="wiringup-") as stream:
-        reserve(stream, FLOAT32 * images * features)
-        return torch.from_numpy(np.memmap(stream, np.float32, "r+", shape=(images, features)))
-
-
-def reserve(stream: IO[bytes], size: int) -> None:
-    """Give a file its size and, where the system can, its place on the disk.
-
-    Without a place of its own, a mapped file on a full disk kills the process when it is written.
-    """
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(stream.fileno(), 0, size)
-    else:
-        stream.truncate(size)
+    return writable(folder, "WIRINGUP_CACHE")

@@ -5,8 +5,10 @@ import torch
 
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.memory import GB
+from wiringup.models import files
 from wiringup.models import storage as module
-from wiringup.models.storage import Storage, mapped, reserve, working_set
+from wiringup.models.files import mapped, reserve
+from wiringup.models.storage import Storage, working_set
 
 SIZES = {"V1": 3000, "V4": 500}
 NEED = 4 * 100 * 3500
@@ -82,7 +84,7 @@ def test_a_full_disk_is_met_when_the_file_is_made_not_when_it_is_written(tmp_pat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.os, "posix_fallocate", full)
+    monkeypatch.setattr(files.os, "posix_fallocate", full)
     with pytest.raises(WiringupError, match="No space left"):
         mapped(10, 10, tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -92,7 +94,7 @@ def test_a_file_has_its_place_on_the_disk_at_once(tmp_path, monkeypatch):
     for name in ("reserved", "long"):
         with (tmp_path / name).open("w+b") as stream:
             reserve(stream, 100_000)
-        monkeypatch.delattr(module.os, "posix_fallocate", raising=False)
+        monkeypatch.delattr(files.os, "posix_fallocate", raising=False)
     blocks = {name: (tmp_path / name).stat() for name in ("reserved", "long")}
     assert [s.st_size for s in blocks.values()] == [100_000, 100_000]
     assert blocks["reserved"].st_blocks * 512 >= 100_000 > blocks["long"].st_blocks * 512
