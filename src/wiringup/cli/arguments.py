@@ -5,7 +5,9 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-Model = Annotated[Positional[str], arg(metavar="MODEL", help='"cornet_s"; for score also "pixels".')]
+Model = Annotated[
+    Positional[str], arg(metavar="MODEL", help='"cornet_s"; for score also "pixels", or a file of responses.')
+]
 Birth = Annotated[
     str,
     arg(

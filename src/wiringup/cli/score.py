@@ -52,7 +52,10 @@ def score(
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Score a newborn or trained model on recordings and behaviour.
+    """Score a newborn or trained model, or stored responses, on recordings and behaviour.
+
+    Responses of any other program are scored if MODEL is a file: .npz or .safetensors (an array of images x
+    features for each layer; the images by "ids", or in the benchmark's order), .npy or netCDF.
 
     For example:
       wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
@@ -61,6 +64,8 @@ def score(
           --layer V1 V2 V4 IT --size 112
 
       wiringup score cornet_s --weights cornet_s_epoch43.pth.tar --benchmark henaff2021.V1-pls --json
+
+      wiringup score responses.npz --benchmark cowley2023.210325.V4-pls --layer all
     """
     from wiringup.benchmarks.catalog import load_benchmark
     from wiringup.core.home import data_home

@@ -18,6 +18,7 @@ from wiringup.core.spec import neutral, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
+from wiringup.experiments.stored import is_stored, read_stored
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
 from wiringup.models.cache import default_cache
 from wiringup.models.readout import NetworkSubject, PixelSubject, Subject, subject
@@ -36,7 +37,7 @@ class ScoreRequest:
     """What is to be scored.
 
     Attributes:
-        model: an architecture, or "pixels".
+        model: an architecture, "pixels", or a file of responses (see `experiments.stored`).
         birth: a recipe or a genome file; ignored for weights and pixels.
         weights: a checkpoint to score instead of a birth state.
         layers: layers to read out; empty for the area of each benchmark.
@@ -61,7 +62,10 @@ class ScoreRequest:
     cache: bool = neutral(False)
 
     def __post_init__(self) -> None:
-        one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
+        if not is_stored(self.model):
+            one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
+        elif self.weights is not None or self.birth != "kaiming_normal" or self.seeds != (0,):
+            raise InputError(f"{self.model} is a file of responses; leave out --weights, --birth and --seed.")
         check_normalisation(self.normalisation)
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         at_least(len(self.seeds), 1, "the number of seeds")
@@ -126,7 +130,10 @@ class _Kept:
 
 def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     """Yield the subjects of a request: one for each seed, or one if no seed enters."""
-    if request.model == PIXELS:
+    if is_stored(request.model):
+        facts = _facts(request.model, None, None, None)
+        yield Candidate(read_stored(Path(request.model)), facts)
+    elif request.model == PIXELS:
         facts = _facts(PIXELS, None, None, request.size)
         yield Candidate(PixelSubject(request.size, storage=storage), facts)
     elif request.weights is not None:
@@ -161,14 +168,15 @@ def _subject(model: nn.Module, spec: ModelSpec, storage: Storage) -> NetworkSubj
     return subject(model, spec, ARCHITECTURES[spec.architecture], storage=storage)
 
 
-def _facts(model: str, birth: str | None, seed: int | None, size: int) -> dict[str, Any]:
+def _facts(model: str, birth: str | None, seed: int | None, size: int | None) -> dict[str, Any]:
     return {"model": model, "birth": birth, "seed": seed, "size": size}
 
 
 def _title(facts: dict[str, Any]) -> str:
     how = facts.get("weights") or facts["birth"]
     seed = "" if facts["seed"] is None else f", seed {facts['seed']}"
-    return f"{facts['model']}{f' ({how}{seed})' if how else ''} at {facts['size']} px"
+    size = "" if facts["size"] is None else f" at {facts['size']} px"
+    return f"{facts['model']}{f' ({how}{seed})' if how else ''}{size}"
 
 
 def spread_over(stimuli: Stimuli, n: int) -> Stimuli:
