@@ -6,6 +6,7 @@ from typing import Any
 
 import tyro
 
+from wiringup.cli.bridge import bridge
 from wiringup.cli.cache import cache
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "import": import_,
     "results": results,
     "report": report,
+    "bridge": bridge,
     "cache": cache,
     "doctor": doctor,
 }
