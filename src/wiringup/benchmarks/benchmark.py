@@ -13,7 +13,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisatio
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import DataSet
-from wiringup.models.readout import Subject
+from wiringup.models.readout import Subject, expanded
 
 Responses = Features | Tensor
 """(images, features); as `Features`, what benchmarks share is computed once."""
@@ -66,7 +66,8 @@ def evaluate(
     Args:
         subject: anything that answers to images.
         benchmarks: each is scored with every layer in question.
-        layers: names of layers; by default the subject's own layer for the benchmark's area.
+        layers: names of layers (``all`` and ``V4@all`` are every area, every time step); by default the
+            subject's own layer for the benchmark's area.
         normalisation: a key of `core.score.NORMALISATIONS`.
         progress: is given each score as soon as it is there.
 
@@ -77,7 +78,8 @@ def evaluate(
         InputError: for an unknown layer or normalisation, or responses that cannot be scored.
     """
     check_normalisation(normalisation)
-    wanted = [list(layers) if layers else [subject.layer_for(b.area)] for b in benchmarks]
+    asked = expanded(subject, layers or ())
+    wanted = [asked or [subject.layer_for(b.area)] for b in benchmarks]
     found: dict[tuple[int, str], Score] = {}
     for group in _index_by_stimuli(benchmarks):
         names = list(dict.fromkeys(layer for i in group for layer in wanted[i]))

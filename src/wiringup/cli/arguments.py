@@ -9,8 +9,8 @@ Model = Annotated[
     Positional[str],
     arg(
         metavar="MODEL",
-        help='"cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; for score also "pixels", "v1_energy" or '
-        '"hmax".',
+        help='"cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; for score also "pixels", "v1_energy", '
+        '"hmax", or a file of responses.',
     ),
 ]
 Birth = Annotated[

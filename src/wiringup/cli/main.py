@@ -7,6 +7,8 @@ from typing import Any
 import tyro
 
 from wiringup.cli.bench import bench
+from wiringup.cli.bridge import bridge
+from wiringup.cli.cache import cache
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
 from wiringup.cli.networks import birth, distill, train
@@ -26,6 +28,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "results": results,
     "report": report,
     "bench": bench,
+    "bridge": bridge,
+    "cache": cache,
     "doctor": doctor,
 }
 

@@ -18,7 +18,10 @@ def score(
     seed: Seeds = (0,),
     layer: Annotated[
         tuple[str, ...],
-        arg(metavar="NAME [NAME ...]", help="Areas or layers, as in V4, V4@1 (time step) or V4.conv3."),
+        arg(
+            metavar="NAME [NAME ...]",
+            help="Areas or layers, as in V4, V4@1 (time step), V4@all (every time step), V4.conv3, or all.",
+        ),
     ] = (),
     size: Size = 224,
     width: Width = 1.0,
@@ -33,10 +36,26 @@ def score(
             '(without responses), or "default" (mean 0, variance 1).'
         ),
     ] = "calibrated",
+    memory: Annotated[
+        float | None,
+        arg(
+            metavar="GB",
+            help="Memory for responses; more go to files. Default: WIRINGUP_MEMORY or most free.",
+        ),
+    ] = None,
+    cache: Annotated[
+        bool,
+        arg(
+            help="Keep responses for the next time; see wiringup cache. For big sets scored again and again."
+        ),
+    ] = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Score a newborn, trained or reference model on recordings and behaviour.
+    """Score a newborn, trained or reference model, or stored responses, on recordings and behaviour.
+
+    Responses of any other program are scored if MODEL is a file: .npz or .safetensors (an array of images x
+    features for each layer; the images by "ids", or in the benchmark's order), .npy or netCDF.
 
     For example:
       wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
@@ -47,6 +66,8 @@ def score(
           --layer V1 V2 V4 IT --size 112
 
       wiringup score cornet_s --weights cornet_s_epoch43.pth.tar --benchmark henaff2021.V1-pls --json
+
+      wiringup score responses.npz --benchmark cowley2023.210325.V4-pls --layer all
     """
     from wiringup.benchmarks.catalog import load_benchmark
     from wiringup.core.home import data_home
@@ -54,7 +75,9 @@ def score(
     from wiringup.experiments.scoring import score as score_rows
     from wiringup.results.store import Store
 
-    request = ScoreRequest(model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm)
+    request = ScoreRequest(
+        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm, memory, cache
+    )
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)
     as_json(rows) if json else print_scores(rows)

@@ -19,8 +19,14 @@ def user_home() -> Path:
     return Path(platformdirs.user_data_dir("wiringup"))
 
 
-def writable(folder: Path) -> Path:
-    """Return ``folder``, made if it was not there.
+def cache_home() -> Path:
+    """Return the folder of what can be computed again: ``$WIRINGUP_CACHE`` or the user cache folder."""
+    named = os.environ.get("WIRINGUP_CACHE")
+    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("wiringup"))
+
+
+def writable(folder: Path, variable: str = "WIRINGUP_DATA") -> Path:
+    """Return ``folder``, made if it was not there; ``variable`` is what moves it elsewhere.
 
     Raises:
         WiringupError: if it cannot be made or written to, with what to do.
@@ -33,5 +39,5 @@ def writable(folder: Path) -> Path:
     except OSError as error:
         reason = error.strerror or str(error)
     raise WiringupError(
-        f"Cannot write to {folder} ({reason}). Set WIRINGUP_DATA to a folder that you may write."
+        f"Cannot write to {folder} ({reason}). Set {variable} to a folder that you may write."
     )

@@ -1,7 +1,7 @@
 """Anyone's responses from npy, npz or netCDF, as units x images x repeats."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ _DIMENSIONS: Mapping[str, frozenset[str]] = {
     "repeat": frozenset(["repetition", "repeat", "trial"]),
 }
 _IMAGE_IDS = ("stimulus_id", "image_id")
+_LAYER = ("layer",)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,12 +31,14 @@ class Responses:
         image_ids: the name of each image, where the file gives them.
         named_axes: True if the file names its axes, so that they cannot be swapped.
         gathered: True if presentations were gathered by ``image_ids``, so that their order means nothing.
+        layers: the layer of each unit, where the file names one (responses of a model).
     """
 
     values: NDArray[Any]
     image_ids: tuple[str, ...] | None = None
     named_axes: bool = False
     gathered: bool = False
+    layers: tuple[str, ...] | None = None
 
 
 def read_responses(path: Path) -> Responses:
@@ -121,12 +124,13 @@ def _from_variable(variable: Any, path: Path) -> Responses:
         )
     variable = variable.transpose(*(kinds[k] for k in _DIMENSIONS if k in kinds))
     values = _three_axes(variable.values, path)
-    ids = _ids_along(variable, kinds["image"])
+    layers = _names_along(variable, kinds["unit"], _LAYER)
+    ids = _names_along(variable, kinds["image"], (*_IMAGE_IDS, kinds["image"]))
     if ids is None or len(set(ids)) == len(ids):
-        return Responses(values, ids, named_axes=True)
+        return Responses(values, ids, named_axes=True, layers=layers)
     if values.shape[2] > 1:
         raise InputError(f"{path} repeats stimuli along its images and has a dimension of repeats as well.")
-    return _unfolded(values[:, :, 0], ids)
+    return replace(_unfolded(values[:, :, 0], ids), layers=layers)
 
 
 def _kind(dimension: str) -> str | None:
@@ -134,8 +138,8 @@ def _kind(dimension: str) -> str | None:
     return next((kind for kind, names in _DIMENSIONS.items() if spellings & names), None)
 
 
-def _ids_along(variable: Any, dimension: str) -> tuple[str, ...] | None:
-    for name in (*_IMAGE_IDS, dimension):
+def _names_along(variable: Any, dimension: str, coordinates: Sequence[str]) -> tuple[str, ...] | None:
+    for name in coordinates:
         if name in variable.coords and variable.coords[name].dims == (dimension,):
             ids = variable.coords[name].values
             # A plain count 0, 1, 2 ... is a position, not a name.

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
@@ -13,13 +14,16 @@ from wiringup.birth.apply import POLICIES, BirthSpec
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
-from wiringup.core.spec import uid
+from wiringup.core.spec import neutral, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
 from wiringup.experiments.references import REFERENCES
+from wiringup.experiments.stored import is_stored, read_stored
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
-from wiringup.models.readout import Subject, subject
+from wiringup.models.cache import default_cache
+from wiringup.models.readout import NetworkSubject, Subject, subject
+from wiringup.models.storage import Storage
 from wiringup.models.weights import load_weights, read_state_dict
 from wiringup.results.record import score_to_dict
 
@@ -34,13 +38,16 @@ class ScoreRequest:
     """What is to be scored.
 
     Attributes:
-        model: an architecture, or a reference model ("pixels", "v1_energy", "hmax").
+        model: an architecture, a reference model ("pixels", "v1_energy", "hmax"), or a file of responses
+            (see `experiments.stored`).
         birth: a recipe or a genome file; neither weights nor reference models have one.
         weights: a checkpoint to score instead of a birth state.
         layers: layers to read out; empty for the area of each benchmark.
         size: side of the model's input in px.
         batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
             itself, without responses) or "default" (0, 1).
+        memory: GB that responses and their scoring may take; see `models.storage.Storage`.
+        cache: keep responses between runs; see `models.cache`.
     """
 
     model: str
@@ -53,13 +60,19 @@ class ScoreRequest:
     classes: int = 1000
     normalisation: str = DEFAULT_NORMALISATION
     batchnorm: str = "calibrated"
+    memory: float | None = neutral(None)
+    cache: bool = neutral(False)
 
     def __post_init__(self) -> None:
-        one_of(self.model, [*REFERENCES, *ARCHITECTURES.names()], "model")
+        if not is_stored(self.model):
+            one_of(self.model, [*REFERENCES, *ARCHITECTURES.names()], "model")
+        elif self.weights is not None or self.birth != "kaiming_normal" or self.seeds != (0,):
+            raise InputError(f"{self.model} is a file of responses; leave out --weights, --birth and --seed.")
         check_normalisation(self.normalisation)
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         at_least(len(self.seeds), 1, "the number of seeds")
         at_least(self.size, 8, "the image size in pixels")
+        Storage(self.memory).limit()  # refuses what is no number of GB
         if self.model == PIXELS and (self.layers or self.weights):
             raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
         if self.model in REFERENCES and (self.weights or self.birth != "kaiming_normal"):
@@ -84,9 +97,10 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
         MissingDataError: if weights or a genome are missing.
     """
     rows: list[dict[str, Any]] = []
+    storage = Storage(request.memory, say=say, cache=default_cache(say) if request.cache else None)
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
-        for candidate in candidates(request, stimuli, home):
+        for candidate in candidates(request, stimuli, home, storage):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
             layers = list(request.layers) or None
@@ -118,46 +132,53 @@ class _Kept:
     identities: tuple[str, ...]
 
 
-def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
+def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     """Yield the subjects of a request: one for each seed, or one if no seed enters."""
-    if request.model in REFERENCES:
-        yield from _references(request)
+    if is_stored(request.model):
+        facts = _facts(request.model, None, None, None)
+        yield Candidate(read_stored(Path(request.model)), facts)
+    elif request.model in REFERENCES:
+        yield from _references(request, storage)
     elif request.weights is not None:
-        yield _from_weights(request, request.weights)
+        yield _from_weights(request, request.weights, storage)
     else:
-        yield from _newborn(request, stimuli, home)
+        yield from _newborn(request, stimuli, home, storage)
 
 
-def _references(request: ScoreRequest) -> Iterator[Candidate]:
+def _references(request: ScoreRequest, storage: Storage) -> Iterator[Candidate]:
     reference = REFERENCES[request.model]
     for seed in request.seeds if reference.seeded else (None,):
-        made, facts = reference.make(request.size, seed or 0)
+        made, facts = reference.make(request.size, seed or 0, storage)
         yield Candidate(made, _facts(request.model, None, seed, request.size) | facts)
 
 
-def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
+def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     spec = ModelSpec(request.model, request.width, request.classes, request.size)
     recipe, genome = find_genome(request.birth, home, spec)
     calibration = spread_over(stimuli, CALIBRATION_IMAGES) if request.batchnorm == "calibrated" else None
     for seed in request.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
-        network = subject(born(spec, birth, genome, calibration), spec, ARCHITECTURES[request.model])
+        network = _subject(born(spec, birth, genome, calibration), spec, storage)
         facts = _facts(spec.architecture, recipe, seed, spec.size)
         facts |= {"width": spec.width, "batchnorm": request.batchnorm, "genome": birth.genome or None}
         yield Candidate(network, facts)
 
 
-def _from_weights(request: ScoreRequest, path: Path) -> Candidate:
+def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candidate:
     state = read_state_dict(path)
     spec = spec_of(state, request.model, request.size, str(path))
     model = build(spec)
     load_weights(model, state, str(path))
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
-    return Candidate(subject(model, spec, ARCHITECTURES[request.model]), facts)
+    return Candidate(_subject(model, spec, storage), facts)
 
 
-def _facts(model: str, birth: str | None, seed: int | None, size: int) -> dict[str, Any]:
+def _subject(model: nn.Module, spec: ModelSpec, storage: Storage) -> NetworkSubject:
+    return subject(model, spec, ARCHITECTURES[spec.architecture], storage=storage)
+
+
+def _facts(model: str, birth: str | None, seed: int | None, size: int | None) -> dict[str, Any]:
     return {"model": model, "birth": birth, "seed": seed, "size": size}
 
 
@@ -165,7 +186,8 @@ def _title(facts: dict[str, Any]) -> str:
     how = facts.get("weights") or facts["birth"]
     seed = None if facts["seed"] is None else f"seed {facts['seed']}"
     details = ", ".join(filter(None, (how, seed)))
-    return f"{facts['model']}{f' ({details})' if details else ''} at {facts['size']} px"
+    size = "" if facts["size"] is None else f" at {facts['size']} px"
+    return f"{facts['model']}{f' ({details})' if details else ''}{size}"
 
 
 def spread_over(stimuli: Stimuli, n: int) -> Stimuli:

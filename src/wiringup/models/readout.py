@@ -6,9 +6,8 @@ of stored responses are subjects too.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -16,8 +15,17 @@ from torch import Tensor, nn
 
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
+from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.architecture import MEAN, STD, Architecture, ModelSpec
+from wiringup.models.cache import code_of
+from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
+from wiringup.models.storage import Storage, working_set
+
+VERSION = 1
+"""Of preprocessing and read-out: raise it when either changes a response, or kept ones would be stale."""
+
+KEY_DIGITS = 40
 
 
 class Subject(Protocol):
@@ -38,22 +46,6 @@ class Subject(Protocol):
         """Return {layer: float32 (images, features)} from one pass over the images."""
 
 
-@dataclass(frozen=True)
-class Readout:
-    """A module of a network by its dotted name, and the time step (its n-th call) at which it is read."""
-
-    module: str
-    step: int = 0
-
-    @classmethod
-    def parse(cls, text: str, areas: Mapping[str, str]) -> "Readout":
-        """Read ``"V4"``, ``"V4@1"`` or ``"V4.conv3@2"``; an area's name stands for its read-out layer."""
-        name, at, step = text.partition("@")
-        if at and not step.isdigit():
-            raise InputError(f"{text!r}: after '@' comes the time step, counted from 0 (as in 'V4@1').")
-        return cls(areas.get(name, name), int(step or 0))
-
-
 def preprocess(pixels: np.ndarray, size: int) -> Tensor:
     """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the networks were trained.
 
@@ -66,6 +58,13 @@ def preprocess(pixels: np.ndarray, size: int) -> Tensor:
     return x.sub_(mean).div_(std).contiguous(memory_format=torch.channels_last)
 
 
+def batches(stimuli: Stimuli, size: int, batch: int) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the images as a network sees them (`preprocess`), ``batch`` at a time, with their rows."""
+    for start in range(0, len(stimuli), batch):
+        rows = slice(start, start + batch)
+        yield rows, preprocess(stimuli.pixels[rows], size)
+
+
 @dataclass
 class NetworkSubject:
     """Any ``nn.Module`` on images, with a table that says which layer is which area.
@@ -76,6 +75,7 @@ class NetworkSubject:
         size: side of the input in pixels.
         batch: images in one forward pass.
         device: where the network runs.
+        storage: where the responses are held.
     """
 
     name: str
@@ -84,6 +84,7 @@ class NetworkSubject:
     size: int
     batch: int = 64
     device: str = "cpu"
+    storage: Storage = field(default_factory=Storage)
     _identity: str = field(default="", repr=False)
 
     @property
@@ -103,34 +104,74 @@ class NetworkSubject:
             f"{self.name} has no layer for {area}; it knows {', '.join(self.areas)}. Name one with --layer."
         )
 
-    @torch.inference_mode()
-    def responses(self, stimuli: Stimuli, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Return the flattened responses of ``layers`` to every image, from one forward pass."""
-        readouts = {layer: Readout.parse(layer, self.areas) for layer in layers}
-        self._check(readouts.values())
-        self.module.to(self.device).eval()
-        out: dict[str, Tensor] = {}
-        for start in range(0, len(stimuli), self.batch):
-            rows = slice(start, start + self.batch)
-            x = preprocess(stimuli.pixels[rows], self.size).to(self.device)
-            for layer, value in self._forward(x, readouts).items():
-                if layer not in out:
-                    out[layer] = torch.empty(len(stimuli), value.shape[1])
-                out[layer][rows] = value.cpu()
-        return out
+    def expand(self, layers: Sequence[str]) -> list[str]:
+        """Return ``layers`` one by one: ``all`` is every area, ``V4@all`` every time step of V4.
 
-    def _forward(self, x: Tensor, readouts: Mapping[str, Readout]) -> dict[str, Tensor]:
-        with recorded(self.module, {r.module for r in readouts.values()}) as calls:
-            self.module(x)
-        found: dict[str, Tensor] = {}
+        Raises:
+            InputError: if there is no such layer.
+        """
+        named = [area + step for layer in layers for area, step in _areas_and_step(layer, self.areas)]
+        return list(dict.fromkeys(one for layer in named for one in self._steps(layer)))
+
+    def responses(self, stimuli: Stimuli, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Return the flattened responses of ``layers`` (see `expand`) to every image, from one forward pass.
+
+        The pass stops at the last module that is read out. Names of one and the same read-out ("V4", "V4@0")
+        share one tensor. The size of the batch changes float32 rounding, nothing else. What the storage's
+        cache holds is not computed again.
+
+        Raises:
+            InputError: if a layer or time step does not exist.
+            WiringupError: if neither memory nor disk suffices.
+        """
+        readouts = {layer: Readout.parse(layer, self.areas) for layer in self.expand(layers)}
+        self._check(readouts.values())
+        keys = self._keys(stimuli, readouts.values())
+        found = self.storage.recall(keys)
+        missing = {layer: readout for layer, readout in readouts.items() if readout not in found}
+        if missing:
+            found |= self._look(stimuli, self._probe(missing), keys)
+        return {layer: found[readout] for layer, readout in readouts.items()}
+
+    def _look(self, stimuli: Stimuli, need: Probe, keys: Mapping[Readout, str]) -> dict[Readout, Tensor]:
+        n, module = len(stimuli), self._awake()
+        working = working_set(n, min(self.batch, n), need.largest)
+        with self.storage.filling(n, need.features, keys, working) as stores:
+            for rows, x in batches(stimuli, self.size, self.batch):
+                forward(module, x.to(self.device), stores.keys(), _into(stores, rows))
+        return stores
+
+    def _keys(self, stimuli: Stimuli, readouts: Iterable[Readout]) -> dict[Readout, str]:
+        """Return the address of each response in the cache: everything that decides it, and no name."""
+        if self.storage.cache is None:
+            return {}
+        device = torch.device(self.device).type
+        shared = [VERSION, torch.__version__, device, self.identity, code_of(self.module), stimuli.sha256]
+        return {r: content_hash([*shared, r.module, r.step, "float32"])[:KEY_DIGITS] for r in readouts}
+
+    def _probe(self, readouts: Mapping[str, Readout]) -> Probe:
+        found = probe(self._awake(), self._blank(), set(readouts.values()))
         for layer, readout in readouts.items():
-            steps = calls[readout.module]
-            if readout.step >= len(steps):
-                raise InputError(
-                    f"{layer!r}: {readout.module} has {len(steps)} time steps (0 to {len(steps) - 1})."
-                )
-            found[layer] = steps[readout.step].flatten(1).float()
+            if readout not in found.features:
+                raise _too_late(layer, readout, found.calls[readout.module])
         return found
+
+    def _steps(self, layer: str) -> list[str]:
+        name, at, step = layer.partition("@")
+        if at + step != f"@{EVERY}":
+            return [layer]
+        module = self.areas.get(name, name)
+        self._check([Readout(module)])
+        steps = count_calls(self._awake(), self._blank(), [module])[module]
+        if steps == 0:
+            raise _too_late(layer, Readout(module), steps)
+        return [f"{name}@{i}" for i in range(steps)]
+
+    def _awake(self) -> nn.Module:
+        return self.module.to(self.device).eval()
+
+    def _blank(self) -> Tensor:
+        return preprocess(np.zeros((1, self.size, self.size, 3), np.uint8), self.size).to(self.device)
 
     def _check(self, readouts: Iterable[Readout]) -> None:
         modules = dict(self.module.named_modules())
@@ -143,21 +184,22 @@ class NetworkSubject:
                 )
 
 
-@contextmanager
-def recorded(module: nn.Module, names: set[str]) -> Iterator[dict[str, list[Tensor]]]:
-    """Record the output of every call of the named submodules while the block runs."""
-    calls: dict[str, list[Tensor]] = {name: [] for name in names}
-    hooks = [
-        module.get_submodule(name).register_forward_hook(
-            lambda _m, _i, output, name=name: calls[name].append(output.clone())
-        )
-        for name in names
-    ]
-    try:
-        yield calls
-    finally:
-        for hook in hooks:
-            hook.remove()
+def _into(stores: Mapping[Readout, Tensor], rows: slice) -> Sink:
+    def keep(readout: Readout, value: Tensor) -> None:
+        stores[readout][rows].view(value.shape).copy_(value)
+
+    return keep
+
+
+def _areas_and_step(layer: str, areas: Mapping[str, str]) -> list[tuple[str, str]]:
+    name, at, step = layer.partition("@")
+    return [(area, at + step) for area in (areas if name == EVERY else [name])]
+
+
+def _too_late(layer: str, readout: Readout, calls: int) -> InputError:
+    if calls == 0:
+        return InputError(f"{layer!r}: {readout.module} is never called in a forward pass; name another.")
+    return InputError(f"{layer!r}: {readout.module} has {calls} time steps (0 to {calls - 1}).")
 
 
 @dataclass(frozen=True)
@@ -166,6 +208,7 @@ class PixelSubject:
 
     size: int
     name: str = "pixels"
+    storage: Storage = field(default_factory=Storage)
 
     @property
     def identity(self) -> str:
@@ -178,12 +221,33 @@ class PixelSubject:
 
     def responses(self, stimuli: Stimuli, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return the flattened, normalised pixels under every name in ``layers``."""
-        parts = [
-            preprocess(stimuli.pixels[i : i + 256], self.size).flatten(1) for i in range(0, len(stimuli), 256)
-        ]
-        return dict.fromkeys(layers, torch.cat(parts))
+        working = working_set(len(stimuli), 256, 0)
+        values = self.storage.stores(len(stimuli), {"pixels": 3 * self.size**2}, working)["pixels"]
+        for rows, x in batches(stimuli, self.size, 256):
+            values[rows].view(x.shape).copy_(x)
+        return dict.fromkeys(layers, values)
 
 
-def subject(module: nn.Module, spec: ModelSpec, architecture: Architecture, name: str = "") -> NetworkSubject:
+@runtime_checkable
+class Expands(Protocol):
+    """A subject that can name all its areas and time steps."""
+
+    def expand(self, layers: Sequence[str]) -> list[str]:
+        """Return ``layers`` one by one: ``all`` is every area, ``V4@all`` every time step of V4."""
+
+
+def expanded(subject: Subject, layers: Sequence[str]) -> list[str]:
+    """Return ``layers`` one by one if the subject can tell its areas and steps, otherwise as they are."""
+    return subject.expand(layers) if isinstance(subject, Expands) else list(layers)
+
+
+def subject(
+    module: nn.Module,
+    spec: ModelSpec,
+    architecture: Architecture,
+    name: str = "",
+    storage: Storage | None = None,
+) -> NetworkSubject:
     """Return a registered network as a subject, read out where its architecture says."""
-    return NetworkSubject(name or spec.architecture, module, architecture.readouts, spec.size)
+    found = NetworkSubject(name or spec.architecture, module, architecture.readouts, spec.size)
+    return found if storage is None else replace(found, storage=storage)

@@ -49,6 +49,28 @@ def test_import_then_score_then_results(home, tmp_path, capsys):
     assert kept == {"kind": "score", **row}
 
 
+def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
+    write_toy_benchmark(home)
+    form = ["score", "cornet_s", "--benchmark", "toy", "--size", "32", "--width", "0.125", "--json",
+            "--layer", "V1@all"]  # fmt: skip
+    rows = []
+    for cache in ([], ["--cache"], ["--cache"]):
+        main([*form, *cache])
+        rows.append(json.loads(capsys.readouterr().out))
+    assert rows[0] == rows[1] == rows[2]
+    main(["cache", "show", "--json"])
+    shown = json.loads(capsys.readouterr().out)
+    assert len(shown["entries"]) == 1
+    assert shown["bytes"] == 128 + 40 * 8 * 8 * 8 * 4
+    main(["cache", "show"])
+    assert "1 responses, 8.2e-05 GB of at most 20 GB" in capsys.readouterr().err
+    main(["cache", "clear"])
+    assert "Removed 8.2e-05 GB" in capsys.readouterr().err
+    main(["cache", "show", "--json"])
+    assert json.loads(capsys.readouterr().out)["entries"] == []
+
+
 def test_the_table_names_model_layer_and_normalisation(home, capsys):
     write_toy_benchmark(home)
     main(["score", "cornet_s", "--benchmark", "toy", "--size", "32", "--width", "0.125", "--seed", "0", "1",

@@ -13,6 +13,7 @@ from wiringup.experiments.references import REFERENCES, Reference
 from wiringup.experiments.scoring import ScoreRequest, candidates, score
 from wiringup.models.readout import PixelSubject
 from wiringup.models.references.hmax import SMALLEST, hmax
+from wiringup.models.storage import Storage
 
 
 @pytest.fixture
@@ -30,13 +31,13 @@ def rows(benchmarks, tmp_path, model: str, said=lambda _: None, **fields):
 def test_references_without_randomness_have_one_row_whatever_the_seeds(benchmarks, tmp_path, model):
     (row,) = rows(benchmarks, tmp_path, model, seeds=(0, 1))
     assert (row["model"], row["seed"], row["birth"], row["n_stimuli"]) == (model, None, None, 40)
-    (direct,) = evaluate(REFERENCES[model].make(SMALLEST, 0)[0], benchmarks)
+    (direct,) = evaluate(REFERENCES[model].make(SMALLEST, 0, Storage())[0], benchmarks)
     assert (row["raw"], row["score"], row["layer"]) == (direct.raw, direct.score, direct.layer)
 
 
 def test_hmax_is_made_anew_for_every_seed_and_tells_where_its_patches_come_from(benchmarks, tmp_path):
     request = ScoreRequest("hmax", seeds=(0, 1), size=SMALLEST)
-    one, two = candidates(request, benchmarks[0].stimuli, tmp_path)
+    one, two = candidates(request, benchmarks[0].stimuli, tmp_path, Storage())
     assert (one.facts["seed"], two.facts["seed"]) == (0, 1)
     assert one.facts["patches"] == "4 rendered objects"
     assert one.facts["patch_images"] != two.facts["patch_images"]
@@ -50,7 +51,9 @@ def test_hmax_is_made_anew_for_every_seed_and_tells_where_its_patches_come_from(
 
 
 def test_what_is_scored_is_said_with_its_seed_if_one_enters(benchmarks, tmp_path, monkeypatch):
-    monkeypatch.setitem(REFERENCES, "drawn", Reference(lambda size, _: (PixelSubject(size), {}), seeded=True))
+    monkeypatch.setitem(
+        REFERENCES, "drawn", Reference(lambda size, *_: (PixelSubject(size), {}), seeded=True)
+    )
     said: list[str] = []
     for model in ("drawn", "pixels"):
         rows(benchmarks, tmp_path, model, said.append, seeds=(3,), size=8)

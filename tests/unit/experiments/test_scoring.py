@@ -7,7 +7,7 @@ from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.experiments.pipeline import born
 from wiringup.experiments.scoring import ScoreRequest, address, score
 from wiringup.models.architecture import ModelSpec
@@ -41,6 +41,25 @@ def test_one_row_for_every_seed_and_layer_with_all_that_names_it(home, benchmark
     assert rows[0]["batchnorm"] == "calibrated"
     assert (rows[0]["n_stimuli"], rows[0]["n_units"]) == (40, 4)
     assert len({r["identity"] for r in rows}) == 2
+
+
+def test_little_memory_sends_responses_to_files_and_changes_no_score(home, benchmarks, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_CACHE", str(home / "cache"))
+    told = []
+    requests = [ScoreRequest("cornet_s", layers=("V1", "V4@all"), memory=gb, **TINY) for gb in (1, 0.0027)]
+    rows = [score(request, benchmarks, home, told.append) for request in requests]
+    assert [r["layer"] for r in rows[0]] == ["V1", "V4@0", "V4@1", "V4@2", "V4@3"]
+    assert rows[0] == rows[1]
+    assert [t.startswith("Scoring") for t in told] == [True, True, False]
+    assert str(home / "cache") in told[2]
+    assert list((home / "cache").iterdir()) == []
+
+
+def test_too_little_memory_is_refused_before_anything_is_computed(home, benchmarks):
+    with pytest.raises(WiringupError, match=r"0\.001 GB of memory may be used.*--memory"):
+        score(ScoreRequest("pixels", size=32, memory=0.001), benchmarks, home, lambda _: None)
+    with pytest.raises(InputError, match="has to be a number of GB"):
+        ScoreRequest("pixels", memory=-1)
 
 
 def test_the_batchnorm_choice_changes_the_score_and_is_told(home, benchmarks):
@@ -111,3 +130,4 @@ def test_kept_scores_are_addressed_by_what_was_asked_and_what_answered(benchmark
     assert address(request, benchmarks, rows) != address(request, benchmarks, [{"identity": "c"}])
     assert address(request, benchmarks, rows) != address(request, [], rows)
     assert address(request, benchmarks, rows) != address(ScoreRequest("pixels", size=32), benchmarks, rows)
+    assert address(request, benchmarks, rows) == address(ScoreRequest("pixels", memory=1), benchmarks, rows)

@@ -6,7 +6,9 @@ from torch import nn
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ARCHITECTURES, MEAN, STD, ModelSpec, build
-from wiringup.models.readout import NetworkSubject, PixelSubject, Readout, preprocess, subject
+from wiringup.models.forward import Readout
+from wiringup.models.readout import NetworkSubject, PixelSubject, expanded, preprocess, subject
+from wiringup.models.storage import Storage
 
 SPEC = ModelSpec(width=1 / 16, classes=4, size=32)
 
@@ -44,6 +46,55 @@ def test_time_steps_differ_and_too_late_a_step_is_refused(stimuli):
     assert not torch.equal(got["IT"], got["IT@1"])
     with pytest.raises(InputError, match=r"'IT@2': IT.output has 2 time steps \(0 to 1\)"):
         read.responses(stimuli, ["IT@2"])
+
+
+def test_all_stands_for_every_time_step_and_every_area(stimuli):
+    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    assert read.expand(["V4@all", "V4@1", "IT"]) == ["V4@0", "V4@1", "V4@2", "V4@3", "IT"]
+    assert read.expand(["all"]) == ["V1", "V2", "V4", "IT", "behavior"]
+    assert read.expand(["all@all"]) == [
+        "V1@0", "V2@0", "V2@1", "V4@0", "V4@1", "V4@2", "V4@3", "IT@0", "IT@1", "behavior@0"
+    ]  # fmt: skip
+    assert read.expand(["V2.conv3@all"]) == ["V2.conv3@0", "V2.conv3@1"]
+    got = read.responses(stimuli, ["V2@all", "IT@1"])
+    assert list(got) == ["V2@0", "V2@1", "IT@1"]
+    for layer, value in got.items():
+        assert torch.equal(value, read.responses(stimuli, [layer])[layer])
+
+
+def test_all_steps_of_a_module_that_is_never_called_or_not_there_are_refused():
+    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    with pytest.raises(InputError, match=r"Did you mean 'V4\.conv3'"):
+        read.expand(["V4.conv33@all"])
+    module = nn.Sequential(nn.Flatten())
+    module[0].spare = nn.Identity()
+    idle = NetworkSubject("idle", module, {}, size=8)
+    for layer in ("0.spare@all", "0.spare"):
+        with pytest.raises(InputError, match=r"0\.spare is never called in a forward pass"):
+            idle.responses(from_pixels(np.zeros((1, 8, 8), np.uint8)), [layer])
+
+
+def test_names_of_one_readout_share_one_tensor_and_early_areas_are_read_alone(stimuli):
+    model = born()
+    read = subject(model, SPEC, ARCHITECTURES["cornet_s"])
+    whole = read.responses(stimuli, ["V1", "V1@0", "IT"])
+    assert whole["V1"] is whole["V1@0"]
+    later = []
+    model.IT.register_forward_hook(lambda *_: later.append("IT"))
+    assert torch.equal(read.responses(stimuli, ["V1"])["V1"], whole["V1"])
+    assert later == []
+
+
+def test_responses_in_files_equal_those_in_memory(stimuli, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("wiringup.models.readout.working_set", lambda *_: 0)
+    kept, spilled = (
+        subject(born(), SPEC, ARCHITECTURES["cornet_s"], storage=Storage(memory, tmp_path, told.append))
+        for memory in (1, 1e-6)
+    )
+    a, b = (read.responses(stimuli, ["all", "V4@2"]) for read in (kept, spilled))
+    assert len(told) == 1
+    assert all(torch.equal(a[layer], b[layer]) for layer in a)
 
 
 def test_any_module_can_be_read_out(stimuli):
@@ -95,6 +146,8 @@ def test_resizing_agrees_with_pillow():
 
 def test_pixels_are_a_subject(stimuli):
     pixels = PixelSubject(16)
-    assert pixels.responses(stimuli, ["pixels"])["pixels"].shape == (7, 16 * 16 * 3)
+    values = pixels.responses(stimuli, ["pixels"])["pixels"]
+    assert torch.equal(values, preprocess(stimuli.pixels, 16).flatten(1))
     assert pixels.layer_for("IT") == "pixels"
+    assert expanded(pixels, ["all"]) == ["all"]
     assert pixels.identity != PixelSubject(32).identity

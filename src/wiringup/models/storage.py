@@ -1,0 +1,154 @@
+"""Where responses are held until they are scored: in memory if they fit, otherwise in files.
+
+Stores are allocated before the pass and filled batch by batch, so there is never a second copy. What is
+needed is compared with what is there first: a refusal after seconds, not a crash after hours.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.memory import GB, free_disk, free_memory, told
+from wiringup.models.cache import ResponseCache
+from wiringup.models.files import FLOAT32, Key, mapped
+
+SHARE = 0.8  # of the free memory: other programs take some while we run
+ALIVE = 4  # outputs of the largest size that a forward pass holds at once
+SQUARES = 3  # float64 matrices of images x images: the Gram matrix and what scoring makes of it
+BLOCK = 2 * 2048  # float64 columns of features that scoring has in work
+FLOAT64 = 8  # bytes
+
+
+def working_set(images: int, batch: int, largest: int) -> int:
+    """Estimate the bytes needed besides the responses: one batch in the network, then the Gram matrix.
+
+    Args:
+        images: number of images.
+        batch: images in one forward pass.
+        largest: bytes of the largest output of any module for one image.
+    """
+    scoring = FLOAT64 * images * (SQUARES * images + BLOCK)
+    return max(ALIVE * batch * largest, scoring)
+
+
+def _silent(_message: str) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How much memory responses and their scoring may take, and where they go if that is not enough.
+
+    Attributes:
+        memory: GB (10^9 bytes); by default ``$WIRINGUP_MEMORY``, or most of what is free.
+        folder: on which disk files are made; by default the cache folder (`core.home.cache_home`).
+        say: is told when responses go to disk.
+        cache: keeps responses between runs; by default they are not kept.
+    """
+
+    memory: float | None = None
+    folder: Path | None = None
+    say: Callable[[str], None] = _silent
+    cache: ResponseCache | None = None
+
+    def recall(self, keys: Mapping[Key, str]) -> dict[Key, Tensor]:
+        """Return what the cache has of ``keys``; nothing without a cache."""
+        if self.cache is None:
+            return {}
+        found = {key: self.cache.find(name) for key, name in keys.items()}
+        return {key: value for key, value in found.items() if value is not None}
+
+    @contextlib.contextmanager
+    def filling(
+        self, images: int, features: Mapping[Key, int], keys: Mapping[Key, str], working: int = 0
+    ) -> Iterator[dict[Key, Tensor]]:
+        """Yield `stores` to be filled in the block; with a cache they are kept under ``keys`` if it ends.
+
+        Raises:
+            WiringupError: as `stores`.
+        """
+        need = FLOAT32 * images * sum(features.values())
+        if self.cache is not None and self.cache.has_room(need):
+            self._check(need, working, self.cache.folder)
+            with self.cache.filling(images, features, keys) as stores:
+                yield stores
+            return
+        if self.cache is not None:
+            self.say(
+                f"{told(need)} of responses are not kept: the cache in {self.cache.folder} may take "
+                f"{self.cache.limit:g} GB (WIRINGUP_CACHE_GB), and its disk has "
+                f"{told(free_disk(self.cache.folder))} free."
+            )
+        yield self.stores(images, features, working)
+
+    def stores(self, images: int, features: Mapping[Key, int], working: int = 0) -> dict[Key, Tensor]:
+        """Return a float32 (images, features) tensor for each entry of ``features``, to be filled.
+
+        Those in files vanish with the tensor.
+
+        Args:
+            images: number of images.
+            features: number of features of each store.
+            working: bytes of memory needed besides the stores; see `working_set`.
+
+        Raises:
+            WiringupError: if neither memory nor disk suffices, with what is needed, what is there and
+                what to do.
+        """
+        need = FLOAT32 * images * sum(features.values())
+        have = self.limit()
+        if have is None or need + working <= have:
+            return {key: torch.empty(images, n) for key, n in features.items()}
+        folder = self._folder()
+        self._check(need, working, folder)
+        self.say(
+            f"{told(need)} of responses and {told(working)} for network and scoring are more than the "
+            f"{told(have)} of memory that may be used: the responses go to files in {folder} until they are "
+            "scored."
+        )
+        return {key: mapped(images, n, _writable(folder)) for key, n in features.items()}
+
+    def limit(self) -> int | None:
+        """Return the bytes of memory that may be used, or None if nothing is known."""
+        asked = os.environ.get("WIRINGUP_MEMORY") if self.memory is None else self.memory
+        if asked is None or asked == "":
+            free = free_memory()
+            return None if free is None else int(SHARE * free)
+        try:
+            limit = float(asked)
+        except ValueError:
+            limit = 0.0
+        if not limit > 0:
+            raise InputError(
+                f"The limit of memory (--memory, WIRINGUP_MEMORY) is {asked!r}; it has to be a number of GB "
+                "above 0, as in 8 or 0.5."
+            )
+        return int(limit * GB)
+
+    def _folder(self) -> Path:
+        from wiringup.core.home import cache_home
+
+        return cache_home() if self.folder is None else self.folder
+
+    def _check(self, need: int, working: int, folder: Path) -> None:
+        have, disk = self.limit(), free_disk(folder)
+        if have is None or (working <= have and need <= disk):
+            return
+        raise WiringupError(
+            f"The responses need {told(need)}, network and scoring {told(working)} of memory, but "
+            f"{told(have)} of memory may be used and {told(disk)} of disk are free at {folder}. Read out "
+            "fewer layers or time steps, use fewer stimuli or a smaller --size, raise --memory (or "
+            "WIRINGUP_MEMORY, in GB), or set WIRINGUP_CACHE to a folder on a larger disk."
+        )
+
+
+def _writable(folder: Path) -> Path:
+    from wiringup.core.home import writable
+
+    return writable(folder, "WIRINGUP_CACHE")

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from tests_world import write_toy_benchmark
+from wiringup.benchmarks.benchmark import evaluate
+from wiringup.benchmarks.catalog import load_benchmark
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.experiments.scoring import ScoreRequest, score
+from wiringup.experiments.stored import read_stored
+from wiringup.models.readout import PixelSubject
+
+RANDOM = np.random.default_rng(0)
+VALUES = RANDOM.normal(size=(6, 4)).astype(np.float32)
+IDS = tuple("abcdef")
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    write_toy_benchmark(tmp_path)
+    return load_benchmark("toy", tmp_path)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_stored_responses_score_as_the_model_that_gave_them(tmp_path, benchmark, named):
+    pixels = PixelSubject(32)
+    values = pixels.responses(benchmark.stimuli, ["pixels"])["pixels"].numpy()
+    order = RANDOM.permutation(len(values)) if named else np.arange(len(values))
+    ids = {"ids": np.array(benchmark.stimuli.ids)[order]} if named else {}
+    np.savez(tmp_path / "r.npz", V1=values[order][:, ::2], V4=values[order], **ids)
+    (expected,) = evaluate(pixels, [benchmark])
+    request = ScoreRequest(str(tmp_path / "r.npz"))
+    told = []
+    (row,) = score(request, [benchmark], tmp_path, told.append)
+    assert (row["raw"], row["score"], row["layer"]) == (expected.raw, expected.score, "V4")
+    assert (row["birth"], row["seed"], row["size"]) == (None, None, None)
+    assert told == [f"Scoring {tmp_path / 'r.npz'} on toy (40 images) ..."]
+    rows = score(ScoreRequest(str(tmp_path / "r.npz"), layers=("all",)), [benchmark], tmp_path, told.append)
+    assert [r["layer"] for r in rows] == ["V1", "V4"]
+
+
+def test_npz_npy_and_safetensors(tmp_path):
+    maps = RANDOM.normal(size=(6, 2, 3, 3))
+    np.savez(tmp_path / "a.npz", V1=VALUES, maps=maps, stimulus_id=np.arange(6))
+    found = read_stored(tmp_path / "a.npz")
+    assert found.ids == tuple("012345")
+    assert found.layers["maps"].shape == (6, 18) and found.layers["maps"].dtype == np.float32
+    np.testing.assert_array_equal(found.layers["maps"], maps.reshape(6, 18).astype(np.float32))
+    np.save(tmp_path / "b.npy", VALUES)
+    found = read_stored(tmp_path / "b.npy")
+    assert (list(found.layers), found.ids) == (["responses"], None)
+    save_file({"V4": VALUES}, tmp_path / "c.safetensors", metadata={"ids": "\n".join(IDS)})
+    found = read_stored(tmp_path / "c.safetensors")
+    assert found.ids == IDS
+    np.testing.assert_array_equal(found.layers["V4"], VALUES)
+
+
+def test_a_brain_score_assembly_of_a_model(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    pytest.importorskip("h5netcdf")
+    coords = {
+        "stimulus_id": ("presentation", list("abcdef")),
+        "layer": ("neuroid", ["V1", "V4", "V1", "V4"]),
+        "neuroid_id": ("neuroid", [f"n{i}" for i in range(4)]),
+    }
+    assembly = xarray.DataArray(VALUES, coords, dims=("presentation", "neuroid"), name="x")
+    assembly.to_netcdf(tmp_path / "m.nc", engine="h5netcdf")
+    found = read_stored(tmp_path / "m.nc")
+    assert found.ids == IDS
+    np.testing.assert_array_equal(found.layers["V1"], VALUES[:, [0, 2]])
+    np.testing.assert_array_equal(found.layers["V4"], VALUES[:, [1, 3]])
+    twice = xarray.concat([assembly, assembly + 2], "presentation").drop_vars("layer")
+    twice.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    found = read_stored(tmp_path / "t.nc")
+    assert (found.ids, list(found.layers)) == (IDS, ["responses"])
+    np.testing.assert_allclose(found.layers["responses"], VALUES + 1, rtol=1e-6)
+
+
+def test_what_is_no_table_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(MissingDataError, match="no file of responses"):
+        read_stored(tmp_path / "none.npz")
+    np.savez(tmp_path / "text.npz", V1=np.array(list("abc")))
+    with pytest.raises(InputError, match="'V1' is <U1"):
+        read_stored(tmp_path / "text.npz")
+    np.savez(tmp_path / "ids.npz", V1=VALUES, ids=VALUES)
+    with pytest.raises(InputError, match="'ids' has to be one text or number"):
+        read_stored(tmp_path / "ids.npz")
+    save_file({"conv.weight": np.ones((4, 3, 7, 7)), "norm.weight": np.ones(4)}, tmp_path / "w.safetensors")
+    with pytest.raises(
+        InputError, match="Weights are scored with wiringup score ARCHITECTURE --weights FILE"
+    ):
+        read_stored(tmp_path / "w.safetensors")
+    (tmp_path / "junk.safetensors").write_bytes(b"junk")
+    with pytest.raises(InputError, match="no whole safetensors file"):
+        read_stored(tmp_path / "junk.safetensors")
+    torch.save({}, tmp_path / "w.pth")
+    with pytest.raises(InputError, match=r"is none of \.npz"):
+        read_stored(tmp_path / "w.pth")
+
+
+def test_a_table_has_no_birth(tmp_path):
+    for fields in ({"birth": "wc"}, {"seeds": (1,)}, {"weights": tmp_path}):
+        with pytest.raises(InputError, match="is a file of responses; leave out"):
+            ScoreRequest("r.npz", **fields)
