@@ -26,14 +26,14 @@ class Comparison:
         raw: the score; NaN if it is not defined.
         error: its standard error.
         ceiling: the noise ceiling, or None.
-        units: score of each unit (neuron, subject).
+        units: score of each unit (neuron, subject); None for a formula that takes all units together.
         note: what a reader has to know.
     """
 
     raw: float
     error: float
     ceiling: Ceiling | None
-    units: NDArray[np.float64]
+    units: NDArray[np.float64] | None
     note: str
 
 
@@ -50,6 +50,11 @@ class AreaBenchmark(Measured[AreaData]):
     def stimuli(self) -> Stimuli:
         """The images that were shown."""
         return self.data.stimuli
+
+    @property
+    def n_units(self) -> int:
+        """The number of neurons or subjects that were recorded."""
+        raise NotImplementedError
 
     def compare(self, responses: Features) -> Comparison:
         """Compare ``responses`` (images, features) with the data."""
@@ -76,7 +81,7 @@ class AreaBenchmark(Measured[AreaData]):
             normalisation=applied,
             error=found.error,
             n_stimuli=len(self.stimuli),
-            n_units=len(found.units),
+            n_units=self.n_units,
             simulated=self.simulated,
             note=found.note,
             units=found.units,
