@@ -26,14 +26,14 @@ class Comparison:
         raw: the score; NaN if it is not defined.
         error: its standard error.
         ceiling: the noise ceiling, or None.
-        units: score of each unit (neuron, subject); None for a formula that takes all units together.
+        units: score of each unit (neuron, subject); (0,) for a formula that takes them together.
         note: what a reader has to know.
     """
 
     raw: float
     error: float
     ceiling: Ceiling | None
-    units: NDArray[np.float64] | None
+    units: NDArray[np.float64]
     note: str
 
 
@@ -84,7 +84,7 @@ class AreaBenchmark(Measured[AreaData]):
             n_units=self.n_units,
             simulated=self.simulated,
             note=found.note,
-            units=found.units,
+            units=found.units if len(found.units) else None,
         )
 
 

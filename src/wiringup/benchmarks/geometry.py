@@ -167,7 +167,7 @@ class Geometry(RecordingBenchmark):
         found, chance = self._mean(model, self.measured), self._mean(model, self.measured, shuffled=True)
         halves = HALVES if self.ceiling else NO_CEILING
         note = f"{self.compared.kind}; images in random order: {chance.value:.3f}; {halves}"
-        return Comparison(found.value, found.error, self.ceiling, None, note)
+        return Comparison(found.value, found.error, self.ceiling, np.empty(0), note)
 
     def _mean(self, x: Tensor, y: Tensor, shuffled: bool = False) -> Aggregate:
         order = numpy_stream(0, "geometry", "shuffled")

@@ -65,7 +65,7 @@ class Ridge:
 
     @property
     def label(self) -> str:
-        """``ridge-loo``: the penalty is chosen by leave-one-out error."""
+        """``ridge-loo``: the penalty is chosen by leaving out one training image (or group) at a time."""
         return "ridge-loo" + ("-shared" if self.shared else "")
 
     def predict(self, features: Features, targets: Tensor, folds: Sequence[Fold]) -> list[Tensor]:

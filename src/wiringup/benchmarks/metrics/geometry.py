@@ -93,7 +93,8 @@ def _factor(gram: Tensor) -> Tensor:
     """Return A (images, rank) with AA' = ``gram``: the population, turned to its principal axes."""
     power, axes = torch.linalg.eigh(gram)
     kept = power > len(gram) * _EPSILON * power[-1]
-    return axes[:, kept] * power[kept].sqrt()
+    factor: Tensor = axes[:, kept] * power[kept].sqrt()
+    return factor
 
 
 def _check(x: Tensor, y: Tensor) -> None:

@@ -4,14 +4,17 @@ Features enter through the Gram matrix of the images alone (the dual form), so t
 images cost no more than few. With the eigenvectors U and eigenvalues s of the training images' Gram matrix,
 centred by the training images themselves, the fit is U diag(s / (s + penalty)) U'y, and the residual of an
 image that was left out follows from the fit with it: (y - fit) / (1 - leverage) (Golub, Heath & Wahba
-1979, Technometrics 21:215). One decomposition serves all penalties, units and left-out images.
+1979, Technometrics 21:215), and that of a group of images by the same formula with the group's block of the
+hat matrix. One decomposition serves all penalties, units and left-out images.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.benchmarks.metrics.gram import Features
@@ -35,8 +38,10 @@ def ridge(
 ) -> list[Tensor]:
     """Fit ridge regression on each fold's training images and predict its test images.
 
-    The penalty is chosen inside the training images by exact leave-one-out squared error. It is ``alpha``
-    times the mean squared norm of the centred training images: rescaled features give the same prediction.
+    The penalty is chosen inside the training images by exact leave-one-out squared error; where the fold
+    has groups, by leaving out one group at a time, because near-copies would tell on each other. It is
+    ``alpha`` times the mean squared norm of the centred training images: rescaled features give the same
+    prediction.
 
     Args:
         features: (images, features).
@@ -98,14 +103,21 @@ def principal_axes(gram: Tensor, fold: Fold) -> Axes:
 
 
 @dataclass(frozen=True)
-class _Targets:
-    """Training responses around each unit's mean, 0 where missing, and which are there: (images, units)."""
+class Training:
+    """Training responses of one fold.
+
+    Attributes:
+        values: (images, units) around each unit's mean, 0 where missing.
+        present: (images, units), False where missing.
+        groups: index of the images of each group; None to leave out one image at a time.
+    """
 
     values: Tensor
     present: Tensor
+    groups: list[Tensor] | None
 
 
-_Solve = Callable[[Axes, _Targets], Tensor]
+_Solve = Callable[[Axes, Training], Tensor]
 
 
 def _predictions(features: Features, targets: Tensor, folds: Sequence[Fold], solve: _Solve) -> list[Tensor]:
@@ -122,14 +134,14 @@ def _predictions(features: Features, targets: Tensor, folds: Sequence[Fold], sol
 def _predict(gram: Tensor, targets: Tensor, fold: Fold, solve: _Solve) -> Tensor:
     trained = targets[torch.from_numpy(fold.train)]
     mean = trained.nanmean(0).nan_to_num(0.0)
-    fit = _Targets((trained - mean).nan_to_num(0.0), ~trained.isnan())
+    fit = Training((trained - mean).nan_to_num(0.0), ~trained.isnan(), _members(fold.groups))
     return solve(principal_axes(gram, fold), fit) + mean
 
 
-def _ridge(axes: Axes, fit: _Targets, alphas: Sequence[float], shared: bool) -> Tensor:
+def _ridge(axes: Axes, fit: Training, alphas: Sequence[float], shared: bool) -> Tensor:
     projected = axes.train.T @ fit.values
     penalties = axes.power.new_tensor(alphas) * axes.power.sum() / len(axes.train)
-    errors = left_out_errors(axes, fit.values, fit.present, penalties)
+    errors = left_out_errors(axes, fit, penalties)
     if shared:
         variance = fit.values.square().sum(0)
         errors = (errors / variance.where(variance > 0, torch.inf)).sum(1, keepdim=True)
@@ -137,23 +149,48 @@ def _ridge(axes: Axes, fit: _Targets, alphas: Sequence[float], shared: bool) -> 
     return axes.test @ (axes.power[:, None] / (axes.power[:, None] + best) * projected)
 
 
-def left_out_errors(axes: Axes, values: Tensor, present: Tensor, penalties: Tensor) -> Tensor:
-    """Return (penalties, units): the mean squared error of ridge on each training image left out in turn.
+def left_out_errors(axes: Axes, fit: Training, penalties: Tensor) -> Tensor:
+    """Return (penalties, units): the mean squared error on training images, each predicted without itself.
 
     Args:
         axes: of the training images.
-        values: (train images, units) around the mean of each unit, 0 where missing.
-        present: (train images, units), False entries are no targets.
+        fit: their responses, and which of them are left out together.
         penalties: (penalties,) added to the eigenvalues.
     """
-    projected, squares = axes.train.T @ values, axes.train.square()
-    outside = values - axes.train @ projected  # what no penalty reaches, and the leverage that is free of it
-    free = (1 - 1 / len(values) - squares.sum(1)).clamp(min=0)
-    count = present.sum(0).clamp(min=1)
+    projected = axes.train.T @ fit.values
+    outside = fit.values - axes.train @ projected  # what no penalty reaches
+    left_out = _one_by_one(axes.train) if fit.groups is None else _by_group(axes.train, fit.groups)
+    count = fit.present.sum(0).clamp(min=1)
     errors = []
     for penalty in penalties:
         shrunk = penalty / (axes.power + penalty)
-        residual = outside + axes.train @ (shrunk[:, None] * projected)
-        left_out = residual / (free + squares @ shrunk)[:, None]
-        errors.append((left_out.square() * present).sum(0) / count)
+        residual = left_out(outside + axes.train @ (shrunk[:, None] * projected), shrunk)
+        errors.append((residual.square() * fit.present).sum(0) / count)
     return torch.stack(errors)
+
+
+_LeftOut = Callable[[Tensor, Tensor], Tensor]
+"""Residuals (images, units) of the fit, and penalty / (power + penalty) of each axis -> left-out residuals."""
+
+
+def _one_by_one(u: Tensor) -> _LeftOut:
+    squares = u.square()
+    free = (1 - 1 / len(u) - squares.sum(1)).clamp(min=0)  # 1 - leverage, as far as it is free of the penalty
+    return lambda residual, shrunk: residual / (free + squares @ shrunk)[:, None]
+
+
+def _by_group(u: Tensor, groups: list[Tensor]) -> _LeftOut:
+    def left_out(residual: Tensor, shrunk: Tensor) -> Tensor:
+        found = residual.clone()
+        for rows, own in zip(groups, free, strict=True):
+            found[rows] = torch.linalg.solve(own + (u[rows] * shrunk) @ u[rows].T, residual[rows])
+        return found
+
+    free = [torch.eye(len(r)).to(u) - 1 / len(u) - u[r] @ u[r].T for r in groups]
+    return left_out
+
+
+def _members(names: NDArray[np.str_] | None) -> list[Tensor] | None:
+    if names is None:
+        return None
+    return [torch.from_numpy(np.flatnonzero(names == name)) for name in np.unique(names)]
