@@ -170,7 +170,7 @@ def left_out_errors(axes: Axes, fit: Training, penalties: Tensor) -> Tensor:
 
 
 _LeftOut = Callable[[Tensor, Tensor], Tensor]
-"""Residuals (images, units) of the fit, and penalty / (power + penalty) of each axis -> left-out residuals."""
+"""Residuals (images, units) of the fit, penalty / (power + penalty) of each axis -> left-out residuals."""
 
 
 def _one_by_one(u: Tensor) -> _LeftOut:
