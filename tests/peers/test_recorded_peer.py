@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from wiringup.benchmarks.mappings import Pls
 from wiringup.benchmarks.metrics import i2n, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.decoder import class_probabilities
@@ -52,7 +53,7 @@ def test_predictivity(peer, inputs, name, data, part, kind, dim):
     found, order = recorded(peer / f"{name}.npz", "score_neuroid_id", made["neuroid_id"])
     folds = make_folds(len(targets), labels)
 
-    stopped = cross_validated_r(features, targets, folds, solver="sklearn")
+    stopped = cross_validated_r(features, targets, folds, mapping=Pls(solver="sklearn"))
     # the features themselves agree to float32 rounding only
     np.testing.assert_allclose(stopped, found["score_raw"][:, order], atol=1e-6)
     np.testing.assert_allclose(aggregate(stopped).value, found["score"], atol=1e-7)

@@ -16,7 +16,8 @@ from wiringup.benchmarks.metrics import pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Fold, Folds, make_folds
-from wiringup.benchmarks.predictivity import cross_validated_r, mean_over_repeats
+from wiringup.benchmarks.predictivity import cross_validated_r
+from wiringup.benchmarks.recorded import mean_over_repeats
 
 SKLEARN = "scikit-learn PLSRegression(25, scale=False) in a loop"
 LOOP = "NumPy and SciPy in a loop"

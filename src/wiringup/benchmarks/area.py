@@ -26,7 +26,7 @@ class Comparison:
         raw: the score; NaN if it is not defined.
         error: its standard error.
         ceiling: the noise ceiling, or None.
-        units: score of each unit (neuron, subject).
+        units: score of each unit (neuron, subject); (0,) for a formula that takes them together.
         note: what a reader has to know.
     """
 
@@ -50,6 +50,11 @@ class AreaBenchmark(Measured[AreaData]):
     def stimuli(self) -> Stimuli:
         """The images that were shown."""
         return self.data.stimuli
+
+    @property
+    def n_units(self) -> int:
+        """The number of neurons or subjects that were recorded."""
+        raise NotImplementedError
 
     def compare(self, responses: Features) -> Comparison:
         """Compare ``responses`` (images, features) with the data."""
@@ -76,10 +81,10 @@ class AreaBenchmark(Measured[AreaData]):
             normalisation=applied,
             error=found.error,
             n_stimuli=len(self.stimuli),
-            n_units=len(found.units),
+            n_units=self.n_units,
             simulated=self.simulated,
             note=found.note,
-            units=found.units,
+            units=found.units if len(found.units) else None,
         )
 
 

@@ -9,6 +9,8 @@ from wiringup.benchmarks.accuracy import TopK
 from wiringup.benchmarks.behavior import ChoiceConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.error_consistency import ErrorConsistency
+from wiringup.benchmarks.geometry import MEASURES, Geometry
+from wiringup.benchmarks.mappings import MAPPINGS
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
@@ -66,6 +68,10 @@ BRAIN_SCORE_PUBLIC = Suite(
 )
 """Brain-Score's five public benchmarks."""
 
+DEFAULT_METRIC = "pls"
+NEURAL_METRICS = (*MAPPINGS, *MEASURES)
+"""What may stand for "pls" at the end of a name, on every recording."""
+
 
 def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
     """Return {benchmark: data set} of what the user imported: under its own name, and with the metric.
@@ -91,6 +97,17 @@ def benchmark_names(home: Path | None = None) -> list[str]:
     return [*DATA_SETS, *ACCURACIES, *imported_benchmarks(home)]
 
 
+def other_metrics(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return {benchmark: (data set, metric)}: every NAME-pls of ``names`` with the other neural metrics.
+
+    A data set's bare name is not varied, whatever it ends in.
+    """
+    ending = f"-{DEFAULT_METRIC}"
+    varied = {n.removesuffix(ending): s for n, s in names.items() if n.endswith(ending) and n != s}
+    made = {f"{stem}-{metric}": (s, metric) for stem, s in varied.items() for metric in NEURAL_METRICS}
+    return {name: found for name, found in made.items() if name not in names}
+
+
 def list_benchmarks(home: Path | None = None) -> list[dict[str, str]]:
     """Return name, area, "yes" or "no" (``here``) and the command that brings it (``how``)."""
     sets = {entry.name: entry for entry in catalog.known(home)}
@@ -113,7 +130,7 @@ def load_benchmark(name: str, home: Path | None = None) -> Benchmark:
     """Return the benchmark called ``name``.
 
     Args:
-        name: one of `benchmark_names`.
+        name: one of `benchmark_names`, or of their `other_metrics`.
         home: the data folder; by default `core.home.data_home`.
 
     Raises:
@@ -122,6 +139,10 @@ def load_benchmark(name: str, home: Path | None = None) -> Benchmark:
     """
     home = data_home() if home is None else home
     data_sets = {**DATA_SETS, **imported_benchmarks(home)}
+    others = other_metrics(data_sets)
+    if name in others:
+        data, metric = others[name]
+        return make_benchmark(catalog.load(data, home), name, metric)
     if one_of(name, [*data_sets, *ACCURACIES], "benchmark") in ACCURACIES:
         return _load_accuracy(name, home)
     return make_benchmark(catalog.load(data_sets[name], home), name)
@@ -133,21 +154,28 @@ def _load_accuracy(name: str, home: Path) -> TopK:
     return TopK(test, name, fit.take(np.arange(0, len(fit), FIT_EVERY)), k)
 
 
-def make_benchmark(data: DataSet, name: str = "") -> Benchmark:
-    """Return the benchmark that suits the kind of ``data``: PLS, RSA or a behavioural metric.
+def make_benchmark(data: DataSet, name: str = "", metric: str = DEFAULT_METRIC) -> Benchmark:
+    """Return the benchmark that suits the kind of ``data``: a neural metric, RSA or a behavioural metric.
 
     Args:
         data: a recording, dissimilarities or choices.
         name: how results call it; by default the data's own name. For choices, what follows the data's name
             and a dot is the metric, as in ``cifar10h.o2``; without it i2n.
+        metric: for a recording, one of `NEURAL_METRICS`.
     """
     if isinstance(data, Recording):
-        return Predictivity(data, name)
+        return _make_neural(data, name, metric)
     if isinstance(data, Dissimilarities):
         return Similarity(data, name)
     if isinstance(data, Judgements):
         return ErrorConsistency(data, name)
-    metric = name.removeprefix(f"{data.name}.") if name.startswith(f"{data.name}.") else "i2n"
+    signature = name.removeprefix(f"{data.name}.") if name.startswith(f"{data.name}.") else "i2n"
     if isinstance(data, TwoChoice):
-        return TwoChoiceConsistency(data, name, metric)
-    return ChoiceConsistency(data, name, metric)
+        return TwoChoiceConsistency(data, name, signature)
+    return ChoiceConsistency(data, name, signature)
+
+
+def _make_neural(data: Recording, name: str, metric: str) -> Benchmark:
+    if one_of(metric, NEURAL_METRICS, "neural metric") in MEASURES:
+        return Geometry(data, name, MEASURES[metric])
+    return Predictivity(data, name, MAPPINGS[metric])

@@ -1,35 +1,26 @@
-"""Neural predictivity: how well a linear map from a model's features predicts each neuron."""
+"""Neural predictivity: how well a map from a model's features predicts each neuron."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from wiringup.benchmarks.area import AreaBenchmark, Comparison
+from wiringup.benchmarks.area import Comparison
 from wiringup.benchmarks.benchmark import Responses
-from wiringup.benchmarks.metrics import pls, reliability
+from wiringup.benchmarks.mappings import Mapping, Pls
+from wiringup.benchmarks.metrics import reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import Features
-from wiringup.benchmarks.metrics.splits import Folds, make_folds
+from wiringup.benchmarks.metrics.splits import Folds
+from wiringup.benchmarks.recorded import NO_CEILING, RecordingBenchmark
 from wiringup.core.score import Ceiling
-from wiringup.data.recordings import Recording
-
-NO_CEILING = "no noise ceiling: a single repeat or published averages"
-
-
-def mean_over_repeats(trials: Tensor) -> Tensor:
-    """Return float64 (images, units) of trials (units, images, repeats); NaN where no trial is there."""
-    present = ~trials.isnan()
-    return (trials.nan_to_num(0.0).sum(2, dtype=torch.float64) / present.sum(2)).T.contiguous()
+from wiringup.core.spec import content_hash
 
 
 def cross_validated_r(
-    features: Responses,
-    targets: Tensor,
-    folds: Folds,
-    components: int = pls.COMPONENTS,
-    solver: str = "exact",
+    features: Responses, targets: Tensor, folds: Folds, mapping: Mapping | None = None
 ) -> Tensor:
     """Return Pearson r (folds, units) between predicted and measured responses to held-out images.
 
@@ -37,10 +28,14 @@ def cross_validated_r(
         features: (images, features).
         targets: (images, units), NaN where there is no response.
         folds: see `metrics.splits`.
-        components: number of PLS components.
-        solver: a key of `metrics.pls.SOLVERS`.
+        mapping: how units are predicted; by default PLS.
     """
-    predictions = pls.predict(Features.of(features), targets, folds.folds, components, solver)
+    predictions = (mapping or Pls()).predict(Features.of(features), targets, folds.folds)
+    return held_out_r(predictions, targets, folds)
+
+
+def held_out_r(predictions: Sequence[Tensor], targets: Tensor, folds: Folds) -> Tensor:
+    """Return Pearson r (folds, units) between ``predictions`` of each fold's test images and ``targets``."""
     r = []
     for fold, predicted in zip(folds.folds, predictions, strict=True):
         measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
@@ -49,32 +44,28 @@ def cross_validated_r(
 
 
 @dataclass(frozen=True)
-class Predictivity(AreaBenchmark[Recording]):
-    """PLS predictivity of a recording, as Brain-Score defines it (with exact PLS).
+class Predictivity(RecordingBenchmark):
+    """Predictivity of a recording; with the default map as Brain-Score defines it (with exact PLS).
 
-    Raw: 25-component PLS from features to all units; Pearson r on held-out images per unit; median over
-    units in each fold, mean over folds. Error: standard deviation over folds / sqrt(folds), as the peer.
+    Raw: the map from features to all units; Pearson r on held-out images per unit; median over units in
+    each fold, mean over folds. Error: standard deviation over folds / sqrt(folds), as the peer.
     Ceiling: Spearman-Brown corrected split-half reliability, or none for a single repeat.
-    Folds keep the recording's groups together; without groups they are the peer's ten random splits,
-    stratified by label where there are labels.
+
+    Attributes:
+        mapping: how units are predicted from features.
     """
 
-    solver: str = "exact"
+    mapping: Mapping = field(default_factory=Pls)
 
     @property
     def metric(self) -> str:
-        """``pls-25``, with the solver if it is not the exact one."""
-        return f"pls-{pls.COMPONENTS}" + ("" if self.solver == "exact" else f"-{self.solver}")
+        """The label of the map, such as ``pls-25``."""
+        return self.mapping.label
 
     @cached_property
-    def targets(self) -> Tensor:
-        """Responses averaged over repeats, float64 (images, units)."""
-        return mean_over_repeats(torch.from_numpy(self.data.trials))
-
-    @cached_property
-    def folds(self) -> Folds:
-        """Training and test images."""
-        return make_folds(len(self.stimuli), self.data.labels, self.data.groups)
+    def sha256(self) -> str:
+        """Hash of data, images, metric and all its parameters."""
+        return content_hash([self.metric, self.mapping, self.data.sha256])
 
     @cached_property
     def ceiling(self) -> Ceiling | None:
@@ -83,6 +74,6 @@ class Predictivity(AreaBenchmark[Recording]):
 
     def compare(self, responses: Features) -> Comparison:
         """Predict every unit from ``responses`` (images, features); units are neurons."""
-        found = aggregate(cross_validated_r(responses, self.targets, self.folds, solver=self.solver))
-        note = self.folds.kind + ("" if self.ceiling else f"; {NO_CEILING}")
+        found = aggregate(cross_validated_r(responses, self.targets, self.folds, self.mapping))
+        note = self.folds.kind + self.leak_note + ("" if self.ceiling else f"; {NO_CEILING}")
         return Comparison(found.value, found.error, self.ceiling, found.units.numpy(), note)

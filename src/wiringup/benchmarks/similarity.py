@@ -21,6 +21,11 @@ class Similarity(AreaBenchmark[Dissimilarities]):
 
     metric: str = "rsa-spearman"
 
+    @property
+    def n_units(self) -> int:
+        """The number of subjects."""
+        return len(self.data.rdms)
+
     @cached_property
     def ceiling(self) -> Ceiling | None:
         """The noise ceiling: lower bound as ``value``, upper bound as ``upper``; None for one subject."""

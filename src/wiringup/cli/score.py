@@ -12,7 +12,13 @@ from wiringup.core.score import DEFAULT_NORMALISATION
 
 def score(
     model: Model,
-    benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help="Benchmarks; see doctor.")],
+    benchmark: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="NAME [NAME ...]",
+            help="Benchmarks; see doctor. For pls also ridge, linear, one-to-one, rsa, cka or procrustes.",
+        ),
+    ],
     birth: Birth = "kaiming_normal",
     weights: Annotated[Path | None, arg(metavar="FILE", help="Score this checkpoint instead.")] = None,
     seed: Seeds = (0,),
@@ -49,6 +55,9 @@ def score(
             help="Keep responses for the next time; see wiringup cache. For big sets scored again and again."
         ),
     ] = False,
+    units: Annotated[
+        Path | None, arg(metavar="FILE", help="Write the score of every single neuron to this CSV.")
+    ] = None,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -60,6 +69,8 @@ def score(
     For example:
       wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
 
+      wiringup score pixels --benchmark cowley2023.210325.V4-ridge --size 112 --units neurons.csv
+
       wiringup score hmax --seed 0 1 --benchmark cichy2016.IT-rsa --layer C1 C2.4 C2 --size 112
 
       wiringup score cornet_s --birth wc --seed 0 1 --benchmark cowley2023.210325.V4-pls
@@ -70,9 +81,11 @@ def score(
       wiringup score responses.npz --benchmark cowley2023.210325.V4-pls --layer all
     """
     from wiringup.benchmarks.catalog import load_benchmark
+    from wiringup.core.files import write_text
     from wiringup.core.home import data_home
     from wiringup.experiments.scoring import ScoreRequest, address
     from wiringup.experiments.scoring import score as score_rows
+    from wiringup.figures.tables import to_csv, units_table
     from wiringup.results.store import Store
 
     request = ScoreRequest(
@@ -82,6 +95,9 @@ def score(
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)
     as_json(rows) if json else print_scores(rows)
     Store(out).save_scores(address(request, benchmarks, rows), rows)
+    if units is not None:
+        write_text(units, to_csv(units_table(rows)))
+        say(f"Single neurons: {units}")
 
 
 def print_scores(rows: list[dict[str, Any]]) -> None:

@@ -16,6 +16,7 @@ from wiringup.core.home import data_home
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.catalog import PUBLISHED
 from wiringup.data.images import read_stimuli
+from wiringup.data.near_copies import near_copy_warnings
 from wiringup.data.recordings import Recording
 from wiringup.data.responses import Responses, read_responses
 from wiringup.data.sources import SOURCES
@@ -92,7 +93,7 @@ def import_recordings(
     )
     files = {"responses": responses, "stimuli": stimuli, "table": table}
     provenance = provenance_of(files)
-    warnings = (*notes, *more)
+    warnings = (*notes, *more, *near_copy_warnings(recording))
     folder = save_set(
         recording,
         data_home() if home is None else home,

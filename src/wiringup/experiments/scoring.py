@@ -113,7 +113,7 @@ def row(candidate: Candidate, score: Score) -> dict[str, Any]:
     """Return a score with everything that says which model it belongs to, as plain JSON types."""
     return {
         **candidate.facts,
-        **score_to_dict(score, units=False),
+        **score_to_dict(score),
         "identity": candidate.subject.identity[:16],
         "version": __version__,
     }

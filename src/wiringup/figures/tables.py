@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,6 +54,28 @@ def _row(moment: Moment, areas: Sequence[str]) -> list[str]:
     percent = [plus_minus(moment.percent[a]) for a in areas]
     absolute = [plus_minus(moment.match[MEAN], 3), plus_minus(moment.top1, 2)]
     return [moment.label, when, *counts, *percent, *absolute]
+
+
+def units_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    """Return one row for every unit (neuron, subject) of kept scores, with what names the score.
+
+    Units are counted from 0 in the order of the recording. A unit without a score (it never varies on test
+    images) has an empty cell, and a score without units (accuracy, a similarity of geometries) no row.
+
+    Args:
+        rows: as ``wiringup score`` keeps them.
+    """
+    named = ["model", "birth", "seed", "size", "identity", "benchmark", "metric", "layer"]
+    body = [
+        [*(_cell(row.get(name)) for name in named), str(unit), _cell(raw)]
+        for row in rows
+        for unit, raw in enumerate(row["units"] or [])
+    ]
+    return [*named, "unit", "raw"], body
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)
 
 
 def to_csv(table: Table) -> str:

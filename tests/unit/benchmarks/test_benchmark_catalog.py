@@ -1,5 +1,7 @@
 """Benchmarks by name, with real data where they are."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -7,11 +9,13 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import (
     ACCURACIES,
     DATA_SETS,
+    NEURAL_METRICS,
     REAL,
     benchmark_names,
     list_benchmarks,
     load_benchmark,
     make_benchmark,
+    other_metrics,
 )
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
@@ -43,6 +47,29 @@ def test_imported_sets_are_benchmarks_by_two_names(home):
         assert (found.name, found.area, found.metric) == (name, "V4", "pls-25")
         assert found.data.name == "mine"
     assert list_benchmarks(home)[-1] == {"name": "mine.V4-pls", "area": "V4", "here": "yes", "how": ""}
+
+
+@pytest.mark.parametrize("metric", NEURAL_METRICS)
+def test_every_recording_has_every_neural_metric(home, metric):
+    found = load_benchmark(f"mine.V4-{metric}", home)
+    assert found.name == f"mine.V4-{metric}" and found.metric.startswith(metric)
+    with pytest.raises(MissingDataError, match="wiringup fetch cowley2023"):
+        load_benchmark(f"cowley2023.210325.V4-{metric}", home)
+
+
+def test_metrics_vary_names_that_end_in_pls_and_never_a_bare_name():
+    names = {"a-pls": "a-pls", "a-pls.V4-pls": "a-pls", "b.IT-rsa": "b", "c.V1-pls": "c", "c.V1-cka": "d"}
+    others = other_metrics(names)
+    assert {"a-pls.V4-ridge", "c.V1-one-to-one", "c.V1-procrustes"} < set(others)
+    assert not {"a-ridge", "a-rsa", "b.IT-ridge", "c.V1-cka", "c.V1-pls"} & set(others)
+    assert others["a-pls.V4-ridge"] == ("a-pls", "ridge")
+
+
+def test_a_bare_name_that_ends_like_a_metric_stays_pls(home):
+    data = dataclasses.replace(store.load_set(home, "mine"), name="my-ridge")
+    store.save_set(data, home, {})
+    assert load_benchmark("my-ridge", home).metric == "pls-25"
+    assert load_benchmark("my-ridge.V4-linear", home).metric == "linear"
 
 
 def test_unknown_names_and_absent_data_are_told_kindly(home):

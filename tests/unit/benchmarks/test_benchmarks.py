@@ -8,6 +8,7 @@ import torch
 
 from wiringup.benchmarks.behavior import ChoiceConsistency
 from wiringup.benchmarks.benchmark import evaluate
+from wiringup.benchmarks.mappings import Linear, Pls, Ridge
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError
@@ -183,5 +184,7 @@ def test_hash_follows_the_data():
     same, groups = dataclasses.replace(data), np.repeat(["a", "b"], N // 2)
     assert Predictivity(data).sha256 == Predictivity(same).sha256
     others = [recording(), dataclasses.replace(data, groups=groups), dataclasses.replace(data, area="IT")]
-    hashes = {Predictivity(d).sha256 for d in (data, *others)} | {Predictivity(data, solver="sklearn").sha256}
-    assert len(hashes) == 5
+    metrics = [Pls(solver="sklearn"), Pls(20), Ridge(), Ridge(shared=True), Ridge((1.0,)), Linear()]
+    hashes = {Predictivity(d).sha256 for d in (data, *others)}
+    hashes |= {Predictivity(data, mapping=m).sha256 for m in metrics}
+    assert len(hashes) == 4 + len(metrics)

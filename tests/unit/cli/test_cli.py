@@ -1,3 +1,4 @@
+import csv
 import json
 import subprocess
 import sys
@@ -69,6 +70,22 @@ def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, 
     assert "Removed 8.2e-05 GB" in capsys.readouterr().err
     main(["cache", "show", "--json"])
     assert json.loads(capsys.readouterr().out)["entries"] == []
+
+
+def test_single_neurons_go_to_a_csv_and_are_kept(home, tmp_path, capsys):
+    write_toy_benchmark(home)
+    main(["score", "pixels", "--benchmark", "toy.V4-ridge", "toy.V4-rsa", "--size", "32", "--json",
+          "--units", str(tmp_path / "out" / "neurons.csv")])  # fmt: skip
+    ridge, rsa = json.loads(capsys.readouterr().out)
+    assert (rsa["units"], rsa["n_units"], rsa["metric"]) == (None, 4, "rsa-spearman")
+    with (tmp_path / "out" / "neurons.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [float(row["raw"]) for row in table] == ridge["units"]
+    assert [(row["unit"], row["benchmark"], row["layer"]) for row in table] == [
+        (str(i), "toy.V4-ridge", "pixels") for i in range(4)
+    ]
+    (kept,) = (tmp_path / "runs").glob("*/scores.json")
+    assert json.loads(kept.read_text())[0]["units"] == ridge["units"]
 
 
 def test_the_table_names_model_layer_and_normalisation(home, capsys):

@@ -15,10 +15,16 @@ FEWEST_TEST_IMAGES = 3
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Indices of the images to fit on and of those to test on."""
+    """Indices of the images to fit on and of those to test on.
+
+    Attributes:
+        groups: (train images,) names, where images of one group have to stay together: a choice that is
+            made inside the training images (of a penalty) leaves out whole groups.
+    """
 
     train: NDArray[np.intp]
     test: NDArray[np.intp]
+    groups: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +98,7 @@ def grouped_folds(groups: NDArray[np.str_]) -> Folds:
         raise InputError("All images belong to one group, so no fold can hold some of them out.")
     n_folds = min(N_SPLITS, n_groups)
     pairs = GroupKFold(n_splits=n_folds).split(np.zeros(len(groups)), groups=groups)
-    folds = tuple(Fold(*p) for p in pairs)
+    folds = tuple(Fold(train, test, groups[train]) for train, test in pairs)
     if min(len(fold.test) for fold in folds) < FEWEST_TEST_IMAGES:
         raise InputError(
             f"The groups leave a fold of fewer than {FEWEST_TEST_IMAGES} images to test on, on which no "
