@@ -1,19 +1,22 @@
 """Top-1 accuracy, of a network's own logits or of a decoder fitted on a layer."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wiringup.benchmarks.area import BOOTSTRAP_SEED
 from wiringup.benchmarks.behavior import concatenated
 from wiringup.benchmarks.benchmark import Responses, check_responses
+from wiringup.benchmarks.metrics.bootstrap import image_counts
 from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features, check_finite
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError
-from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation, normalise
+from wiringup.core.score import DEFAULT_NORMALISATION, Draws, Score, check_normalisation, normalise
+from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
 
@@ -80,7 +83,13 @@ class TopOne:
             n_units=len(self.test.classes),
             simulated=self.simulated,
             note="whole images, squashed to the input size",
+            evidence=partial(self._draws, correct),
         )
+
+    def _draws(self, correct: NDArray[np.bool_]) -> Draws:
+        generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
+        drawn = image_counts(len(correct), generator) @ correct / len(correct)
+        return {"stimuli": drawn, "both": drawn}
 
     def _chosen(self, responses: Tensor, layer: str) -> NDArray[np.intp]:
         n_classes = len(self.test.classes)

@@ -1,16 +1,18 @@
 """Behavioural consistency: does a model confuse the same images with the same objects as people do?"""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
+from wiringup.benchmarks.area import BOOTSTRAP_SEED
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
-from wiringup.benchmarks.metrics import i2n
+from wiringup.benchmarks.metrics import bootstrap, i2n
 from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
-from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
+from wiringup.core.score import DEFAULT_NORMALISATION, Draws, Score, check_normalisation
+from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.recordings import Choices
 
@@ -77,4 +79,17 @@ class ChoiceConsistency(Measured[Choices]):
             simulated=self.simulated,
             note=f"decoder fitted on {len(fit)} images, {top1:.1%} correct; "
             f"error by bootstrap over images, +-{found.halves_error:.4f} over halves of the judgements",
+            evidence=partial(self.draws, probabilities),
         )
+
+    def draws(self, chosen: i2n.Matrix) -> Draws:
+        """Return bootstrap draws of the ceiled score: the rows of finished signatures are resampled."""
+        truth = self.data.test.labels
+        own = i2n.signature(chosen, truth, self.metric)
+        people = [
+            (i2n.signature(a, truth, self.metric), i2n.signature(b, truth, self.metric))
+            for a, b in self.halves
+        ]
+        generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
+        found = bootstrap.consistency_draws(own, people, bootstrap.image_counts(len(own), generator))
+        return {"stimuli": found, "both": found}

@@ -1,14 +1,17 @@
 """Neural predictivity: how well a linear map from a model's features predicts each neuron."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.benchmarks.area import AreaBenchmark, Comparison
+from wiringup.benchmarks.area import AreaBenchmark, Comparison, Resampled
 from wiringup.benchmarks.benchmark import Responses
-from wiringup.benchmarks.metrics import pls, reliability
+from wiringup.benchmarks.metrics import bootstrap, pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Folds, make_folds
@@ -41,6 +44,11 @@ def cross_validated_r(
         solver: a key of `metrics.pls.SOLVERS`.
     """
     predictions = pls.predict(Features.of(features).gram, targets, folds.folds, components, solver)
+    return held_out_r(predictions, targets, folds)
+
+
+def held_out_r(predictions: Sequence[Tensor], targets: Tensor, folds: Folds) -> Tensor:
+    """Return Pearson r (folds, units) between ``predictions`` of each fold's test images and ``targets``."""
     r = []
     for fold, predicted in zip(folds.folds, predictions, strict=True):
         measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
@@ -83,6 +91,25 @@ class Predictivity(AreaBenchmark[Recording]):
 
     def compare(self, responses: Features) -> Comparison:
         """Predict every unit from ``responses`` (images, features); units are neurons."""
-        found = aggregate(cross_validated_r(responses, self.targets, self.folds, solver=self.solver))
+        predictions = pls.predict(responses.gram, self.targets, self.folds.folds, solver=self.solver)
+        r = held_out_r(predictions, self.targets, self.folds)
+        found = aggregate(r)
         note = self.folds.kind + ("" if self.ceiling else f"; {NO_CEILING}")
-        return Comparison(found.value, found.error, self.ceiling, found.units.numpy(), note)
+        units, resample = found.units.numpy(), partial(self._resample, [p.cpu() for p in predictions], r)
+        return Comparison(found.value, found.error, self.ceiling, units, note, resample)
+
+    def _resample(self, predictions: Sequence[Tensor], r: Tensor) -> Resampled:
+        held_out = [p.numpy() for p in predictions]
+        drawn = bootstrap.held_out_r(held_out, self.targets.numpy(), self.folds.folds, self.image_counts)
+        raw = bootstrap.condensed_draws(drawn, r.numpy(), self.unit_draws(r.shape[1]))
+        return {source: (draws, self._ceiling_draws.get(source)) for source, draws in raw.items()}
+
+    @cached_property
+    def _ceiling_draws(self) -> dict[str, NDArray[np.float64]]:
+        """Draws of the ceiling from the images and units that are resampled for the score."""
+        if self.ceiling is None:
+            return {}
+        trials = self.data.trials
+        drawn = reliability.resampled_reliability(trials, self.image_counts)
+        measured = reliability.split_half_reliability(trials).numpy()
+        return bootstrap.condensed_draws(drawn, measured, self.unit_draws(len(trials)))

@@ -1,10 +1,13 @@
 """Representational similarity: does a model find the same images alike as a brain area does?"""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from wiringup.benchmarks.area import AreaBenchmark, Comparison
-from wiringup.benchmarks.metrics import rdm
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.benchmarks.area import AreaBenchmark, Comparison, Resampled
+from wiringup.benchmarks.metrics import bootstrap, rdm
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.score import Ceiling
 from wiringup.data.recordings import Dissimilarities
@@ -28,8 +31,19 @@ class Similarity(AreaBenchmark[Dissimilarities]):
 
     def compare(self, responses: Features) -> Comparison:
         """Compare the RDM of ``responses`` (images, features) with every subject's; units are subjects."""
-        found = rdm.compare(rdm.correlation_distance(responses).cpu().numpy(), self.data.rdms)
+        model = rdm.correlation_distance(responses).cpu().numpy()
+        found = rdm.compare(model, self.data.rdms)
         bounds, note = self.ceiling, "no noise ceiling: one subject"
         if bounds is not None:
             note = f"noise ceiling {bounds.value:.3f} (lower bound, used) to {bounds.upper:.3f} (upper)"
-        return Comparison(found.value, found.error, bounds, found.subjects, note)
+        resample = partial(self._resample, model, found.subjects)
+        return Comparison(found.value, found.error, bounds, found.subjects, note, resample)
+
+    def _resample(self, model: NDArray[np.float64], measured: NDArray[np.float64]) -> Resampled:
+        drawn, lower = rdm.resampled(model, self.data.rdms, self.image_counts)
+        subjects = self.unit_draws(len(measured))
+        raw = bootstrap.mean_draws(drawn, measured, subjects)
+        if self.ceiling is None:
+            return {source: (draws, None) for source, draws in raw.items()}
+        ceiling = bootstrap.mean_draws(lower, rdm.lower_bounds(self.data.rdms), subjects)
+        return {source: (draws, ceiling[source]) for source, draws in raw.items()}
