@@ -40,10 +40,15 @@ class Similarity(AreaBenchmark[Dissimilarities]):
         return Comparison(found.value, found.error, bounds, found.subjects, note, resample)
 
     def _resample(self, model: NDArray[np.float64], measured: NDArray[np.float64]) -> Resampled:
-        drawn, lower = rdm.resampled(model, self.data.rdms, self.image_counts)
-        subjects = self.unit_draws(len(measured))
-        raw = bootstrap.mean_draws(drawn, measured, subjects)
+        drawn = rdm.resampled_subjects(model, self.data.rdms, self.image_counts)
+        raw = bootstrap.mean_draws(drawn, measured, self.unit_draws(len(measured)))
+        return {source: (draws, self._ceiling_draws.get(source)) for source, draws in raw.items()}
+
+    @cached_property
+    def _ceiling_draws(self) -> dict[str, NDArray[np.float64]]:
+        """Draws of the lower bound from the images and subjects that are resampled for the score."""
         if self.ceiling is None:
-            return {source: (draws, None) for source, draws in raw.items()}
-        ceiling = bootstrap.mean_draws(lower, rdm.lower_bounds(self.data.rdms), subjects)
-        return {source: (draws, ceiling[source]) for source, draws in raw.items()}
+            return {}
+        measured = rdm.lower_bounds(self.data.rdms)
+        drawn = rdm.resampled_lower_bounds(self.data.rdms, self.image_counts)
+        return bootstrap.mean_draws(drawn, measured, self.unit_draws(len(measured)))

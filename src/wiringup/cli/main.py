@@ -8,6 +8,8 @@ import tyro
 
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
+from wiringup.cli.layers import layers
+from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
@@ -17,6 +19,9 @@ from wiringup.core.errors import WiringupError
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
     "score": score,
+    "layers": layers,
+    "match": match,
+    "suites": suites,
     "birth": birth,
     "distill": distill,
     "train": train,

@@ -1,6 +1,6 @@
 """Score one model, born or trained, on any benchmarks: what ``wiringup score`` does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
+from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
 from wiringup.birth.apply import POLICIES, BirthSpec
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
@@ -40,6 +41,8 @@ class ScoreRequest:
         size: side of the model's input in px.
         batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
             itself, without responses) or "default" (0, 1).
+        layer_map: which layer is which area, instead of the architecture's own read-outs.
+        unseen: score on the images alone on which no layer was chosen, not refuse the others.
     """
 
     model: str
@@ -52,6 +55,8 @@ class ScoreRequest:
     classes: int = 1000
     normalisation: str = DEFAULT_NORMALISATION
     batchnorm: str = "calibrated"
+    layer_map: LayerMap | None = None
+    unseen: bool = False
 
     def __post_init__(self) -> None:
         one_of(self.model, [PIXELS, *ARCHITECTURES.names()], "model")
@@ -63,6 +68,22 @@ class ScoreRequest:
             raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
+        self._check_layer_map()
+
+    def _check_layer_map(self) -> None:
+        if self.layer_map is None:
+            if self.unseen:
+                raise InputError(
+                    "--unseen goes with --layers-from: it leaves out what the layers were chosen on."
+                )
+            return
+        if self.layers:
+            raise InputError("--layers-from names the layers already; leave out --layer.")
+        if self.model == PIXELS or ARCHITECTURES.canonical(self.model) != self.layer_map.architecture:
+            raise InputError(
+                f"The layers were chosen for {self.layer_map.architecture}, not for {self.model}; "
+                f"choose again: wiringup layers {self.model} ..."
+            )
 
 
 @dataclass(frozen=True)
@@ -80,16 +101,35 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
         InputError: if the model has no such layer, or the weights do not fit.
         MissingDataError: if weights or a genome are missing.
     """
-    rows: list[dict[str, Any]] = []
+    found = scored(request, reportable(request, benchmarks), home, say)
+    return [row(candidate, s) for candidate, scores in found for s in scores]
+
+
+def scored(
+    request: ScoreRequest, benchmarks: Sequence[Benchmark], home: Path, say: Said
+) -> Iterator[tuple[Candidate, list[Score]]]:
+    """Yield every candidate with its scores on the benchmarks that show the same images."""
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
         for candidate in candidates(request, stimuli, home):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
-            layers = list(request.layers) or None
-            scores = evaluate(candidate.subject, group, layers, request.normalisation)
-            rows += [row(candidate, s) for s in scores]
-    return rows
+            yield candidate, evaluate(candidate.subject, group, request.layers or None, request.normalisation)
+
+
+def reportable(request: ScoreRequest, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """Return the benchmarks as they may be reported: without the images that layers were chosen on.
+
+    Raises:
+        InputError: if there are such images and the request does not say to leave them out.
+    """
+    if request.layer_map is None:
+        return list(benchmarks)
+    if request.unseen:
+        return [unseen(b, request.layer_map) for b in benchmarks]
+    for benchmark in benchmarks:
+        refuse_seen(benchmark, request.layer_map)
+    return list(benchmarks)
 
 
 def row(candidate: Candidate, score: Score) -> dict[str, Any]:
@@ -117,6 +157,16 @@ class _Kept:
 
 def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
     """Yield the subjects of a request: one for each seed, or one if no seed enters."""
+    layers = request.layer_map
+    for candidate in _candidates(request, stimuli, home):
+        if layers is None:
+            yield candidate
+        else:
+            facts = candidate.facts | {"layers": layers.sha256[:12]}
+            yield Candidate(Mapped(candidate.subject, layers), facts)
+
+
+def _candidates(request: ScoreRequest, stimuli: Stimuli, home: Path) -> Iterator[Candidate]:
     if request.model == PIXELS:
         facts = _facts(PIXELS, None, None, request.size)
         yield Candidate(PixelSubject(request.size), facts)

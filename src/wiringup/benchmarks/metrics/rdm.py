@@ -17,7 +17,7 @@ from wiringup.benchmarks.metrics.gram import CONSTANT, Features
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 
-_RANKS_AT_ONCE = 4_000_000  # numbers in the ranks of all RDMs in some draws: 32 MB
+_RANKS_AT_ONCE = 1_000_000  # numbers in the ranks of all RDMs in some draws: 8 MB
 
 
 def correlation_distance(responses: Features | Tensor) -> Tensor:
@@ -111,8 +111,14 @@ def noise_ceiling(subjects: NDArray[np.floating]) -> Ceiling | None:
 def lower_bounds(subjects: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return (subjects,): rho of each subject with the mean rank-transformed RDM of the others."""
     vectors = upper_triangle(subjects)
-    ranks = rankdata(vectors, axis=-1)
-    return spearman(ranks.sum(0) - ranks, vectors)
+    return spearman(_others(vectors), vectors)
+
+
+def _others(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the summed ranks of all other subjects' dissimilarities, (subjects, pairs)."""
+    ranks: NDArray[np.float64] = rankdata(vectors, axis=-1)
+    summed: NDArray[np.float64] = ranks.sum(0) - ranks
+    return summed
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,25 +182,28 @@ def _spearman(
     return np.stack(rho, 1)
 
 
-def resampled(
+def resampled_subjects(
     model: NDArray[np.float64], subjects: NDArray[np.floating], counts: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return rho of the model with every subject, and of every subject with the others, for resampled images.
-
-    The others are represented by their mean ranks among all images, which are not averaged anew.
+) -> NDArray[np.float64]:
+    """Return rho (draws, subjects) of a model's RDM with every subject's, for resampled images.
 
     Args:
-        model: the model's RDM (images, images), without NaN.
+        model: (images, images), without NaN.
         subjects: (subjects, images, images).
         counts: (draws, images).
+    """
+    vectors = upper_triangle(np.concatenate([subjects, model[None]]))
+    return resampled_spearman([(len(subjects), i) for i in range(len(subjects))], vectors, counts)
 
-    Returns:
-        Two of (draws, subjects).
+
+def resampled_lower_bounds(
+    subjects: NDArray[np.floating], counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return `lower_bounds` (draws, subjects) for resampled images.
+
+    The others are represented by their mean ranks among all images, which are not averaged anew.
     """
     vectors = upper_triangle(subjects)
-    ranks = rankdata(vectors, axis=-1)
-    n = len(vectors)
-    everything = np.concatenate([vectors, ranks.sum(0) - ranks, upper_triangle(model)[None]])
-    pairs = [(2 * n, i) for i in range(n)] + [(n + i, i) for i in range(n)]
-    rho = resampled_spearman(pairs, everything, counts)
-    return rho[:, :n], rho[:, n:]
+    others = _others(vectors)
+    pairs = [(i, len(vectors) + i) for i in range(len(vectors))]
+    return resampled_spearman(pairs, np.concatenate([vectors, others]), counts)
