@@ -113,6 +113,7 @@ def _print_search(found: "LayerMap") -> None:
              number(s["ceiling"]), number(s["score"])]
             for name, s in best
         ]  # fmt: skip
-        title = f"{one.area}, searched on {len(one.images)} images of {one.benchmark} ({found.rule})"
+        title = f"{one.area}: {one.benchmark}, {len(one.images)} images"
         table(["", "layer", "raw", "± error", "ceiling", "score"], body, title=title)
+    say(f"Layers were compared by {found.rule}.")
     say("The best score of a search is too good by selection; below, on images it did not see:")

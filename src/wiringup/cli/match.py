@@ -1,5 +1,6 @@
 """``wiringup match`` and ``wiringup suites``: brain match with its parts, errors and gaps."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -100,7 +101,7 @@ def match(
     if figure is not None:
         from wiringup.figures.match import draw, write
 
-        write(draw([values]), figure)
+        write(draw([values, *map(to_dict, other)]), figure)
 
 
 def _print(found: "Match", fraction: Mapping[str, "Estimate"] | None, values: Mapping[str, object]) -> None:
@@ -121,7 +122,8 @@ def _print(found: "Match", fraction: Mapping[str, "Estimate"] | None, values: Ma
 
 def _cells(e: "Estimate") -> list[str]:
     parts = [number(e.errors[s]) if s in e.errors else "–" for s in ("stimuli", "units", "seeds")]
-    return [number(e.value), number(e.error), f"{number(e.low)} to {number(e.high)}", *parts]
+    interval = "–" if math.isnan(e.low) else f"{number(e.low)} to {number(e.high)}"
+    return [number(e.value), number(e.error), interval, *parts]
 
 
 def _tell(found: "Match", values: Mapping[str, object]) -> None:

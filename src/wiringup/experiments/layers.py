@@ -1,7 +1,7 @@
 """Search for the layer of each area: every candidate is scored, on images that are not reported on."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -117,7 +117,7 @@ def _scores(
         raise InputError(f"{network.name} has no layers to choose from.")
     stimuli = group[0].stimuli
     layers = layers_of(network, stimuli)
-    names = list(request.model.layers) or distinct(layers)
+    names = list(request.model.layers) or distinct(layers, network.areas.values())
     sizes = {name: _size(name, network, layers) for name in names}
     images = len(stimuli) + (len(request.pca_images) if request.pca_images else 0)
     subject = Reduced(network, request.pca_images) if request.reduce else network
@@ -183,12 +183,16 @@ def _layer(output: Any, images: int) -> Layer | None:
     return Layer(values.shape[1], hashlib.sha256(values.numpy().tobytes()).hexdigest())
 
 
-def distinct(layers: Mapping[str, Layer]) -> list[str]:
-    """Return the names of layers without those that answer as an earlier one (containers, dropout)."""
-    first: dict[str, str] = {}
+def distinct(layers: Mapping[str, Layer], preferred: Collection[str]) -> list[str]:
+    """Return the names of layers without those that answer as another one (containers, dropout).
+
+    Of layers that answer alike the first is named, or the one whose module is among ``preferred``.
+    """
+    kept: dict[str, str] = {}
     for name, layer in layers.items():
-        first.setdefault(layer.answer, name)
-    return list(first.values())
+        if layer.answer not in kept or name.partition("@")[0] in preferred:
+            kept[layer.answer] = name
+    return list(kept.values())
 
 
 def _size(name: str, subject: NetworkSubject, layers: Mapping[str, Layer]) -> int:

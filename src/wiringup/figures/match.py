@@ -33,7 +33,7 @@ def draw(matches: Sequence[Mapping[str, Any]]) -> Figure:
     for i, one in enumerate(matches):
         x = np.arange(len(names)) + (i - (len(matches) - 1) / 2) * width
         values, below, above = _heights(one, names)
-        axes.bar(x, values, 0.9 * width, color=styles[one["label"]][0], alpha=0.75, label=one["label"])
+        axes.bar(x, values, 0.9 * width, color=styles[one["label"]][0], alpha=0.5, label=one["label"])
         axes.errorbar(x, values, [below, above], fmt="none", ecolor="0.2", elinewidth=1, capsize=2)
     axes.set_xticks(range(len(names)), names)
     axes.axhline(0, color="0.4", linewidth=0.8)

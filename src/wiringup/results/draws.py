@@ -2,7 +2,8 @@
 
 One bootstrap draw takes the same resample of stimuli and units for every model (`Score.evidence`) and
 resamples the seeds of each condition. Means and fractions follow draw by draw, so that what two models owe
-to the same stimuli and neurons cancels in their ratio. The spread over seeds is estimated from few of them:
+to the same stimuli and neurons cancels in their ratio. Draws of stimuli and units at once spread too widely
+(see `_counted_twice`): intervals are drawn in by as much. The spread over seeds is known from few of them:
 intervals are widened as a t interval is, with Satterthwaite's degrees of freedom.
 """
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from wiringup.core.score import Score
 from wiringup.core.spec import content_hash
-from wiringup.results.stats import LEVEL, percentiles, rescaled_weights
+from wiringup.results.stats import LEVEL, normal_weights, percentiles
 
 SEEDS = "seeds"
 RESAMPLED = ("stimuli", "units", "both")
@@ -84,8 +85,8 @@ class Drawn:
 
     Attributes:
         value: the number itself.
-        parts: source -> (draws,).
-        total: (draws,), with everything resampled.
+        parts: source -> (draws,); "both" is stimuli and units at once.
+        total: (draws,), with everything resampled, seeds too.
         n_seeds: how many seeds there are.
     """
 
@@ -100,18 +101,23 @@ class Drawn:
 
     def estimate(self) -> Estimate:
         """Return the number with its error and interval."""
-        errors = {source: _sd(draws) for source, draws in self.parts.items()}
-        error = _sd(self.total) if errors else float("nan")
-        low, high = percentiles(self.total if errors else np.array([]), LEVEL, self._df(errors, error))
-        return Estimate(self.value, error, low, high, errors)
+        if not self.parts:
+            return Estimate(self.value, float("nan"), float("nan"), float("nan"), {})
+        variance = {source: _variance(draws) for source, draws in self.parts.items()}
+        errors = {source: float(np.sqrt(v)) for source, v in variance.items() if source != "both"}
+        drawn = _variance(self.total)
+        kept = np.sqrt(max(drawn - _counted_twice(variance), 0.0) / drawn) if drawn > 0 else 1.0
+        low, high = percentiles(self.total, LEVEL, self._df(variance, drawn * kept**2))
+        low, high = (self.value + float(kept) * (end - self.value) for end in (low, high))
+        return Estimate(self.value, float(np.sqrt(drawn) * kept), low, high, errors)
 
-    def _df(self, errors: Mapping[str, float], error: float) -> float:
-        of_seeds = errors.get(SEEDS, 0.0)
-        return float((self.n_seeds - 1) * (error / of_seeds) ** 4) if of_seeds > 0 else float("inf")
+    def _df(self, variance: Mapping[str, float], total: float) -> float:
+        of_seeds = variance.get(SEEDS, 0.0)
+        return (self.n_seeds - 1) * (total / of_seeds) ** 2 if of_seeds > 0 else float("inf")
 
     def relative_to(self, other: "Drawn") -> "Drawn":
         """Return the fraction of ``other``, draw by draw; NaN where ``other`` is within two errors of 0."""
-        if not other.value > 2 * np.nan_to_num(_sd(other.total)):
+        if not other.value > 2 * np.nan_to_num(other.estimate().error):
             return Drawn(float("nan"), {}, np.array([np.nan]), min(self.n_seeds, other.n_seeds))
         sources = {*self.parts, *other.parts} - {SEEDS}
         parts = {s: self.over(s) / other.over(s) for s in RESAMPLED if s in sources}
@@ -121,9 +127,20 @@ class Drawn:
         return Drawn(self.value / other.value, parts, self.total / other.total, n_seeds)
 
 
-def _sd(draws: Array) -> float:
+def _variance(draws: Array) -> float:
     known = draws[~np.isnan(draws)]
-    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
+    return float(known.var(ddof=1)) if len(known) > 1 else 0.0
+
+
+def _counted_twice(variance: Mapping[str, float]) -> float:
+    """Return by how much crossed resampling makes a variance too large.
+
+    With stimuli S, units U and what is peculiar to a stimulus in a unit, E: resampling stimuli gives S + E,
+    units U + E, both S + U + 3 E, so that both - stimuli - units is E, which is there twice too often.
+    """
+    stimuli, units = variance.get("stimuli", 0.0), variance.get("units", 0.0)
+    peculiar = variance.get("both", 0.0) - stimuli - units
+    return 2 * min(max(peculiar, 0.0), stimuli, units)
 
 
 def drawn(sample: Sample, label: str, seed: int = SEED) -> Drawn:
@@ -138,8 +155,8 @@ def drawn(sample: Sample, label: str, seed: int = SEED) -> Drawn:
     both = sample.over("both")
     draws = both.shape[1] if both.shape[1] > 1 else DRAWS
     generator = np.random.default_rng(int(content_hash([seed, SEEDS, label])[:16], 16))
-    weights = rescaled_weights(n, draws, generator) / n
-    parts = {s: sample.draws[s].mean(0) for s in ("stimuli", "units") if s in sample.draws}
+    weights = normal_weights(n, draws, generator) / n
+    parts = {s: values.mean(0) for s, values in sample.draws.items()}
     if n > 1:
         parts[SEEDS] = weights @ sample.values
     total = (weights * np.broadcast_to(both.T, weights.shape)).sum(1)

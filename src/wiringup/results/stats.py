@@ -56,6 +56,19 @@ def rescaled_weights(n: int, draws: int, generator: np.random.Generator) -> Arra
     return np.asarray(1 + (counts - 1) * np.sqrt(n / (n - 1)), np.float64)
 
 
+def normal_weights(n: int, draws: int, generator: np.random.Generator) -> Array:
+    """Return (draws, n) weights that sum to n, normally distributed, for very few values.
+
+    A mean with these weights has the variance of a mean of n values, as with `rescaled_weights`, but its
+    draws are normal: resamples of two to five values are only a handful of different ones, whose far
+    percentiles are too near (a multiplier bootstrap; Mammen 1993, Ann Stat 21:255).
+    """
+    if n < 2:
+        return np.ones((draws, n))
+    z = generator.standard_normal((draws, n)) * np.sqrt(n / (n - 1))
+    return np.asarray(1 + z - z.mean(1, keepdims=True), np.float64)
+
+
 def mean_interval(
     values: Array, generator: np.random.Generator, level: float = LEVEL, draws: int = DRAWS
 ) -> Interval:

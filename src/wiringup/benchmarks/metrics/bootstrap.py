@@ -6,8 +6,9 @@ all draws of it are a few matrix products. What is resampled:
 - stimuli: the images on which a score was tested (groups of near-copies as a whole). The images that a map
   or decoder was fitted on stay as they are.
 - units: neurons, or subjects.
-- both: at once (crossed; Owen 2007, Ann Appl Stat 1:386, who shows that its variance is, if anything, too
-  large).
+- both: at once. What is peculiar to an image in a unit is in each of the first two once, in this one three
+  times, so that the variance of all is 2 (stimuli + units) - both (see Owen 2007, Ann Appl Stat 1:386, on
+  crossed resampling; `results.draws` takes the difference).
 
 Counts and indices are made from a generator, so that two models scored on the same data can be given the
 same resamples: what the data owe to chance then cancels in their difference and their ratio.
