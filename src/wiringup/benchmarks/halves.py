@@ -61,7 +61,7 @@ def part(benchmark: Benchmark, index: Index, name: str) -> Benchmark:
     )
 
 
-def tested(benchmark: Benchmark) -> Stimuli:
+def scored_images(benchmark: Benchmark) -> Stimuli:
     """Return the images that a score is made on, without those that a decoder is fitted on."""
     if isinstance(benchmark, TopOne):
         return benchmark.test.stimuli
@@ -85,7 +85,7 @@ def search_half(benchmark: Benchmark, seed: int) -> Benchmark:
     Groups of near-copies stay on one side; labels are divided in proportion. Benchmarks on the same images,
     grouped and labelled alike, are divided alike. An image that is there twice counts as a group.
     """
-    stimuli = tested(benchmark)
+    stimuli = scored_images(benchmark)
     groups, labels = _names(benchmark)
     copies = np.array(image_hashes(stimuli))
     if groups is None and len(np.unique(copies)) < len(copies):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.halves import image_hashes, part, tested
+from wiringup.benchmarks.halves import image_hashes, part, scored_images
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json, write_json
 from wiringup.core.score import UNCEILED, Score
@@ -129,15 +129,15 @@ def summary(scores: Sequence[Score]) -> dict[str, float | None]:
 def seen(benchmark: Benchmark, layers: LayerMap) -> np.ndarray:
     """Return (images,) True where the layer of the benchmark's area was chosen on the image."""
     images = layers.images_of(benchmark.area)
-    return np.array([image in images for image in image_hashes(tested(benchmark))], bool)
+    return np.array([image in images for image in image_hashes(scored_images(benchmark))], bool)
 
 
 def refuse_seen(benchmark: Benchmark, layers: LayerMap) -> None:
     """Raise `InputError` if a score would be made on images on which its layer was chosen."""
-    n = int(seen(benchmark, layers).sum())
-    if n:
+    known = seen(benchmark, layers)
+    if known.any():
         raise InputError(
-            f"The layer for {benchmark.area} was chosen on {n} of the {len(tested(benchmark))} images of "
+            f"The layer for {benchmark.area} was chosen on {known.sum()} of the {len(known)} images of "
             f"{benchmark.name}; a score on them would be too good. Report on the others with --unseen, or "
             "choose the layer on another recording: wiringup layers MODEL --benchmark "
             f"{benchmark.name} --search OTHER."

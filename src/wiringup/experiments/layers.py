@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
-from wiringup.benchmarks.halves import image_hashes, search_half, tested
+from wiringup.benchmarks.halves import image_hashes, scored_images, search_half
 from wiringup.benchmarks.layer_map import LayerMap, Searched, choose, summary
 from wiringup.benchmarks.metrics.pca import COMPONENTS
 from wiringup.benchmarks.reduced import Reduced
@@ -74,9 +74,9 @@ def search_parts(
             f"No benchmark to search on was recorded in {', '.join(missing)}; add one to --search."
         )
     for benchmark in benchmarks:
-        shown = set(image_hashes(tested(benchmark)))
+        shown = set(image_hashes(scored_images(benchmark)))
         for other in (o for o in others if o.area == benchmark.area):
-            n = len(shown & set(image_hashes(tested(other))))
+            n = len(shown & set(image_hashes(scored_images(other))))
             if n:
                 raise InputError(
                     f"{other.name} shows {n} of the images of {benchmark.name}. Search on a recording with "
@@ -106,7 +106,7 @@ def search(request: SearchRequest, parts: Sequence[Benchmark], home: Path, say: 
 
 def _searched(part: Benchmark, found: Scores) -> Searched:
     scores = {layer: summary(s) for (name, layer), s in found.items() if name == part.name}
-    return Searched(part.name, part.area, image_hashes(tested(part)), scores)
+    return Searched(part.name, part.area, image_hashes(scored_images(part)), scores)
 
 
 def _scores(
