@@ -2,18 +2,21 @@
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.benchmarks.area import BOOTSTRAP_SEED
 from wiringup.benchmarks.benchmark import Responses, check_responses
 from wiringup.benchmarks.decoding import class_scores, shown
+from wiringup.benchmarks.metrics.bootstrap import image_counts
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
-from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation, normalise
+from wiringup.core.score import DEFAULT_NORMALISATION, Draws, Score, check_normalisation, normalise
+from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images import resized_and_cropped
@@ -99,7 +102,13 @@ class TopK:
             n_units=len(self.test.classes),
             simulated=self.simulated,
             note=self._note(),
+            evidence=partial(self._draws, correct),
         )
+
+    def _draws(self, correct: NDArray[np.bool_]) -> Draws:
+        generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
+        drawn = image_counts(len(correct), generator) @ correct / len(correct)
+        return {"stimuli": drawn, "both": drawn}
 
     def _note(self) -> str:
         if self.protocol == SQUASH:

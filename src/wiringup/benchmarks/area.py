@@ -1,19 +1,27 @@
 """Benchmarks of one brain area: what predictivity and similarity share, and how a raw score is ceiled."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
+from wiringup.benchmarks.metrics.bootstrap import image_counts, unit_draws
 from wiringup.benchmarks.metrics.gram import Features
-from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score, normalise
+from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Draws, Score, normalise, normalise_draws
+from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import Dissimilarities, Recording
 
 AreaData = TypeVar("AreaData", Recording, Dissimilarities)
 
+Resampled = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+"""What was resampled -> draws of the raw score and of its ceiling, from the same resamples."""
+
+BOOTSTRAP_SEED = 0  # one set of resamples for every model: their differences owe nothing to it
 LOWEST_CEILING = 0.1
 NO_RESPONSE = "the layer answers some or all images with a constant: nothing to correlate, scored as 0"
 
@@ -28,6 +36,7 @@ class Comparison:
         ceiling: the noise ceiling, or None.
         units: score of each unit (neuron, subject); (0,) for a formula that takes them together.
         note: what a reader has to know.
+        resample: makes bootstrap draws (see `metrics.bootstrap`), or None.
     """
 
     raw: float
@@ -35,6 +44,7 @@ class Comparison:
     ceiling: Ceiling | None
     units: NDArray[np.float64]
     note: str
+    resample: Callable[[], Resampled] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +65,18 @@ class AreaBenchmark(Measured[AreaData]):
     def n_units(self) -> int:
         """The number of neurons or subjects that were recorded."""
         raise NotImplementedError
+
+    @cached_property
+    def image_counts(self) -> NDArray[np.float64]:
+        """How often each image is in each resample (draws, images): alike for all data on these images."""
+        groups = self.data.groups if isinstance(self.data, Recording) else None
+        return image_counts(
+            len(self.stimuli), numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256), groups
+        )
+
+    def unit_draws(self, n: int) -> NDArray[np.intp]:
+        """Return (draws, n) indices of resampled units: alike for all metrics on these data."""
+        return unit_draws(n, numpy_stream(BOOTSTRAP_SEED, "units", self.data.sha256))
 
     def compare(self, responses: Features) -> Comparison:
         """Compare ``responses`` (images, features) with the data."""
@@ -85,7 +107,15 @@ class AreaBenchmark(Measured[AreaData]):
             simulated=self.simulated,
             note=found.note,
             units=found.units if len(found.units) else None,
+            evidence=None if found.resample is None else partial(_ceiled_draws, found.resample, top, applied),
         )
+
+
+def _ceiled_draws(resample: Callable[[], Resampled], ceiling: float | None, normalisation: str) -> Draws:
+    return {
+        source: normalise_draws(raw, None if ceiling is None else top, normalisation)
+        for source, (raw, top) in resample().items()
+    }
 
 
 def defined(found: Comparison) -> Comparison:
@@ -96,7 +126,7 @@ def defined(found: Comparison) -> Comparison:
     """
     if not np.isnan(found.raw):
         return found
-    return replace(found, raw=0.0, error=0.0, note=f"{found.note}; {NO_RESPONSE}")
+    return replace(found, raw=0.0, error=0.0, note=f"{found.note}; {NO_RESPONSE}", resample=None)
 
 
 def usable(ceiling: Ceiling) -> bool:

@@ -1,19 +1,20 @@
 """Behavioural consistency: does a model confuse the same images with the same objects as people do?"""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
 
-from wiringup.benchmarks.area import NO_RESPONSE, usable
+from wiringup.benchmarks.area import BOOTSTRAP_SEED, NO_RESPONSE, usable
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
 from wiringup.benchmarks.decoding import decoded, fitted_on, shown
-from wiringup.benchmarks.metrics import i2n
+from wiringup.benchmarks.metrics import bootstrap, i2n
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of
-from wiringup.core.score import DEFAULT_NORMALISATION, UNCEILED, Ceiling, Score, check_normalisation
+from wiringup.core.score import DEFAULT_NORMALISATION, UNCEILED, Ceiling, Draws, Score, check_normalisation
+from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import Choices, TwoChoice
 
@@ -90,7 +91,20 @@ class BehavioralConsistency(Measured[Judged]):
             n_units=len(test.classes),
             simulated=self.simulated,
             note=self._note(found, float((probabilities.argmax(1) == test.labels).mean())),
+            evidence=partial(self.draws, self.chosen(probabilities)) if ceiled and defined else None,
         )
+
+    def draws(self, chosen: i2n.Matrix) -> Draws:
+        """Return bootstrap draws of the ceiled score: the rows of finished signatures are resampled."""
+        truth = self.data.test.labels
+        own = i2n.signature(chosen, truth, self.metric)
+        people = [
+            (i2n.signature(a, truth, self.metric), i2n.signature(b, truth, self.metric))
+            for a, b in self.halves
+        ]
+        generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
+        found = bootstrap.consistency_draws(own, people, bootstrap.image_counts(len(own), generator))
+        return {"stimuli": found, "both": found}
 
     def _note(self, found: i2n.Consistency, top1: float) -> str:
         rows = "objects" if self.metric.startswith("o") else "images"

@@ -72,6 +72,14 @@ DEFAULT_METRIC = "pls"
 NEURAL_METRICS = (*MAPPINGS, *MEASURES)
 """What may stand for "pls" at the end of a name, on every recording."""
 
+SUITES: Mapping[str, Suite] = {suite.name: suite for suite in (REAL_SUITE, BRAIN_SCORE_PUBLIC)}
+"""The suites by name. A suite is never changed: another list is another version."""
+
+
+def find_suite(name: str) -> Suite:
+    """Return the suite called ``name``; raise `InputError`, with the closest name, if there is none."""
+    return SUITES[one_of(name, SUITES, "suite")]
+
 
 def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
     """Return {benchmark: data set} of what the user imported: under its own name, and with the metric.

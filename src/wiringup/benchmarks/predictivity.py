@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.benchmarks.area import Comparison
+from wiringup.benchmarks.area import Comparison, Resampled
 from wiringup.benchmarks.benchmark import Responses
 from wiringup.benchmarks.mappings import Mapping, Pls
-from wiringup.benchmarks.metrics import reliability
+from wiringup.benchmarks.metrics import bootstrap, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Folds
@@ -74,6 +76,25 @@ class Predictivity(RecordingBenchmark):
 
     def compare(self, responses: Features) -> Comparison:
         """Predict every unit from ``responses`` (images, features); units are neurons."""
-        found = aggregate(cross_validated_r(responses, self.targets, self.folds, self.mapping))
+        predictions = self.mapping.predict(responses, self.targets, self.folds.folds)
+        r = held_out_r(predictions, self.targets, self.folds)
+        found = aggregate(r)
         note = self.folds.kind + self.leak_note + ("" if self.ceiling else f"; {NO_CEILING}")
-        return Comparison(found.value, found.error, self.ceiling, found.units.numpy(), note)
+        units, resample = found.units.numpy(), partial(self._resample, [p.cpu() for p in predictions], r)
+        return Comparison(found.value, found.error, self.ceiling, units, note, resample)
+
+    def _resample(self, predictions: Sequence[Tensor], r: Tensor) -> Resampled:
+        held_out = [p.numpy() for p in predictions]
+        drawn = bootstrap.held_out_r(held_out, self.targets.numpy(), self.folds.folds, self.image_counts)
+        raw = bootstrap.condensed_draws(drawn, r.numpy(), self.unit_draws(r.shape[1]))
+        return {source: (draws, self._ceiling_draws.get(source)) for source, draws in raw.items()}
+
+    @cached_property
+    def _ceiling_draws(self) -> dict[str, NDArray[np.float64]]:
+        """Draws of the ceiling from the images and units that are resampled for the score."""
+        if self.ceiling is None:
+            return {}
+        trials = self.data.trials
+        drawn = reliability.resampled_reliability(trials, self.image_counts)
+        measured = reliability.split_half_reliability(trials).numpy()
+        return bootstrap.condensed_draws(drawn, measured, self.unit_draws(len(trials)))

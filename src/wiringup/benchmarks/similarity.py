@@ -1,10 +1,13 @@
 """Representational similarity: does a model find the same images alike as a brain area does?"""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from wiringup.benchmarks.area import AreaBenchmark, Comparison
-from wiringup.benchmarks.metrics import rdm
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.benchmarks.area import AreaBenchmark, Comparison, Resampled
+from wiringup.benchmarks.metrics import bootstrap, rdm
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.score import Ceiling
 from wiringup.data.recordings import Dissimilarities
@@ -33,8 +36,24 @@ class Similarity(AreaBenchmark[Dissimilarities]):
 
     def compare(self, responses: Features) -> Comparison:
         """Compare the RDM of ``responses`` (images, features) with every subject's; units are subjects."""
-        found = rdm.compare(rdm.correlation_distance(responses).cpu().numpy(), self.data.rdms)
+        model = rdm.correlation_distance(responses).cpu().numpy()
+        found = rdm.compare(model, self.data.rdms)
         bounds, note = self.ceiling, "no noise ceiling: one subject"
         if bounds is not None:
             note = f"noise ceiling {bounds.value:.3f} (lower bound, used) to {bounds.upper:.3f} (upper)"
-        return Comparison(found.value, found.error, bounds, found.subjects, note)
+        resample = partial(self._resample, model, found.subjects)
+        return Comparison(found.value, found.error, bounds, found.subjects, note, resample)
+
+    def _resample(self, model: NDArray[np.float64], measured: NDArray[np.float64]) -> Resampled:
+        drawn = rdm.resampled_subjects(model, self.data.rdms, self.image_counts)
+        raw = bootstrap.mean_draws(drawn, measured, self.unit_draws(len(measured)))
+        return {source: (draws, self._ceiling_draws.get(source)) for source, draws in raw.items()}
+
+    @cached_property
+    def _ceiling_draws(self) -> dict[str, NDArray[np.float64]]:
+        """Draws of the lower bound from the images and subjects that are resampled for the score."""
+        if self.ceiling is None:
+            return {}
+        measured = rdm.lower_bounds(self.data.rdms)
+        drawn = rdm.resampled_lower_bounds(self.data.rdms, self.image_counts)
+        return bootstrap.mean_draws(drawn, measured, self.unit_draws(len(measured)))

@@ -30,5 +30,17 @@ KeepGain = Annotated[
     bool,
     arg(help="Resize the weights of a genome of another architecture, so that responses keep their size."),
 ]
+Normalisation = Annotated[str, arg(help='"(r/c)^2" (the paper\'s), "r/c" or "r^2/c".')]
+BatchNorm = Annotated[
+    str,
+    arg(
+        help='BatchNorm statistics of a newborn: "calibrated" on 64 of the benchmark\'s images '
+        '(without responses), or "default" (mean 0, variance 1).'
+    ),
+]
+LayersFrom = Annotated[
+    Path | None, arg(metavar="FILE", help="Read areas out where this layer map says (wiringup layers).")
+]
+Unseen = Annotated[bool, arg(help="Leave out the images on which the layers of --layers-from were chosen.")]
 Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]

@@ -11,6 +11,8 @@ from wiringup.cli.bridge import bridge
 from wiringup.cli.cache import cache
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
+from wiringup.cli.layers import layers
+from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
@@ -20,6 +22,9 @@ from wiringup.core.errors import WiringupError
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
     "score": score,
+    "layers": layers,
+    "match": match,
+    "suites": suites,
     "birth": birth,
     "distill": distill,
     "train": train,

@@ -5,7 +5,20 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Birth, Classes, Json, Model, Runs, Seeds, Size, Width
+from wiringup.cli.arguments import (
+    BatchNorm,
+    Birth,
+    Classes,
+    Json,
+    LayersFrom,
+    Model,
+    Normalisation,
+    Runs,
+    Seeds,
+    Size,
+    Unseen,
+    Width,
+)
 from wiringup.cli.show import as_json, number, say, silent, table
 from wiringup.core.score import DEFAULT_NORMALISATION
 
@@ -32,16 +45,10 @@ def score(
     size: Size = 224,
     width: Width = 1.0,
     classes: Classes = 1000,
-    normalisation: Annotated[str, arg(help='"(r/c)^2" (the paper\'s), "r/c" or "r^2/c".')] = (
-        DEFAULT_NORMALISATION
-    ),
-    batchnorm: Annotated[
-        str,
-        arg(
-            help='BatchNorm statistics of a newborn: "calibrated" on 64 of the benchmark\'s images '
-            '(without responses), or "default" (mean 0, variance 1).'
-        ),
-    ] = "calibrated",
+    layers_from: LayersFrom = None,
+    unseen: Unseen = False,
+    normalisation: Normalisation = DEFAULT_NORMALISATION,
+    batchnorm: BatchNorm = "calibrated",
     memory: Annotated[
         float | None,
         arg(
@@ -76,11 +83,14 @@ def score(
       wiringup score cornet_s --birth wc --seed 0 1 --benchmark cowley2023.210325.V4-pls
           --layer V1 V2 V4 IT --size 112
 
+      wiringup score cornet_s --benchmark cowley2023.210325.V4-pls --layers-from layers.json --unseen
+
       wiringup score cornet_s --weights cornet_s_epoch43.pth.tar --benchmark henaff2021.V1-pls --json
 
       wiringup score responses.npz --benchmark cowley2023.210325.V4-pls --layer all
     """
     from wiringup.benchmarks.catalog import load_benchmark
+    from wiringup.benchmarks.layer_map import load_layer_map
     from wiringup.core.files import write_text
     from wiringup.core.home import data_home
     from wiringup.experiments.scoring import ScoreRequest, address
@@ -88,8 +98,22 @@ def score(
     from wiringup.figures.tables import to_csv, units_table
     from wiringup.results.store import Store
 
+    layer_map = None if layers_from is None else load_layer_map(layers_from)
     request = ScoreRequest(
-        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm, memory, cache
+        model,
+        birth,
+        weights,
+        seed,
+        layer,
+        size,
+        width,
+        classes,
+        normalisation,
+        batchnorm,
+        layer_map,
+        unseen,
+        memory,
+        cache,
     )
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)
@@ -105,6 +129,8 @@ def print_scores(rows: list[dict[str, Any]]) -> None:
     header = ["model", "birth", "seed", "BN", "benchmark", "layer"]
     header += ["raw", "± error", "ceiling", "score", "as"]
     table(header, [_cells(r) for r in rows])
+    for layers in dict.fromkeys(r["layers"] for r in rows if r.get("layers")):
+        say(f"Layers by the map {layers}.")
     for note in dict.fromkeys(f"{r['benchmark']}: {r['note']}" for r in rows if r["note"]):
         say(note)
 

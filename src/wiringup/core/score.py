@@ -1,14 +1,15 @@
 """A score never travels without its ceiling, its error and the name of its normalisation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.checks import one_of
 
-NORMALISATIONS: dict[str, Callable[[float, float], float]] = {
+NORMALISATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "(r/c)^2": lambda r, c: (r / c) ** 2,
     "r/c": lambda r, c: r / c,
     "r^2/c": lambda r, c: r**2 / c,
@@ -17,6 +18,9 @@ NORMALISATIONS: dict[str, Callable[[float, float], float]] = {
 
 DEFAULT_NORMALISATION = "(r/c)^2"
 UNCEILED = "none"
+
+Draws = Mapping[str, NDArray[np.float64]]
+"""What was resampled ("stimuli", "units", "both" at once) -> bootstrap draws of a score, each (draws,)."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Score:
         normalisation: how: a key of `NORMALISATIONS`, or ``"none"``.
         error: standard error of ``raw`` (the metric says over what).
         units: raw score of each unit (neuron, subject), where there are units.
+        evidence: returns bootstrap draws of ``score``, ceiled like it; the same resamples for every model on
+            the same data. None where the formula offers none.
     """
 
     benchmark: str
@@ -55,6 +61,7 @@ class Score:
     simulated: bool = False
     note: str = ""
     units: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    evidence: Callable[[], Draws] | None = field(default=None, compare=False, repr=False)
 
 
 def check_normalisation(name: str) -> str:
@@ -73,3 +80,20 @@ def normalise(raw: float, ceiling: float | None, normalisation: str) -> tuple[fl
         return raw, UNCEILED
     value = NORMALISATIONS[normalisation](abs(raw), ceiling)
     return (value if raw >= 0 else -value), normalisation
+
+
+def normalise_draws(
+    raw: NDArray[np.float64], ceiling: NDArray[np.float64] | None, normalisation: str
+) -> NDArray[np.float64]:
+    """Return `normalise` of every draw of a raw score and its ceiling; NaN where a ceiling is not above 0.
+
+    Args:
+        raw: (draws,).
+        ceiling: (draws,); None, or ``normalisation`` "none", returns ``raw``.
+        normalisation: what was applied to the score itself.
+    """
+    if ceiling is None or normalisation == UNCEILED:
+        return raw
+    above = np.where(ceiling > 0, ceiling, np.nan)
+    values: NDArray[np.float64] = NORMALISATIONS[check_normalisation(normalisation)](np.abs(raw), above)
+    return np.sign(raw) * values

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -56,7 +56,8 @@ class Exam:
         """
         key = candidate.identity
         if key not in self._known:
-            scores = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
+            found = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
+            scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
             self._known[key] = scores, top1(candidate.module, self.held_out, candidate.size)
         return self._known[key]
 

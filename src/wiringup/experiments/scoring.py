@@ -1,6 +1,6 @@
 """Score one model, born or trained, on any benchmarks: what ``wiringup score`` does."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from torch import nn
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
+from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
 from wiringup.birth.apply import POLICIES, BirthSpec
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
@@ -46,6 +47,8 @@ class ScoreRequest:
         size: side of the model's input in px.
         batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
             itself, without responses) or "default" (0, 1).
+        layer_map: which layer is which area, instead of the architecture's own read-outs.
+        unseen: score on the images alone on which no layer was chosen, not refuse the others.
         memory: GB that responses and their scoring may take; see `models.storage.Storage`.
         cache: keep responses between runs; see `models.cache`.
     """
@@ -60,6 +63,8 @@ class ScoreRequest:
     classes: int = 1000
     normalisation: str = DEFAULT_NORMALISATION
     batchnorm: str = "calibrated"
+    layer_map: LayerMap | None = None
+    unseen: bool = False
     memory: float | None = neutral(None)
     cache: bool = neutral(False)
 
@@ -79,6 +84,22 @@ class ScoreRequest:
             raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
+        self._check_layer_map()
+
+    def _check_layer_map(self) -> None:
+        if self.layer_map is None:
+            if self.unseen:
+                raise InputError(
+                    "--unseen leaves out the images that layers were chosen on; give --layers-from too."
+                )
+            return
+        if self.layers:
+            raise InputError("--layers-from names the layers already; leave out --layer.")
+        if self.model == PIXELS or ARCHITECTURES.canonical(self.model) != self.layer_map.architecture:
+            raise InputError(
+                f"The layers were chosen for {self.layer_map.architecture}, not for {self.model}; "
+                f"choose again: wiringup layers {self.model} ..."
+            )
 
 
 @dataclass(frozen=True)
@@ -96,17 +117,36 @@ def score(request: ScoreRequest, benchmarks: list[Benchmark], home: Path, say: S
         InputError: if the model has no such layer, or the weights do not fit.
         MissingDataError: if weights or a genome are missing.
     """
-    rows: list[dict[str, Any]] = []
+    found = scored(request, reportable(request, benchmarks), home, say)
+    return [row(candidate, s) for candidate, scores in found for s in scores]
+
+
+def scored(
+    request: ScoreRequest, benchmarks: Sequence[Benchmark], home: Path, say: Said
+) -> Iterator[tuple[Candidate, list[Score]]]:
+    """Yield every candidate with its scores on the benchmarks that show the same images."""
     storage = Storage(request.memory, say=say, cache=default_cache(say) if request.cache else None)
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
         for candidate in candidates(request, stimuli, home, storage):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
-            layers = list(request.layers) or None
-            scores = evaluate(candidate.subject, group, layers, request.normalisation)
-            rows += [row(candidate, s) for s in scores]
-    return rows
+            yield candidate, evaluate(candidate.subject, group, request.layers or None, request.normalisation)
+
+
+def reportable(request: ScoreRequest, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
+    """Return the benchmarks as they may be reported: without the images that layers were chosen on.
+
+    Raises:
+        InputError: if there are such images and the request does not say to leave them out.
+    """
+    if request.layer_map is None:
+        return list(benchmarks)
+    if request.unseen:
+        return [unseen(b, request.layer_map) for b in benchmarks]
+    for benchmark in benchmarks:
+        refuse_seen(benchmark, request.layer_map)
+    return list(benchmarks)
 
 
 def row(candidate: Candidate, score: Score) -> dict[str, Any]:
@@ -134,6 +174,16 @@ class _Kept:
 
 def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     """Yield the subjects of a request: one for each seed, or one if no seed enters."""
+    layers = request.layer_map
+    for candidate in _candidates(request, stimuli, home, storage):
+        if layers is None:
+            yield candidate
+        else:
+            facts = candidate.facts | {"layers": layers.sha256[:12]}
+            yield Candidate(Mapped(candidate.subject, layers), facts)
+
+
+def _candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     if is_stored(request.model):
         facts = _facts(request.model, None, None, None)
         yield Candidate(read_stored(Path(request.model)), facts)

@@ -91,7 +91,8 @@ def score_to_dict(score: Score, *, units: bool = True) -> dict[str, Any]:
         score: the score.
         units: whether the scores of single units come along.
     """
-    values = {f.name: _plain(getattr(score, f.name)) for f in dataclasses.fields(score) if f.name != "units"}
+    plain = (f.name for f in dataclasses.fields(score) if f.name not in ("units", "evidence"))
+    values = {name: _plain(getattr(score, name)) for name in plain}
     if units:
         values["units"] = None if score.units is None else [_plain(round(float(u), 6)) for u in score.units]
     return values

@@ -15,6 +15,7 @@ from wiringup.results.record import Record, from_dict, to_dict
 RECORD = "record.json"
 STUDY = "study.json"
 SCORES = "scores.json"
+MATCH = "match.json"
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Store:
     """Runs, studies and single scores below one folder.
 
     ``<root>/<uid>/record.json`` is a finished run; ``<root>/<uid>/study.json`` lists the runs of a study;
-    ``<root>/<uid>/scores.json`` holds scores made by ``wiringup score``.
+    ``<root>/<uid>/scores.json`` holds scores made by ``wiringup score``, ``match.json`` a brain match.
     """
 
     root: Path
@@ -58,6 +59,12 @@ class Store:
     def save_scores(self, uid: str, rows: list[dict[str, Any]]) -> None:
         """Write the rows of one ``wiringup score`` call."""
         write_json(self.folder(uid) / SCORES, rows)
+
+    def save_match(self, uid: str, match: dict[str, Any]) -> Path:
+        """Write the brain match of one ``wiringup match`` call; return where."""
+        path = self.folder(uid) / MATCH
+        write_json(path, match)
+        return path
 
     def study(self, name: str) -> tuple[dict[str, Any], list[Record]]:
         """Return the study's document and its records.

@@ -4,6 +4,7 @@ Kriegeskorte, Mur & Bandettini 2008 (Front Syst Neurosci 2:4); noise ceiling of 
 (PLoS Comput Biol 10:e1003553), with ranks where RDMs are compared by Spearman, as in rsatoolbox.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch import Tensor
 from wiringup.benchmarks.metrics.gram import CONSTANT, Features
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
+
+_RANKS_AT_ONCE = 1_000_000  # numbers in the ranks of all RDMs in some draws: 8 MB
 
 
 def correlation_distance(responses: Features | Tensor) -> Tensor:
@@ -100,7 +103,107 @@ def noise_ceiling(subjects: NDArray[np.floating]) -> Ceiling | None:
         raise InputError("The subjects' dissimilarities hold NaN; leave out the images that lack a value.")
     if len(vectors) < 2:
         return None
-    ranks = rankdata(vectors, axis=-1)
-    total = ranks.sum(0)
-    lower = spearman(total - ranks, vectors)
+    total = rankdata(vectors, axis=-1).sum(0)
+    lower = lower_bounds(subjects)
     return Ceiling(float(lower.mean()), standard_error(lower), float(spearman(total, vectors).mean()))
+
+
+def lower_bounds(subjects: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return (subjects,): rho of each subject with the mean rank-transformed RDM of the others."""
+    vectors = upper_triangle(subjects)
+    return spearman(_others(vectors), vectors)
+
+
+def _others(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the summed ranks of all other subjects' dissimilarities, (subjects, pairs)."""
+    ranks: NDArray[np.float64] = rankdata(vectors, axis=-1)
+    summed: NDArray[np.float64] = ranks.sum(0) - ranks
+    return summed
+
+
+@dataclass(frozen=True, eq=False)
+class _Ranking:
+    """The order of a vector (pairs,), from which its ranks follow whatever the pairs weigh."""
+
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    sizes: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, vector: NDArray[np.float64]) -> "_Ranking":
+        order = np.argsort(vector, kind="stable")
+        starts = np.flatnonzero(np.diff(vector[order], prepend=np.nan) != 0)
+        return cls(order, starts, np.diff(starts, append=len(vector)))
+
+    def ranks(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return ranks (pairs, draws), ties averaged, less one half: each pair is there ``weights`` times."""
+        tied = weights[self.order]
+        if len(self.starts) < len(tied):
+            tied = np.add.reduceat(tied, self.starts, axis=0)
+        middle = np.cumsum(tied, 0)
+        middle -= tied / 2
+        ranks = np.empty_like(weights)
+        ranks[self.order] = middle if len(middle) == len(ranks) else np.repeat(middle, self.sizes, axis=0)
+        return ranks
+
+
+def resampled_spearman(
+    pairs: Sequence[tuple[int, int]], vectors: NDArray[np.float64], counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return Spearman's rho (draws, pairs) between RDMs, with resampled images ranked anew.
+
+    The dissimilarity of two images counts as often as the product of their counts; those of an image with
+    its own copies, which are 0 by construction, are left out.
+
+    Args:
+        pairs: which two of ``vectors`` are correlated.
+        vectors: (rdms, dissimilarities), see `upper_triangle`.
+        counts: (draws, images), how often an image is in each resample.
+    """
+    rankings = [_Ranking.of(v) for v in vectors]
+    rows, columns = np.triu_indices(counts.shape[1], 1)
+    step = max(1, _RANKS_AT_ONCE // vectors.size)
+    chunks = (np.ascontiguousarray(counts[i : i + step].T) for i in range(0, len(counts), step))
+    return np.concatenate([_spearman(pairs, rankings, c[rows] * c[columns]) for c in chunks])
+
+
+def _spearman(
+    pairs: Sequence[tuple[int, int]], rankings: Sequence[_Ranking], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    # Ranks less one half have the mean total / 2; their products are weighted once, in ``weighted``.
+    ranks = [r.ranks(weights) - weights.sum(0) / 2 for r in rankings]
+    weighted = [r * weights for r in ranks]
+    variance = [np.einsum("pd,pd->d", w, r) for w, r in zip(weighted, ranks, strict=True)]
+    with np.errstate(invalid="ignore"):
+        rho = [
+            np.einsum("pd,pd->d", weighted[a], ranks[b]) / np.sqrt(variance[a] * variance[b])
+            for a, b in pairs
+        ]
+    return np.stack(rho, 1)
+
+
+def resampled_subjects(
+    model: NDArray[np.float64], subjects: NDArray[np.floating], counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return rho (draws, subjects) of a model's RDM with every subject's, for resampled images.
+
+    Args:
+        model: (images, images), without NaN.
+        subjects: (subjects, images, images).
+        counts: (draws, images).
+    """
+    vectors = upper_triangle(np.concatenate([subjects, model[None]]))
+    return resampled_spearman([(len(subjects), i) for i in range(len(subjects))], vectors, counts)
+
+
+def resampled_lower_bounds(
+    subjects: NDArray[np.floating], counts: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return `lower_bounds` (draws, subjects) for resampled images.
+
+    The others are represented by their mean ranks among all images, which are not averaged anew.
+    """
+    vectors = upper_triangle(subjects)
+    others = _others(vectors)
+    pairs = [(i, len(vectors) + i) for i in range(len(vectors))]
+    return resampled_spearman(pairs, np.concatenate([vectors, others]), counts)

@@ -5,11 +5,14 @@ averaged, the halves are correlated over images for every unit, and Spearman-Bro
 to all repeats, 2 r / (1 + r).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.bootstrap import weighted_r
 from wiringup.benchmarks.metrics.correlation import Aggregate, aggregate, pearson
 from wiringup.core.score import Ceiling
 
@@ -45,24 +48,42 @@ def split_half_reliability(trials: NDArray[np.float32]) -> Tensor:
         trials: (units, images, repeats), NaN where a trial is missing. A half is the mean of the trials it
             has; an image that lacks all trials of a half is left out for that unit and split.
     """
+    return torch.cat([_reliability(*both) for both in half_means(trials)], 1)
+
+
+def resampled_reliability(trials: NDArray[np.float32], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return `split_half_reliability` (splits, draws, units) for resampled images.
+
+    Args:
+        trials: (units, images, repeats), NaN where a trial is missing.
+        counts: (draws, images), how often an image is in each resample.
+    """
+    parts = [
+        np.stack([weighted_r(counts, a.numpy(), b.numpy()) for a, b in zip(*both, strict=True)])
+        for both in (tuple(half.unbind(1) for half in halves) for halves in half_means(trials))
+    ]
+    r = np.concatenate(parts, 2)
+    return 2 * r / (1 + r)
+
+
+def half_means(trials: NDArray[np.float32]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield, for some units at a time, the means of both halves, float64 (images, splits, units) each.
+
+    NaN where an image lacks all trials of a half.
+    """
     halves = torch.from_numpy(half_splits(trials.shape[2])).flatten(0, 1).T.double()
     step = max(1, _TRIALS_AT_ONCE // max(1, trials[0].size))
-    parts = [
-        _reliability(torch.from_numpy(trials[i : i + step]).double(), halves)
-        for i in range(0, len(trials), step)
-    ]
-    return torch.cat(parts, 1)
+    for start in range(0, len(trials), step):
+        some = torch.from_numpy(trials[start : start + step]).double()
+        present = ~some.isnan()
+        counts = halves.sum(0) if bool(present.all()) else present.double() @ halves
+        means = ((some.nan_to_num(0.0) @ halves) / counts).permute(1, 2, 0)  # images, splits x halves, units
+        yield means[:, ::2], means[:, 1::2]
 
 
-def _reliability(trials: Tensor, halves: Tensor) -> Tensor:
-    present = ~trials.isnan()
-    complete = bool(present.all())
-    sums = trials.nan_to_num(0.0) @ halves
-    counts = halves.sum(0) if complete else present.double() @ halves
-    means = (sums / counts).permute(1, 2, 0)  # images, splits x halves, units
-    first, second = means[:, ::2], means[:, 1::2]
-    valid = None if complete else ~(first.isnan() | second.isnan())
-    return spearman_brown(pearson(first, second, valid))
+def _reliability(first: Tensor, second: Tensor) -> Tensor:
+    valid = ~(first.isnan() | second.isnan())
+    return spearman_brown(pearson(first, second, None if bool(valid.all()) else valid))
 
 
 def reliability(trials: NDArray[np.float32]) -> Aggregate | None:

@@ -1,0 +1,92 @@
+"""Principal components of responses to a few images, exact, through the images x images Gram matrix.
+
+With Xc = U S V' (n images, p features), Xc Xc' = U S^2 U' is only (n, n). Scores of other responses x are
+(x - mean) V = (x - mean) Xc' U / S: the components V (as large as the responses) are never made, and features
+are taken to float64 a block of columns at a time, as in `gram`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import scipy.linalg
+import torch
+from torch import Tensor
+
+from wiringup.benchmarks.metrics.gram import BLOCK, check_finite, gram
+from wiringup.core.checks import at_least
+from wiringup.core.errors import InputError
+
+COMPONENTS = 1000
+_RANK = 1e-12  # of the largest eigenvalue: rounding of a Gram matrix, below which no direction is known
+
+
+@dataclass(frozen=True, eq=False)
+class PCA:
+    """A principal component analysis of ``features``.
+
+    Attributes:
+        features: (images, features) that it was fitted on; kept as they are, to transform others.
+        left: float64 (images, components), orthonormal: U.
+        singular: float64 (components,), descending: S.
+    """
+
+    features: Tensor
+    left: Tensor
+    singular: Tensor
+
+    @property
+    def explained_variance(self) -> Tensor:
+        """Variance of each component over the images it was fitted on, float64 (components,), ddof 1."""
+        return self.singular.square() / (len(self.features) - 1)
+
+    @cached_property
+    def scores(self) -> Tensor:
+        """Scores of the images it was fitted on, float64 (images, components)."""
+        return self.left * self.singular
+
+    def transform(self, responses: Tensor, block: int = BLOCK) -> Tensor:
+        """Return the scores of other ``responses`` (images, features), float64 (images, components).
+
+        Raises:
+            InputError: for another number of features, or a response that is NaN or infinite.
+        """
+        check_finite(responses)
+        if responses.shape[1] != self.features.shape[1]:
+            raise InputError(
+                f"The PCA was fitted on {self.features.shape[1]:,} features; these responses have "
+                f"{responses.shape[1]:,}."
+            )
+        product = self.left.new_zeros(len(responses), len(self.features))
+        for start in range(0, responses.shape[1], block):
+            fitted = self.features[:, start : start + block].double()
+            mean = fitted.mean(0)
+            product.addmm_(responses[:, start : start + block].double() - mean, (fitted - mean).T)
+        return product @ (self.left / self.singular)
+
+
+def fit(features: Tensor, components: int = COMPONENTS) -> PCA:
+    """Fit a PCA on ``features`` (images, features), centred, not scaled.
+
+    Args:
+        features: on any device; may be backed by a file.
+        components: as many are kept, but never more than the data have (images - 1 at most): where
+            scikit-learn returns a last component without variance, a direction of rounding, none is.
+
+    Returns:
+        Signs: the largest entry of each column of ``left`` is positive.
+
+    Raises:
+        InputError: for fewer than two images or one component, NaN, or responses that do not vary.
+    """
+    at_least(components, 1, "the number of components")
+    at_least(len(features), 2, "the number of images to fit a PCA on")
+    product = gram(features)
+    values, vectors = scipy.linalg.eigh(product.cpu().numpy(), driver="evd")
+    power, left = (torch.from_numpy(x).flip(-1)[..., :components] for x in (values, vectors))
+    kept = int((power > _RANK * power[0]).sum()) if power[0] > 0 else 0
+    if not kept:
+        raise InputError("The layer answers all images that the PCA is fitted on alike; nothing varies.")
+    left = left[:, :kept]
+    top = left.abs().argmax(0, keepdim=True)
+    left = left * left.gather(0, top).sign()
+    return PCA(features, left.to(product.device), power[:kept].sqrt().to(product.device))

@@ -1,0 +1,119 @@
+"""``wiringup layers``: which layer is which area."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
+
+from wiringup.cli.arguments import (
+    BatchNorm,
+    Birth,
+    Classes,
+    Json,
+    Model,
+    Normalisation,
+    Seeds,
+    Size,
+    Width,
+)
+from wiringup.cli.score import print_scores
+from wiringup.cli.show import as_json, number, say, silent, table
+from wiringup.core.score import DEFAULT_NORMALISATION
+
+if TYPE_CHECKING:
+    from wiringup.benchmarks.layer_map import LayerMap
+
+THE_SEARCH = "search"
+
+
+def layers(
+    model: Model,
+    benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help="Benchmarks; see doctor.")],
+    search: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="NAME [NAME ...]",
+            help="Choose on these benchmarks, with other images of the same areas, and not on a half.",
+        ),
+    ] = (),
+    layer: Annotated[
+        tuple[str, ...],
+        arg(metavar="NAME [NAME ...]", help="Candidates, as in V4.output@1; by default all."),
+    ] = (),
+    pca: Annotated[
+        str | None,
+        arg(
+            metavar="IMAGES",
+            help="Reduce each layer to 1,000 principal components of its responses to these images (folder, "
+            'zip or npz; Brain-Score takes 1,000 of ImageNet), or to the images of the search ("search").',
+        ),
+    ] = None,
+    birth: Birth = "kaiming_normal",
+    weights: Annotated[Path | None, arg(metavar="FILE", help="Search in this checkpoint instead.")] = None,
+    seed: Seeds = (0,),
+    split: Annotated[int, arg(metavar="N", help="Seed of the division of the images into halves.")] = 0,
+    size: Size = 224,
+    width: Width = 1.0,
+    classes: Classes = 1000,
+    normalisation: Normalisation = DEFAULT_NORMALISATION,
+    batchnorm: BatchNorm = "calibrated",
+    out: Annotated[Path, arg(metavar="FILE", help="Where to write the layer map.")] = Path("layers.json"),
+    json: Json = False,
+) -> None:
+    """Choose the layer of each area on one half of the images, and report its score on the other.
+
+    Every layer and time step is scored exactly on the images of the search. The map that is written names
+    these images by their hashes: no score is later made on them with --layers-from.
+
+    For example:
+      wiringup layers cornet_s --benchmark cowley2023.210325.V4-pls --size 112 --out layers.json
+
+      wiringup layers cornet_s --weights cornet_s_epoch43.pth.tar --benchmark cowley2023.210325.V4-pls
+          --search cowley2023.190923.V4-pls --layer V1 V2 V4 IT
+    """
+    from wiringup.benchmarks.catalog import load_benchmark
+    from wiringup.core.home import data_home
+    from wiringup.data.images import read_stimuli
+    from wiringup.experiments.layers import SearchRequest, search_parts
+    from wiringup.experiments.layers import search as search_layers
+    from wiringup.experiments.scoring import ScoreRequest
+    from wiringup.experiments.scoring import score as score_rows
+
+    home, tell = data_home(), silent if json else say
+    request = ScoreRequest(model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm)
+    images = None if pca in (None, THE_SEARCH) else read_stimuli(Path(str(pca)), size=size)
+    wanted = SearchRequest(request, pca is not None, images)
+    benchmarks, others = ([load_benchmark(name, home) for name in names] for names in (benchmark, search))
+    found = search_layers(wanted, search_parts(benchmarks, others, split), home, tell)
+    found.save(out)
+    reported = replace(request, layers=(), layer_map=found, unseen=True)
+    rows = score_rows(reported, benchmarks, home, tell)
+    if json:
+        as_json({"file": str(out), "sha256": found.sha256, **_summary(found), "report": rows})
+        return
+    _print_search(found)
+    print_scores(rows)
+    say(f"Layer map {found.sha256[:12]}: {out} (for --layers-from).")
+
+
+def _summary(found: "LayerMap") -> dict[str, object]:
+    searched = [
+        {"benchmark": s.benchmark, "area": s.area, "images": len(s.images), "scores": s.scores}
+        for s in found.searched
+    ]
+    return {"areas": found.areas, "rule": found.rule, "searched": searched}
+
+
+def _print_search(found: "LayerMap") -> None:
+    for one in found.searched:
+        best = sorted(one.scores.items(), key=lambda item: -(item[1]["score"] or 0.0))
+        body = [
+            ["*" if found.areas[one.area] == name else "", name, number(s["raw"]), number(s["error"]),
+             number(s["ceiling"]), number(s["score"])]
+            for name, s in best
+        ]  # fmt: skip
+        title = f"{one.area}: {one.benchmark}, {len(one.images)} images"
+        table(["", "layer", "raw", "± error", "ceiling", "score"], body, title=title)
+    say(f"Layers were compared by {found.rule}.")
+    say("The best score of a search is too good by selection; below, on images it did not see:")

@@ -1,0 +1,159 @@
+"""``wiringup match`` and ``wiringup suites``: brain match with its parts, errors and gaps."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import arg
+
+from wiringup.cli.arguments import (
+    BatchNorm,
+    Birth,
+    Classes,
+    Json,
+    LayersFrom,
+    Model,
+    Normalisation,
+    Runs,
+    Seeds,
+    Size,
+    Unseen,
+    Width,
+)
+from wiringup.cli.show import as_json, number, say, silent, table
+from wiringup.core.errors import InputError
+from wiringup.core.score import DEFAULT_NORMALISATION
+
+if TYPE_CHECKING:
+    from wiringup.results.draws import Estimate
+    from wiringup.results.match import Match
+
+
+def match(
+    model: Model,
+    suite: Annotated[str, arg(metavar="NAME", help="Which benchmarks; see wiringup suites.")] = "real@1",
+    birth: Birth = "kaiming_normal",
+    weights: Annotated[
+        tuple[Path, ...], arg(metavar="FILE [FILE ...]", help="Score these checkpoints, seeds of one model.")
+    ] = (),
+    seed: Seeds = (0,),
+    reference: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="NAME [NAME ...]",
+            help="Give fractions of this model's brain match: pixels, an architecture (Kaiming normal), "
+            "checkpoint files, or runs; several are its seeds.",
+        ),
+    ] = (),
+    layers_from: LayersFrom = None,
+    unseen: Unseen = False,
+    size: Size = 224,
+    width: Width = 1.0,
+    classes: Classes = 1000,
+    normalisation: Normalisation = DEFAULT_NORMALISATION,
+    batchnorm: BatchNorm = "calibrated",
+    figure: Annotated[
+        Path | None, arg(metavar="FILE", help="Draw the scores into this file (png, pdf).")
+    ] = None,
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Condense a model's scores to its brain match, with errors over stimuli, units and seeds.
+
+    Errors are bootstrap standard errors, intervals cover 95 %; ceilings are resampled with the scores. A
+    benchmark that is not here is named and is no part of the mean.
+
+    For example:
+      wiringup match cornet_s --birth wc --seed 0 1 2 --reference cornet_s --size 112
+
+      wiringup match cornet_s --weights cornet_s_epoch43.pth.tar --suite real@1 --reference pixels --json
+    """
+    from wiringup.benchmarks.layer_map import load_layer_map
+    from wiringup.core.home import data_home
+    from wiringup.experiments import match as matching
+    from wiringup.experiments.scoring import ScoreRequest
+    from wiringup.results.match import to_dict
+    from wiringup.results.store import Store
+
+    if figure is not None:
+        from wiringup.figures.match import check_format
+
+        check_format(figure)
+    if weights and (birth != "kaiming_normal" or seed != (0,)):
+        raise InputError("--weights are networks that were born already; leave out --birth and --seed.")
+    layer_map = None if layers_from is None else load_layer_map(layers_from)
+    request = ScoreRequest(
+        model, birth, None, seed, (), size, width, classes, normalisation, batchnorm, layer_map, unseen
+    )
+    conditions = [matching.condition(request, weights)]
+    if reference:
+        conditions.append(matching.reference_condition(reference, request, out))
+    home, tell = data_home(), silent if json else say
+    exam = matching.exam_of(suite, request, home, tell)
+    found, *other = [matching.match(c, matching.title(c), exam, home, tell) for c in conditions]
+    fraction = found.fraction_of(other[0]) if other else None
+    values = to_dict(found, fraction, other[0].label if other else "")
+    values["layers"] = None if layer_map is None else layer_map.sha256[:12]
+    as_json(values) if json else _print(found, fraction, values)
+    path = Store(out).save_match(matching.address(conditions, exam), values)
+    tell(f"Kept in {path}")
+    if figure is not None:
+        from wiringup.figures.match import draw, write
+
+        write(draw([values, *map(to_dict, other)]), figure)
+
+
+def _print(found: "Match", fraction: Mapping[str, "Estimate"] | None, values: Mapping[str, object]) -> None:
+    header = ["", "layer", "raw", "ceiling", "score", "± error", "95 % interval", "stimuli", "units", "seeds"]
+    body = [
+        [name + (" (simulated)" if line.simulated else ""), line.layer, number(line.raw),
+         number(line.ceiling), *_cells(line.score)]
+        for name, line in found.lines.items()
+    ]  # fmt: skip
+    body += [[area, "", "", "", *_cells(e)] for area, e in found.areas.items()]
+    body += [[name, "MISSING", *[""] * 8] for name in found.missing]
+    body.append([f"mean over {', '.join(found.areas) or 'nothing'}", "", "", "", *_cells(found.mean)])
+    if fraction is not None:
+        body += [[f"{area}, fraction of reference", "", "", "", *_cells(e)] for area, e in fraction.items()]
+    table(header, body, title=f"Brain match of {found.label} on {found.suite}")
+    _tell(found, values)
+
+
+def _cells(e: "Estimate") -> list[str]:
+    parts = [number(e.errors[s]) if s in e.errors else "–" for s in ("stimuli", "units", "seeds")]
+    interval = "–" if math.isnan(e.low) else f"{number(e.low)} to {number(e.high)}"
+    return [number(e.value), number(e.error), interval, *parts]
+
+
+def _tell(found: "Match", values: Mapping[str, object]) -> None:
+    from wiringup.results.draws import FEW_SEEDS
+
+    if values.get("reference"):
+        say(f"Reference: {values['reference']}")
+    if found.seeds == 1:
+        say("One seed: no error over seeds is known, and none is in the interval.")
+    elif found.seeds < FEW_SEEDS:
+        say(f"{found.seeds} seeds say little about the spread over seeds; intervals can be too narrow.")
+    for name in found.left_out:
+        say(f"NOT IN THE MEAN: {name} has no usable noise ceiling; its raw score is shown.")
+    for name, why in found.missing.items():
+        say(f"MISSING, not in the mean: {name}. {why}")
+
+
+def suites(json: Json = False) -> None:
+    """List the suites of benchmarks, and which of their benchmarks are here.
+
+    For example:
+      wiringup suites
+    """
+    from wiringup.benchmarks.catalog import SUITES, list_benchmarks
+    from wiringup.core.home import data_home
+
+    known = {b["name"]: b for b in list_benchmarks(data_home())}
+    rows = [{"suite": s.name, **known[name]} for s in SUITES.values() for name in s.benchmarks]
+    if json:
+        as_json(rows)
+        return
+    header = ["suite", "benchmark", "area", "here", "otherwise"]
+    table(header, [[r["suite"], r["name"], r["area"], r["here"], r["how"]] for r in rows])

@@ -1,0 +1,163 @@
+"""Numbers with the parts of their error: stimuli, units and seeds are resampled together.
+
+One bootstrap draw takes the same resample of stimuli and units for every model (`Score.evidence`) and
+resamples the seeds of each condition. Means and fractions follow draw by draw, so that what two models owe
+to the same stimuli and neurons cancels in their ratio. Draws of stimuli and units at once spread too widely
+(see `_counted_twice`): intervals are drawn in by as much. The spread over seeds is known from few of them:
+intervals are widened as a t interval is, with Satterthwaite's degrees of freedom.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.score import Score
+from wiringup.core.spec import content_hash
+from wiringup.results.stats import LEVEL, normal_weights, percentiles
+
+SEEDS = "seeds"
+RESAMPLED = ("stimuli", "units", "both")
+FEW_SEEDS = 5
+SEED = 0
+DRAWS = 1000  # of seeds, where nothing else is resampled
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with the parts of its error.
+
+    Attributes:
+        value: mean over seeds.
+        error: standard error, of all that is resampled together.
+        low, high: 95 % interval.
+        errors: "stimuli", "units" or "seeds" -> standard error from that source alone; what cannot be
+            resampled (units of behaviour, a single seed) is not there.
+    """
+
+    value: float
+    error: float
+    low: float
+    high: float
+    errors: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One score of all seeds of a condition.
+
+    Attributes:
+        values: (seeds,).
+        draws: source -> (seeds, draws); a source that cannot be resampled is not there.
+    """
+
+    values: Array
+    draws: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, scores: Sequence[Score]) -> "Sample":
+        """Return the sample of one benchmark, one score for each seed."""
+        drawn = [{} if s.evidence is None else s.evidence() for s in scores]
+        sources = [source for source in RESAMPLED if any(source in d for d in drawn)]
+        length = max((len(d[source]) for d in drawn for source in d), default=0)
+        values = np.array([s.score for s in scores])
+        pairs = list(zip(drawn, values, strict=True))
+        return cls(values, {s: np.stack([d.get(s, np.full(length, v)) for d, v in pairs]) for s in sources})
+
+    def over(self, source: str) -> Array:
+        """Return (seeds, draws); constant where the source cannot be resampled."""
+        return self.draws.get(source, self.values[:, None])
+
+
+def averaged(samples: Sequence[Sample]) -> Sample:
+    """Return the mean of several scores, draw by draw."""
+    sources = [source for source in RESAMPLED if any(source in s.draws for s in samples)]
+    draws = {s: np.mean(np.broadcast_arrays(*(one.over(s) for one in samples)), axis=0) for s in sources}
+    return Sample(np.mean([s.values for s in samples], axis=0), draws)
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """Bootstrap draws of a number, by source and of all together.
+
+    Attributes:
+        value: the number itself.
+        parts: source -> (draws,); "both" is stimuli and units at once.
+        total: (draws,), with everything resampled, seeds too.
+        n_seeds: how many seeds there are.
+    """
+
+    value: float
+    parts: Mapping[str, Array]
+    total: Array
+    n_seeds: int
+
+    def over(self, source: str) -> Array:
+        """Return the draws (draws,) of one source; the number itself where it cannot be resampled."""
+        return self.parts.get(source, np.array([self.value]))
+
+    def estimate(self) -> Estimate:
+        """Return the number with its error and interval."""
+        if not self.parts:
+            return Estimate(self.value, float("nan"), float("nan"), float("nan"), {})
+        variance = {source: _variance(draws) for source, draws in self.parts.items()}
+        errors = {source: float(np.sqrt(v)) for source, v in variance.items() if source != "both"}
+        drawn = _variance(self.total)
+        kept = np.sqrt(max(drawn - _counted_twice(variance), 0.0) / drawn) if drawn > 0 else 1.0
+        low, high = percentiles(self.total, LEVEL, self._df(variance, drawn * kept**2))
+        low, high = (self.value + float(kept) * (end - self.value) for end in (low, high))
+        return Estimate(self.value, float(np.sqrt(drawn) * kept), low, high, errors)
+
+    def _df(self, variance: Mapping[str, float], total: float) -> float:
+        of_seeds = variance.get(SEEDS, 0.0)
+        return (self.n_seeds - 1) * (total / of_seeds) ** 2 if of_seeds > 0 else float("inf")
+
+    def relative_to(self, other: "Drawn") -> "Drawn":
+        """Return the fraction of ``other``, draw by draw; NaN where ``other`` is within two errors of 0."""
+        if not other.value > 2 * np.nan_to_num(other.estimate().error):
+            return Drawn(float("nan"), {}, np.array([np.nan]), min(self.n_seeds, other.n_seeds))
+        sources = {*self.parts, *other.parts} - {SEEDS}
+        parts = {s: self.over(s) / other.over(s) for s in RESAMPLED if s in sources}
+        if SEEDS in self.parts or SEEDS in other.parts:
+            parts[SEEDS] = self.over(SEEDS) / other.over(SEEDS)
+        n_seeds = min(d.n_seeds for d in (self, other) if d.n_seeds > 1) if SEEDS in parts else 1
+        return Drawn(self.value / other.value, parts, self.total / other.total, n_seeds)
+
+
+def _variance(draws: Array) -> float:
+    known = draws[~np.isnan(draws)]
+    return float(known.var(ddof=1)) if len(known) > 1 else 0.0
+
+
+def _counted_twice(variance: Mapping[str, float]) -> float:
+    """Return by how much crossed resampling makes a variance too large.
+
+    With stimuli S, units U and what is peculiar to a stimulus in a unit, E: resampling stimuli gives S + E,
+    units U + E, both S + U + 3 E, so that both - stimuli - units is E, which is there twice too often.
+    """
+    stimuli, units = variance.get("stimuli", 0.0), variance.get("units", 0.0)
+    peculiar = variance.get("both", 0.0) - stimuli - units
+    return 2 * min(max(peculiar, 0.0), stimuli, units)
+
+
+def drawn(sample: Sample, label: str, seed: int = SEED) -> Drawn:
+    """Resample the seeds of a condition too, and condense it to its mean over seeds.
+
+    Args:
+        sample: scores of all seeds.
+        label: of the condition: two conditions resample their seeds independently, all scores of one alike.
+        seed: of the resampling of seeds.
+    """
+    n = len(sample.values)
+    both = sample.over("both")
+    draws = both.shape[1] if both.shape[1] > 1 else DRAWS
+    generator = np.random.default_rng(int(content_hash([seed, SEEDS, label])[:16], 16))
+    weights = normal_weights(n, draws, generator) / n
+    parts = {s: values.mean(0) for s, values in sample.draws.items()}
+    if n > 1:
+        parts[SEEDS] = weights @ sample.values
+    total = (weights * np.broadcast_to(both.T, weights.shape)).sum(1)
+    return Drawn(float(sample.values.mean()), parts, total, n)

@@ -1,0 +1,102 @@
+"""A model's brain match on a suite: seeds, references, and benchmarks that are not there."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests_world import write_toy_benchmark
+from wiringup.benchmarks import catalog
+from wiringup.benchmarks.benchmark import evaluate
+from wiringup.benchmarks.suite import Suite, brain_match
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import write_json
+from wiringup.experiments.match import (
+    address,
+    condition,
+    exam_of,
+    match,
+    reference_condition,
+    title,
+)
+from wiringup.experiments.scoring import ScoreRequest
+from wiringup.models.readout import PixelSubject
+
+TINY = {"size": 32, "width": 0.125, "classes": 2}
+REQUEST = ScoreRequest("cornet_s", seeds=(0, 1), **TINY)
+
+
+def silent(_message):
+    """Say nothing."""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    write_toy_benchmark(tmp_path)
+    suite = Suite("toy@1", ("toy", "henaff2021.V1-pls"))
+    monkeypatch.setattr(
+        catalog, "SUITES", {"toy@1": suite, "empty@1": Suite("empty@1", suite.benchmarks[1:])}
+    )
+    return tmp_path
+
+
+def test_what_is_missing_is_named_with_the_way_to_get_it(home):
+    exam = exam_of("toy@1", REQUEST, home, silent)
+    assert [b.name for b in exam.benchmarks] == ["toy"]
+    assert "wiringup fetch henaff2021" in exam.missing["henaff2021.V1-pls"]
+    with pytest.raises(MissingDataError, match=r"None of the benchmarks of empty@1.*wiringup fetch henaff"):
+        exam_of("empty@1", REQUEST, home, silent)
+    with pytest.raises(InputError, match=r"Unknown suite 'toy@2'. Did you mean 'toy@1'"):
+        exam_of("toy@2", REQUEST, home, silent)
+
+
+def test_the_mean_is_that_of_the_suite_and_seeds_are_resampled(home):
+    exam = exam_of("toy@1", ScoreRequest("pixels", size=32), home, silent)
+    found = match([ScoreRequest("pixels", size=32)], "pixels", exam, home, silent)
+    whole = brain_match(evaluate(PixelSubject(32), exam.benchmarks), catalog.SUITES["toy@1"])
+    assert found.mean.value == pytest.approx(whole.mean)
+    assert tuple(found.missing) == whole.missing
+    assert {"stimuli", "units"} == set(found.mean.errors)
+    assert found.mean.low < found.mean.value < found.mean.high
+    seeds = match([REQUEST], "two", exam, home, silent)
+    assert seeds.seeds == 2 and "seeds" in seeds.mean.errors
+
+
+def test_references_by_name(home, tmp_path):
+    wc = replace(REQUEST, birth="wc")
+    (born,) = reference_condition(["cornet-s"], wc, tmp_path)
+    assert (born.birth, born.seeds, born.weights, born.width) == ("kaiming_normal", (0, 1), None, 0.125)
+    (pixels,) = reference_condition(["pixels"], wc, tmp_path)
+    assert (pixels.model, pixels.size) == ("pixels", 32)
+    for name in ("a.pth", "b.pth"):
+        (tmp_path / name).write_bytes(b"weights")
+    files = reference_condition([str(tmp_path / n) for n in ("a.pth", "b.pth")], wc, tmp_path)
+    assert [r.weights.name for r in files] == ["a.pth", "b.pth"]
+    write_json(
+        tmp_path / "0123abcd" / "record.json", {"spec": {"model": {"architecture": "cornet_s", "size": 64}}}
+    )
+    (tmp_path / "0123abcd" / "weights.safetensors").write_bytes(b"weights")
+    (run,) = reference_condition(["0123abcd"], wc, tmp_path)
+    assert (run.size, run.weights) == (64, tmp_path / "0123abcd" / "weights.safetensors")
+    with pytest.raises(InputError, match=r"There is no reference '0123abce'. Did you mean '0123abcd'"):
+        reference_condition(["0123abce"], wc, tmp_path)
+
+
+def test_conditions_have_names():
+    assert title([REQUEST]) == "cornet_s (kaiming_normal, seed 0 1)"
+    assert title([ScoreRequest("pixels", size=32)]) == "pixels at 32 px"
+    many = condition(replace(REQUEST, seeds=(0,)), ["a.pth", "b.pth"])
+    assert title(many) == "cornet_s (a.pth, b.pth)"
+    assert condition(REQUEST, []) == [REQUEST]
+
+
+def test_the_address_follows_who_is_scored_and_on_what(home):
+    exam = exam_of("toy@1", REQUEST, home, silent)
+    one = address([[REQUEST]], exam)
+    assert one == address([[REQUEST]], exam)
+    others = [
+        address([[REQUEST], [REQUEST]], exam),
+        address([[replace(REQUEST, seeds=(0,))]], exam),
+        address([[REQUEST]], replace(exam, benchmarks=())),
+        address([[REQUEST]], replace(exam, missing={})),
+    ]
+    assert len({one, *others}) == 5
