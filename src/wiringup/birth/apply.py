@@ -9,7 +9,8 @@ from torch.nn.modules.conv import _ConvNd
 
 from wiringup.birth.batchnorm import calibrate_batchnorm, norms
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer
+from wiringup.birth.kinds import KINDS
+from wiringup.birth.layers import BatchNormLayer
 from wiringup.birth.recipes import RECIPES, Slot
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
@@ -64,8 +65,9 @@ def give_birth(
             "calibrated".
 
     Raises:
-        InputError: if the genome is missing, another than the named one, or lacks a convolution of the
-            model; or if images to calibrate on are missing. The model is then left untouched.
+        InputError: if the genome is missing, another than the named one, of another recipe, or lacks a
+            convolution of the model; or if images to calibrate on are missing. The model is then left
+            untouched.
     """
     recipe = RECIPES[spec.recipe]
     if recipe.needs_genome:
@@ -109,10 +111,25 @@ def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> N
         raise InputError(
             f"The birth names the genome {spec.genome:.12}..., but {genome.sha256:.12}... was given."
         )
+    _check_kinds(spec.recipe, genome)
     convolutions = [name for name, module in model.named_modules() if isinstance(module, _ConvNd)]
-    described = {n for n, layer in genome.layers.items() if isinstance(layer, GaborLayer | ClusterLayer)}
+    described = {n for n, layer in genome.layers.items() if KINDS[layer.kind].sample}
     if missing := [name for name in convolutions if name not in described]:
         raise InputError(
             f"The genome of {genome.architecture} lacks {len(missing)} of the model's "
             f"{len(convolutions)} convolutions: {listed(missing, 5)}."
         )
+
+
+def _check_kinds(name: str, genome: Genome) -> None:
+    """Refuse a genome of another recipe, or one that names this recipe and holds other kinds."""
+    if genome.recipe != name:
+        raise InputError(
+            f"The recipe {name} was asked for, but this is a genome of {genome.recipe}. Ask for that recipe, "
+            f"or distil the weights again with it (wiringup distill --recipe {name})."
+        )
+    allowed = {RECIPES[name].first, RECIPES[name].others}
+    for layer, held in genome.layers.items():
+        if KINDS[held.kind].sample and held.kind not in allowed:
+            kinds = " and ".join(sorted(allowed))
+            raise InputError(f"Genome, layer {layer}: a genome of {name} holds {kinds}, not {held.kind}.")

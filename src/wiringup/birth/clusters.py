@@ -5,12 +5,16 @@ Source: Geiger et al. 2022, methods, "weight compression": every convolution aft
 
 import numpy as np
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
-from wiringup.birth.kmeans import kmeans
+from wiringup.birth.distributions import resized
+from wiringup.birth.kmeans import elbow, kmeans
 from wiringup.birth.layers import ClusterLayer
 from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
+
+POINTWISE = 2
+"""Clusters of 1x1 convolutions, as published; in every network."""
 
 _ROWS = 64  # output kernels drawn at a time, so that intermediate values stay in the cache
 
@@ -41,6 +45,16 @@ def fit_clusters(weight: Tensor, clusters: int, generator: Generator) -> Cluster
     return ClusterLayer(size, **{name: rounded(value[order].numpy()) for name, value in figures.items()})
 
 
+def fitting_count(weight: Tensor, generator: Generator) -> int:
+    """Return a number of clusters for a layer (out, in, k, k) that no publication decides.
+
+    Larger kernels have as many as the elbow of the layer's own inertia says (the paper's criterion is not
+    told; it uses 4 to 8).
+    """
+    kernels = weight.float().flatten(2).flatten(0, 1)
+    return min(POINTWISE, len(kernels)) if weight.shape[-1] == 1 else elbow(kernels, generator)
+
+
 def sample_clusters(layer: ClusterLayer, shape: torch.Size, generator: Generator) -> Tensor:
     """Draw weights (out, in, k, k), any number of channels and any kernel size.
 
@@ -55,7 +69,7 @@ def sample_clusters(layer: ClusterLayer, shape: torch.Size, generator: Generator
         InputError: if the kernels are not square.
     """
     size = _square(shape)
-    centers = _resized(layer, size).flatten(1)
+    centers = resized(torch.from_numpy(layer.centers).float(), size).flatten(1)
     noise_std = torch.from_numpy(layer.noise_std).float()[:, None]
     weight = torch.empty(shape)
     for rows in torch.split(weight.flatten(2), _ROWS):
@@ -100,16 +114,8 @@ def gain(layer: ClusterLayer, channels: float, size: int) -> float:
     """Return the variance of responses to white noise of kernels (channels, size, size) from ``layer``."""
     share = torch.from_numpy(layer.count_mean / layer.in_channels)
     noise = size**2 * torch.from_numpy(layer.noise_std**2)
-    return channels * float(share @ (_resized(layer, size).double().square().flatten(1).sum(1) + noise))
-
-
-def _resized(layer: ClusterLayer, size: int) -> Tensor:
-    centers = torch.from_numpy(layer.centers).float()
-    if size == layer.kernel_size:
-        return centers
-    return nn.functional.interpolate(
-        centers[:, None], (size, size), mode="bilinear", antialias=True, align_corners=False
-    )[:, 0]
+    centers = resized(torch.from_numpy(layer.centers).float(), size).double()
+    return channels * float(share @ (centers.square().flatten(1).sum(1) + noise))
 
 
 def _square(shape: torch.Size) -> int:

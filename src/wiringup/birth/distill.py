@@ -5,31 +5,25 @@ Source: Geiger et al. 2022, methods, "weight compression".
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from wiringup.birth.clusters import fit_clusters
-from wiringup.birth.gabor_fit import fit_gabor_layer
+from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
-from wiringup.birth.kmeans import elbow
-from wiringup.birth.layers import BatchNormLayer, Layer, LinearLayer
+from wiringup.birth.kinds import KINDS, Fit
+from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer
 from wiringup.birth.precision import rounded
+from wiringup.birth.recipes import RECIPES, Recipe
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
 CLUSTER_COUNTS: Mapping[str, int] = {"V1.conv2": 7, "V2.conv2": 5, "V4.conv2": 8, "IT.conv2": 4}
-"""Numbers of clusters of the published CORnet-S genome, where they are not `POINTWISE`.
-
-In other networks, larger kernels have as many as the elbow of the layer's own inertia says (the paper's
-criterion is not told; it uses 4 to 8).
-"""
-
-POINTWISE = 2
-"""Clusters of 1x1 convolutions, as published; in every network."""
+"""Numbers of clusters of the published CORnet-S genome, where they are not `clusters.POINTWISE`."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -39,52 +33,74 @@ def distill(
     seed: int = 0,
     source: Mapping[str, Any] | None = None,
     *,
+    recipe: str = "weight_compression",
     architecture: str = "cornet_s",
     gabor_layer: str | None = None,
     cluster_counts: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> Genome:
-    """Describe trained weights by a Gabor mixture, clusters and BatchNorm statistics.
+    """Describe trained weights by the distributions that a recipe draws from, and BatchNorm's moments.
 
     Args:
         state: state dict of a network; weights with 4 dimensions are convolutions (grouped or not), with
             2 linear layers (hidden or read-out: born by rule, they need no figures), with 1 BatchNorm.
             Biases of convolutions are not described: they are born 0.
-        seed: seed of the clusterings; each layer has a random stream of its own.
+        seed: seed of the clusterings and subsamples; each layer has a random stream of its own.
         source: what the weights are (citation, training); kept in the genome, with their hash.
+        recipe: a name or alias in `RECIPES`, of a recipe that draws from a genome.
         architecture: name of the network.
-        gabor_layer: the convolution to describe by Gabors; by default the only one with three
-            in-channels.
-        cluster_counts: number of clusters for layers by name, over the defaults: `POINTWISE`, for
-            CORnet-S `CLUSTER_COUNTS`, and otherwise what `kmeans.elbow` finds.
+        gabor_layer: the first convolution, the one to describe by Gabors; by default the only one with
+            three in-channels.
+        cluster_counts: number of clusters for layers by name, over the defaults: for CORnet-S
+            `CLUSTER_COUNTS`, and otherwise what `clusters.fitting_count` finds.
         progress: called before each layer with (index, number of layers, name).
 
     Raises:
-        InputError: if the first convolution cannot be told, or a layer is of another kind.
+        InputError: if the recipe needs no genome, the first convolution cannot be told, or a layer is of
+            another kind.
     """
+    recipe = RECIPES.canonical(recipe)
+    fits = _fits(RECIPES[recipe], recipe)
     weights = {k.removesuffix(".weight"): v.detach() for k, v in state.items() if k.endswith(".weight")}
-    first = _first_convolution(weights, gabor_layer)
+    first = _first_convolution(weights, gabor_layer) if fits[0] is not fits[1] else ""
     counts = {**(CLUSTER_COUNTS if architecture == "cornet_s" else {}), **(cluster_counts or {})}
     layers: dict[str, Layer] = {}
     for index, (name, weight) in enumerate(weights.items()):
         if progress:
             progress(index, len(weights), name)
-        if name == first:
-            layers[name] = fit_gabor_layer(weight)
-        elif weight.ndim == 4:
+        if weight.ndim == 4:
             stream = torch_stream(seed, "distill", name)
-            layers[name] = fit_clusters(weight, counts.get(name) or _fitting(weight, stream), stream)
+            layers[name] = fits[name != first](weight, stream, counts.get(name, 0))
         elif weight.ndim == 2:
             layers[name] = LinearLayer()
         else:
             layers[name] = _batchnorm(name, weight, state)
-    return Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)})
+    return Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)}, recipe)
 
 
-def _fitting(weight: Tensor, stream: Generator) -> int:
-    """Return the number of clusters for a layer that nothing else decides."""
-    kernels = weight.float().flatten(2).flatten(0, 1)
-    return min(POINTWISE, len(kernels)) if weight.shape[-1] == 1 else elbow(kernels, stream)
+def as_control(genome: Genome, recipe: str) -> Genome:
+    """Return a genome of weight compression as one that differs in its first layer alone.
+
+    Args:
+        genome: a genome with fitted Gabors.
+        recipe: a recipe of one of the kinds in `gabor_controls.CONTROLS`.
+    """
+    change = CONTROLS[RECIPES[recipe].first]
+    layers = {n: change(v) if isinstance(v, GaborLayer) else v for n, v in genome.layers.items()}
+    return replace(genome, layers=layers, recipe=recipe)
+
+
+def _fits(recipe: Recipe, name: str) -> tuple[Fit, Fit]:
+    """Return how the first convolution is fitted, and how the others are."""
+    if not recipe.needs_genome:
+        fitted = ", ".join(n for n in RECIPES if RECIPES[n].needs_genome)
+        raise InputError(
+            f"The recipe {name} is a rule without figures; nothing is fitted. Fitted are: {fitted}."
+        )
+    first, others = (KINDS[kind].fit for kind in (recipe.first, recipe.others))
+    if first is None or others is None:
+        raise InputError(f"The recipe {name} draws from figures that are not fitted to trained weights.")
+    return first, others
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:

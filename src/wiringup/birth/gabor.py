@@ -90,11 +90,8 @@ def sample_gabors(layer: GaborLayer, shape: torch.Size, generator: Generator) ->
     Raises:
         InputError: if the layer has another number of colour channels, or kernels that are not square.
     """
+    check_colours(layer, shape)
     colours = layer.fits.shape[1]
-    if len(shape) != 4 or shape[1] != colours or shape[2] != shape[3]:
-        raise InputError(
-            f"These Gabors make weights (out, {colours}, k, k) with square kernels; got {tuple(shape)}."
-        )
     encoded = encode(layer.fits)
     drawn = sample_mixture(fit_mixture(encoded), shape[0], generator)
     codes = drawn.reshape(shape[0], colours, CODE)
@@ -102,3 +99,12 @@ def sample_gabors(layer: GaborLayer, shape: torch.Size, generator: Generator) ->
     plain = slice(len(_PLAIN))
     codes[..., plain] = codes[..., plain].clamp(fitted.amin(0)[..., plain], fitted.amax(0)[..., plain])
     return gabor(decode(codes.flatten(1)), shape[2], layer.kernel_size).float()
+
+
+def check_colours(layer: GaborLayer, shape: torch.Size) -> None:
+    """Raise `InputError` if Gabors cannot make weights of ``shape``."""
+    colours = layer.fits.shape[1]
+    if len(shape) != 4 or shape[1] != colours or shape[2] != shape[3]:
+        raise InputError(
+            f"These Gabors make weights (out, {colours}, k, k) with square kernels; got {tuple(shape)}."
+        )

@@ -1,8 +1,10 @@
 """A genome: the distributions of every layer from which networks are born, as one readable document.
 
-``{"schema": 2, "architecture": ..., "source": {...}, "layers": {"V2.conv1": {"kind": ...}, ...}}``.
-Layers carry the state-dict names of the modules they give birth to. Documents without ``schema`` are of
-version 1, which knew only CORnet-S and had neither BatchNorm nor linear entries.
+``{"schema": 3, "recipe": ..., "architecture": ..., "source": {...}, "layers": {"V2.conv1": {"kind": ...}}}``.
+Layers carry the state-dict names of the modules they give birth to. Values that are too many for a document
+(trained weights) lie beside it in ``NAME.weights.safetensors``; the document names their hashes. Documents
+without ``schema`` are of version 1, which knew only CORnet-S and had neither BatchNorm nor linear entries;
+versions 1 and 2 knew only weight compression and name no recipe.
 """
 
 import json
@@ -12,13 +14,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from wiringup.birth.layers import Layer, layer_from_dict, layer_to_dict
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.birth.kinds import layer_from_dict
+from wiringup.birth.layers import Layer, layer_to_dict
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
-from wiringup.core.files import read_json, write_text
+from wiringup.core.files import atomic_path, read_json, write_text
 from wiringup.core.spec import content_hash
 
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,15 +35,20 @@ class Genome:
         layers: layer name (as in the state dict, "V2.conv1") -> its distribution.
         architecture: the network that was distilled.
         source: what it was distilled from (citation, hash of the weights); decides nothing.
+        recipe: the recipe whose kinds of layers it holds, a name in `recipes.RECIPES`.
     """
 
     layers: Mapping[str, Layer]
     architecture: str = "cornet_s"
     source: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = "weight_compression"
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything that decides a birth: the architecture and the layers, not the source."""
+        """Hash of everything that decides a birth: the architecture and the layers.
+
+        The source decides nothing, and the recipe only names what the kinds of the layers decide.
+        """
         return content_hash({"architecture": self.architecture, "layers": self._layers_to_dict()})
 
     def figures(self) -> int:
@@ -56,14 +67,15 @@ class Genome:
         """Return the document as plain JSON types."""
         return {
             "schema": SCHEMA,
+            "recipe": self.recipe,
             "architecture": self.architecture,
             "source": dict(self.source),
             "layers": self._layers_to_dict(),
         }
 
     @classmethod
-    def from_dict(cls, document: Any) -> "Genome":
-        """Read a document of any schema version so far.
+    def from_dict(cls, document: Any, tensors: Mapping[str, NDArray[Any]] | None = None) -> "Genome":
+        """Read a document of any schema version so far; ``tensors`` are the values beside it.
 
         In version 1, entries whose name is not a module's (an alternative with a remark in its name) are
         left out.
@@ -81,9 +93,10 @@ class Genome:
             raise InputError(f"Genome, field source: expected an object, got {source!r:.60}.")
         entries = {n: e for n, e in document["layers"].items() if schema > 1 or " " not in n}
         return cls(
-            {name: layer_from_dict(name, entry) for name, entry in entries.items()},
+            {name: layer_from_dict(name, entry, tensors) for name, entry in entries.items()},
             str(document.get("architecture", "cornet_s")),
             dict(source),
+            str(document.get("recipe", "weight_compression")),
         )
 
     @classmethod
@@ -95,16 +108,46 @@ class Genome:
             InputError: if it is not JSON or not a genome; the message names file, layer and field.
         """
         try:
-            return cls.from_dict(read_json(path))
+            return cls.from_dict(read_json(path), _read_tensors(beside(path)))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Write the genome to ``path`` atomically, one line for each field."""
+        """Write the genome to ``path`` atomically, one line for each field; long values go beside it."""
+        if tensors := self._tensors():
+            from safetensors.numpy import save_file
+
+            with atomic_path(beside(path)) as temporary:
+                save_file(tensors, temporary)
         write_text(path, _readable(self.to_dict()) + "\n")
 
     def _layers_to_dict(self) -> dict[str, Any]:
         return {name: layer_to_dict(layer) for name, layer in self.layers.items()}
+
+    def _tensors(self) -> dict[str, NDArray[np.float32]]:
+        return {
+            f"{name}.{values}": np.ascontiguousarray(getattr(layer, values), np.float32)
+            for name, layer in self.layers.items()
+            for values in layer.beside
+        }
+
+
+def beside(path: Path) -> Path:
+    """Return where the values lie that are too many for the genome file at ``path``."""
+    return path.with_suffix(".weights.safetensors")
+
+
+def _read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the tensors in ``path``; none if there is no such file, as few genomes need one."""
+    if not path.is_file():
+        return {}
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return dict(load_file(path))
+    except SafetensorError as error:
+        raise InputError(f"{path.name} beside it is no whole safetensors file ({error}).") from error
 
 
 def _readable(value: Any, indent: str = "") -> str:

@@ -1,6 +1,11 @@
-"""The distributions of one layer that a genome can hold, and how each is read and checked."""
+"""What a genome can hold of one layer: the base of all kinds, the kinds of weight compression, their JSON.
 
-from collections.abc import Mapping
+A kind is a frozen dataclass that derives from `Layer`, declares its fields in class variables and is listed
+in `kinds.KINDS`. Reading, checking, writing, counting and hashing follow from the declaration.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,8 +34,46 @@ The centre is counted from the middle of the kernel. ``fit_error`` is a record a
 Shape = tuple[int | str, ...]
 
 
+class Layer:
+    """The distribution of one layer; alone it decides how the layer's values are drawn.
+
+    Attributes:
+        kind: its name in the genome file.
+        whole: fields that are whole numbers from 1; their names can stand in ``shapes``.
+        words: fields that are lists of words -> (name of the length, allowed words).
+        shapes: numeric fields -> their shape; a name stands for a size that has to agree between fields.
+        beside: those numeric fields that are too long for a document: the genome names their hash, and
+            the values lie in a safetensors file beside it.
+    """
+
+    kind: ClassVar[str]
+    whole: ClassVar[tuple[str, ...]] = ()
+    words: ClassVar[Mapping[str, tuple[str, Collection[str]]]] = {}
+    shapes: ClassVar[Mapping[str, Shape]] = {}
+    beside: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def figures(self) -> int:
+        """Number of figures that a birth needs: all numeric fields, unless the kind says otherwise."""
+        return sum(int(np.size(getattr(self, name))) for name in self.shapes)
+
+    def fault(self) -> str:
+        """Return which field is impossible and why, or an empty string."""
+        return ""
+
+    def summary(self) -> str:
+        """Return the figures that tell most, in a few words."""
+        return ""
+
+
+def negative(layer: Layer, *fields: str) -> str:
+    """Return the fault of the first of ``fields`` that holds a negative value, or an empty string."""
+    found = (name for name in fields if (np.asarray(getattr(layer, name)) < 0).any())
+    return next((f"{name}: a value is negative" for name in found), "")
+
+
 @dataclass(frozen=True, eq=False)
-class GaborLayer:
+class GaborLayer(Layer):
     """Gabors fitted to a first layer (Geiger et al. 2022, methods): one for each filter and colour.
 
     Attributes:
@@ -39,6 +82,7 @@ class GaborLayer:
     """
 
     kind: ClassVar[str] = "gabor"
+    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
     shapes: ClassVar[Mapping[str, Shape]] = {"fits": ("filters", "colours", len(GABOR_COLUMNS))}
     kernel_size: int
     fits: NDArray[np.float64]
@@ -54,9 +98,14 @@ class GaborLayer:
             return "fits: a frequency is negative"
         return "fits: a sigma is not positive" if (self.fits[..., 2:4] <= 0).any() else ""
 
+    def summary(self) -> str:
+        """Return how many Gabors there are and their typical frequency."""
+        filters, colours = self.fits.shape[:2]
+        return f"{filters} x {colours} Gabors, median {np.median(self.fits[..., 0]):.3g} cycles/px"
+
 
 @dataclass(frozen=True, eq=False)
-class ClusterLayer:
+class ClusterLayer(Layer):
     """Clusters of in-channel kernels (Geiger et al. 2022, methods).
 
     Attributes:
@@ -68,6 +117,7 @@ class ClusterLayer:
     """
 
     kind: ClassVar[str] = "clusters"
+    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
     shapes: ClassVar[Mapping[str, Shape]] = {
         "count_mean": ("clusters",),
         "count_std": ("clusters",),
@@ -86,20 +136,24 @@ class ClusterLayer:
         return float(self.count_mean.sum())
 
     @property
-    def figures(self) -> int:
-        """Number of figures: three and the centre for each cluster."""
-        return int(3 * self.count_mean.size + self.centers.size)
+    def shares(self) -> NDArray[np.float64]:
+        """(clusters,) the mean share of the in-channels that belong to each cluster."""
+        return self.count_mean / self.in_channels
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
-        for name in ("count_mean", "count_std", "noise_std"):
-            if (getattr(self, name) < 0).any():
-                return f"{name}: a value is negative"
+        if fault := negative(self, "count_mean", "count_std", "noise_std"):
+            return fault
         return "" if self.in_channels > 0 else "count_mean: all counts are 0"
+
+    def summary(self) -> str:
+        """Return the clusters' shares."""
+        shares = " ".join(f"{share:.0%}" for share in self.shares)
+        return f"{len(self.shares)} clusters of {self.kernel_size}x{self.kernel_size}: {shares}"
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNormLayer:
+class BatchNormLayer(Layer):
     """Normal distributions of a BatchNorm's weight and bias over its channels."""
 
     kind: ClassVar[str] = "batchnorm"
@@ -111,76 +165,102 @@ class BatchNormLayer:
     bias_mean: float
     bias_std: float
 
-    @property
-    def figures(self) -> int:
-        """Number of figures: two means, two standard deviations."""
-        return 4
-
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
         return "weight_std or bias_std is negative" if min(self.weight_std, self.bias_std) < 0 else ""
 
+    def summary(self) -> str:
+        """Return both distributions."""
+        return (
+            f"weight {self.weight_mean:.3g} ± {self.weight_std:.3g}, "
+            f"bias {self.bias_mean:.3g} ± {self.bias_std:.3g}"
+        )
+
 
 @dataclass(frozen=True, eq=False)
-class LinearLayer:
+class LinearLayer(Layer):
     """A linear read-out born without figures: uniform within 1/sqrt(inputs), as in Kaiming normal."""
 
     kind: ClassVar[str] = "linear"
-    shapes: ClassVar[Mapping[str, Shape]] = {}
 
-    @property
-    def figures(self) -> int:
-        """No figures: the rule alone decides."""
-        return 0
-
-    def fault(self) -> str:
-        """Nothing can be wrong with it."""
-        return ""
-
-
-Layer = GaborLayer | ClusterLayer | BatchNormLayer | LinearLayer
-KINDS: Mapping[str, type[Layer]] = {
-    layer.kind: layer for layer in (GaborLayer, ClusterLayer, BatchNormLayer, LinearLayer)
-}
-_SIZED = (GaborLayer, ClusterLayer)
+    def summary(self) -> str:
+        """Return the rule."""
+        return "uniform within 1/sqrt(inputs)"
 
 
 def layer_to_dict(layer: Layer) -> dict[str, Any]:
     """Return the JSON form of a layer; floats keep every digit."""
     entry: dict[str, Any] = {"kind": layer.kind}
-    if isinstance(layer, _SIZED):
-        entry["kernel_size"] = layer.kernel_size
-    return entry | {name: np.asarray(getattr(layer, name)).tolist() for name in layer.shapes}
+    entry |= {name: getattr(layer, name) for name in layer.whole}
+    entry |= {name: list(getattr(layer, name)) for name in layer.words}
+    for name in layer.shapes:
+        value = np.asarray(getattr(layer, name))
+        entry[name] = _reference(value) if name in layer.beside else value.tolist()
+    return entry
 
 
-def layer_from_dict(name: str, entry: Any) -> Layer:
-    """Read the JSON form of the layer called ``name``.
+def read_layer(
+    kind: type[Layer], name: str, entry: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> Layer:
+    """Read the JSON form of the layer called ``name``, of a known kind.
+
+    Args:
+        kind: the class to read.
+        name: the layer's name, for messages and for its tensors ("V2.conv1.weight").
+        entry: the layer's object in the genome file.
+        tensors: what lies beside the genome file.
 
     Raises:
         InputError: naming the layer, the field and what is wrong with it.
     """
-    if not isinstance(entry, Mapping):
-        raise InputError(f"Genome, layer {name}: expected an object with a 'kind', got {entry!r:.60}.")
-    kind = KINDS[one_of(str(entry.get("kind")), KINDS, f"kind of layer {name}")]
-    fields: dict[str, Any] = {}
-    if kind in _SIZED:
-        fields["kernel_size"] = _kernel_size(name, entry)
+    fields: dict[str, Any] = {field: _whole(name, field, entry) for field in kind.whole}
     sizes: dict[str, int] = dict(fields)
+    for field, (length, allowed) in kind.words.items():
+        fields[field] = _words(name, field, entry, allowed)
+        sizes.setdefault(length, len(fields[field]))
     for field, shape in kind.shapes.items():
-        fields[field] = _array(name, field, entry, shape, sizes)
+        long = field in kind.beside
+        given = _fetched(name, field, entry, tensors) if long else entry
+        value = _array(name, field, given, shape, sizes)
+        fields[field] = value.astype(np.float32) if long else value
     layer = kind(**fields)
     if fault := layer.fault():
         raise InputError(f"Genome, layer {name}, field {fault}.")
     return layer
 
 
-def _kernel_size(name: str, entry: Mapping[str, Any]) -> int:
-    size = entry.get("kernel_size")
+def _reference(value: NDArray[Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(np.ascontiguousarray(value, "<f4").tobytes())
+    return {"shape": list(value.shape), "sha256": digest.hexdigest()}
+
+
+def _fetched(
+    name: str, field: str, entry: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> dict[str, Any]:
+    """Return the values beside the genome that ``entry`` names by hash, as if they stood in it."""
+    where = f"Genome, layer {name}, field {field}"
+    value = tensors.get(f"{name}.{field}")
+    if value is None:
+        raise InputError(f"{where}: its values are missing from the weights file beside the genome.")
+    if entry.get(field) != _reference(value):
+        raise InputError(f"{where}: the weights file beside the genome holds other values than it names.")
+    return {"kind": entry["kind"], field: value}
+
+
+def _whole(name: str, field: str, entry: Mapping[str, Any]) -> int:
+    size = entry.get(field)
     if not isinstance(size, int) or size < 1:
         raise InputError(
-            f"Genome, layer {name}, field kernel_size: expected a whole number from 1, got {size!r}."
+            f"Genome, layer {name}, field {field}: expected a whole number from 1, got {size!r}."
         )
     return size
+
+
+def _words(name: str, field: str, entry: Mapping[str, Any], allowed: Collection[str]) -> tuple[str, ...]:
+    words = entry.get(field)
+    if not isinstance(words, list) or not words:
+        raise InputError(f"Genome, layer {name}, field {field}: expected a list of words, got {words!r:.60}.")
+    return tuple(one_of(str(word), allowed, f"word in field {field} of layer {name}") for word in words)
 
 
 def _array(name: str, field: str, entry: Mapping[str, Any], shape: Shape, sizes: dict[str, int]) -> Any:

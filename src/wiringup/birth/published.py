@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import Layer, layer_from_dict
+from wiringup.birth.kinds import layer_from_dict
+from wiringup.birth.layers import Layer
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import sha256_of
 

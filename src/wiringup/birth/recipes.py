@@ -4,7 +4,7 @@ A recipe sees one parameter at a time, as a `Slot`, and returns its values. Ever
 of its own, named after the parameter, so that adding a layer never shifts another.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,11 +12,17 @@ from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from wiringup.birth.clusters import sample_clusters
-from wiringup.birth.distributions import kaiming_normal, normal, uniform_fan_in
-from wiringup.birth.gabor import sample_gabors
+from wiringup.birth.distributions import (
+    constant_mean,
+    kaiming_normal,
+    kaiming_normal_fan_in,
+    kaiming_uniform,
+    normal,
+    uniform_fan_in,
+)
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer
+from wiringup.birth.kinds import KINDS
+from wiringup.birth.layers import BatchNormLayer
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.core.seeds import torch_stream
@@ -50,25 +56,46 @@ class Slot:
         return torch_stream(self.seed, f"{self.layer}.{self.parameter}")
 
 
+Rule = Callable[[Sequence[int], Generator], Tensor]
+"""Draws the weights of an ungrouped convolution from (shape, generator) alone."""
+
+
 @dataclass(frozen=True)
 class Recipe:
-    """A way to be born.
+    """A way to be born: by a rule that needs no figures, or from the distributions of a genome.
 
     Attributes:
-        values: returns the float32 values of a slot.
-        needs_genome: whether it draws from a genome, which then has to hold every convolution.
+        description: what it does, in one line.
+        source: paper and place.
+        rule: draws a convolution's weights without a genome; unused where one is needed.
+        first: the genome's kind of the first convolution, a name in `kinds.KINDS`; "" for rules.
+        others: the genome's kind of every other convolution; "" for rules.
+        drawn: False for rules in which every seed gives the same convolutions.
     """
 
-    values: Callable[[Slot], Tensor]
-    needs_genome: bool = False
+    description: str
+    source: str
+    rule: Rule = kaiming_normal
+    first: str = ""
+    others: str = ""
+    drawn: bool = True
+
+    @property
+    def needs_genome(self) -> bool:
+        """Whether it draws from a genome, which then has to hold every convolution."""
+        return bool(self.others)
+
+    def values(self, slot: Slot) -> Tensor:
+        """Return the float32 values of a slot."""
+        return from_genome(slot) if self.needs_genome else by_rule(slot, self.rule)
 
 
-def kaiming(slot: Slot) -> Tensor:
+def by_rule(slot: Slot, rule: Rule = kaiming_normal) -> Tensor:
     """Return a slot's values under standard initialisation; no figures at all.
 
-    Convolutions normal with std sqrt(2 / (k k out)), BatchNorm weight 1 and every bias 0; linear weights
-    and biases uniform within 1/sqrt(inputs) (PyTorch's default). Each group of a grouped convolution is a
-    convolution of its own: with all outputs counted, as PyTorch does, a depthwise network's signal dies out.
+    Convolutions as the rule has it, BatchNorm weight 1 and every bias 0; linear weights and biases uniform
+    within 1/sqrt(inputs) (PyTorch's default). Each group of a grouped convolution is a convolution of its
+    own: with all outputs counted, as PyTorch does, a depthwise network's signal dies out.
 
     Raises:
         InputError: for a parameter of any other kind of module.
@@ -82,30 +109,66 @@ def kaiming(slot: Slot) -> Tensor:
         return torch.ones(slot.shape)
     if isinstance(module, _ConvNd):
         stream, shape = slot.stream(), (slot.shape[0] // module.groups, *slot.shape[1:])
-        return torch.cat([kaiming_normal(shape, stream) for _ in range(module.groups)])
+        return torch.cat([rule(shape, stream) for _ in range(module.groups)])
     raise InputError(
         f"No recipe for {slot.layer}.{slot.parameter}, a parameter of {type(module).__name__}; "
         "births are defined for convolutions, BatchNorm and linear layers."
     )
 
 
-def weight_compression(slot: Slot) -> Tensor:
-    """Return a slot's values drawn from its genome; what the genome does not describe as in `kaiming`.
+def from_genome(slot: Slot) -> Tensor:
+    """Return a slot's values drawn from its genome; what the genome does not describe as in `by_rule`.
 
-    Source: Geiger et al. 2022: a Gabor mixture for the first convolution, clusters for the others, and
-    fitted BatchNorm weight and bias where the genome holds them (the published figures hold none).
+    BatchNorm weight and bias are drawn where the genome holds them (the published figures hold none).
     """
     layer = slot.genome.layers.get(slot.layer) if slot.genome else None
     if isinstance(layer, BatchNormLayer):
         mean, std = getattr(layer, f"{slot.parameter}_mean"), getattr(layer, f"{slot.parameter}_std")
         return normal(slot.shape, mean, std, slot.stream())
-    if slot.parameter == "weight" and isinstance(layer, GaborLayer):
-        return sample_gabors(layer, slot.shape, slot.stream())
-    if slot.parameter == "weight" and isinstance(layer, ClusterLayer):
-        return sample_clusters(layer, slot.shape, slot.stream())
-    return kaiming(slot)
+    sample = KINDS[layer.kind].sample if layer else None
+    if slot.parameter == "weight" and sample:
+        return sample(layer, slot.shape, slot.stream())
+    return by_rule(slot)
 
+
+GEIGER = "Geiger et al. 2022"
+_CONTROL = f"{GEIGER}, supplement, comparison of initialisations"
 
 RECIPES: Registry[Recipe] = Registry("birth recipe")
-RECIPES.add("kaiming_normal", Recipe(kaiming), "kn")
-RECIPES.add("weight_compression", Recipe(weight_compression, needs_genome=True), "wc")
+RECIPES.add(
+    "kaiming_normal",
+    Recipe("normal, std sqrt(2 / (k k out)): standard initialisation", "He et al. 2015, eq. 14"),
+    "kn",
+)
+RECIPES.add(
+    "weight_compression",
+    Recipe("Gabor mixture, then clusters of kernels", f"{GEIGER}, methods", first="gabor", others="clusters"),
+    "wc",
+)
+RECIPES.add(
+    "kaiming_normal_fan_in",
+    Recipe("normal, std sqrt(2 / (k k in))", "He et al. 2015, eq. 10", kaiming_normal_fan_in),
+)
+RECIPES.add(
+    "uniform", Recipe("uniform about 0 with the variance of kaiming_normal", _CONTROL, kaiming_uniform)
+)
+RECIPES.add("constant", Recipe("every kernel averages its input", _CONTROL, constant_mean, drawn=False))
+for _kind, _told in {
+    "layer_normal": "one normal distribution for each layer",
+    "kernel_normal": "a normal distribution for each output kernel",
+    "channel_normal": "a normal distribution for each input channel",
+    "best_fit_layer": "the best fitting family of distributions for each layer",
+    "best_fit_kernel": "the best fitting family of distributions for each output kernel",
+    "kernel_mixture": "a Gaussian mixture over whole output kernels",
+    "channel_mixture": "a Gaussian mixture over single k x k kernels",
+    "shuffled_layer": "the trained weights, shuffled within each layer",
+    "shuffled_kernel": "the trained weights, shuffled within each output kernel",
+    "shuffled_channel": "the trained weights, shuffled within each input channel",
+}.items():
+    RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others=_kind))
+for _kind, _told in {
+    "fixed_gabors": "the fitted Gabors one for one, then clusters",
+    "scrambled_gabors": "the fitted Gabors with each figure shuffled on its own, then clusters",
+    "gabor_bank": "a regular bank of Gabors, then clusters",
+}.items():
+    RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others="clusters"))

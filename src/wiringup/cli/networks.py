@@ -64,8 +64,11 @@ def birth(
 def distill(
     weights: Annotated[Positional[Path], arg(metavar="WEIGHTS", help="A checkpoint (.pth or safetensors).")],
     out: Out = Path("genome.json"),
+    recipe: Annotated[
+        str, arg(metavar="RECIPE", help="What to fit; wiringup genome recipes lists all.")
+    ] = "weight_compression",
     architecture: Annotated[str, arg(help="The network that the weights belong to.")] = "cornet_s",
-    seed: Annotated[int, arg(help="Seed of the clusterings.")] = 0,
+    seed: Annotated[int, arg(help="Seed of clusterings and subsamples.")] = 0,
     json: Json = False,
 ) -> None:
     """Condense a trained network to the distributions from which others can be born.
@@ -74,6 +77,8 @@ def distill(
       wiringup distill cornet_s_epoch43.pth.tar --out genome.json
 
       wiringup distill resnet50.pth --architecture resnet50 --out genome.json
+
+      wiringup distill weights.safetensors --recipe kernel_normal --out kernels.json
     """
     from wiringup.birth.distill import distill as fit
     from wiringup.core.files import sha256_of
@@ -85,10 +90,11 @@ def distill(
     check_fits(build(spec), state, str(weights))
     source = {"file": weights.name, "file_sha256": sha256_of(weights)}
     with progress_bar(quiet=json) as progress:
-        genome = fit(state, seed, source, architecture=spec.architecture, progress=progress)
+        genome = fit(state, seed, source, recipe=recipe, architecture=spec.architecture, progress=progress)
     genome.save(out)
     facts = {
         "file": str(out),
+        "recipe": genome.recipe,
         "layers": len(genome.layers),
         "weights": sum(v.numel() for k, v in state.items() if k.endswith((".weight", ".bias"))),
         "figures": genome.figures(),

@@ -5,6 +5,8 @@ A genome of another architecture is carried to the network that is to be born.
 
 from pathlib import Path
 
+from wiringup.birth.distill import as_control
+from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.published import read_published
 from wiringup.birth.recipes import RECIPES
@@ -16,8 +18,6 @@ from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 PUBLISHED = "weight-compression"
 """Name of the data set that holds the published figures (see `wiringup fetch`)."""
 
-FROM_GENOME = "weight_compression"
-
 
 def find_genome(
     birth: str, home: Path, model: ModelSpec, layer_map: Path | None = None, *, keep_gain: bool = False
@@ -25,7 +25,8 @@ def find_genome(
     """Return the recipe and the genome behind what a user calls a birth.
 
     Args:
-        birth: the name of a recipe ("kn", "wc"), or the path of a genome file (JSON).
+        birth: the name of a recipe ("kn", "wc"), or the path of a genome file (JSON), which names its
+            own recipe.
         home: the data folder.
         model: the network to be born.
         layer_map: a file (JSON) that says which of its layers is born from which layer of the genome; by
@@ -33,18 +34,31 @@ def find_genome(
         keep_gain: see `transfer`; nothing to a genome that is not carried over.
 
     Raises:
-        InputError: for an unknown name, a file that is no genome or no map, or a genome of another
-            architecture without a map.
+        InputError: for an unknown name, a file that is no genome or no map, a genome of another
+            architecture without a map, or a recipe that needs a genome to be named.
         MissingDataError: if the published figures are needed and not there.
     """
-    if birth.endswith(".json"):
-        return FROM_GENOME, carried(Genome.load(Path(birth)), model, layer_map, keep_gain=keep_gain)
-    recipe = RECIPES.canonical(birth)
-    if RECIPES[recipe].needs_genome:
-        return recipe, carried(published(home), model, layer_map, keep_gain=keep_gain)
+    genome = Genome.load(Path(birth)) if birth.endswith(".json") else None
+    recipe = RECIPES.canonical(genome.recipe if genome else birth)
+    if genome is None and RECIPES[recipe].needs_genome:
+        genome = _from_published(recipe, home)
+    if genome is not None:
+        return recipe, carried(genome, model, layer_map, keep_gain=keep_gain)
     if layer_map is not None:
         raise InputError(f"The recipe {recipe} uses no genome, so there is nothing to map; leave out --map.")
     return recipe, None
+
+
+def _from_published(recipe: str, home: Path) -> Genome:
+    """Return the genome of a recipe that the published figures serve."""
+    if RECIPES[recipe].first in CONTROLS:
+        return as_control(published(home), recipe)
+    if recipe == "weight_compression":
+        return published(home)
+    raise InputError(
+        f"The recipe {recipe} draws from a genome of its own. Distil one from trained weights: "
+        f"wiringup distill WEIGHTS --recipe {recipe} --out g.json, then name the file: --birth g.json."
+    )
 
 
 def carried(

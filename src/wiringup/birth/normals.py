@@ -1,0 +1,120 @@
+"""Normal distributions of weights: one for a layer, or one for each output kernel or input channel.
+
+Source: Geiger et al. 2022, supplement, comparison of initialisations.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from wiringup.birth.distributions import normal, resampled
+from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.precision import rounded
+
+
+@dataclass(frozen=True, eq=False)
+class LayerNormal(Layer):
+    """One mean and standard deviation for all weights of a layer."""
+
+    kind: ClassVar[str] = "layer_normal"
+    shapes: ClassVar[Mapping[str, Shape]] = {"mean": (), "std": ()}
+    mean: float
+    std: float
+
+    def fault(self) -> str:
+        """Return what is impossible about the values, or an empty string."""
+        return negative(self, "std")
+
+    def summary(self) -> str:
+        """Return mean and standard deviation."""
+        return f"{self.mean:.3g} ± {self.std:.3g}"
+
+
+@dataclass(frozen=True, eq=False)
+class GroupNormal(Layer):
+    """A mean and standard deviation for each slice of a layer's weights along one axis.
+
+    Attributes:
+        axis: the axis whose slices are the groups; 0 output kernels, 1 input channels.
+        mean: (groups,).
+        std: (groups,).
+    """
+
+    axis: ClassVar[int]
+    mean: NDArray[np.float64]
+    std: NDArray[np.float64]
+
+    def fault(self) -> str:
+        """Return what is impossible about the values, or an empty string."""
+        return negative(self, "std")
+
+    def summary(self) -> str:
+        """Return how the groups differ: means and standard deviations, each with its spread."""
+        return (
+            f"{len(self.mean)} means {self.mean.mean():.3g} ± {self.mean.std():.2g}, "
+            f"stds {self.std.mean():.3g} ± {self.std.std():.2g}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class KernelNormal(GroupNormal):
+    """A mean and standard deviation for each output kernel, over its channels and positions."""
+
+    kind: ClassVar[str] = "kernel_normal"
+    axis: ClassVar[int] = 0
+    shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("kernels",), "std": ("kernels",)}
+
+
+@dataclass(frozen=True, eq=False)
+class ChannelNormal(GroupNormal):
+    """A mean and standard deviation for each input channel, over output kernels and positions.
+
+    One for each channel of each kernel would have two figures for every weight of a 1x1 layer.
+    """
+
+    kind: ClassVar[str] = "channel_normal"
+    axis: ClassVar[int] = 1
+    shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("channels",), "std": ("channels",)}
+
+
+def fit_layer_normal(weight: Tensor) -> LayerNormal:
+    """Return mean and standard deviation of trained weights of any shape."""
+    values = weight.detach().double()
+    return LayerNormal(*rounded(np.array([values.mean(), values.std(correction=0)])).tolist())
+
+
+def fit_kernel_normal(weight: Tensor) -> KernelNormal:
+    """Return mean and standard deviation of every output kernel of weights (out, in, k, k)."""
+    return KernelNormal(*_moments(weight, 0))
+
+
+def fit_channel_normal(weight: Tensor) -> ChannelNormal:
+    """Return mean and standard deviation of every input channel of weights (out, in, k, k)."""
+    return ChannelNormal(*_moments(weight, 1))
+
+
+def sample_layer_normal(layer: LayerNormal, shape: torch.Size, generator: Generator) -> Tensor:
+    """Draw weights of any shape."""
+    return normal(shape, layer.mean, layer.std, generator)
+
+
+def sample_group_normal(layer: GroupNormal, shape: torch.Size, generator: Generator) -> Tensor:
+    """Draw weights (out, in, k, k), any number of channels and any kernel size.
+
+    Every group has its own mean and standard deviation; where the shape has another number of groups than
+    was fitted, each draws one of the fitted ones.
+    """
+    chosen = resampled(len(layer.mean), shape[layer.axis], generator)
+    view = [-1 if axis == layer.axis else 1 for axis in range(len(shape))]
+    mean, std = (torch.from_numpy(v).float()[chosen].view(view) for v in (layer.mean, layer.std))
+    return torch.randn(shape, generator=generator).mul_(std).add_(mean)
+
+
+def _moments(weight: Tensor, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = weight.detach().double().transpose(0, axis).flatten(1)
+    return rounded(values.mean(1).numpy()), rounded(values.std(1, correction=0).numpy())

@@ -1,0 +1,93 @@
+"""Trained weights, shuffled: structure is destroyed, the distribution of values is kept exactly.
+
+Source: Geiger et al. 2022, supplement, controls. Their genome is no compression at all: it holds every
+trained weight, and counts every one as a figure.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from wiringup.birth.distributions import resampled, shuffled
+from wiringup.birth.layers import Layer, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Shuffled(Layer):
+    """The trained weights of a layer, and within what they are shuffled.
+
+    Attributes:
+        axis: the axis whose slices are shuffled each on its own; None shuffles the whole layer.
+        weight: float32 (kernels, channels, height, width); beside the genome file.
+    """
+
+    shapes: ClassVar[Mapping[str, Shape]] = {"weight": ("kernels", "channels", "height", "width")}
+    beside: ClassVar[frozenset[str]] = frozenset({"weight"})
+    axis: ClassVar[int | None]
+    weight: NDArray[np.float32]
+
+    def summary(self) -> str:
+        """Return the shape and the spread of the trained weights."""
+        shape = "x".join(str(n) for n in self.weight.shape)
+        return f"{shape} trained weights, {self.weight.mean():.3g} ± {self.weight.std():.3g}"
+
+
+@dataclass(frozen=True, eq=False)
+class ShuffledLayer(Shuffled):
+    """Shuffled within the layer."""
+
+    kind: ClassVar[str] = "shuffled_layer"
+    axis: ClassVar[int | None] = None
+
+
+@dataclass(frozen=True, eq=False)
+class ShuffledKernel(Shuffled):
+    """Shuffled within each output kernel, over its channels and positions."""
+
+    kind: ClassVar[str] = "shuffled_kernel"
+    axis: ClassVar[int | None] = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ShuffledChannel(Shuffled):
+    """Shuffled within each input channel, over output kernels and positions.
+
+    The groups are those of `normals.ChannelNormal`. Within the channel of a single kernel there would be
+    nothing to shuffle in a 1x1 layer.
+    """
+
+    kind: ClassVar[str] = "shuffled_channel"
+    axis: ClassVar[int | None] = 1
+
+
+def keeping(kind: type[Shuffled]) -> Callable[[Tensor], Shuffled]:
+    """Return how layers of ``kind`` are made of trained weights (out, in, k, k): by keeping a copy."""
+    return lambda weight: kind(weight.detach().float().numpy().copy())
+
+
+def sample_shuffled(layer: Shuffled, shape: torch.Size, generator: Generator) -> Tensor:
+    """Return the weights of ``layer`` in another order, as weights (out, in, k, k).
+
+    Where the shape has another number of groups, each takes one of the trained ones; where groups are
+    larger or smaller than the trained ones, values are drawn from them with replacement.
+    """
+    trained = _groups(torch.from_numpy(layer.weight), layer.axis)
+    order = list(range(len(shape)))
+    if layer.axis is not None:
+        order[0], order[layer.axis] = layer.axis, 0
+    wanted = [shape[axis] for axis in order]
+    weight = torch.empty(wanted)
+    rows = weight.view(1, -1) if layer.axis is None else weight.flatten(1)
+    for row, group in zip(rows, resampled(len(trained), len(rows), generator).tolist(), strict=True):
+        row.copy_(trained[group][shuffled(trained.shape[1], len(row), generator)])
+    return weight.permute(order).contiguous()
+
+
+def _groups(weight: Tensor, axis: int | None) -> Tensor:
+    """Return weights (out, in, k, k) as (groups, members)."""
+    return weight.reshape(1, -1) if axis is None else weight.transpose(0, axis).flatten(1)
