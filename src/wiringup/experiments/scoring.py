@@ -11,7 +11,8 @@ from torch import nn
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
-from wiringup.birth.apply import POLICIES, BirthSpec
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.batchnorm import POLICIES, uses_images
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
@@ -45,8 +46,8 @@ class ScoreRequest:
         weights: a checkpoint to score instead of a birth state.
         layers: layers to read out; empty for the area of each benchmark.
         size: side of the model's input in px.
-        batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
-            itself, without responses) or "default" (0, 1).
+        batchnorm: BatchNorm at birth, one of `birth.batchnorm.POLICIES`; what is calibrated on images
+            takes unlabelled images of the benchmark itself, without responses.
         layer_map: which layer is which area, instead of the architecture's own read-outs.
         unseen: score on the images alone on which no layer was chosen, not refuse the others.
         memory: GB that responses and their scoring may take; see `models.storage.Storage`.
@@ -205,7 +206,7 @@ def _references(request: ScoreRequest, storage: Storage) -> Iterator[Candidate]:
 def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     spec = ModelSpec(request.model, request.width, request.classes, request.size)
     recipe, genome = find_genome(request.birth, home, spec)
-    calibration = spread_over(stimuli, CALIBRATION_IMAGES) if request.batchnorm == "calibrated" else None
+    calibration = spread_over(stimuli, CALIBRATION_IMAGES) if uses_images(request.batchnorm) else None
     for seed in request.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
         network = _subject(born(spec, birth, genome, calibration), spec, storage)

@@ -1,14 +1,13 @@
 """Folds side by side: several groups of small products keep the cores busier than threads inside each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from wiringup.benchmarks.metrics.splits import Fold
+from wiringup.core.threads import one_thread
 
 Found = TypeVar("Found")
 
@@ -27,22 +26,3 @@ def in_groups(fit: Callable[[Sequence[Fold]], list[Found]], folds: Sequence[Fold
             return [found for group in groups for found in fit(group)]
         with ThreadPoolExecutor(workers) as pool:
             return [found for several in pool.map(fit, groups) for found in several]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep each product to one thread: small ones gain little from more, and lose much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with _libraries().limit(limits=1, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@cache
-def _libraries() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()  # looks through all loaded libraries: milliseconds, once
