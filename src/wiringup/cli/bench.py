@@ -5,27 +5,48 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from wiringup.bench.timing import Row, Step
+from wiringup.bench.timing import Row, Say, Step
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say, silent, table
 
 
 def bench(
-    what: Annotated[Positional[Literal["scoring"]], arg(help="What to time.")],
+    what: Annotated[Positional[Literal["scoring", "birth"]], arg(help="What to time.")],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
     full: Annotated[bool, arg(help="Run slow references to the end (20 minutes and more).")] = False,
     json: Json = False,
 ) -> None:
     """Time wiringup against plain references, on the same simulated inputs in the same run.
 
+    --full is of scoring alone; the reference of birth always runs to its end, --quick at a quarter of the
+    network's width.
+
     For example:
       wiringup bench scoring
 
       wiringup bench scoring --quick --json
+
+      wiringup bench birth
     """
+    tell = silent if json else say
+    (_birth if what == "birth" else _scoring)(quick=quick, full=full, json=json, tell=tell)
+
+
+def _birth(*, quick: bool, full: bool, json: bool, tell: Say) -> None:
+    from wiringup.bench import birth
+
+    rows = birth.rows(quick=quick, say=tell)
+    if json:
+        as_json({"rows": [r.to_dict() for r in rows], "notes": list(birth.NOTES)})
+        return
+    print_rows(rows)
+    for note in birth.NOTES:
+        say(note)
+
+
+def _scoring(*, quick: bool, full: bool, json: bool, tell: Say) -> None:
     from wiringup.bench import scoring
 
-    tell = silent if json else say
     rows = scoring.rows(full=full, quick=quick, say=tell)
     steps = [s for case in scoring.CASES if not quick or case.features == 1000 for s in scoring.steps(case)]
     if json:
