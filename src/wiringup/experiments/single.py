@@ -74,9 +74,7 @@ def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> R
     if request.limit is not None:
         at_least(request.limit, 2, "--limit")
         learned = learned.take(nested_subset(learned.labels, request.limit, 0))
-    birth = BirthSpec(
-        recipe, request.training.seed, genome.sha256 if genome else "", request.batchnorm
-    )
+    birth = BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", request.batchnorm)
     seen = calibration_images(learned, CALIBRATION_IMAGES) if uses_images(birth.batchnorm) else None
     exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)
     spec = RunSpec(

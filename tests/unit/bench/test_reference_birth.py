@@ -59,6 +59,8 @@ def test_counts_have_the_same_distribution(inputs):
     for a, b in zip(ours.T, loops.T, strict=True):
         assert chi_square(a, b) > CHANCE
         assert ks_2samp(a, b).pvalue > CHANCE
+        assert a.mean() == pytest.approx(b.mean(), abs=4 * b.std() * np.sqrt(2 / len(b)))
+        assert a.std() == pytest.approx(b.std(), rel=4 / np.sqrt(len(b)))
     assert (ours.sum(1) == inputs).all() and (loops.sum(1) == inputs).all()
 
 

@@ -1,4 +1,4 @@
-"""Sampling of clusters, and distilling them again. Against the loops of the definition: test_reference_birth."""
+"""Sampling of clusters, and distilling them again; bench/test_reference_birth.py has the definition."""
 
 import numpy as np
 import pytest
