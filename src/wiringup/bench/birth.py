@@ -79,7 +79,8 @@ def rows(*, quick: bool, say: Say) -> list[Row]:
     spec = ModelSpec("cornet_s", QUICK_WIDTH if quick else 1.0)
     genome = made_genome(build(ModelSpec("cornet_s")))
     layers = {name: layer for name, layer in genome.layers.items() if isinstance(layer, ClusterLayer)}
-    shapes = {name: build(spec).get_submodule(name).weight.shape for name in layers}
+    unborn = build(spec)
+    shapes = {name: unborn.get_parameter(f"{name}.weight").shape for name in layers}
 
     def clusters() -> None:
         with one_thread():
@@ -96,7 +97,7 @@ def rows(*, quick: bool, say: Say) -> list[Row]:
     loops = Timed(reference_clusters)
     with one_thread():
         birth = seconds_of(lambda: reference_birth(build(spec), genome, loops))
-    weights = sum(math.prod(shape) for shape in shapes.values())
+    weights = sum(shape.numel() for shape in shapes.values())
     network = f"CORnet-S, width {spec.width:g}"
     name = f"Clusters of {network}: {len(layers)} layers, {weights / 1e6:.1f} M weights"
     return [
