@@ -20,7 +20,7 @@ def draw(drawing: Drawing) -> Figure:
     shown = [h for h in heights if h]
     figure = new_figure(12, sum(shown) + 0.4)
     figure.suptitle(drawing.title, fontsize=10)
-    parts = iter(np.atleast_1d(figure.subfigures(len(shown), 1, height_ratios=shown)))
+    parts = iter(figure.subfigures(len(shown), 1, height_ratios=shown, squeeze=False).flat)
     if drawing.first:
         _first(next(parts), drawing.first)
     if rows:
@@ -55,19 +55,24 @@ def _first(part: SubFigure, first: Filters) -> None:
     part.suptitle(f"{first.name}: {first.summary}", fontsize=9, x=0.01, ha="left")
     blocks = [(BORN, first.born), (TRAINED, first.trained)]
     shown = [(name, filters) for name, filters in blocks if filters is not None]
-    left, right = part.subfigures(1, 2, width_ratios=(4, 1.6 * len(shown))) if first.fitted else (None, part)
-    if left is not None:
-        panels = left.subplots(2, -(-len(first.fitted) // 2)).flat
-        for axes, (name, values) in zip(panels, first.fitted.items(), strict=False):
-            _histogram(axes, name, values, first.drawn.get(name))
-        left.axes[0].legend(fontsize=7, frameon=False)
-    for axes, (name, filters) in zip(np.atleast_1d(right.subplots(1, len(shown))), shown, strict=True):
+    widths = (4.0, 1.6 * len(shown)) if first.fitted else (1.0,)
+    *left, right = part.subfigures(1, len(widths), width_ratios=widths, squeeze=False).flat
+    for beside in left:
+        _figures(beside, first)
+    for axes, (name, filters) in zip(right.subplots(1, len(shown), squeeze=False).flat, shown, strict=True):
         _filters(axes, name, filters)
+
+
+def _figures(part: SubFigure, first: Filters) -> None:
+    panels = part.subplots(2, -(-len(first.fitted) // 2)).flat
+    for axes, (name, values) in zip(panels, first.fitted.items(), strict=False):
+        _histogram(axes, name, values, first.drawn.get(name))
+    part.axes[0].legend(fontsize=7, frameon=False)
 
 
 def _histogram(axes: Axes, name: str, values: Array, drawn: Array | None) -> None:
     together = values if drawn is None else np.concatenate([values, drawn])
-    bins = np.linspace(together.min(), together.max() + 1e-9, 21)
+    bins = np.linspace(together.min(), together.max() + 1e-9, 21).tolist()
     axes.hist(values, bins, density=True, color=COLORS[7], alpha=0.5, label="fitted")
     if drawn is not None:
         axes.hist(drawn, bins, density=True, histtype="step", color=COLORS[1], linewidth=1.3, label=BORN)
@@ -92,7 +97,7 @@ def _layer(part: SubFigure, layer: Kernels) -> None:
     shown = [(n, block(k)) for n, k in ((BORN, layer.born), (TRAINED, layer.trained)) if k is not None]
     most = float(np.nanquantile(np.abs(np.concatenate([k.ravel() for _, k in shown])), 0.995)) or 1.0
     centred = layer.centers is not None
-    panels = np.atleast_1d(part.subplots(1, len(shown) + centred)).tolist()
+    panels = list(part.subplots(1, len(shown) + centred, squeeze=False).flat)
     if layer.centers is not None and layer.shares is not None:
         _centers(panels.pop(0), layer.centers, layer.shares, most)
     for axes, (name, kernels) in zip(panels, shown, strict=True):
