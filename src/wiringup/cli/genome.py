@@ -1,16 +1,18 @@
 """``wiringup genome``: what genomes hold, drawn and compared, and all birth recipes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg, subcommand
 
-from wiringup.cli.arguments import Json
+from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.show import as_json, number, say, table
 
 if TYPE_CHECKING:
     from wiringup.experiments.genome_views import Difference
+    from wiringup.results.bits import Sized
 
 Name = Annotated[
     Positional[str],
@@ -162,16 +164,69 @@ def recipes(json: Json = False) -> None:
     say(f"BatchNorm of each is a policy of its own (--batchnorm): {', '.join(found[0]['batchnorm'])}.")
 
 
+def bits(
+    suite: Annotated[str, arg(metavar="NAME", help="Brain matches on which benchmarks.")] = "real@1",
+    figure: Annotated[
+        Path | None, arg(metavar="FILE", help="Draw brain match against bits (png, pdf, svg).")
+    ] = None,
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Set the brain matches that wiringup match kept against the description length of what was scored.
+
+    Figures of births count 16 bits, parameters of trained networks 32; a rule such as Kaiming normal has no
+    figures; programs, architectures and seeds are not counted.
+
+    For example:
+      wiringup match pixels --size 112
+      wiringup match cornet_s --birth kn --seed 0 1 2 --size 112
+      wiringup match cornet_s --birth wc --seed 0 1 2 --size 112
+      wiringup genome bits --figure bits.png
+    """
+    from wiringup.figures import bits as drawn
+    from wiringup.figures.match import check_format, write
+    from wiringup.results.bits import sized
+    from wiringup.results.store import Store
+
+    if figure is not None:
+        check_format(figure)
+    points = sized(Store(out).matches(), suite)
+    if json:
+        as_json([asdict(p) for p in points])
+    else:
+        table(*_bits_table(points), title=f"Brain match on {suite} and description length")
+    if figure is not None:
+        write(drawn.draw(points, suite), figure)
+
+
+def _bits_table(points: Sequence["Sized"]) -> tuple[list[str], list[list[str]]]:
+    header = ["what", "network", "BN", "seeds", "figures", "bits", "brain match", "± error", "simulated"]
+    body = [
+        [
+            p.name, p.network, p.batchnorm or "–", str(p.seeds), *_counts(p.figures, p.bits),
+            number(p.match["mean"]["value"]), number(p.match["mean"]["error"]),
+            "yes" if p.simulated else "no",
+        ]
+        for p in points
+    ]  # fmt: skip
+    return header, body
+
+
+def _counts(*counts: int | None) -> list[str]:
+    return ["–" if n is None else f"{n:,}" for n in counts]
+
+
 def genome(
     what: Annotated[
         Annotated[None, subcommand("show", constructor=show)]
         | Annotated[None, subcommand("plot", constructor=plot)]
         | Annotated[None, subcommand("diff", constructor=diff)]
-        | Annotated[None, subcommand("recipes", constructor=recipes)],
+        | Annotated[None, subcommand("recipes", constructor=recipes)]
+        | Annotated[None, subcommand("bits", constructor=bits)],
         arg(name=""),
     ],
 ) -> None:
-    """Show, draw and compare genomes; list all birth recipes.
+    """Show, draw and compare genomes; list all birth recipes; set brain match against description length.
 
     For example:
       wiringup genome show wc
@@ -181,4 +236,6 @@ def genome(
       wiringup genome diff wc genome.json
 
       wiringup genome recipes
+
+      wiringup genome bits --figure bits.png
     """

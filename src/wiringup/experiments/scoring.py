@@ -13,6 +13,7 @@ from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import POLICIES, uses_images
+from wiringup.birth.description import of_birth, of_trained
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
@@ -212,6 +213,7 @@ def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Stora
         network = _subject(born(spec, birth, genome, calibration), spec, storage)
         facts = _facts(spec.architecture, recipe, seed, spec.size)
         facts |= {"width": spec.width, "batchnorm": request.batchnorm, "genome": birth.genome or None}
+        facts |= {"bits": of_birth(birth, genome).bits}
         yield Candidate(network, facts)
 
 
@@ -222,6 +224,7 @@ def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candid
     load_weights(model, state, str(path))
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
+    facts |= {"bits": of_trained(model).bits}
     return Candidate(_subject(model, spec, storage), facts)
 
 
