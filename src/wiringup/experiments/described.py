@@ -7,6 +7,7 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.description import of_birth, of_trained
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.scoring import STORED, ScoreRequest
+from wiringup.experiments.stored import is_stored
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
 from wiringup.models.weights import read_state_dict
 from wiringup.results.bits import BORN, REFERENCE, TRAINED
@@ -18,7 +19,8 @@ def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
     Pixels, other reference models and stored responses have no description that could be counted here.
     """
     if request.model not in ARCHITECTURES:
-        facts = {"kind": REFERENCE, "name": request.model, "network": f"{request.model} at {request.size} px"}
+        shown = request.model if is_stored(request.model) else f"{request.model} at {request.size} px"
+        facts = {"kind": REFERENCE, "name": request.model, "network": shown}
         return facts | {"batchnorm": None, "figures": None, "precision": None, "bits": None}
     if request.weights is not None:
         spec = spec_of(read_state_dict(request.weights), request.model, request.size, str(request.weights))

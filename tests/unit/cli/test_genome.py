@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+from tests_world import write_toy_benchmark
+from wiringup.benchmarks import catalog
+from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.recipes import RECIPES
@@ -70,6 +73,25 @@ def test_recipes(capsys):
     main(["genome", "recipes"])
     assert "weight_compression" in (shown := capsys.readouterr()).out
     assert "wiringup distill WEIGHTS --recipe" in shown.err
+
+
+def test_brain_match_against_bits(files, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalog, "SUITES", {"toy@1": Suite("toy@1", ("toy",))})
+    assert "No brain match on toy@1 is kept here" in refused(capsys, "bits", "--suite", "toy@1")
+    write_toy_benchmark(tmp_path / "data")
+    form = ["--size", "32", "--suite", "toy@1", "--json"]
+    main(["match", "pixels", *form])
+    main(["match", "cornet_s", "--width", "0.125", *form, "--birth", str(files / "a.json")])
+    capsys.readouterr()
+    found = told(capsys, "bits", "--suite", "toy@1", "--figure", tmp_path / "bits.png")
+    assert [p["name"] for p in found] == ["pixels", "layer_normal (a.json)"]
+    figures = told(capsys, "show", files / "a.json")["figures"]
+    assert [p["bits"] for p in found] == [None, 16 * figures]
+    assert (tmp_path / "bits.png").read_bytes().startswith(b"\x89PNG")
+    main(["genome", "bits", "--suite", "toy@1"])
+    assert "layer_normal (a.json)" in capsys.readouterr().out
 
 
 def test_what_is_wrong_is_told(files, tmp_path, capsys):
