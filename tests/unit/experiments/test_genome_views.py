@@ -6,7 +6,7 @@ import pytest
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, LinearLayer
+from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.experiments.genome_drawing import drawing
@@ -53,8 +53,14 @@ def test_what_is_drawn_is_what_is_born(genome, trained):
     assert list(shown.norms.names) == ["V2.norm1_0"]
     norm = genome.layers["V2.norm1_0"]
     assert shown.norms.weight.tolist() == [[norm.weight_mean, norm.weight_std]]
-    assert (shown.first.fitted["theta"] >= 0).all() and (shown.first.fitted["theta"] < np.pi).all()
     assert shown.first.drawn["frequency"].max() <= shown.first.fitted["frequency"].max() + 1e-9
+
+
+def test_angles_of_fits_are_drawn_in_one_half_turn(genome, trained):
+    layer = genome.layers["V1.conv1"]
+    turned = layer.fits + 2 * np.pi * (np.arange(9) == 1)
+    shown = drawing(Genome({"V1.conv1": GaborLayer(7, turned)}), 0, trained)
+    assert shown.first.fitted["theta"] == pytest.approx(layer.fits[..., 1].ravel(), abs=1e-6)
 
 
 def test_without_weights_the_shapes_are_those_of_the_architecture(genome):
