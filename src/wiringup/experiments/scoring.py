@@ -15,6 +15,7 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import POLICIES, uses_images
 from wiringup.birth.description import of_birth, of_trained
 from wiringup.core.checks import at_least, one_of
+from wiringup.core.clock import Clock
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import neutral, uid
@@ -133,7 +134,12 @@ def scored(
         for candidate in candidates(request, stimuli, home, storage):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
-            yield candidate, evaluate(candidate.subject, group, request.layers or None, request.normalisation)
+            clock = Clock()
+            scores = evaluate(
+                candidate.subject, group, request.layers or None, request.normalisation, clock=clock
+            )
+            say(f"  {clock.told()}")
+            yield candidate, scores
 
 
 def reportable(request: ScoreRequest, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:
