@@ -144,8 +144,8 @@ def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> N
         )
     _check_kinds(spec.recipe, genome)
     convolutions = [name for name, module in model.named_modules() if isinstance(module, _ConvNd)]
-    described = {n for n, layer in genome.layers.items() if KINDS[layer.kind].sample}
-    if missing := [name for name in convolutions if name not in described]:
+    held = {n for n, layer in genome.layers.items() if KINDS[layer.kind].sample}
+    if missing := [name for name in convolutions if name not in held]:
         raise InputError(
             f"The genome of {genome.architecture} lacks {len(missing)} of the model's "
             f"{len(convolutions)} convolutions: {listed(missing, 5)}."
