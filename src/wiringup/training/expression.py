@@ -15,17 +15,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.training.named_sets import SETS, members
-from wiringup.training.parametrisations import WAYS, Way
-from wiringup.training.schedule import Duration, steps_per_epoch
+from wiringup.training.parametrisations import FREELY, WAYS, Way
+from wiringup.training.schedule import Duration
 from wiringup.training.synapses import Network, SynapseSet
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|(\.\.)|([A-Za-z_*?][\w*?]*(?:\.[\w*?]+)*)|([:+\-&()@]))")
 _NUMBER, _UNTIL, _WORD, _SIGN = 1, 2, 3, 4
-RANDOM, FROM, FREE = "random", "from", "free"
+RANDOM, FROM = "random", "from"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Window:
 
     def images(self, dataset: int, batch: int) -> tuple[int, int | None]:
         """Return start and stop in images seen."""
-        return self.start.in_images(dataset, batch), self.stop and self.stop.in_images(dataset, batch)
+        stop = None if self.stop is None else self.stop.in_images(dataset, batch)
+        return self.start.in_images(dataset, batch), stop
 
     def __str__(self) -> str:
         stop = "" if self.stop is None else f"{self.stop.value:g}"
@@ -53,13 +53,13 @@ class Part:
     """Synapses that learn in one way, in one window of time (None: always)."""
 
     synapses: SynapseSet
-    way: Way = Way()
+    way: Way = FREELY
     window: Window | None = None
 
     @property
     def plain(self) -> bool:
         """Whether it is a set of synapses and nothing else."""
-        return self.way == Way() and self.window is None
+        return self.way == FREELY and self.window is None
 
 
 def parse(text: str, network: Network, seed: int = 0) -> list[Part]:
@@ -88,7 +88,9 @@ class _Reader:
         while at < len(text):
             found = _TOKEN.match(text, at)
             if found is None:
-                raise self._unreadable(f"{text[at:].strip()!r} at the end", "a name, a number or one of : + - & ( ) @")
+                raise self._unreadable(
+                    f"{text[at:].strip()!r} at the end", "a name, a number or one of : + - & ( ) @"
+                )
             yield found.lastindex or 0, found.group(found.lastindex or 0)
             at = found.end()
 
@@ -134,7 +136,7 @@ class _Reader:
         word = self._word("a set of synapses")
         if word == RANDOM:
             return [Part(self._random())]
-        if word in WAYS and word != FREE:
+        if word in WAYS and word != FREELY.kind:
             return [self._way(word)]
         return [Part(SynapseSet.whole(members(self.network, word, self._argument(word))))]
 
@@ -177,7 +179,9 @@ class _Reader:
 
     def _plain(self, parts: list[Part], what: str) -> SynapseSet:
         if not all(part.plain for part in parts):
-            raise InputError(f"In {self.text!r}, {what} has to be a plain set, with no way to learn and no window.")
+            raise InputError(
+                f"In {self.text!r}, {what} has to be a plain set, with no way to learn and no window."
+            )
         found = SynapseSet({})
         for part in parts:
             found |= part.synapses
@@ -204,6 +208,6 @@ class _Reader:
 
     def _unreadable(self, found: str, wanted: str) -> InputError:
         return InputError(
-            f"Cannot read the plasticity {self.text!r}: found {found}, expected {wanted}. Join sets with +, - "
-            "and &, as in critical + downstream:IT; wiringup plasticity --help shows the grammar."
+            f"Cannot read the plasticity {self.text!r}: found {found}, expected {wanted}. Join sets with +, "
+            "- and &, as in critical + downstream:IT; wiringup plasticity --help shows the grammar."
         )

@@ -41,7 +41,7 @@ class Account:
         images: int,
         learning: Mapping[str, int],
         statistics: Mapping[str, int] | None = None,
-        flops: Flops = Flops(),
+        flops: Flops | None = None,
         new: int = 0,
     ) -> None:
         """Enter one optimiser step.
@@ -59,8 +59,9 @@ class Account:
         for spent, moved in ((self.synaptic, learning), (self.statistics, statistics or {})):
             for name, figures in moved.items():
                 spent[name] = spent.get(name, 0) + images * figures
-        self.forward += images * flops.forward
-        self.backward += images * flops.backward
+        if flops:
+            self.forward += images * flops.forward
+            self.backward += images * flops.backward
 
     @property
     def synaptic_updates(self) -> int:

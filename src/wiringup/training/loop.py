@@ -164,8 +164,7 @@ class _Run:
         self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
         self.format, self.precision = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
-        plan = self.plan
-        self.updates = Updates(model, self.plasticity, plan.images, plan.batch, plan.total, spec.seed)
+        self.updates = Updates(model, self.plasticity, self.plan, spec.seed)
         self.flops = Flops()
         self.state = TrainState(
             model, optimiser(self.updates.figures, spec), Ledger.of(self.plasticity), self.updates

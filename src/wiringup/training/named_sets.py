@@ -131,8 +131,8 @@ def _in_layers(network: Network, layers: Iterable[str], what: str) -> set[str]:
     missing = wanted - {row.layer for row in network.rows}
     if missing or not wanted:
         raise InputError(
-            f"{network.architecture.name} names the {what} layers {sorted(wanted)}, of which this model lacks "
-            f"{sorted(missing)}; train 'all' or 'downstream:<area>', or mend the architecture's table."
+            f"{network.architecture.name} names the {what} layers {sorted(wanted)}, of which this model "
+            f"lacks {sorted(missing)}; train 'all' or 'downstream:<area>', or mend the architecture's table."
         )
     return {row.parameter for row in network.rows if row.layer in wanted}
 
@@ -142,7 +142,9 @@ def _projected(architecture: Architecture) -> Iterable[str]:
 
 
 SETS.add("all", NamedSet(_all, "every synapse"))
-SETS.add("critical", NamedSet(_critical, "down-projections (to an area; all after it) and decoder", _projected))
+SETS.add(
+    "critical", NamedSet(_critical, "down-projections (to an area; all after it) and decoder", _projected)
+)
 SETS.add("conv1", NamedSet(_conv1, "first convolution of every bottleneck, and decoder"))
 SETS.add("pointwise", NamedSet(_pointwise, "every 1x1 convolution, and decoder"))
 SETS.add("batchnorm", NamedSet(_batchnorm, "BatchNorm affine parameters (statistics move too), and decoder"))

@@ -40,6 +40,9 @@ class Way:
         return WAYS[self.kind](weight, mask, self.amount, stream)
 
 
+FREELY = Way()
+
+
 class Parametrisation:
     """Freely: every figure is a synapse. Also the interface of all others.
 
@@ -229,7 +232,7 @@ class Mask(_OverFrozen):
 
 
 WAYS: Mapping[str, type[Parametrisation]] = {
-    "free": Parametrisation,
+    FREELY.kind: Parametrisation,
     "sign": SignPreserving,
     "lowrank": LowRank,
     "mask": Mask,

@@ -17,8 +17,8 @@ from wiringup.core.errors import InputError
 from wiringup.models.architecture import Architecture
 from wiringup.training import named_sets
 from wiringup.training.expression import Part, Window, parse
-from wiringup.training.parametrisations import Way
-from wiringup.training.synapses import KINDS, Network, SynapseSet, Synapses
+from wiringup.training.parametrisations import FREELY, Way
+from wiringup.training.synapses import KINDS, Network, Synapses, SynapseSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Plasticity:
 
 
 def names(architecture: Architecture) -> list[str]:
-    """Return every named set that `resolve` knows for an architecture; `expression` tells how to join them."""
+    """Return every named set that `resolve` knows for an architecture; `expression` says how to join them."""
     return list(named_sets.names(architecture))
 
 
@@ -150,5 +150,5 @@ def _learning(row: Synapses, portions: Iterable[Portion]) -> Synapses:
 
 
 def _how(portion: Portion) -> str:
-    way = "" if portion.way == Way() else str(portion.way)
+    way = "" if portion.way == FREELY else str(portion.way)
     return way + "".join(str(window) for window in portion.windows or ())

@@ -60,7 +60,9 @@ class Network:
     def of(cls, model: nn.Module, architecture: Architecture) -> "Network":
         """Return the table of a model."""
         named = model.named_parameters()
-        return cls(tuple(_row(model, name, parameter, architecture) for name, parameter in named), architecture)
+        return cls(
+            tuple(_row(model, name, parameter, architecture) for name, parameter in named), architecture
+        )
 
 
 def _row(model: nn.Module, name: str, parameter: Tensor, architecture: Architecture) -> Synapses:
@@ -121,7 +123,7 @@ class SynapseSet:
         return self._of_masks((name, found[name]) for name in a if name in found)
 
     def counts(self, rows: Iterable[Synapses]) -> dict[str, int]:
-        """Return {parameter: synapses of the set}, in the order of the table, for parameters that have any."""
+        """Return {parameter: synapses of the set} in the order of the table, where there are any."""
         return {
             row.parameter: row.count if (mask := self.members[row.parameter]) is None else int(mask.sum())
             for row in rows

@@ -1,15 +1,14 @@
 """What a run moves: the figures of a plasticity, bound to a model and to the time of the run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
+from wiringup.training.batches import Plan
 from wiringup.training.parametrisations import Parametrisation
 from wiringup.training.plasticity import Plasticity, Portion
 
@@ -40,39 +39,37 @@ class Updates:
     Args:
         model: on its device, in its memory layout, with the weights of birth.
         plasticity: resolved against it.
-        dataset: images in an epoch.
-        batch: images in a step.
-        total: images in the run.
+        plan: the steps of the run.
         seed: of factors and scores that are born at random.
 
     Raises:
         InputError: if at some time of the run nothing would learn.
     """
 
-    def __init__(
-        self, model: nn.Module, plasticity: Plasticity, dataset: int, batch: int, total: int, seed: int
-    ) -> None:
+    def __init__(self, model: nn.Module, plasticity: Plasticity, plan: Plan, seed: int) -> None:
         self.model, self.plasticity = model, plasticity
         self._weights = dict(model.named_parameters())
-        self._bound = tuple(self._bind(portion, dataset, batch, seed) for portion in plasticity.portions)
+        self._bound = tuple(self._bind(portion, plan, seed) for portion in plasticity.portions)
         figures = {id(figure) for figure in self.figures}
         self._made = {name for name in plasticity.trained if id(self._weights[name]) not in figures}
         self._now: tuple[_Bound, ...] = ()
         self.learning: dict[str, int] = {}
         self.statistics: dict[str, int] = {}
-        self._check_windows(total)
+        self._check_windows(plan.total)
         self._freeze(set(plasticity.trained))
 
-    def _bind(self, portion: Portion, dataset: int, batch: int, seed: int) -> _Bound:
+    def _bind(self, portion: Portion, plan: Plan, seed: int) -> _Bound:
         weight = self._weights[portion.parameter]
         stream = torch_stream(seed, "figures", portion.parameter)
         mechanics = portion.way.bind(weight, portion.mask, stream)
         windows = portion.windows
-        spans = None if windows is None else tuple(window.images(dataset, batch) for window in windows)
+        spans = None if windows is None else tuple(w.images(plan.images, plan.batch) for w in windows)
         return _Bound(portion, mechanics, spans)
 
     def _check_windows(self, total: int) -> None:
-        edges = {edge for bound in self._bound for span in bound.spans or () for edge in span if edge is not None}
+        edges = {
+            edge for bound in self._bound for span in bound.spans or () for edge in span if edge is not None
+        }
         for seen in sorted({0, *edges}):
             if seen < total and not any(bound.learns(seen) for bound in self._bound):
                 raise InputError(
