@@ -166,6 +166,8 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
             match={**match.areas, "mean": match.mean},
             missing=tuple(match.missing),
             scores=tuple(scores),
+            images=moment.ledger.images,
+            flops=moment.ledger.flops,
         )
         told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean:.3f}")
         return {"point": point_to_dict(point)}
@@ -197,4 +199,5 @@ def _record(run: Run, result: TrainResult, seconds: float) -> Record:
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
         provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+        ledger=result.ledger.summary(),
     )

@@ -173,9 +173,9 @@ class _Reader:
         self._expect("@")
         start = self._take() if self._next(kind=_NUMBER) else "0"
         self._take(_UNTIL, "two dots between start and end (@0..2epochs)")
-        stop = self._take() if self._next(kind=_NUMBER) else None
+        stop = self._take() if self._next(kind=_NUMBER) else ""
         unit = self._word("a unit of time (@0..2epochs)")
-        return Window(Duration(float(start), unit), None if stop is None else Duration(float(stop), unit))
+        return Window(Duration.parse(f"{start} {unit}"), Duration.parse(f"{stop} {unit}") if stop else None)
 
     def _plain(self, parts: list[Part], what: str) -> SynapseSet:
         if not all(part.plain for part in parts):

@@ -24,15 +24,15 @@ class NamedSet:
 
     Attributes:
         rule: which parameters are in it.
-        meaning: one line for people.
+        meaning: one line for people; empty if the name does not stand alone.
         arguments: what may stand after a colon, for an architecture.
-        alone: whether the name may stand without a colon.
+        of: what it means with an argument.
     """
 
     rule: Rule
-    meaning: str
+    meaning: str = ""
     arguments: Callable[[Architecture], Iterable[str]] = lambda architecture: ()
-    alone: bool = True
+    of: str = ""
 
 
 SETS: Registry[NamedSet] = Registry("plasticity")
@@ -44,8 +44,8 @@ def names(architecture: Architecture) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in SETS:
         one = SETS[name]
-        found |= {name: one.meaning} if one.alone else {}
-        found |= {f"{name}:{argument}": one.meaning for argument in one.arguments(architecture)}
+        found |= {name: one.meaning} if one.meaning else {}
+        found |= {f"{name}:{a}": one.of.format(a) for a in one.arguments(architecture)}
     return found | {area: f"every synapse of {area}" for area in architecture.blocks if area not in found}
 
 
@@ -143,16 +143,18 @@ def _projected(architecture: Architecture) -> Iterable[str]:
 
 SETS.add("all", NamedSet(_all, "every synapse"))
 SETS.add(
-    "critical", NamedSet(_critical, "down-projections (to an area; all after it) and decoder", _projected)
+    "critical",
+    NamedSet(
+        _critical, "down-projections and decoder", _projected, "down-projections up to {}, all after it"
+    ),
 )
 SETS.add("conv1", NamedSet(_conv1, "first convolution of every bottleneck, and decoder"))
 SETS.add("pointwise", NamedSet(_pointwise, "every 1x1 convolution, and decoder"))
 SETS.add("batchnorm", NamedSet(_batchnorm, "BatchNorm affine parameters (statistics move too), and decoder"))
 SETS.add("bias", NamedSet(_bias, "every bias, BatchNorm's among them (statistics stand still), and decoder"))
 SETS.add("decoder", NamedSet(_decoder, "the linear read-out of object classes"))
-SETS.add("downstream", NamedSet(_downstream, "an area and all after it", _areas, alone=False))
-SETS.add("kind", NamedSet(_kind, "parameters of one kind", lambda architecture: KINDS, alone=False))
+SETS.add("downstream", NamedSet(_downstream, "", _areas, "{} and all after it"))
+SETS.add("kind", NamedSet(_kind, "", lambda architecture: KINDS, "parameters of this kind, and no other"))
 SETS.add(
-    "layer",
-    NamedSet(_layer, "layers by name, with wildcards * and ?", lambda architecture: [PATTERN], alone=False),
+    "layer", NamedSet(_layer, "", lambda architecture: [PATTERN], "layers by name, * and ? are wildcards")
 )

@@ -109,8 +109,6 @@ class Updates:
         for name, weight in self._weights.items():
             weight.requires_grad_(name in learning)
             weight.grad = None
-        for figure in self.figures:
-            figure.grad = None
 
     def _training_mode(self) -> None:
         """Put the model in training mode, except for every BatchNorm whose affine does not wholly learn.
