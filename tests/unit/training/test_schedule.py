@@ -23,7 +23,7 @@ def test_units_are_not_confused():
     assert Duration.parse(" 0.1 epochs") == epochs(0.1)
     # supervised updates are images as seen
     assert Duration.parse("300 updates") == images(300)
-    assert (str(epochs(0.5)), str(images(100_000))) == ("0.5 epochs", "100000 images")
+    assert (str(epochs(0.5)), str(images(1_281_167))) == ("0.5 epochs", "1281167 images")
 
 
 @pytest.mark.parametrize(
