@@ -130,7 +130,7 @@ class _OverFrozen(Parametrisation):
             what = "a vector" if len(row.shape) < 2 else "only partly in the set"
             raise InputError(
                 f"Low-rank updates and masks need whole weight matrices, but {row.parameter} is {what}. "
-                "Take it out, as in lowrank:4:(critical - decoder) + decoder."
+                "Take it out, as in lowrank:4:(critical & kind:convolution) + decoder."
             )
 
     def state(self) -> list[Tensor]:
