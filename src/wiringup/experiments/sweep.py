@@ -21,10 +21,11 @@ from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.worlds import World
-from wiringup.models.architecture import ModelSpec
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.batches import nested_subset
+from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
 
@@ -99,6 +100,11 @@ class Sweep:
         """What percentages are of."""
         return Cell(KN, ALL, max(self.spec.images), max(self.spec.epochs))
 
+    @property
+    def model(self) -> ModelSpec:
+        """The network of every run."""
+        return ModelSpec(self.spec.model, self.spec.width, len(self.world.pool.classes), self.spec.size)
+
     def cells(self) -> list[Cell]:
         """Return all combinations, the reference first."""
         s = self.spec
@@ -118,6 +124,7 @@ class Sweep:
 
     def run(self, progress: Progress) -> list[Record]:
         """Make every run that is not finished yet; return all records, cell by cell."""
+        self._check()
         runs = list(self._runs())  # bad input is met before anything is computed
         progress.plan = {}
         for run, seen in runs:
@@ -133,6 +140,11 @@ class Sweep:
         progress.say(f"{run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
         return execute(run, self.store, progress.advance)[0]
 
+    def _check(self) -> None:
+        """Raise `InputError` for a set of synapses that the network does not have."""
+        for plasticity in self.spec.plasticities:
+            resolve(outline(self.model), ARCHITECTURES[self.model.architecture], plasticity)
+
     def _runs(self) -> Iterator[tuple[Run, int]]:
         """Yield every run and the number of images that it will see."""
         for cell, seed in product(self.cells(), self.spec.seeds):
@@ -141,14 +153,13 @@ class Sweep:
 
     def _make(self, cell: Cell, seed: int) -> Run:
         s, chosen = self.spec, self._images(cell.images)
-        model = ModelSpec(s.model, s.width, len(self.world.pool.classes), s.size)
-        recipe, genome = find_genome(cell.birth, self.home, model)
+        recipe, genome = find_genome(cell.birth, self.home, self.model)
         training = TrainSpec(
             plasticity=cell.plasticity, duration=epochs(cell.epochs), batch=s.batch, lr=s.lr,
             schedule=s.schedule, augmentation=s.augmentation, size=s.size, seed=seed,
         )  # fmt: skip
         spec = RunSpec(
-            model=model,
+            model=self.model,
             birth=BirthSpec(recipe, seed, genome.sha256 if genome else "", "calibrated"),
             training=training,
             images=chosen.sha256,
