@@ -5,7 +5,7 @@ Everything else (scores, curves, checkpoints) observes it. It receives a born mo
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,23 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer
 
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, PreemptedError, WiringupError
 from wiringup.core.seeds import derive
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
 from wiringup.models.readout import NetworkSubject
-from wiringup.training.batches import Batch, Plan, batches, input_size
+from wiringup.training import divergence
+from wiringup.training.batches import Plan, Step, input_size, prepare
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
+from wiringup.training.distributed import SharedNorm, Team, gathered
+from wiringup.training.feed import Fed, Feed
+from wiringup.training.frozen import Frozen
+from wiringup.training.graph import take_apart
 from wiringup.training.ledger import Ledger
 from wiringup.training.observers import Moment, Observer, due, observe
 from wiringup.training.plasticity import Plasticity, resolve
+from wiringup.training.preemption import noticing
 from wiringup.training.schedule import Duration, Position, converged, images, learning_rate
 from wiringup.training.spec import TrainSpec
 
@@ -71,7 +77,8 @@ def train(
 
     Observers fire at step 0, when each of ``moments`` has been reached, and at the end. With a
     ``folder``, a killed training that is called again in the same way continues where its checkpoint
-    stands and ends exactly as if it had never stopped; a finished one is not computed again.
+    stands and ends exactly as if it had never stopped; a finished one is not computed again. Processes
+    that ``torchrun`` started share the work, see `distributed`; the first of them observes and writes.
 
     Args:
         model: maps (n, 3, size, size) to (n, classes).
@@ -87,12 +94,14 @@ def train(
     Raises:
         InputError: for an unknown plasticity, classes that do not fit, or another run's folder.
         BusyError: if another process trains in ``folder``.
-        WiringupError: if the training diverges; it names the step and the last good checkpoint.
+        PreemptedError: if SIGTERM came; the step under way was finished and written down.
+        WiringupError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    with held(folder):
+    with gathered(spec.device) as team, held(folder if team.leads else None), noticing() as preempted:
+        team.wait()
         identity = {} if folder is None else _identity(model, data, spec)
-        checkpoints = Checkpoints(folder, identity, interval or Interval())
-        run = _Run(model, architecture, data, spec, observers, moments, checkpoints)
+        checkpoints = Checkpoints(folder, identity, interval or Interval(), team.leads)
+        run = _Run(model, architecture, data, spec, observers, moments, checkpoints, team, preempted)
         checkpoints.restore(run.state)
         run.learn(progress)
         model.eval()
@@ -163,8 +172,11 @@ class _Run:
         observers: Sequence[Observer],
         moments: Sequence[Duration],
         checkpoints: Checkpoints,
+        team: Team,
+        preempted: Callable[[], bool],
     ) -> None:
         self.data, self.spec, self.observers, self.checkpoints = data, spec, observers, checkpoints
+        self.team, self.preempted = team, preempted
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
         self.plasticity = resolve(model, architecture, spec.plasticity)
@@ -178,42 +190,73 @@ class _Run:
         state = self.state
         self.observe_if_due()
         self.plasticity.training_mode(state.model)
-        for batch in batches(self.data, self.spec, self.plan, state.ledger.steps):
+        feed, learning = self._take_apart()
+        for fed in feed.steps(state.ledger.steps, state.ledger.updates):
             if self.converged:
                 break
-            loss = self.update(batch)
+            loss, stop = self.update(learning, fed)
             if progress:
                 progress(state.ledger.updates, self.plan.total, loss)
             self.observe_if_due()
             self.checkpoints.save_if_due(state)
+            if stop:
+                self._stop()
         if state.observed < state.ledger.updates:
             self.observe()
 
-    def update(self, batch: Batch) -> float:
-        """Make one step of the optimiser, enter it in the ledger and return the loss."""
-        state = self.state
+    def _take_apart(self) -> tuple[Feed, nn.Module]:
+        """Return what feeds the learning part of the network, and that part."""
+        parts = take_apart(self.state.model, SharedNorm if self.team.size > 1 else None)
+        chunk = -(-min(self.spec.batch, len(self.data)) // self.team.size)
+        frozen = Frozen(parts.frozen, chunk, self.format) if parts.frozen else None
+        feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.precision, self.format)
+        return replace(feed, pause=self._stop_if_preempted), self.team.wrap(parts.learning)
+
+    def update(self, learning: nn.Module, fed: Fed) -> tuple[float, bool]:
+        """Make one step and enter it in the ledger; return the loss, and whether a process is to stop."""
+        state, images = self.state, len(fed.step.rows)
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
         with dropout_stream(state.model, self.spec.seed, state.ledger.steps):
-            logits = state.model(batch.inputs.to(self.precision, memory_format=self.format))
+            logits = learning(*fed.inputs)
         self._check_classes(logits.shape[1])
-        loss = nn.functional.cross_entropy(logits, batch.labels)
-        value = loss.item()
+        loss = self.team.loss(logits, fed.labels, images)
+        value, stop = self.team.mean(loss.item(), self.preempted())
         if not np.isfinite(value):
-            raise diverged(f"the loss is {value}", state, self.checkpoints)
+            raise self._diverged(value, fed.step)
         state.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if name := divergence.bad_gradient(state.model):
+            raise diverged(f"the gradient of {name} is not finite", state, self.checkpoints)
         state.optimiser.step()
-        self._enter(batch, value)
-        return value
+        self._enter(fed.step, value)
+        return value, stop > 0
 
-    def _enter(self, batch: Batch, loss: float) -> None:
+    def _enter(self, step: Step, loss: float) -> None:
         state = self.state
-        state.ledger.record(len(batch.labels), self.plasticity.trained)
+        state.ledger.record(len(step.rows), self.plasticity.trained)
         state.losses.append(loss)
-        if batch.step.ends_epoch:
-            sizes = [stop - start for start, stop in self.plan.bounds(batch.step.epoch)]
+        if step.ends_epoch:
+            sizes = [stop - start for start, stop in self.plan.bounds(step.epoch)]
             state.epoch_losses.append(float(np.average(state.losses[-len(sizes) :], weights=sizes)))
+
+    def _diverged(self, loss: float, step: Step) -> WiringupError:
+        """Return the error that names the layer in which a loss stopped being finite."""
+        images = prepare(self.data, self.spec, step).inputs.to(self.precision, memory_format=self.format)
+        where = divergence.explain(self.state.model, images)
+        return diverged(f"the loss is {loss} and {where}", self.state, self.checkpoints)
+
+    def _stop_if_preempted(self) -> None:
+        if self.preempted():
+            self._stop()
+
+    def _stop(self) -> None:
+        """Write the state down and end."""
+        self.checkpoints.save(self.state)
+        raise PreemptedError(
+            f"Stopped by SIGTERM after step {self.state.ledger.steps}: {self.checkpoints.last_good()}. "
+            "Run the same command again to continue."
+        )
 
     @property
     def rate(self) -> float:
@@ -239,7 +282,8 @@ class _Run:
         check_finite(state, self.checkpoints)
         epoch = seen / len(self.data)
         moment = Moment(epoch, seen, state.ledger.steps, state.model, state.ledger, state.losses)
-        state.observations.append(observe(moment, self.observers))
+        found = observe(moment, self.observers) if self.team.leads else {}
+        state.observations.append(self.team.told(found))
         state.observed = seen
         # a read-out may have taken the model to another device
         state.model.to(self.spec.device)

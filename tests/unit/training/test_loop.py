@@ -46,29 +46,6 @@ def test_frozen_parameters_have_no_optimiser_state(newborn, cornet, patterns, tm
     assert sizes == result.plasticity.count()
 
 
-@pytest.mark.parametrize(
-    ("name", "graph"),
-    [
-        ("decoder", set()),
-        ("downstream:IT", {"IT"}),
-        ("critical", {"V2", "V4", "IT"}),
-        ("all", {"V1", "V2", "V4", "IT"}),
-    ],
-)
-def test_no_gradient_work_below_the_lowest_plastic_layer(newborn, cornet, patterns, name, graph):
-    model, needed = newborn(), {}
-    for area in ("V1", "V2", "V4", "IT"):
-        getattr(model, area).register_forward_hook(
-            lambda m, i, out, area=area: needed.update({area: out.requires_grad})
-        )
-    below = []
-    model.V2.conv2.register_forward_hook(lambda m, i, out: below.append(i[0].requires_grad))
-    train(model, cornet, patterns(8), TrainSpec(plasticity=name, batch=8))
-    assert {area for area, needs in needed.items() if needs} == graph
-    # critical training starts at the first down-projection: nothing before it is in the graph
-    assert below[0] == (name == "all")
-
-
 def plain_sgd(model, data, spec, names):
     """Momentum SGD with weight decay, written out (Sutskever form of PyTorch)."""
     parameters = {k: p for k, p in model.named_parameters() if k in names}

@@ -1,0 +1,69 @@
+"""Where a training diverged: the layer in which the first figure stopped being finite."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+def bad_weight(model: nn.Module) -> str | None:
+    """Return the first parameter or statistic of a model that is not finite; None if all are."""
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return next((name for name, value in named if not _finite(value)), None)
+
+
+def bad_gradient(model: nn.Module) -> str | None:
+    """Return the last parameter whose gradient is not finite; None if all are.
+
+    Gradients flow from the last layer to the first, and so does what is not finite: it began at the last.
+    """
+    graded = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
+    if not graded or bool(torch.isfinite(torch.stack([grad.sum() for _, grad in graded])).all()):
+        return None
+    return next((name for name, grad in reversed(graded) if not _finite(grad)), None)
+
+
+@torch.no_grad()
+def bad_layer(model: nn.Module, images: Tensor) -> str | None:
+    """Return the first layer, in the order of the forward pass, whose answer is not finite; None if none."""
+    found: list[str] = []
+    with _listening(model, found):
+        model(images)
+    return found[0] if found else None
+
+
+def explain(model: nn.Module, images: Tensor) -> str:
+    """Say in a clause what made the loss of these images not finite."""
+    if weight := bad_weight(model):
+        return f"{weight} is not finite"
+    layer = bad_layer(model, images)
+    return (
+        "every layer answers finite values"
+        if layer is None
+        else f"the answer of {layer} is the first not finite"
+    )
+
+
+@contextmanager
+def _listening(model: nn.Module, found: list[str]) -> Iterator[None]:
+    def hook(name: str) -> object:
+        def hear(module: nn.Module, inputs: object, answer: object) -> None:
+            if isinstance(answer, Tensor) and not _finite(answer):
+                found.append(name)
+
+        return hear
+
+    leaves = [
+        (name, module) for name, module in model.named_modules() if not any(True for _ in module.children())
+    ]
+    hooks = [module.register_forward_hook(hook(name)) for name, module in leaves]  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for handle in hooks:
+            handle.remove()
+
+
+def _finite(value: Tensor) -> bool:
+    return bool(torch.isfinite(value).all())
