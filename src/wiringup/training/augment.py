@@ -99,7 +99,7 @@ def crop_and_flip(
     size: int,
     generator: torch.Generator,
     batch: int | None = None,
-    share: slice = slice(None),  # noqa: B008
+    share: slice = slice(None),
 ) -> Tensor:
     """Return the augmented, normalised images: uint8 (n, h, w, 3) -> float32 (n, 3, size, size).
 

@@ -65,7 +65,7 @@ class Team:
             return list(values)
         shared = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(shared)
-        return (shared / self.size).tolist()  # type: ignore[no-any-return]
+        return (shared / self.size).tolist()
 
     def told(self, value: T) -> T:
         """Return the leader's value."""
@@ -117,17 +117,19 @@ class SharedNorm(nn.Module):
         norm, dims = self.norm, [d for d in range(x.ndim) if d != 1]
         shape = [1, -1] + [1] * (x.ndim - 2)
         count = x.new_tensor([x.numel() / x.shape[1]])
-        sums = all_reduce(torch.cat([x.sum(dims), count]))
+        sums = _summed(torch.cat([x.sum(dims), count]))
         n = sums[-1].detach()
         mean = sums[:-1] / n
         centred = x - mean.view(shape)
-        variance = all_reduce(centred.square().sum(dims)) / n
+        variance = _summed(centred.square().sum(dims)) / n
         self._remember(mean.detach(), variance.detach() * (n / (n - 1)))
         scale = torch.rsqrt(variance + norm.eps)
         if norm.weight is not None:
             scale = scale * norm.weight
         y = centred * scale.view(shape)
-        return y if norm.bias is None else y + norm.bias.view(shape)
+        if norm.bias is not None:
+            y = y + norm.bias.view(shape)
+        return y
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
@@ -138,3 +140,9 @@ class SharedNorm(nn.Module):
         momentum = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
         norm.running_mean.lerp_(mean, momentum)
         norm.running_var.lerp_(variance, momentum)
+
+
+def _summed(values: Tensor) -> Tensor:
+    """Return the sum over all processes; gradients are summed in the same way."""
+    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    return total

@@ -1,10 +1,11 @@
 """Where a training diverged: the layer in which the first figure stopped being finite."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from wiringup.models.forward import hooked
 
 
 def bad_weight(model: nn.Module) -> str | None:
@@ -19,7 +20,7 @@ def bad_gradient(model: nn.Module) -> str | None:
     Gradients flow from the last layer to the first, and so does what is not finite: it began at the last.
     """
     graded = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
-    if not graded or bool(torch.isfinite(torch.stack([grad.sum() for _, grad in graded])).all()):
+    if not graded or _finite(torch.stack([grad.sum() for _, grad in graded])):
         return None
     return next((name for name, grad in reversed(graded) if not _finite(grad)), None)
 
@@ -28,41 +29,23 @@ def bad_gradient(model: nn.Module) -> str | None:
 def bad_layer(model: nn.Module, images: Tensor) -> str | None:
     """Return the first layer, in the order of the forward pass, whose answer is not finite; None if none."""
     found: list[str] = []
-    with _listening(model, found):
+
+    def heard(name: str, _module: nn.Module, _inputs: Any, answer: Any) -> None:
+        if isinstance(answer, Tensor) and not _finite(answer):
+            found.append(name)
+
+    layers = [name for name, module in model.named_modules() if not list(module.children())]
+    with hooked(model, layers, heard):
         model(images)
     return found[0] if found else None
 
 
 def explain(model: nn.Module, images: Tensor) -> str:
-    """Say in a clause what made the loss of these images not finite."""
+    """Say in a clause why the loss of these images is not finite."""
     if weight := bad_weight(model):
         return f"{weight} is not finite"
     layer = bad_layer(model, images)
-    return (
-        "every layer answers finite values"
-        if layer is None
-        else f"the answer of {layer} is the first not finite"
-    )
-
-
-@contextmanager
-def _listening(model: nn.Module, found: list[str]) -> Iterator[None]:
-    def hook(name: str) -> object:
-        def hear(module: nn.Module, inputs: object, answer: object) -> None:
-            if isinstance(answer, Tensor) and not _finite(answer):
-                found.append(name)
-
-        return hear
-
-    leaves = [
-        (name, module) for name, module in model.named_modules() if not any(True for _ in module.children())
-    ]
-    hooks = [module.register_forward_hook(hook(name)) for name, module in leaves]  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for handle in hooks:
-            handle.remove()
+    return f"the answer of {layer} is the first that is not finite" if layer else "the answers of all layers are finite"
 
 
 def _finite(value: Tensor) -> bool:

@@ -35,7 +35,7 @@ class Frozen:
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Activations:
         """Map (n, 3, size, size) to a tuple of activations (n, ...)."""
-        passes = [self._run(chunk) for chunk in images.split(self.chunk)]
+        passes = [self._run(chunk) for chunk in torch.split(images, self.chunk)]
         return tuple(
             torch.cat(answers) if len(passes) > 1 else answers[0] for answers in zip(*passes, strict=True)
         )
@@ -44,7 +44,7 @@ class Frozen:
         n = len(images)
         if n < self.chunk:
             images = torch.cat([images, images[-1:].expand(self.chunk - n, *images.shape[1:])])
-            images = images.contiguous(memory_format=self.layout)
+        images = images.contiguous(memory_format=self.layout)
         return tuple(answer[:n] for answer in self.part(images))
 
 

@@ -76,7 +76,8 @@ class Folded(nn.Module):
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None, *options: Any) -> Tensor:
         """Convolve (n, c, h, w) and normalise; ``options`` are those of conv2d, from the stride on."""
         norm = self.norm
-        assert norm.running_mean is not None and norm.running_var is not None
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         scale = torch.rsqrt(norm.running_var + norm.eps) * (1 if norm.weight is None else norm.weight)
         shift = ((0 if bias is None else bias) - norm.running_mean) * scale
         if norm.bias is not None:
@@ -92,7 +93,8 @@ def _replace_norms(traced: fx.GraphModule, rewrite: Callable[[BatchNorm], nn.Mod
         if not isinstance(norm, BatchNorm):
             continue
         if norm.training and rewrite:
-            traced.set_submodule(node.target, rewrite(norm))
+            owner, _, name = node.target.rpartition(".")
+            setattr(traced.get_submodule(owner), name, rewrite(norm))
         elif not norm.training and norm.track_running_stats and _follows_convolution(node):
             _fold(traced, node, norm)
     traced.recompile()
