@@ -85,9 +85,11 @@ class Team:
 def gathered(device: str) -> Iterator[Team]:
     """Join the processes that torchrun started, if it did, while the block runs.
 
-    A process group that is there already is used, and left as it is.
+    They are known by the environment variables that torchrun sets. A process group that is there already
+    is used, and left as it is.
     """
-    ours = dist.is_available() and not dist.is_initialized() and dist.is_torchelastic_launched()
+    several = int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
+    ours = several and dist.is_available() and not dist.is_initialized()
     if ours:
         cuda = torch.device(device).type == "cuda"
         if cuda:

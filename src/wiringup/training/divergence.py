@@ -45,7 +45,11 @@ def explain(model: nn.Module, images: Tensor) -> str:
     if weight := bad_weight(model):
         return f"{weight} is not finite"
     layer = bad_layer(model, images)
-    return f"the answer of {layer} is the first that is not finite" if layer else "the answers of all layers are finite"
+    return (
+        f"the answer of {layer} is the first that is not finite"
+        if layer
+        else "the answers of all layers are finite"
+    )
 
 
 def _finite(value: Tensor) -> bool:

@@ -110,5 +110,13 @@ def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path,
         assert torch.equal(a, b)
     monkeypatch.setattr("wiringup.models.storage.free_disk", lambda folder: 0)
     assert kept(Storage(memory=5e-5, folder=tmp_path)) is None
-    assert remember(frozen_part(newborn().double(), cornet, "critical", 4),
-                    lambda rows: images[rows].double(), 10, Storage(memory=1), lambda: None) is None
+    assert (
+        remember(
+            frozen_part(newborn().double(), cornet, "critical", 4),
+            lambda rows: images[rows].double(),
+            10,
+            Storage(memory=1),
+            lambda: None,
+        )
+        is None
+    )
