@@ -1,11 +1,11 @@
 """``wiringup bench training``: the trainer against a plain PyTorch loop, in one run on the same pictures."""
 
 import tempfile
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from wiringup.bench import reference_training as reference
 from wiringup.bench.pictures import CLASSES, Pictures, draw
-from wiringup.bench.timing import Row, Say, Share, Step, medians, product_rate, seconds_of
+from wiringup.bench.timing import Row, Say, Share, Step, Work, medians, product_rate, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import preprocess
@@ -24,6 +24,8 @@ from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
+
+T = TypeVar("T")
 
 PLAIN = "plain PyTorch: Pillow in a DataLoader with all cores, float32"
 OURS = "wiringup training all synapses"
@@ -118,9 +120,8 @@ def training_rows(contest: Contest, say: Say, repeats: int) -> list[Row]:
         plain = contest.plain(spec)
         next(plain)  # starts the processes of the loader
         contest.ours(replace(spec, duration=epochs(min(1, 2 * spec.batch / contest.case.images))))
-        found[plasticity] = medians(
-            {"ours": lambda s=spec: contest.ours(s), "plain": lambda p=plain: next(p)}, repeats
-        )
+        works: dict[str, Work] = {"ours": partial(contest.ours, spec), "plain": partial(next, plain)}
+        found[plasticity] = medians(works, repeats)
     every, critical = found["all"], found["critical"]
     return [
         Row(f"All synapses, {name}", every["ours"], every["plain"], PLAIN, target=contest.case.faster),
@@ -149,18 +150,20 @@ def batch_rows(contest: Contest, say: Say) -> list[Row]:
     for augmentation, target in (("none", 10), ("crop+flip", None)):
         say(f"{case.name}: batches, augmentation {augmentation} ...")
         spec = case.spec("all", 1, augmentation)
-        plain = contest.loader(spec)
-        steps = list(Plan.of(len(data), spec).steps())
-        works = {
-            "ours": lambda s=spec, st=steps: [prepare(data, s, step) for step in st],
-            "plain": lambda p=plain: [None for _ in p],
-        }
+        ours = partial(prepare, data, spec)
+        steps, plain = list(Plan.of(len(data), spec).steps()), contest.loader(spec)
+        works: dict[str, Work] = {"ours": partial(_all, ours, steps), "plain": partial(_all, len, plain)}
         for work in works.values():
             work()
         times = medians(works, 5)
         name = f"Batches, augmentation {augmentation}, {case.name}"
         found.append(Row(name, times["ours"], times["plain"], LOADER, target=target))
     return found
+
+
+def _all(work: Callable[[T], object], jobs: Iterable[T]) -> None:
+    for job in jobs:
+        work(job)
 
 
 def step_of(contest: Contest, plasticity: str, rate: float, repeats: int) -> Step:
@@ -175,7 +178,7 @@ def operations(contest: Contest, spec: TrainSpec) -> float:
     """Return the floating-point operations of the products of an epoch, forward and backward."""
     with FlopCounterMode(display=False) as counter:
         contest.ours(replace(spec, duration=epochs(spec.batch / contest.case.images)))
-    return counter.get_total_flops() * contest.case.images / spec.batch
+    return float(counter.get_total_flops()) * contest.case.images / spec.batch
 
 
 KINDS: dict[str, Callable[[str], bool]] = {
@@ -194,13 +197,13 @@ def shares(contest: Contest, plasticity: str) -> list[Share]:
     spec = contest.case.spec(plasticity, 1)
     with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
         seconds = seconds_of(lambda: contest.ours(spec))
-    spent: Counter[str] = Counter()
+    spent = dict.fromkeys((*KINDS, OTHER), 0.0)
     for event in profiler.key_averages():
         kind = next((kind for kind, belongs in KINDS.items() if belongs(event.key)), OTHER)
         spent[kind] += event.self_cpu_time_total / 1e6
     spent[OTHER] += max(0.0, seconds - sum(spent.values()))
     title = f"{plasticity}, {contest.case.name}"
-    return [Share(title, kind, spent[kind], spent[kind] / seconds) for kind in (*KINDS, OTHER)]
+    return [Share(title, kind, took, took / seconds) for kind, took in spent.items()]
 
 
 def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share]]:

@@ -30,7 +30,7 @@ def bench(
     tell = silent if json else say
     rows, steps, shares = _training(quick, tell) if what == "training" else _scoring(quick, full, tell)
     if json:
-        parts = {"rows": rows, "steps": steps, "shares": shares}
+        parts: dict[str, Sequence[Row | Step | Share]] = {"rows": rows, "steps": steps, "shares": shares}
         as_json({name: [entry.to_dict() for entry in part] for name, part in parts.items()})
         return
     print_rows(rows)

@@ -46,7 +46,6 @@ def look(moment):
 
 def learn(name, folder=None):
     import conftest
-
     from wiringup.models.architecture import ARCHITECTURES
 
     model = conftest.born().double()
@@ -109,5 +108,5 @@ def test_what_two_have_finished_one_does_not_compute_again(shared, monkeypatch):
 def test_shares_are_the_batch(n, size):
     rows = list(range(n))
     shares = [rows[Team(rank, size).share(n)] for rank in range(size)]
-    assert sum(shares, []) == rows
+    assert [row for share in shares for row in share] == rows
     assert max(map(len, shares)) - min(map(len, shares)) <= 1

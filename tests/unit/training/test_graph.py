@@ -86,7 +86,7 @@ def test_the_frozen_part_goes_up_to_the_first_plastic_synapse(plasticity, enteri
 
 
 def weighed(loss):
-    """Which tensors the backward pass from a loss ends in, and how many BatchNorms and convolutions it meets."""
+    """Which tensors the backward pass from a loss ends in, and what it meets on the way."""
     seen, names, leaves, queue = set(), [], set(), [loss.grad_fn]
     while queue:
         node = queue.pop()
