@@ -24,6 +24,7 @@ from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
 
 T = TypeVar("T")
 
@@ -100,7 +101,7 @@ class Contest:
         """Train with the plain loop; yields after every epoch."""
         model = self.copy().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         plasticity = resolve(model, ARCHITECTURES["cornet_s"], spec.plasticity)
-        plasticity.training_mode(model)
+        Updates(model, plasticity, Plan.of(len(self.pictures.data), spec), 0).begin(0)
         return reference.epochs(model, self.loader(spec), set(plasticity.trained))
 
     def loader(self, spec: TrainSpec) -> "torch.utils.data.DataLoader[tuple[torch.Tensor, int]]":

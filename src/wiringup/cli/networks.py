@@ -111,9 +111,17 @@ def train(
     keep_gain: KeepGain = False,
     plasticity: Annotated[
         str,
-        arg(help="Which synapses learn: all, critical, conv1, batchnorm, decoder or downstream:AREA."),
+        arg(
+            metavar="SET",
+            help="Which synapses learn: all, critical, decoder, downstream:AREA ...; wiringup plasticity "
+            "lists them and tells how to join them.",
+        ),
     ] = "critical",
     epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
+    duration: Annotated[
+        str | None,
+        arg(metavar="TIME", help='Instead of --epochs: "10000 images", "300 steps" or "0.5 epochs".'),
+    ] = None,
     limit: Annotated[int | None, arg(help="Learn from this many images only (balanced, nested).")] = None,
     benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = (),
     seed: int = 0,
@@ -124,32 +132,52 @@ def train(
     schedule: Annotated[str, arg(help="step, plateau, cosine, one-cycle or constant.")] = "step",
     optimiser: Annotated[str, arg(help="sgd, adam, adamw or adagrad.")] = "sgd",
     weight_decay: float = 1e-4,
+    momentum: Annotated[float, arg(help="Of sgd.")] = 0.9,
+    nesterov: Annotated[bool, arg(help="Let the momentum of sgd be Nesterov's.")] = False,
+    betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
+    augmentation: Annotated[
+        str,
+        arg(help="crop+flip; or none: what frozen layers answer to an image is then computed only once."),
+    ] = "crop+flip",
+    workers: Annotated[int, arg(help="Threads that prepare batches ahead; changes no result.")] = 0,
     device: str = "cpu",
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
-    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues.
+    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues; so
+    it does after SIGTERM, by which schedulers take machines back (exit code 75). Several processes share
+    every batch if torchrun starts them; they learn what one would.
 
     For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
 
       wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
           --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+
+      wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
+          --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
+
+      torchrun --standalone --nproc-per-node 4 --no-python wiringup train cornet_s --images train.zip
     """
     from wiringup.core.home import data_home
     from wiringup.experiments.pipeline import WEIGHTS
     from wiringup.experiments.single import TrainRequest, train_one
     from wiringup.training import schedule as time
+    from wiringup.training.distributed import leads
     from wiringup.training.spec import TrainSpec
 
     spec = TrainSpec(
-        plasticity=plasticity, duration=time.epochs(epochs), batch=batch, optimiser=optimiser, lr=lr,
-        weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
+        plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
+        batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
+        seed=seed, device=device, augmentation=augmentation, workers=workers,
+        momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain)
-    record = train_one(request, out, data_home(), quiet=json)
+    record = train_one(request, out, data_home(), quiet=json or not leads())
+    if not leads():
+        return
     if json:
         from wiringup.results.record import to_dict
 
@@ -162,4 +190,7 @@ def train(
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
+    areas = record.ledger.get("synaptic updates by area", {})
+    spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
+    say(f"Synaptic updates: {spent or 'none'}.")
     say(f"Weights: {out / record.uid / WEIGHTS} (for score --weights and distill); record beside it.")

@@ -21,6 +21,7 @@ from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
+from wiringup.training.distributed import leads
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
@@ -144,9 +145,11 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     )
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
-        save_weights(model, store.folder(run.uid) / WEIGHTS)
+        if leads():
+            save_weights(model, store.folder(run.uid) / WEIGHTS)
         known = _record(run, result, time.monotonic() - started)
-        store.save(known)
+        if leads():
+            store.save(known)
     return known, model
 
 
@@ -166,6 +169,8 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
             match={**match.areas, "mean": match.mean},
             missing=tuple(match.missing),
             scores=tuple(scores),
+            images=moment.ledger.images,
+            flops=moment.ledger.flops,
         )
         told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean:.3f}")
         return {"point": point_to_dict(point)}
@@ -197,4 +202,5 @@ def _record(run: Run, result: TrainResult, seconds: float) -> Record:
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
         provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+        ledger=result.ledger.summary(),
     )

@@ -88,8 +88,7 @@ def gathered(device: str) -> Iterator[Team]:
     They are known by the environment variables that torchrun sets. A process group that is there already
     is used, and left as it is.
     """
-    several = int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
-    ours = several and dist.is_available() and not dist.is_initialized()
+    ours = _started_together() and dist.is_available() and not dist.is_initialized()
     if ours:
         cuda = torch.device(device).type == "cuda"
         if cuda:
@@ -101,6 +100,15 @@ def gathered(device: str) -> Iterator[Team]:
     finally:
         if ours:
             dist.destroy_process_group()
+
+
+def leads() -> bool:
+    """Return whether this process is the first of those that torchrun started, or alone: who writes."""
+    return not _started_together() or int(os.environ["RANK"]) == 0
+
+
+def _started_together() -> bool:
+    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
 
 
 class SharedNorm(nn.Module):

@@ -4,19 +4,14 @@ Everything else (scores, curves, checkpoints) observes it. It receives a born mo
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
-from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer
 
 from wiringup.core.errors import InputError, PreemptedError, WiringupError
-from wiringup.core.seeds import derive
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
@@ -26,19 +21,21 @@ from wiringup.training.batches import Plan, Step, input_size, prepare
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
 from wiringup.training.distributed import SharedNorm, Team, gathered
 from wiringup.training.feed import Fed, Feed
+from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Frozen
 from wiringup.training.graph import take_apart
 from wiringup.training.ledger import Ledger
+from wiringup.training.numerics import dropout_stream, memory_format
 from wiringup.training.observers import Moment, Observer, due, observe
+from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.preemption import noticing
 from wiringup.training.schedule import Duration, Position, converged, images, learning_rate
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
 
 Progress = Callable[[int, int, float], None]
 """Told after every step: images seen, images allowed, loss."""
-
-_VECTOR = 16  # float32 values in an AVX-512 register
 
 
 @dataclass(frozen=True)
@@ -114,52 +111,6 @@ def _identity(model: nn.Module, data: LabelledImages, spec: TrainSpec) -> dict[s
     return {"spec": to_dict(spec, include_neutral=False), "images": data.sha256, "birth": birth}
 
 
-def memory_format(model: nn.Module) -> torch.memory_format:
-    """Return the memory layout in which a model trains: channels-last, as it is faster, where it is safe.
-
-    oneDNN's weight gradient of a strided 1x1 convolution writes past its workspace on CPUs when the layout
-    is channels-last and there are fewer input channels than a vector register holds (16 with AVX-512):
-    https://github.com/uxlfoundation/oneDNN/issues/6035. In CORnet-S that concerns widths below 1/8.
-    """
-    for module in model.modules():
-        if (
-            isinstance(module, nn.Conv2d)
-            and module.kernel_size == (1, 1)
-            and max(module.stride) > 1
-            and module.in_channels < _VECTOR
-        ):
-            return torch.contiguous_format
-    return torch.channels_last
-
-
-@contextmanager
-def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
-    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed and step.
-
-    PyTorch's dropout takes no generator: its global stream is set for one pass and then put back.
-    """
-    if not any(isinstance(module, _DropoutNd) for module in model.modules()):
-        yield
-        return
-    device = next(model.parameters()).device
-    on_gpu = device.type == "cuda"
-    stream = torch.cuda.default_generators[device.index or 0] if on_gpu else torch.default_generator
-    before = stream.get_state()
-    stream.manual_seed(derive(seed, "dropout", step))
-    try:
-        yield
-    finally:
-        stream.set_state(before)
-
-
-_OPTIMISERS: dict[str, Callable[[list[nn.Parameter], TrainSpec], Optimizer]] = {
-    "sgd": lambda p, s: SGD(p, s.lr, momentum=s.momentum, weight_decay=s.weight_decay),
-    "adam": lambda p, s: Adam(p, s.lr, weight_decay=s.weight_decay),
-    "adamw": lambda p, s: AdamW(p, s.lr, weight_decay=s.weight_decay),
-    "adagrad": lambda p, s: Adagrad(p, s.lr, weight_decay=s.weight_decay),
-}
-
-
 class _Run:
     """One training under way."""
 
@@ -179,22 +130,23 @@ class _Run:
         self.team, self.preempted = team, preempted
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
-        self.plasticity = resolve(model, architecture, spec.plasticity)
+        self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
         self.format, self.precision = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
-        optimiser = _OPTIMISERS[spec.optimiser](self.plasticity.apply(model), spec)
-        self.state = TrainState(model, optimiser, Ledger.of(self.plasticity))
+        self.updates = Updates(model, self.plasticity, self.plan, spec.seed)
+        self.flops, self.learning = Flops(), model
+        self.state = TrainState(
+            model, optimiser(self.updates.figures, spec), Ledger.of(self.plasticity), self.updates
+        )
 
     def learn(self, progress: Progress | None) -> None:
         """Go through the steps that are left; observe birth, the moments and the end."""
         state = self.state
         self.observe_if_due()
-        self.plasticity.training_mode(state.model)
-        feed, learning = self._take_apart()
-        for fed in feed.steps(state.ledger.steps, state.ledger.updates):
+        for fed in self._steps():
             if self.converged:
                 break
-            loss, stop = self.update(learning, fed)
+            loss, stop = self.update(fed)
             if progress:
                 progress(state.ledger.updates, self.plan.total, loss)
             self.observe_if_due()
@@ -204,21 +156,34 @@ class _Run:
         if state.observed < state.ledger.updates:
             self.observe()
 
-    def _take_apart(self) -> tuple[Feed, nn.Module]:
-        """Return what feeds the learning part of the network, and that part."""
+    def _steps(self) -> Iterator[Fed]:
+        """Yield what every step that is left is given; take the network apart when other synapses learn."""
+        ledger = self.state.ledger
+        steps: Iterator[Fed] = iter(())
+        while ledger.updates < self.plan.total:
+            if self.updates.begin(ledger.updates):
+                steps = self._take_apart()
+            yield next(steps)
+
+    def _take_apart(self) -> Iterator[Fed]:
+        """Make ready for what learns now; return what the coming steps are given."""
+        counted = flops_by_layer(self.state.model, input_size(self.data, self.spec))
+        self.flops = sum(counted.values(), Flops())
         parts = take_apart(self.state.model, SharedNorm if self.team.size > 1 else None)
+        self.learning = self.team.wrap(parts.learning)
         chunk = -(-min(self.spec.batch, len(self.data)) // self.team.size)
         frozen = Frozen(parts.frozen, chunk, self.format) if parts.frozen else None
         feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.precision, self.format)
-        return replace(feed, pause=self._stop_if_preempted), self.team.wrap(parts.learning)
+        ledger = self.state.ledger
+        return replace(feed, pause=self._stop_if_preempted).steps(ledger.steps, ledger.updates)
 
-    def update(self, learning: nn.Module, fed: Fed) -> tuple[float, bool]:
+    def update(self, fed: Fed) -> tuple[float, bool]:
         """Make one step and enter it in the ledger; return the loss, and whether a process is to stop."""
         state, images = self.state, len(fed.step.rows)
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
         with dropout_stream(state.model, self.spec.seed, state.ledger.steps):
-            logits = learning(*fed.inputs)
+            logits = self.learning(*fed.inputs)
         self._check_classes(logits.shape[1])
         loss = self.team.loss(logits, fed.labels, images)
         value, stop = self.team.mean(loss.item(), self.preempted())
@@ -228,13 +193,16 @@ class _Run:
         loss.backward()  # type: ignore[no-untyped-call]
         if name := divergence.bad_gradient(state.model):
             raise diverged(f"the gradient of {name} is not finite", state, self.checkpoints)
+        self.updates.pull()
         state.optimiser.step()
+        self.updates.push()
         self._enter(fed.step, value)
         return value, stop > 0
 
     def _enter(self, step: Step, loss: float) -> None:
         state = self.state
-        state.ledger.record(len(step.rows), self.plasticity.trained)
+        seen, new = len(step.rows), len(step.rows) if step.epoch == 0 else 0
+        state.ledger.record(seen, self.updates.learning, self.updates.statistics, self.flops, new)
         state.losses.append(loss)
         if step.ends_epoch:
             sizes = [stop - start for start, stop in self.plan.bounds(step.epoch)]

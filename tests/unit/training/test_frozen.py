@@ -5,6 +5,7 @@ import torch
 
 from wiringup.models.storage import Storage
 from wiringup.training import feed
+from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Interval
 from wiringup.training.frozen import Frozen, remember
 from wiringup.training.graph import take_apart
@@ -12,12 +13,12 @@ from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
 
 
 def frozen_part(model, architecture, plasticity, chunk, layout=torch.contiguous_format):
     found = resolve(model, architecture, plasticity)
-    found.apply(model)
-    found.training_mode(model)
+    Updates(model, found, Plan(16, 8, 16, 0), 0).begin(0)
     return Frozen(take_apart(model.to(memory_format=layout)).frozen, chunk, layout)
 
 

@@ -6,9 +6,11 @@ from torch import nn
 
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.training.batches import Plan
 from wiringup.training.graph import Folded, take_apart
-from wiringup.training.loop import dropout_stream
+from wiringup.training.numerics import dropout_stream
 from wiringup.training.plasticity import resolve
+from wiringup.training.updates import Updates
 
 
 def made(name):
@@ -31,8 +33,7 @@ def made(name):
 
 def learning(model, name, plasticity):
     found = resolve(model, ARCHITECTURES[name], plasticity)
-    found.apply(model)
-    found.training_mode(model)
+    Updates(model, found, Plan(16, 8, 16, 0), 0).begin(0)
     return found
 
 

@@ -12,7 +12,8 @@ from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.batches import Plan, batches
 from wiringup.training.checkpoint import Interval
-from wiringup.training.loop import memory_format, train
+from wiringup.training.loop import train
+from wiringup.training.numerics import memory_format
 from wiringup.training.observers import PUBLISHED_MOMENTS, Accuracy, top1
 from wiringup.training.schedule import epochs, images, steps
 from wiringup.training.spec import TrainSpec
