@@ -139,6 +139,7 @@ def train(
         str,
         arg(help="crop+flip; or none: what frozen layers answer to an image is then computed only once."),
     ] = "crop+flip",
+    precision: Annotated[str, arg(help="float32, or bf16 where the hardware is made for it.")] = "float32",
     workers: Annotated[int, arg(help="Threads that prepare batches ahead; changes no result.")] = 0,
     device: str = "cpu",
     out: Runs = Path("runs"),
@@ -171,8 +172,8 @@ def train(
     spec = TrainSpec(
         plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
         batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
-        seed=seed, device=device, augmentation=augmentation, workers=workers,
-        momentum=momentum, nesterov=nesterov, betas=betas,
+        seed=seed, device=device, augmentation=augmentation, precision=precision,
+        workers=workers, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain)
     record = train_one(request, out, data_home(), quiet=json or not leads())

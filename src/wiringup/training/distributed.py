@@ -124,7 +124,8 @@ class SharedNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (n, channels, ...); a share without images still takes part."""
-        norm, dims = self.norm, [d for d in range(x.ndim) if d != 1]
+        norm, dims, given = self.norm, [d for d in range(x.ndim) if d != 1], x.dtype
+        x = x.to(torch.promote_types(given, torch.float32))  # a sum over a batch in bf16 tells little
         shape = [1, -1] + [1] * (x.ndim - 2)
         count = x.new_tensor([x.numel() / x.shape[1]])
         sums = _summed(torch.cat([x.sum(dims), count]))
@@ -139,7 +140,7 @@ class SharedNorm(nn.Module):
         y = centred * scale.view(shape)
         if norm.bias is not None:
             y = y + norm.bias.view(shape)
-        return y
+        return y.to(given)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:

@@ -39,7 +39,7 @@ class Feed:
 
     Attributes:
         frozen: the frozen part of the network; None if nothing stands still.
-        precision: type of the network's parameters.
+        dtype: of the network's parameters.
         layout: memory format of what is fed.
         storage: where activations are remembered.
         pause: called now and then while they are computed.
@@ -50,7 +50,7 @@ class Feed:
     plan: Plan
     team: Team
     frozen: Frozen | None
-    precision: torch.dtype
+    dtype: torch.dtype
     layout: torch.memory_format
     storage: Storage = field(default_factory=Storage)
     pause: Callable[[], None] = lambda: None
@@ -82,4 +82,4 @@ class Feed:
         return remember(self.frozen, images, len(self.data), self.storage, self.pause)
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        return images.to(self.precision, memory_format=self.layout)
+        return images.to(self.dtype, memory_format=self.layout)

@@ -1,6 +1,7 @@
 """The frozen part of a network: run without gradients, or once for each image and then remembered."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,11 +27,13 @@ class Frozen:
         part: maps images to a tuple of activations.
         chunk: images in one pass.
         layout: memory format of the activations.
+        precision: returns the context in which the part is run; activations have the type of the images.
     """
 
     part: nn.Module
     chunk: int
     layout: torch.memory_format
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Activations:
@@ -43,9 +46,11 @@ class Frozen:
     def _run(self, images: Tensor) -> Activations:
         n = len(images)
         if n < self.chunk:
-            images = torch.cat([images, images[-1:].expand(self.chunk - n, *images.shape[1:])])
-        images = images.contiguous(memory_format=self.layout)
-        return tuple(answer[:n] for answer in self.part(images))
+            last = images[-1:] if n else images.new_zeros(1, *images.shape[1:])
+            images = torch.cat([images, last.expand(self.chunk - n, *images.shape[1:])])
+        with self.precision():
+            answers = self.part(images.contiguous(memory_format=self.layout))
+        return tuple(answer[:n].to(images.dtype) for answer in answers)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Everything else (scores, curves, checkpoints) observes it. It receives a born mo
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Frozen
 from wiringup.training.graph import take_apart
 from wiringup.training.ledger import Ledger
-from wiringup.training.numerics import dropout_stream, memory_format
+from wiringup.training.numerics import dropout_stream, memory_format, precision
 from wiringup.training.observers import Moment, Observer, due, observe
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
@@ -131,7 +132,7 @@ class _Run:
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
         self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
-        self.format, self.precision = memory_format(model), next(model.parameters()).dtype
+        self.format, self.dtype = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
         self.updates = Updates(model, self.plasticity, self.plan, spec.seed)
         self.flops, self.learning = Flops(), model
@@ -172,8 +173,10 @@ class _Run:
         parts = take_apart(self.state.model, SharedNorm if self.team.size > 1 else None)
         self.learning = self.team.wrap(parts.learning)
         chunk = -(-min(self.spec.batch, len(self.data)) // self.team.size)
-        frozen = Frozen(parts.frozen, chunk, self.format) if parts.frozen else None
-        feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.precision, self.format)
+        frozen = None
+        if parts.frozen:
+            frozen = Frozen(parts.frozen, chunk, self.format, partial(precision, self.spec))
+        feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.dtype, self.format)
         ledger = self.state.ledger
         return replace(feed, pause=self._stop_if_preempted).steps(ledger.steps, ledger.updates)
 
@@ -182,8 +185,8 @@ class _Run:
         state, images = self.state, len(fed.step.rows)
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
-        with dropout_stream(state.model, self.spec.seed, state.ledger.steps):
-            logits = self.learning(*fed.inputs)
+        with dropout_stream(state.model, self.spec.seed, state.ledger.steps), precision(self.spec):
+            logits = self.learning(*fed.inputs).to(self.dtype)
         self._check_classes(logits.shape[1])
         loss = self.team.loss(logits, fed.labels, images)
         value, stop = self.team.mean(loss.item(), self.preempted())
@@ -210,7 +213,7 @@ class _Run:
 
     def _diverged(self, loss: float, step: Step) -> WiringupError:
         """Return the error that names the layer in which a loss stopped being finite."""
-        images = prepare(self.data, self.spec, step).inputs.to(self.precision, memory_format=self.format)
+        images = prepare(self.data, self.spec, step).inputs.to(self.dtype, memory_format=self.format)
         where = divergence.explain(self.state.model, images)
         return diverged(f"the loss is {loss} and {where}", self.state, self.checkpoints)
 

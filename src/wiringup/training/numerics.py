@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from wiringup.core.seeds import derive
+from wiringup.training.spec import TrainSpec
 
 _VECTOR = 16  # float32 values in an AVX-512 register
 
@@ -28,6 +29,12 @@ def memory_format(model: nn.Module) -> torch.memory_format:
         ):
             return torch.contiguous_format
     return torch.channels_last
+
+
+def precision(spec: TrainSpec) -> torch.autocast:
+    """Return the context in which a network is run with the precision of ``spec``."""
+    device = torch.device(spec.device).type
+    return torch.autocast(device, torch.bfloat16, enabled=spec.precision == "bf16")
 
 
 @contextmanager

@@ -43,12 +43,19 @@ def test_an_answer_does_not_depend_on_the_batch(newborn, cornet, patterns, width
 
 
 @pytest.mark.parametrize(
-    ("plasticity", "width"),
-    [("decoder", 1 / 16), ("critical", 1 / 16), ("downstream:IT", 1 / 8), ("decoder", 1 / 4)],
+    ("plasticity", "width", "precision"),
+    [
+        ("decoder", 1 / 16, "float32"),
+        ("critical", 1 / 16, "float32"),
+        ("downstream:IT", 1 / 8, "bf16"),
+        ("decoder", 1 / 4, "float32"),
+    ],
 )
-def test_remembering_changes_no_bit(newborn, cornet, patterns, passes, monkeypatch, plasticity, width):
+def test_remembering_changes_no_bit(
+    newborn, cornet, patterns, passes, monkeypatch, plasticity, width, precision
+):
     data = patterns(22)
-    spec = TrainSpec(plasticity, epochs(3.5), 8, lr=0.02, augmentation="none", seed=2)
+    spec = TrainSpec(plasticity, epochs(3.5), 8, lr=0.02, augmentation="none", seed=2, precision=precision)
     ours, peer = newborn(width=width), newborn(width=width)
     result = train(ours, cornet, data, spec)
     assert passes == [8, 8, 6]  # every image once
