@@ -198,13 +198,13 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images(newborn, cornet, patte
 
 @pytest.mark.parametrize("name", ["all", "critical"])
 def test_bf16_is_near_float32_and_keeps_weights_whole(newborn, cornet, patterns, name):
-    data, model = patterns(24), newborn(width=1 / 8)
-    spec = TrainSpec(name, epochs(2), 8, lr=0.002, augmentation="none", precision="bf16")
+    data, model = patterns(48), newborn(width=1 / 8)
+    spec = TrainSpec(name, epochs(6), 48, lr=0.002, augmentation="none", precision="bf16")
     result = train(model, cornet, data, spec)
     plain = train(newborn(width=1 / 8), cornet, data, TrainSpec(**{**vars(spec), "precision": "float32"}))
     assert result.losses[0] != plain.losses[0]
     # later losses drift apart: training from birth is chaotic
-    assert result.losses[0] == pytest.approx(plain.losses[0], rel=0.02)
+    assert result.losses[0] == pytest.approx(plain.losses[0], rel=0.03)
     assert result.losses[-1] < 0.7 * result.losses[0]
     assert result.ledger == plain.ledger
     assert {p.dtype for p in model.parameters()} == {torch.float32}
