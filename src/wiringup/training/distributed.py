@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from inspect import signature
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,6 +22,11 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
+
+_BUFFERS = {"forward_sync_buffers", "broadcast_buffers"} & signature(
+    DistributedDataParallel
+).parameters.keys()
+_OWN_BUFFERS: dict[str, Any] = {max(_BUFFERS): False}  # the newer name, where PyTorch has it
 
 PATIENCE = timedelta(days=1)  # observers may look for long, while the other processes wait
 
@@ -48,7 +54,7 @@ class Team:
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return a module whose gradients are the mean over all processes."""
-        return module if self.size == 1 else DistributedDataParallel(module, broadcast_buffers=False)
+        return module if self.size == 1 else DistributedDataParallel(module, **_OWN_BUFFERS)
 
     def loss(self, logits: Tensor, labels: Tensor, images: int) -> Tensor:
         """Return the cross-entropy of this process's share of a batch of so many images.
