@@ -2,7 +2,7 @@
 
     python examples/killed_ten_times.py
 
-Weights, losses, ledger and observations have to be the same to the bit. Takes about a minute.
+Weights, losses, ledger and observations have to be the same to the bit. Takes about a minute on a quiet machine.
 """
 
 import random
@@ -20,7 +20,7 @@ from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.training.checkpoint import Interval
-from wiringup.training.loop import TrainResult, train
+from wiringup.training.loop import Progress, TrainResult, train
 from wiringup.training.observers import Accuracy
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -38,7 +38,7 @@ def images(n: int, seed: int) -> LabelledImages:
     return LabelledImages(from_pixels(pixels), labels, tuple("abcd"))
 
 
-def learn(folder: Path | None) -> tuple[TrainResult, dict[str, torch.Tensor]]:
+def learn(folder: Path | None, told: Progress | None = None) -> tuple[TrainResult, dict[str, torch.Tensor]]:
     """Train a newborn network, from the checkpoint in ``folder`` if there is one."""
     torch.set_num_threads(1)
     model = born(ModelSpec(width=1 / 8, classes=4, size=SIZE), BirthSpec("kaiming_normal"), None, None)
@@ -50,7 +50,7 @@ def learn(folder: Path | None) -> tuple[TrainResult, dict[str, torch.Tensor]]:
         [Accuracy(images(40, seed=2), SIZE)],
         folder,
         moments=[epochs(1), epochs(5), epochs(20)],
-        progress=lambda seen, total, loss: print(seen, flush=True) if folder else None,
+        progress=told,
         interval=Interval(steps=3),
     )
     return result, model.state_dict()
@@ -87,6 +87,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        learn(Path(sys.argv[1]))
+        learn(Path(sys.argv[1]), lambda seen, total, loss: print(seen, flush=True))
     else:
         main()

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -59,21 +60,20 @@ def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     script = folder / "script.py"
     script.write_text(SCRIPT)
-    command = [sys.executable, str(script), str(Path(__file__).parent), str(folder)]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     # what torchrun sets, without its own start-up
     world = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
-    processes = [
-        subprocess.Popen(command, env=world | {"RANK": rank, "LOCAL_RANK": rank}, stderr=subprocess.PIPE)
-        for rank in "01"
-    ]
-    try:
+    command = [sys.executable, str(script), str(Path(__file__).parent), str(folder)]
+    with ExitStack() as stack:
+        processes = []
+        for rank in "01":
+            here = world | {"RANK": rank, "LOCAL_RANK": rank}
+            process = subprocess.Popen(command, env=here, stderr=subprocess.PIPE)
+            processes.append(stack.enter_context(process))
+            stack.callback(process.kill)  # if the other one fails, it would wait for ever
         complaints = [process.communicate(timeout=120)[1] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
     assert not any(process.returncode for process in processes), b"".join(complaints).decode()
     return folder
 
