@@ -2,7 +2,8 @@
 
     python examples/killed_ten_times.py
 
-Weights, losses, ledger and observations have to be the same to the bit. Takes about a minute on a quiet machine.
+Weights, losses, ledger and observations have to be the same to the bit. Takes a minute on a quiet
+machine.
 """
 
 import random
