@@ -18,10 +18,12 @@ from wiringup.cli.plasticity import plasticity
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
 from wiringup.cli.score import score
+from wiringup.cli.sweep import sweep
 from wiringup.core.errors import PreemptedError, WiringupError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
+    "sweep": sweep,
     "score": score,
     "layers": layers,
     "match": match,

@@ -23,7 +23,7 @@ from wiringup.training.schedule import Duration
 from wiringup.training.synapses import Network, SynapseSet
 
 _TOKEN = re.compile(r"\s*(?:(\d+(?:\.\d+)?)|(\.\.)|([A-Za-z_*?][\w*?]*(?:\.[\w*?]+)*)|([:+\-&()@]))")
-_NUMBER, _UNTIL, _WORD, _SIGN = 1, 2, 3, 4
+_NUMBER, _UNTIL, _WORD = 1, 2, 3
 RANDOM, FROM = "random", "from"
 
 
@@ -44,8 +44,7 @@ class Window:
         return self.start.in_images(dataset, batch), stop
 
     def __str__(self) -> str:
-        stop = "" if self.stop is None else f"{self.stop.value:g}"
-        return f"@{self.start.value:g}..{stop}{self.start.unit}"
+        return f"@{self.start.number}..{self.stop.number if self.stop else ''}{self.start.unit}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 Counted are the multiplications and additions (two for each pair) of convolutions and linear layers, in the
 passes that are really made: a weight that does not learn costs no weight gradient, and what lies below the
 lowest plastic layer costs no gradient at all. Norms, pooling, nonlinearities and the optimiser are left out.
+Responses that are remembered instead of computed again count as computed, so that a count does not depend
+on the machine, nor on where a run was interrupted.
 """
 
 from collections.abc import Iterator

@@ -72,11 +72,10 @@ def _all(network: Network, argument: str) -> set[str]:
 
 
 def _critical(network: Network, area: str) -> set[str]:
-    """The paper's CT: down-projections and decoder; up to an area: below it so, all after it whole."""
-    projections, order = network.architecture.down_projections, list(network.architecture.blocks)
-    last = order.index(area) if area else len(order)
-    layers = chain.from_iterable(v for k, v in projections.items() if order.index(k) <= last)
-    after = _in_areas(network, order[last + 1 :])
+    """The paper's CT: down-projections and decoder; up to an area: all after it whole."""
+    layers = chain.from_iterable(network.architecture.down_projections.values())
+    order = list(network.architecture.blocks)
+    after = _in_areas(network, order[order.index(area) + 1 :]) if area else set()
     return _in_layers(network, layers, "down-projection") | _decoder(network, "") | after
 
 

@@ -59,8 +59,8 @@ class Parametrisation:
         self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
     ) -> None:
         self.weight = weight
-        self._index = None if mask is None else mask.to(weight.device).nonzero(as_tuple=True)
-        alone = weight if self._index is None else nn.Parameter(weight.detach()[self._index])
+        self._places = None if mask is None else _places(weight, mask)
+        alone = weight if self._places is None else nn.Parameter(_flat(weight)[self._places])
         self.figures: tuple[nn.Parameter, ...] = (alone,)
 
     @classmethod
@@ -75,14 +75,14 @@ class Parametrisation:
     @torch.no_grad()
     def pull(self) -> None:
         """Give every figure its gradient, from the gradient of the weight."""
-        if self._index is not None:
-            self.figures[0].grad = _gradient(self.weight)[self._index]
+        if self._places is not None:
+            self.figures[0].grad = _flat(_gradient(self.weight))[self._places]
 
     @torch.no_grad()
     def push(self) -> None:
         """Write the weight that the figures make."""
-        if self._index is not None:
-            self.weight[self._index] = self.figures[0]
+        if self._places is not None:
+            _flat(self.weight)[self._places] = self.figures[0]
 
     def state(self) -> list[Tensor]:
         """Return the figures that the weight does not tell."""
@@ -91,8 +91,8 @@ class Parametrisation:
     @torch.no_grad()
     def load(self, state: Sequence[Tensor]) -> None:
         """Take over what `state` returned; the weight has been loaded before."""
-        if self._index is not None:
-            self.figures[0].copy_(self.weight[self._index])
+        if self._places is not None:
+            self.figures[0].copy_(_flat(self.weight)[self._places])
 
 
 class SignPreserving(Parametrisation):
@@ -130,7 +130,7 @@ class _OverFrozen(Parametrisation):
             what = "a vector" if len(row.shape) < 2 else "only partly in the set"
             raise InputError(
                 f"Low-rank updates and masks need whole weight matrices, but {row.parameter} is {what}. "
-                "Take it out, as in lowrank:4:(critical - decoder) + decoder."
+                "Take it out, as in lowrank:4:(critical & kind:convolution) + decoder."
             )
 
     def state(self) -> list[Tensor]:
@@ -241,5 +241,17 @@ WAYS: Mapping[str, type[Parametrisation]] = {
 
 
 def _gradient(weight: nn.Parameter) -> Tensor:
-    """The gradient of a weight that the last backward pass has reached."""
-    return torch.zeros_like(weight) if weight.grad is None else weight.grad
+    """The gradient of a weight, in the layout of the weight."""
+    gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
+    same = gradient.stride() == weight.stride()
+    return gradient if same else torch.empty_like(weight).copy_(gradient)
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """View the values of a dense tensor in the order in which they lie in memory."""
+    return tensor.detach().as_strided((tensor.numel(),), (1,))
+
+
+def _places(weight: Tensor, mask: Tensor) -> Tensor:
+    """Return where in memory the chosen entries lie, row by row whatever the layout: int64 (chosen,)."""
+    return torch.arange(weight.numel()).as_strided(weight.shape, weight.stride())[mask].to(weight.device)

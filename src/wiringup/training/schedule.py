@@ -71,8 +71,13 @@ class Duration:
         epochs, rest = divmod(int(self.value), steps_per_epoch(dataset, batch))
         return epochs * dataset + min(rest * batch, dataset)
 
+    @property
+    def number(self) -> str:
+        """The value as it is written; images and steps in full."""
+        return f"{self.value:g}" if self.unit == "epochs" else str(self.value)
+
     def __str__(self) -> str:
-        return f"{self.value:g} {self.unit}"
+        return f"{self.number} {self.unit}"
 
 
 def steps_per_epoch(dataset: int, batch: int) -> int:

@@ -15,6 +15,12 @@ from wiringup.training.plasticity import Plasticity, Portion
 STATISTICS = 2  # mean and variance of every channel
 
 
+def statistics_of(model: nn.Module) -> dict[str, int]:
+    """Return {BatchNorm layer: its running means and variances}."""
+    norms = ((layer, module) for layer, module in model.named_modules() if isinstance(module, BatchNorm))
+    return {layer: STATISTICS * module.num_features for layer, module in norms}
+
+
 @dataclass(frozen=True)
 class _Bound:
     """A portion with its mechanics, and when it learns: (start, stop) in images, or None for always."""
@@ -117,14 +123,12 @@ class Updates:
         (``requires_grad`` alone would leave them moving).
         """
         self.model.train()
-        self.statistics = {}
-        for layer, module in self.model.named_modules():
-            if not isinstance(module, BatchNorm):
-                continue
-            if self._wholly(layer, module):
-                self.statistics[layer] = STATISTICS * module.num_features
-            else:
+        self.statistics = statistics_of(self.model)
+        for layer in list(self.statistics):
+            module = self.model.get_submodule(layer)
+            if not self._wholly(layer, module):
                 module.eval()
+                del self.statistics[layer]
 
     def _wholly(self, layer: str, module: nn.Module) -> bool:
         affine = {f"{layer}.{name}": p.numel() for name, p in module.named_parameters(recurse=False)}
