@@ -5,34 +5,51 @@ from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from wiringup.bench.timing import Row, Step
+from wiringup.bench.timing import Row, Say, Share, Step
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say, silent, table
 
+Measured = tuple[list[Row], list[Step], list[Share]]
+
 
 def bench(
-    what: Annotated[Positional[Literal["scoring"]], arg(help="What to time.")],
+    what: Annotated[Positional[Literal["scoring", "training"]], arg(help="What to time.")],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
-    full: Annotated[bool, arg(help="Run slow references to the end (20 minutes and more).")] = False,
+    full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
     json: Json = False,
 ) -> None:
-    """Time wiringup against plain references, on the same simulated inputs in the same run.
+    """Time wiringup against plain references, on the same made-up inputs in the same run.
 
     For example:
       wiringup bench scoring
 
       wiringup bench scoring --quick --json
-    """
-    from wiringup.bench import scoring
 
+      wiringup bench training --quick
+    """
     tell = silent if json else say
-    rows = scoring.rows(full=full, quick=quick, say=tell)
-    steps = [s for case in scoring.CASES if not quick or case.features == 1000 for s in scoring.steps(case)]
+    rows, steps, shares = _training(quick, tell) if what == "training" else _scoring(quick, full, tell)
     if json:
-        as_json({"rows": [r.to_dict() for r in rows], "steps": [s.to_dict() for s in steps]})
+        parts: dict[str, Sequence[Row | Step | Share]] = {"rows": rows, "steps": steps, "shares": shares}
+        as_json({name: [entry.to_dict() for entry in part] for name, part in parts.items()})
         return
     print_rows(rows)
     print_steps(steps)
+    print_shares(shares)
+
+
+def _scoring(quick: bool, full: bool, tell: Say) -> Measured:
+    from wiringup.bench import scoring
+
+    rows = scoring.rows(full=full, quick=quick, say=tell)
+    cases = [case for case in scoring.CASES if not quick or case.features == 1000]
+    return rows, [step for case in cases for step in scoring.steps(case)], []
+
+
+def _training(quick: bool, tell: Say) -> Measured:
+    from wiringup.bench import training
+
+    return training.measure(quick=quick, say=tell)
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -71,6 +88,11 @@ def print_steps(steps: Sequence[Step]) -> None:
         ]
         for s in steps
     ]
-    table(
-        header, body, title=f"Where the time goes (float64 products here: {steps[0].rate / 1e9:.0f} Gflop/s)"
-    )
+    table(header, body, title=f"Where the time goes (products here: {steps[0].rate / 1e9:.0f} Gflop/s)")
+
+
+def print_shares(shares: Sequence[Share]) -> None:
+    """Print what takes the time, one table for each whole."""
+    for whole in dict.fromkeys(share.of for share in shares):
+        body = [[s.name, f"{s.seconds:.2f}", f"{s.share:.0%}"] for s in shares if s.of == whole]
+        table(["work", "seconds", "share"], body, title=f"What the time goes to: {whole}")
