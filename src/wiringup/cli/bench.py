@@ -1,6 +1,7 @@
 """``wiringup bench``: speed, measured side by side in one run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
@@ -9,33 +10,55 @@ from wiringup.bench.timing import Row, Say, Share, Step
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say, silent, table
 
-Measured = tuple[list[Row], list[Step], list[Share]]
+
+@dataclass(frozen=True)
+class Measured:
+    """What a bench found: comparisons, where the time goes, and what to know beside it."""
+
+    rows: Sequence[Row]
+    steps: Sequence[Step] = ()
+    shares: Sequence[Share] = ()
+    notes: Sequence[str] = ()
 
 
 def bench(
-    what: Annotated[Positional[Literal["scoring", "training"]], arg(help="What to time.")],
+    what: Annotated[Positional[Literal["scoring", "birth", "training"]], arg(help="What to time.")],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
     full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
     json: Json = False,
 ) -> None:
     """Time wiringup against plain references, on the same made-up inputs in the same run.
 
+    --full is of scoring alone; the reference of birth always runs to its end, --quick at a quarter of the
+    network's width.
+
     For example:
       wiringup bench scoring
 
       wiringup bench scoring --quick --json
 
+      wiringup bench birth
+
       wiringup bench training --quick
     """
-    tell = silent if json else say
-    rows, steps, shares = _training(quick, tell) if what == "training" else _scoring(quick, full, tell)
+    benches: dict[str, Callable[[Say], Measured]] = {"scoring": lambda tell: _scoring(quick, full, tell)}
+    benches |= {"birth": lambda tell: _birth(quick, tell), "training": lambda tell: _training(quick, tell)}
+    found = benches[what](silent if json else say)
     if json:
-        parts: dict[str, Sequence[Row | Step | Share]] = {"rows": rows, "steps": steps, "shares": shares}
-        as_json({name: [entry.to_dict() for entry in part] for name, part in parts.items()})
+        as_json(
+            {
+                "rows": [row.to_dict() for row in found.rows],
+                "steps": [step.to_dict() for step in found.steps],
+                "shares": [share.to_dict() for share in found.shares],
+                "notes": list(found.notes),
+            }
+        )
         return
-    print_rows(rows)
-    print_steps(steps)
-    print_shares(shares)
+    print_rows(found.rows)
+    print_steps(found.steps)
+    print_shares(found.shares)
+    for note in found.notes:
+        say(note)
 
 
 def _scoring(quick: bool, full: bool, tell: Say) -> Measured:
@@ -43,13 +66,19 @@ def _scoring(quick: bool, full: bool, tell: Say) -> Measured:
 
     rows = scoring.rows(full=full, quick=quick, say=tell)
     cases = [case for case in scoring.CASES if not quick or case.features == 1000]
-    return rows, [step for case in cases for step in scoring.steps(case)], []
+    return Measured(rows, [step for case in cases for step in scoring.steps(case)])
+
+
+def _birth(quick: bool, tell: Say) -> Measured:
+    from wiringup.bench import birth
+
+    return Measured(birth.rows(quick=quick, say=tell), notes=birth.NOTES)
 
 
 def _training(quick: bool, tell: Say) -> Measured:
     from wiringup.bench import training
 
-    return training.measure(quick=quick, say=tell)
+    return Measured(*training.measure(quick=quick, say=tell))
 
 
 def print_rows(rows: Sequence[Row]) -> None:

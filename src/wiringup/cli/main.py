@@ -11,6 +11,7 @@ from wiringup.cli.bridge import bridge
 from wiringup.cli.cache import cache
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
+from wiringup.cli.genome import genome
 from wiringup.cli.layers import layers
 from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
@@ -30,6 +31,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "suites": suites,
     "birth": birth,
     "distill": distill,
+    "genome": genome,
     "train": train,
     "plasticity": plasticity,
     "fetch": fetch,

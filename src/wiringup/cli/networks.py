@@ -5,8 +5,9 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Birth, Classes, Json, KeepGain, Model, Runs, Size, Width
+from wiringup.cli.arguments import BatchNorm, Birth, Classes, Json, KeepGain, Model, Runs, Size, Width
 from wiringup.cli.show import as_json, number, progress_bar, say, table
+from wiringup.core.errors import InputError
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
 
@@ -29,6 +30,7 @@ def birth(
         ),
     ] = None,
     keep_gain: KeepGain = False,
+    batchnorm: BatchNorm | None = None,
     size: Size = 224,
     width: Width = 1.0,
     classes: Classes = 1000,
@@ -36,14 +38,17 @@ def birth(
 ) -> None:
     """Give birth to a network and write its weights as safetensors.
 
+    BatchNorm is "calibrated" if there are images to --calibrate on, and "default" otherwise.
+
     For example:
       wiringup birth cornet_s --birth kn --seed 3 --out newborn.safetensors
 
       wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
 
-      wiringup birth resnet50 --birth wc --calibrate images.zip --out newborn.safetensors
+      wiringup birth resnet50 --birth wc --batchnorm noise --out newborn.safetensors
     """
     from wiringup.birth.apply import BirthSpec, describe_birth
+    from wiringup.birth.batchnorm import uses_images
     from wiringup.core.home import data_home
     from wiringup.data.images import read_stimuli
     from wiringup.experiments.genomes import find_genome
@@ -53,8 +58,10 @@ def birth(
 
     model_spec = ModelSpec(model, width, classes, size)
     recipe, genome = find_genome(birth, data_home(), model_spec, map, keep_gain=keep_gain)
-    policy = "default" if calibrate is None else "calibrated"
+    policy = batchnorm or ("default" if calibrate is None else "calibrated")
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
+    if calibrate is not None and not uses_images(policy):
+        raise InputError(f"BatchNorm {policy!r} uses no images; leave out --calibrate.")
     images = None if calibrate is None else read_stimuli(calibrate, size=size)
     save_weights(born(model_spec, spec, genome, images), out)
     facts = describe_birth(spec, genome) | {"file": str(out)}
@@ -109,6 +116,7 @@ def train(
     images: Annotated[Path, arg(metavar="PATH", help="Folder or zip of class folders.")],
     birth: Birth = "kaiming_normal",
     keep_gain: KeepGain = False,
+    batchnorm: BatchNorm = "calibrated",
     plasticity: Annotated[
         str,
         arg(
@@ -175,7 +183,7 @@ def train(
         seed=seed, device=device, augmentation=augmentation, precision=precision,
         workers=workers, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
-    request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain)
+    request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain, batchnorm)
     record = train_one(request, out, data_home(), quiet=json or not leads())
     if not leads():
         return

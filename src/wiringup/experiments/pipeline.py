@@ -125,7 +125,7 @@ def born(spec: ModelSpec, birth: BirthSpec, genome: Genome | None, calibration: 
     """Build a network and give birth to it."""
     model = build(spec)
     inputs = None if calibration is None else preprocess(calibration.pixels, spec.size)
-    give_birth(model, birth, genome, inputs)
+    give_birth(model, birth, genome, inputs, spec.size)
     return model
 
 

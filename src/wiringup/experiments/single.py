@@ -7,6 +7,7 @@ from pathlib import Path
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
+from wiringup.birth.batchnorm import uses_images
 from wiringup.core.checks import at_least
 from wiringup.data.images import read_labelled
 from wiringup.experiments.genomes import find_genome
@@ -32,6 +33,8 @@ class TrainRequest:
         limit: number of images to learn from; None for all that are not held out.
         benchmarks: names of benchmarks on which birth and end are scored.
         keep_gain: whether a genome of another architecture is resized to the fan-ins, see `transfer`.
+        batchnorm: BatchNorm at birth, one of `birth.batchnorm.POLICIES`; what is calibrated on images
+            takes images to learn from, without labels.
     """
 
     model: str
@@ -42,6 +45,7 @@ class TrainRequest:
     limit: int | None = None
     benchmarks: tuple[str, ...] = ()
     keep_gain: bool = False
+    batchnorm: str = "calibrated"
 
 
 def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> Record:
@@ -73,15 +77,16 @@ def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> R
     if request.limit is not None:
         at_least(request.limit, 2, "--limit")
         learned = learned.take(nested_subset(learned.labels, request.limit, 0))
-    calibration = calibration_images(learned, CALIBRATION_IMAGES)
+    birth = BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", request.batchnorm)
+    seen = calibration_images(learned, CALIBRATION_IMAGES) if uses_images(birth.batchnorm) else None
     exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)
     spec = RunSpec(
         model=ModelSpec(request.model, request.width, len(learned.classes), size),
-        birth=BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", "calibrated"),
+        birth=birth,
         training=request.training,
         images=learned.sha256,
-        calibration=calibration.sha256,
+        calibration=seen.sha256 if seen else "",
         exam=exam.identity(),
         moments=(),
     )
-    return Run(f"{recipe} + {request.training.plasticity}", spec, learned, exam, genome, calibration)
+    return Run(f"{recipe} + {request.training.plasticity}", spec, learned, exam, genome, seen)
