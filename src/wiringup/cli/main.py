@@ -20,7 +20,7 @@ from wiringup.cli.results import report, results
 from wiringup.cli.run import run
 from wiringup.cli.score import score
 from wiringup.cli.sweep import sweep
-from wiringup.core.errors import WiringupError
+from wiringup.core.errors import PreemptedError, WiringupError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
@@ -60,11 +60,12 @@ For example:
 """
 
 BAD_INPUT = 2
+PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit with 2 for bad input and 130 when interrupted."""
+    """Run the command line; exit with 2 for bad input, 75 when preempted and 130 when interrupted."""
     try:
         tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
@@ -73,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             args=sys.argv[1:] if arguments is None else arguments,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
+    except PreemptedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(PREEMPTED)
     except WiringupError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)

@@ -143,13 +143,21 @@ def train(
     momentum: Annotated[float, arg(help="Of sgd.")] = 0.9,
     nesterov: Annotated[bool, arg(help="Let the momentum of sgd be Nesterov's.")] = False,
     betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
+    augmentation: Annotated[
+        str,
+        arg(help="crop+flip; or none: what frozen layers answer to an image is then computed only once."),
+    ] = "crop+flip",
+    precision: Annotated[str, arg(help="float32, or bf16 where the hardware is made for it.")] = "float32",
+    workers: Annotated[int, arg(help="Threads that prepare batches ahead; changes no result.")] = 0,
     device: str = "cpu",
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
-    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues.
+    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues; so
+    it does after SIGTERM, by which schedulers take machines back (exit code 75). Several processes share
+    every batch if torchrun starts them; they learn what one would.
 
     For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
@@ -159,20 +167,26 @@ def train(
 
       wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
           --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
+
+      torchrun --standalone --nproc-per-node 4 --no-python wiringup train cornet_s --images train.zip
     """
     from wiringup.core.home import data_home
     from wiringup.experiments.pipeline import WEIGHTS
     from wiringup.experiments.single import TrainRequest, train_one
     from wiringup.training import schedule as time
+    from wiringup.training.distributed import leads
     from wiringup.training.spec import TrainSpec
 
     spec = TrainSpec(
         plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
         batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
-        seed=seed, device=device, momentum=momentum, nesterov=nesterov, betas=betas,
+        seed=seed, device=device, augmentation=augmentation, precision=precision,
+        workers=workers, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain, batchnorm)
-    record = train_one(request, out, data_home(), quiet=json)
+    record = train_one(request, out, data_home(), quiet=json or not leads())
+    if not leads():
+        return
     if json:
         from wiringup.results.record import to_dict
 

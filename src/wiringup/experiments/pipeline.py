@@ -21,6 +21,7 @@ from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
+from wiringup.training.distributed import leads
 from wiringup.training.flops import flops_by_layer
 from wiringup.training.ledger import Ledger
 from wiringup.training.loop import TrainResult, train
@@ -149,9 +150,11 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
         _enter_calibration(run, model, result.ledger)
-        save_weights(model, store.folder(run.uid) / WEIGHTS)
+        if leads():
+            save_weights(model, store.folder(run.uid) / WEIGHTS)
         known = _record(run, result, time.monotonic() - started)
-        store.save(known)
+        if leads():
+            store.save(known)
     return known, model
 
 
