@@ -117,7 +117,7 @@ SCRIPT = textwrap.dedent(
           progress=lambda seen, total, loss: print(seen, flush=True), interval=Interval(steps=1))
     """
 )
-SETTINGS = "dict(batch=8, duration=epochs(8))"
+SETTINGS = "dict(batch=8, duration=epochs(20))"
 
 
 def start(folder, settings=SETTINGS):
@@ -128,7 +128,7 @@ def start(folder, settings=SETTINGS):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_process_that_is_killed_loses_nothing(newborn, cornet, patterns, tmp_path, how):
-    data, spec = patterns(22), TrainSpec(batch=8, duration=epochs(8))
+    data, spec = patterns(22), TrainSpec(**eval(SETTINGS))
     with start(tmp_path) as process:
         for _ in range(4):
             assert process.stdout.readline(), process.stderr.read()
@@ -140,7 +140,7 @@ def test_a_process_that_is_killed_loses_nothing(newborn, cornet, patterns, tmp_p
     assert process.returncode != 0, output
     assert ("KeyboardInterrupt" in complaint) == (how == signal.SIGINT)
     left = torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"]
-    assert 3 <= left < 24
+    assert 3 <= left < 60
     whole, model = newborn(), newborn()
     expected = train(whole, cornet, data, spec, [look], moments=[epochs(3)])
     assert train(model, cornet, data, spec, [look], tmp_path, [epochs(3)]) == expected
