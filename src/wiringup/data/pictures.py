@@ -96,11 +96,44 @@ def decode(content: bytes, where: str, size: int | None) -> NDArray[np.uint8]:
         InputError: naming ``where``, if the file is damaged or has more than 8 bits a channel.
     """
     with _opened(content, where) as image:
-        if image.mode.startswith(("I", "F")):
-            raise InputError(f"{where} has more than 8 bits a channel; convert it to 8 bits first.")
-        if size is not None:
-            image.draft(None, (2 * size, 2 * size))
-        return _to_size(_rgb(image), size)
+        return _to_size(_loaded(image, where, size), size)
+
+
+def squared(content: bytes | NDArray[np.uint8], where: str, size: int) -> NDArray[np.uint8]:
+    """Return RGB pixels (size, size, 3): the short side resized to ``size``, the centre cut out; see `square`.
+
+    Args:
+        content: an image file, decoded as by `decode`, or RGB pixels (height, width, 3).
+        where: how messages call it.
+        size: side of the result in px.
+
+    Raises:
+        InputError: as `decode`.
+    """
+    if isinstance(content, np.ndarray):
+        return square(content, size, size)
+    with _opened(content, where) as image:
+        height, width = _short_sides(image.height, image.width, size)
+        return _centre(_to_sides(_loaded(image, where, size), (width, height)), size)
+
+
+def square(pixels: NDArray[np.uint8], short: int, crop: int) -> NDArray[np.uint8]:
+    """Resize the short side of RGB ``pixels`` (h, w, 3) to ``short`` px and cut out the centre.
+
+    Bilinear with antialiasing, aspect kept, lengths rounded down and offsets to the nearest: torchvision's
+    ``Resize(short)`` and ``CenterCrop(crop)``.
+    """
+    return _centre(resize_to(pixels, *_short_sides(*pixels.shape[:2], short)), crop)
+
+
+def _short_sides(height: int, width: int, short: int) -> tuple[int, int]:
+    least = min(height, width)
+    return short * height // least, short * width // least
+
+
+def _centre(pixels: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
+    top, left = (round((side - crop) / 2) for side in pixels.shape[:2])
+    return pixels[top : top + crop, left : left + crop]
 
 
 def dimensions(content: bytes, where: str) -> tuple[int, int]:
@@ -134,6 +167,14 @@ def _opened(content: bytes, where: str) -> Iterator["Image.Image"]:
         # Pillow names the buffer it was given where it does not know the format.
         reason = "format not recognised" if "BytesIO" in str(error) else str(error)
         raise InputError(f"{where} is not a readable image ({reason}); replace or remove it.") from error
+
+
+def _loaded(image: "Image.Image", where: str, size: int | None) -> "Image.Image":
+    if image.mode.startswith(("I", "F")):
+        raise InputError(f"{where} has more than 8 bits a channel; convert it to 8 bits first.")
+    if size is not None:
+        image.draft(None, (2 * size, 2 * size))
+    return _rgb(image)
 
 
 def _rgb(image: "Image.Image") -> "Image.Image":
