@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,14 @@ class Pictures:
         path: the folder or zip.
         names: their names below ``path``, with forward slashes, in no particular order.
         content: returns the bytes of a name.
+        mark: returns what changes when those bytes do, without reading them: size and checksum, or size and
+            time of the last change.
     """
 
     path: Path
     names: list[str]
     content: Callable[[str], bytes]
+    mark: Callable[[str], tuple[int, int]]
 
     def where(self, name: str) -> str:
         """Return how messages call the image ``name``."""
@@ -59,14 +62,14 @@ def open_pictures(path: Path) -> Iterator[Pictures]:
     """
     with contextlib.ExitStack() as stack:
         if path.is_dir():
-            pictures = Pictures(path, _files_below(path), lambda name: (path / name).read_bytes())
+            pictures = _folder(path)
         else:
             archive = _open_zip(path, stack)
-            pictures = Pictures(path, archive.namelist(), archive.read)
+            pictures = Pictures(path, archive.namelist(), archive.read, lambda name: _checksum(archive, name))
         names = [name for name in pictures.names if _is_image(name)]
         if not names:
             raise InputError(f"{path} holds no images (looked for {', '.join(SUFFIXES)}).")
-        yield Pictures(path, names, pictures.content)
+        yield replace(pictures, names=names)
 
 
 def _open_zip(path: Path, stack: contextlib.ExitStack) -> zipfile.ZipFile:
@@ -74,6 +77,19 @@ def _open_zip(path: Path, stack: contextlib.ExitStack) -> zipfile.ZipFile:
         return stack.enter_context(zipfile.ZipFile(path))
     except zipfile.BadZipFile as error:
         raise InputError(f"{path} is not a readable zip ({error}); is the copy complete?") from error
+
+
+def _folder(path: Path) -> Pictures:
+    def mark(name: str) -> tuple[int, int]:
+        about = (path / name).stat()
+        return about.st_size, about.st_mtime_ns
+
+    return Pictures(path, _files_below(path), lambda name: (path / name).read_bytes(), mark)
+
+
+def _checksum(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
+    about = archive.getinfo(name)
+    return about.file_size, about.CRC
 
 
 def _files_below(folder: Path) -> list[str]:
@@ -100,7 +116,7 @@ def decode(content: bytes, where: str, size: int | None) -> NDArray[np.uint8]:
 
 
 def squared(content: bytes | NDArray[np.uint8], where: str, size: int) -> NDArray[np.uint8]:
-    """Return RGB pixels (size, size, 3): the short side resized to ``size``, the centre cut out; see `square`.
+    """Return RGB pixels (size, size, 3): short side resized to ``size``, centre cut out; see `square`.
 
     Args:
         content: an image file, decoded as by `decode`, or RGB pixels (height, width, 3).
@@ -123,7 +139,7 @@ def square(pixels: NDArray[np.uint8], short: int, crop: int) -> NDArray[np.uint8
     Bilinear with antialiasing, aspect kept, lengths rounded down and offsets to the nearest: torchvision's
     ``Resize(short)`` and ``CenterCrop(crop)``.
     """
-    return _centre(resize_to(pixels, *_short_sides(*pixels.shape[:2], short)), crop)
+    return _centre(resize_to(pixels, *_short_sides(pixels.shape[0], pixels.shape[1], short)), crop)
 
 
 def _short_sides(height: int, width: int, short: int) -> tuple[int, int]:
