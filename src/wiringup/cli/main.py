@@ -14,6 +14,7 @@ from wiringup.cli.doctor import doctor
 from wiringup.cli.layers import layers
 from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
+from wiringup.cli.pack import pack
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
 from wiringup.cli.score import score
@@ -28,6 +29,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "birth": birth,
     "distill": distill,
     "train": train,
+    "pack": pack,
     "fetch": fetch,
     "import": import_,
     "results": results,

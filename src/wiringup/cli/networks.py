@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Birth, Classes, Json, KeepGain, Model, Runs, Size, Width
+from wiringup.cli.arguments import Birth, Classes, Images, Json, KeepGain, Model, Runs, Size, Width
 from wiringup.cli.show import as_json, number, progress_bar, say, table
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
@@ -106,7 +106,7 @@ def distill(
 
 def train(
     model: Model,
-    images: Annotated[Path, arg(metavar="PATH", help="Folder or zip of class folders.")],
+    images: Images,
     birth: Birth = "kaiming_normal",
     keep_gain: KeepGain = False,
     plasticity: Annotated[
@@ -114,7 +114,18 @@ def train(
         arg(help="Which synapses learn: all, critical, conv1, batchnorm, decoder or downstream:AREA."),
     ] = "critical",
     epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
-    limit: Annotated[int | None, arg(help="Learn from this many images only (balanced, nested).")] = None,
+    limit: Annotated[
+        int | None,
+        arg(help="Learn from this many images only: balanced over classes, fewer among more."),
+    ] = None,
+    subset_seed: Annotated[int, arg(help="Seed of the choice that --limit makes.")] = 0,
+    image_size: Annotated[
+        int | None,
+        arg(
+            metavar="PX",
+            help="Side at which images are kept; random crops are cut out of it. By default --size.",
+        ),
+    ] = None,
     benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = (),
     seed: int = 0,
     size: Size = 224,
@@ -130,13 +141,16 @@ def train(
 ) -> None:
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
-    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues.
+    A fifth of the images (at most 400) is held out for top-1. Images are decoded once and kept as plain
+    pixels (wiringup pack, wiringup cache). Interrupted, the same command continues.
 
     For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
 
       wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
           --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+
+      wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
     """
     from wiringup.core.home import data_home
     from wiringup.experiments.pipeline import WEIGHTS
@@ -148,7 +162,9 @@ def train(
         plasticity=plasticity, duration=time.epochs(epochs), batch=batch, optimiser=optimiser, lr=lr,
         weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
     )  # fmt: skip
-    request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain)
+    request = TrainRequest(
+        model, birth, images, spec, width, limit, benchmark, keep_gain, subset=subset_seed, kept=image_size
+    )
     record = train_one(request, out, data_home(), quiet=json)
     if json:
         from wiringup.results.record import to_dict

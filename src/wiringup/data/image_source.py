@@ -1,4 +1,4 @@
-"""Labelled images as they lie in files, before they are decoded; what kind of source it is, is seen from them.
+"""Labelled images as they lie in files, not yet decoded; the kind of source is seen from what is there.
 
 A new kind is one function here and one line in `_opened`.
 """
@@ -31,7 +31,8 @@ from wiringup.data.shards import is_shards, read_samples, shard_paths
 RENDERED = "rendered"
 ALLOWED = (
     "a folder or zip of class folders; an npz with images and labels; "
-    f"binary files of CIFAR ({FILES}); WebDataset shards (a .tar, shard-{{000..003}}.tar, or a folder of .tar); "
+    f"binary files of CIFAR ({FILES}); "
+    "WebDataset shards (a .tar, shard-{000..003}.tar, or a folder of .tar); "
     "rendered:N for N rendered objects"
 )
 _LEVEL = 3  # of variation of rendered objects, as in the main study

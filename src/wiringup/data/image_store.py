@@ -103,8 +103,8 @@ class ImageStore(KeptFiles):
         if not self.has_room(needed):
             raise WiringupError(
                 f"{images:,} images at {size} px take {told(needed)}; {self.folder} may hold "
-                f"{told(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on a larger "
-                "disk, or learn from fewer images."
+                f"{told(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on a "
+                "larger disk, or learn from fewer images."
             )
 
 
@@ -149,9 +149,8 @@ def _decoded(
             yield image.result()
         except InputError as error:
             corrupt.append(str(error))
-            yield np.zeros(
-                (size, size, 3), np.uint8
-            )  # never kept: the rest is read to name all that is wrong
+            # never kept: the rest is read only to name all that is wrong
+            yield np.zeros((size, size, 3), np.uint8)
         if progress is not None and (done % _AHEAD == 0 or done == len(rows)):
             progress(done, len(rows))
     if corrupt:

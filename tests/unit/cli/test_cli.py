@@ -16,6 +16,7 @@ from wiringup.cli.show import progress_bar
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "data"
 
@@ -51,7 +52,6 @@ def test_import_then_score_then_results(home, tmp_path, capsys):
 
 
 def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
     write_toy_benchmark(home)
     form = ["score", "cornet_s", "--benchmark", "toy", "--size", "32", "--width", "0.125", "--json",
             "--layer", "V1@all"]  # fmt: skip
@@ -61,15 +61,15 @@ def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, 
         rows.append(json.loads(capsys.readouterr().out))
     assert rows[0] == rows[1] == rows[2]
     main(["cache", "show", "--json"])
-    shown = json.loads(capsys.readouterr().out)
+    shown = json.loads(capsys.readouterr().out)["responses"]
     assert len(shown["entries"]) == 1
     assert shown["bytes"] == 128 + 40 * 8 * 8 * 8 * 4
     main(["cache", "show"])
-    assert "1 responses, 8.2e-05 GB of at most 20 GB" in capsys.readouterr().err
+    assert "1 files of responses, 8.2e-05 GB of at most 20 GB" in capsys.readouterr().err
     main(["cache", "clear"])
     assert "Removed 8.2e-05 GB" in capsys.readouterr().err
     main(["cache", "show", "--json"])
-    assert json.loads(capsys.readouterr().out)["entries"] == []
+    assert json.loads(capsys.readouterr().out)["responses"]["entries"] == []
 
 
 def test_single_neurons_go_to_a_csv_and_are_kept(home, tmp_path, capsys):
