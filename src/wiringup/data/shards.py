@@ -176,7 +176,4 @@ def _in_json(value: Any) -> Any:
 def _read(shard: Path, member: Member) -> bytes:
     with shard.open("rb") as stream:
         stream.seek(member.start)
-        content = stream.read(member.size)
-    if len(content) < member.size:
-        raise InputError(f"{shard} ends in the middle of {member.name!r}; is the copy complete?")
-    return content
+        return stream.read(member.size)

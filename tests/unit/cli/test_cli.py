@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_images import class_folders, noise, write_folder
 from tests_world import toy_files, write_toy_benchmark
 from wiringup.cli import main as cli
 from wiringup.cli.main import COMMANDS, main
@@ -158,15 +159,39 @@ def test_wrong_numbers_of_images_and_unknown_areas_are_refused_on_import(home, t
     assert not (home / "imported" / "bad").exists()
 
 
-def test_a_corrupt_image_is_named(home, tmp_path, capsys):
-    for label in ("a", "b"):
-        (tmp_path / "images" / label).mkdir(parents=True)
-        for i in range(3):
-            pixels = np.full((40, 40, 3), i, np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{i}.png")
-    (tmp_path / "images" / "b" / "1.png").write_bytes(b"not an image")
-    assert fails("train", "cornet_s", "--images", tmp_path / "images", "--size", "32") == 2
-    assert "1.png" in capsys.readouterr().err
+def test_corrupt_images_are_named_together(home, tmp_path, capsys):
+    folder = write_folder(tmp_path / "images", class_folders(noise(12, 40, 40)))
+    for name in ("a/0004.png", "b/0007.png"):
+        (folder / name).write_bytes(b"not an image")
+    assert fails("train", "cornet_s", "--images", folder, "--size", "32") == 2
+    told = capsys.readouterr().err
+    assert "2 of 12 images cannot be used" in told
+    assert "a/0004.png" in told and "b/0007.png" in told
+    main(["cache", "show", "--json"])
+    assert json.loads(capsys.readouterr().out)["images"]["entries"] == []
+
+
+def test_images_are_packed_once_and_then_served_from_the_store(home, tmp_path, capsys):
+    folder = write_folder(tmp_path / "images", class_folders(noise(40, 40, 52)))
+    main(["pack", str(folder), "--size", "32", "--json"])
+    packed = json.loads(capsys.readouterr().out)
+    assert (packed["images"], packed["classes"], packed["bytes"]) == (40, 2, 40 * 32 * 32 * 3)
+    main(["cache", "show", "--json"])
+    (entry,) = json.loads(capsys.readouterr().out)["images"]["entries"]
+    form = ["train", "cornet_s", "--images", str(folder), "--size", "32", "--width", "0.125", "--batch", "4",
+            "--plasticity", "decoder", "--epochs", "1", "--json", "--limit", "8"]  # fmt: skip
+    spent = []
+    for more in ([], ["--subset-seed", "1"], ["--image-size", "36"]):
+        main([*form, *more])
+        record = json.loads(capsys.readouterr().out)
+        spent.append((record["points"][-1]["updates"], record["spec"]["images"]))
+    assert [updates for updates, _ in spent] == [8, 8, 8]
+    assert len({images for _, images in spent}) == 3
+    main(["cache", "show", "--json"])
+    files = [e["file"] for e in json.loads(capsys.readouterr().out)["images"]["entries"]]
+    assert len(files) == 2 and entry["file"] in files  # one for each size
+    main(["cache", "clear", "--json"])
+    assert json.loads(capsys.readouterr().out)["images"]["removed_bytes"] > packed["bytes"]
 
 
 def test_trials_are_imported_and_scored(home, tmp_path, capsys):
