@@ -1,12 +1,28 @@
 """``wiringup birth``, ``distill`` and ``train``: networks in, networks out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Birth, Classes, Images, Json, KeepGain, Model, Runs, Size, Width
+from wiringup.cli.arguments import (
+    Before,
+    BeforePlasticity,
+    BeforeRate,
+    Birth,
+    Classes,
+    Images,
+    Json,
+    KeepGain,
+    Model,
+    Runs,
+    Size,
+    Width,
+)
 from wiringup.cli.show import as_json, number, progress_bar, say, table
+
+if TYPE_CHECKING:
+    from wiringup.training.label_free import LabelFreeSpec
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
 
@@ -29,6 +45,9 @@ def birth(
         ),
     ] = None,
     keep_gain: KeepGain = False,
+    before: Before = None,
+    before_plasticity: BeforePlasticity = "all",
+    before_lr: BeforeRate = 0.05,
     size: Size = 224,
     width: Width = 1.0,
     classes: Classes = 1000,
@@ -42,12 +61,14 @@ def birth(
       wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
 
       wiringup birth resnet50 --birth wc --calibrate images.zip --out newborn.safetensors
+
+      wiringup birth cornet_s --birth wc --before waves:5000 --size 64 --out before_sight.safetensors
     """
     from wiringup.birth.apply import BirthSpec, describe_birth
     from wiringup.core.home import data_home
     from wiringup.data.images import read_stimuli
     from wiringup.experiments.genomes import find_genome
-    from wiringup.experiments.pipeline import born
+    from wiringup.experiments.pipeline import grown
     from wiringup.models.architecture import ModelSpec
     from wiringup.models.weights import save_weights
 
@@ -56,9 +77,31 @@ def birth(
     policy = "default" if calibrate is None else "calibrated"
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
     images = None if calibrate is None else read_stimuli(calibrate, size=size)
-    save_weights(born(model_spec, spec, genome, images), out)
-    facts = describe_birth(spec, genome) | {"file": str(out)}
+    phase = _phase(before, before_plasticity, before_lr, 64, size, seed, "cpu")
+    with progress_bar(quiet=json) as bar:
+        tell = lambda seen, frames, loss: bar(seen, frames, f"{before}, loss {loss:.2f}")  # noqa: E731
+        network, accounts = grown(model_spec, spec, genome, images, phase, progress=tell)
+    save_weights(network, out)
+    spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
+    facts = describe_birth(spec, genome) | spent | {"file": str(out)}
     as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
+
+
+def _phase(
+    text: str | None, plasticity: str, lr: float, batch: int, size: int, seed: int, device: str
+) -> "LabelFreeSpec | None":
+    """Return the phase without labels that a command asks for."""
+    from wiringup.training.label_free import LabelFreeSpec
+    from wiringup.training.spec import TrainSpec
+
+    if text is None:
+        return None
+    batch += batch % 2  # frames come in pairs
+    how = TrainSpec(
+        plasticity, batch=batch, lr=lr, schedule="cosine", augmentation="none", size=size, seed=seed,
+        device=device,
+    )  # fmt: skip
+    return LabelFreeSpec.parse(text, how)
 
 
 def distill(
@@ -135,6 +178,9 @@ def train(
     schedule: Annotated[str, arg(help="step, plateau, cosine, one-cycle or constant.")] = "step",
     optimiser: Annotated[str, arg(help="sgd, adam, adamw or adagrad.")] = "sgd",
     weight_decay: float = 1e-4,
+    before: Before = None,
+    before_plasticity: BeforePlasticity = "all",
+    before_lr: BeforeRate = 0.05,
     device: str = "cpu",
     out: Runs = Path("runs"),
     json: Json = False,
@@ -150,6 +196,8 @@ def train(
       wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
           --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
 
+      wiringup train cornet_s --images train.zip --birth wc --before waves:10000 --size 64
+
       wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
     """
     from wiringup.core.home import data_home
@@ -163,8 +211,9 @@ def train(
         weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
     )  # fmt: skip
     request = TrainRequest(
-        model, birth, images, spec, width, limit, benchmark, keep_gain, subset=subset_seed, kept=image_size
-    )
+        model, birth, images, spec, width, limit, benchmark, keep_gain, subset=subset_seed, kept=image_size,
+        before=_phase(before, before_plasticity, before_lr, batch, size, seed, device),
+    )  # fmt: skip
     record = train_one(request, out, data_home(), quiet=json)
     if json:
         from wiringup.results.record import to_dict
@@ -178,4 +227,9 @@ def train(
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
+    for phase, spent in record.label_free.items():
+        say(
+            f"Before the first label, {phase}: {spent['updates']:,} images or frames, "
+            f"{spent['synaptic_updates']:,} label-free synaptic updates."
+        )
     say(f"Weights: {out / record.uid / WEIGHTS} (for score --weights and distill); record beside it.")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,21 +13,26 @@ from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.batchnorm import calibrate_batchnorm
 from wiringup.birth.genome import Genome
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
-from wiringup.core.spec import to_dict, uid
+from wiringup.core.spec import later, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
+from wiringup.training.label_free import LabelFreeSpec, calibration_account, learn_label_free
+from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
 
 WEIGHTS = "weights.safetensors"
+BEFORE = "before"  # folder of the phase without labels, in that of the run
+CALIBRATION = "calibration"
 
 Told = Callable[[str, float, str], None]
 """Told of finished work: its kind, its amount and a message."""
@@ -81,6 +87,7 @@ class RunSpec:
         exam: see `Exam.identity`.
         moments: when the model is scored, besides birth and end.
         version: of wiringup.
+        before: what is learned without labels, after birth and before the first label.
     """
 
     model: ModelSpec
@@ -91,6 +98,7 @@ class RunSpec:
     exam: Mapping[str, Any]
     moments: tuple[Duration, ...]
     version: str = __version__
+    before: LabelFreeSpec | None = later(None)  # noqa: RUF009  (frozen, so it is not shared)
 
 
 @dataclass(frozen=True)
@@ -124,6 +132,43 @@ def born(spec: ModelSpec, birth: BirthSpec, genome: Genome | None, calibration: 
     return model
 
 
+def grown(
+    spec: ModelSpec,
+    birth: BirthSpec,
+    genome: Genome | None,
+    calibration: Stimuli | None,
+    before: LabelFreeSpec | None,
+    folder: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> tuple[nn.Module, dict[str, Account]]:
+    """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
+
+    BatchNorm that was calibrated at birth is calibrated again afterwards, on the same images: spontaneous
+    activity has other statistics than what is seen later.
+
+    Args:
+        spec: the network.
+        birth: the birth.
+        genome: what it is born from, for recipes that need one.
+        calibration: unlabelled images for BatchNorm statistics.
+        before: the phase without labels; None for none.
+        folder: where its checkpoint is kept.
+        progress: told after every step of it.
+    """
+    model = born(spec, birth, genome, calibration)
+    seen = 0 if calibration is None else len(calibration)
+    accounts: dict[str, Account] = {}
+    if before is not None:
+        found = learn_label_free(model, ARCHITECTURES[spec.architecture], before, folder, progress)
+        accounts |= found.ledger.label_free
+        if calibration is not None:
+            calibrate_batchnorm(model, preprocess(calibration.pixels, spec.size))
+            seen *= 2
+    if calibration is not None:
+        accounts = {CALIBRATION: calibration_account(model, seen)} | accounts
+    return model, accounts
+
+
 def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     """Give birth, train and score; return the record and the trained network, and keep both.
 
@@ -131,7 +176,15 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     """
     started = time.monotonic()
     spec, architecture = run.spec, ARCHITECTURES[run.spec.model.architecture]
-    model = born(spec.model, spec.birth, run.genome, run.calibration)
+    model, accounts = grown(
+        spec.model,
+        spec.birth,
+        run.genome,
+        run.calibration,
+        spec.before,
+        store.folder(run.uid) / BEFORE,
+        _progress(run, told, "label-free"),
+    )
     result = train(
         model,
         architecture,
@@ -140,7 +193,8 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
         observers=[_scorer(run, told)],
         folder=store.folder(run.uid),
         moments=spec.moments,
-        progress=_progress(run, told),
+        progress=_progress(run, told, run.spec.training.plasticity),
+        before=accounts,
     )
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
@@ -173,13 +227,13 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
     return score
 
 
-def _progress(run: Run, told: Told) -> Callable[[int, int, float], None]:
+def _progress(run: Run, told: Told, what: str) -> Callable[[int, int, float], None]:
     seen = 0
 
     def advance(images: int, total: int, loss: float) -> None:
         nonlocal seen
         message = f"{run.label}, seed {run.spec.birth.seed}: {images:,} of {total:,} images, loss {loss:.2f}"
-        told(f"train:{run.spec.training.plasticity}", images - seen, message)
+        told(f"train:{what}", images - seen, message)
         seen = images
 
     return advance
@@ -197,4 +251,5 @@ def _record(run: Run, result: TrainResult, seconds: float) -> Record:
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
         provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+        label_free={name: account.totals() for name, account in result.ledger.label_free.items()},
     )

@@ -15,6 +15,7 @@ from wiringup.experiments.worlds import calibration_images, from_files
 from wiringup.models.architecture import ModelSpec
 from wiringup.results.record import Record
 from wiringup.results.store import Store
+from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.spec import TrainSpec
 
 CALIBRATION_IMAGES = 128
@@ -29,6 +30,7 @@ class TrainRequest:
         images: see `data.image_source.ALLOWED`.
         limit: number of images to learn from; None for all that are not held out.
         subset: seed of the choice of these images.
+        before: what is learned without labels, before the first label.
         kept: side in px at which images are kept, out of which random crops are cut; None for the network's.
         benchmarks: names of benchmarks on which birth and end are scored.
         keep_gain: whether a genome of another architecture is resized to the fan-ins, see `transfer`.
@@ -44,6 +46,7 @@ class TrainRequest:
     keep_gain: bool = False
     subset: int = 0
     kept: int | None = None
+    before: LabelFreeSpec | None = None
 
 
 def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> Record:
@@ -57,7 +60,8 @@ def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> R
     run = make_run(request, home, progress.say, packing(terminal(quiet)))
     kind = f"train:{request.training.plasticity}"
     images = request.training.duration.in_images(len(run.images), request.training.batch)
-    progress.plan = {kind: images, "score": 2}
+    frames = request.before.frames if request.before else 0
+    progress.plan = {"train:label-free": frames, kind: images, "score": 2}
     progress.say(f"{run.label}: {images:,} images to be seen, run {run.uid}")
     return execute(run, Store(out), progress.advance)[0]
 
@@ -87,5 +91,7 @@ def make_run(
         calibration=calibration.sha256,
         exam=exam.identity(),
         moments=(),
+        before=request.before,
     )
-    return Run(f"{recipe} + {request.training.plasticity}", spec, learned, exam, genome, calibration)
+    waited = f" + {request.before.stimuli}" if request.before else ""
+    return Run(f"{recipe}{waited} + {request.training.plasticity}", spec, learned, exam, genome, calibration)

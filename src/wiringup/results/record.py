@@ -50,6 +50,8 @@ class Record:
         synapses: counts of the trained and of all synapses.
         losses: mean training loss of every epoch.
         provenance: versions, machine, date and seconds.
+        label_free: phase before the first label -> what it has spent, none of it supervised: images as seen
+            ("updates"), "steps" of the optimiser, "synaptic_updates", and "statistics_updates" of BatchNorm.
     """
 
     uid: str
@@ -61,6 +63,7 @@ class Record:
     losses: tuple[float, ...]
     provenance: Mapping[str, Any]
     schema: int = field(default=SCHEMA)
+    label_free: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def simulated(self) -> bool:

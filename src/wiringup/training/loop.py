@@ -3,7 +3,7 @@
 Everything else (scores, curves, checkpoints) observes it. It receives a born model and never makes one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
-from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
@@ -23,8 +22,9 @@ from wiringup.models.architecture import Architecture
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.batches import Batch, Plan, batches, input_size
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
-from wiringup.training.ledger import Ledger
+from wiringup.training.ledger import Account, Ledger
 from wiringup.training.observers import Moment, Observer, due, observe
+from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import Duration, Position, converged, images, learning_rate
 from wiringup.training.spec import TrainSpec
@@ -66,6 +66,7 @@ def train(
     moments: Sequence[Duration] = (),
     progress: Progress | None = None,
     interval: Interval | None = None,
+    before: Mapping[str, Account] | None = None,
 ) -> TrainResult:
     """Train a born model in place, and leave it in evaluation mode.
 
@@ -83,6 +84,7 @@ def train(
         moments: when observers fire (and a checkpoint is written) between the first and the last step.
         progress: told after every step.
         interval: how often a checkpoint is written between moments; by default every minute.
+        before: accounts of phases without labels that came first; they stand in the ledger from its start.
 
     Raises:
         InputError: for an unknown plasticity, classes that do not fit, or another run's folder.
@@ -93,6 +95,7 @@ def train(
         identity = {} if folder is None else _identity(model, data, spec)
         checkpoints = Checkpoints(folder, identity, interval or Interval())
         run = _Run(model, architecture, data, spec, observers, moments, checkpoints)
+        run.state.ledger.label_free |= before or {}
         checkpoints.restore(run.state)
         run.learn(progress)
         model.eval()
@@ -143,14 +146,6 @@ def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
         stream.set_state(before)
 
 
-_OPTIMISERS: dict[str, Callable[[list[nn.Parameter], TrainSpec], Optimizer]] = {
-    "sgd": lambda p, s: SGD(p, s.lr, momentum=s.momentum, weight_decay=s.weight_decay),
-    "adam": lambda p, s: Adam(p, s.lr, weight_decay=s.weight_decay),
-    "adamw": lambda p, s: AdamW(p, s.lr, weight_decay=s.weight_decay),
-    "adagrad": lambda p, s: Adagrad(p, s.lr, weight_decay=s.weight_decay),
-}
-
-
 class _Run:
     """One training under way."""
 
@@ -170,8 +165,8 @@ class _Run:
         self.plasticity = resolve(model, architecture, spec.plasticity)
         self.format, self.precision = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
-        optimiser = _OPTIMISERS[spec.optimiser](self.plasticity.apply(model), spec)
-        self.state = TrainState(model, optimiser, Ledger.of(self.plasticity))
+        moving = optimiser(self.plasticity.apply(model), spec)
+        self.state = TrainState(model, moving, Ledger.of(self.plasticity))
 
     def learn(self, progress: Progress | None) -> None:
         """Go through the steps that are left; observe birth, the moments and the end."""
