@@ -84,6 +84,8 @@ def birth(
     save_weights(network, out)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}
+    if phase is not None and calibrate is None:
+        facts["batchnorm_statistics"] = f"as {phase.stimuli} left them where BatchNorm learned"
     as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
 
 
