@@ -87,11 +87,12 @@ def test_images_of_any_size_become_square_as_torchvision_does(store, tmp_path):
 
 
 def test_changes_in_memory_never_reach_the_file(store, folder):
-    kept, _ = store
+    kept, told = store
     found = kept.load(folder, 16)
     before = found.stimuli.pixels.copy()
     found.stimuli.pixels[:] = 0
     assert np.array_equal(kept.load(folder, 16).stimuli.pixels, before)
+    assert told == []  # the file was whole, and not packed again
 
 
 @pytest.mark.parametrize("change", ["content", "name", "size"])

@@ -78,9 +78,7 @@ def test_waves_last_and_move_as_published(monkeypatch):
 
 
 def test_what_cannot_be_drawn_is_refused():
-    with pytest.raises(
-        InputError, match=r"spontaneous activity 'wave'\. Did you mean 'waves'"
-    ):
+    with pytest.raises(InputError, match=r"spontaneous activity 'wave'\. Did you mean 'waves'"):
         pairs("wave")
     with pytest.raises(InputError, match="has to be at least 8"):
         pairs("waves", size=4)
