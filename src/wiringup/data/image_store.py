@@ -84,16 +84,20 @@ class ImageStore(KeptFiles):
     def _packed(
         self, source: ImageSource, size: int, rows: NDArray[np.intp] | None, progress: Progress | None
     ) -> LabelledImages:
+        from filelock import FileLock
+
         key = _key(source, size, rows)
-        found = self.find(key)
-        if found is not None:
-            return found
-        self._check_room(len(source) if rows is None else len(rows), size)
         writable(self.folder, "WIRINGUP_CACHE")
-        pack(source, size, self._path(key), rows, progress)
-        with self.locked():
-            self.evict()
-        return read_packed(self._path(key))
+        # of several processes that begin together one packs, and the others wait for it
+        with FileLock(self.folder / f".{key}.lock"):
+            found = self.find(key)
+            if found is not None:
+                return found
+            self._check_room(len(source) if rows is None else len(rows), size)
+            pack(source, size, self._path(key), rows, progress)
+            with self.locked():
+                self.evict()
+            return read_packed(self._path(key))
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"

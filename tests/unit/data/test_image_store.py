@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from wiringup.data import image_store
 from wiringup.data.image_store import REPORTED, ImageStore
 from wiringup.data.images import read_labelled
 from wiringup.data.packed import Contents, read_packed, write_packed
+from wiringup.data.pictures import squared
 
 PIXELS = noise(12, 16, 16)
 
@@ -121,6 +123,19 @@ def test_a_few_of_many_are_packed_alone_unless_all_are_there(store, folder, monk
     from_all = kept.load(folder, 16, few)
     assert alone.sha256 == from_all.sha256 and alone.stimuli.ids == from_all.stimuli.ids
     assert len(files(kept)) == 1
+
+
+def test_of_two_that_begin_together_one_packs(store, folder, monkeypatch):
+    decoded = []
+
+    def counted(*arguments):
+        decoded.append(arguments)
+        return squared(*arguments)
+
+    monkeypatch.setattr(image_store, "squared", counted)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: store[0].load(folder, 16), range(2))
+    assert one.sha256 == other.sha256 and len(decoded) == 12
 
 
 def test_half_of_the_images_pack_all(store, folder):
