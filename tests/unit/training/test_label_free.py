@@ -86,17 +86,27 @@ def test_frozen_stays_frozen_bit_for_bit_and_so_does_the_decoder(newborn, cornet
     assert not any(module.training for module in model.modules())
 
 
-@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v1", "alexnet"])
-def test_every_architecture_learns_what_its_decoder_reads(name):
-    architecture = ARCHITECTURES[name]
-    model = build(ModelSpec(name, width=1 / 16, classes=3, size=max(32, architecture.smallest)))
+def other(name, **how):
+    """Another architecture, thin, with weights; and a phase for it."""
+    size = max(32, ARCHITECTURES[name].smallest)
+    model = build(ModelSpec(name, width=1 / 16, classes=3, size=size))
     for parameter in model.parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=0.1, generator=torch_stream(0, "weights"))
-    how = {"duration": steps(1), "size": max(32, architecture.smallest), "batch": 4}
-    account = learn_label_free(model, architecture, spec(**how)).ledger.label_free["waves"]
+    return model, ARCHITECTURES[name], spec(**{"size": size, "batch": 4, "duration": steps(1), **how})
+
+
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v1", "alexnet"])
+def test_every_architecture_learns_what_its_decoder_reads(name):
+    model, architecture, phase = other(name)
+    account = learn_label_free(model, architecture, phase).ledger.label_free["waves"]
     everything = resolve(model, architecture, "all")
     assert account.synaptic_updates == 4 * (everything.count() - everything.count(area="decoder"))
+
+
+def test_every_step_sees_other_frames(newborn, cornet):
+    losses = learn_label_free(newborn(), cornet, spec(lr=0.0)).losses  # nothing else tells steps apart
+    assert len(set(losses)) == 4
 
 
 def test_a_phase_is_decided_by_its_spec(newborn, cornet):
@@ -111,13 +121,15 @@ def test_a_phase_is_decided_by_its_spec(newborn, cornet):
     assert results[4][0][0] == results[0][0][0] and not same(results[4][1], results[0][1])
 
 
-def test_global_randomness_is_left_alone(newborn, cornet):
-    model = newborn()
-    torch.manual_seed(3)
-    expected = torch.rand(2)
-    torch.manual_seed(3)
-    learn_label_free(model, cornet, SPEC)
-    assert torch.equal(torch.rand(2), expected)
+def test_dropout_draws_from_a_stream_of_the_phase_and_leaves_global_randomness_alone():
+    found = []
+    for seed in (3, 4):
+        torch.manual_seed(seed)
+        expected = torch.rand(2)
+        torch.manual_seed(seed)
+        found.append(learn_label_free(*other("alexnet", duration=steps(2))).losses)
+        assert torch.equal(torch.rand(2), expected)
+    assert found[0] == found[1]
 
 
 def test_neighbouring_frames_come_closer_than_others(newborn, cornet):
