@@ -15,13 +15,16 @@ from wiringup.cli.layers import layers
 from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
 from wiringup.cli.pack import pack
+from wiringup.cli.plasticity import plasticity
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
 from wiringup.cli.score import score
+from wiringup.cli.sweep import sweep
 from wiringup.core.errors import WiringupError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
+    "sweep": sweep,
     "score": score,
     "layers": layers,
     "match": match,
@@ -30,6 +33,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "distill": distill,
     "train": train,
     "pack": pack,
+    "plasticity": plasticity,
     "fetch": fetch,
     "import": import_,
     "results": results,

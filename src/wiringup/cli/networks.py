@@ -156,7 +156,11 @@ def train(
     keep_gain: KeepGain = False,
     plasticity: Annotated[
         str,
-        arg(help="Which synapses learn: all, critical, conv1, batchnorm, decoder or downstream:AREA."),
+        arg(
+            metavar="SET",
+            help="Which synapses learn: all, critical, decoder, downstream:AREA ...; wiringup plasticity "
+            "lists them and tells how to join them.",
+        ),
     ] = "critical",
     epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
     limit: Annotated[
@@ -171,6 +175,10 @@ def train(
             help="Side at which images are kept; random crops are cut out of it. By default --size.",
         ),
     ] = None,
+    duration: Annotated[
+        str | None,
+        arg(metavar="TIME", help='Instead of --epochs: "10000 images", "300 steps" or "0.5 epochs".'),
+    ] = None,
     benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = (),
     seed: int = 0,
     size: Size = 224,
@@ -183,6 +191,9 @@ def train(
     before: Before = None,
     before_plasticity: BeforePlasticity = "all",
     before_lr: BeforeRate = 0.05,
+    momentum: Annotated[float, arg(help="Of sgd.")] = 0.9,
+    nesterov: Annotated[bool, arg(help="Let the momentum of sgd be Nesterov's.")] = False,
+    betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
     device: str = "cpu",
     out: Runs = Path("runs"),
     json: Json = False,
@@ -201,6 +212,8 @@ def train(
       wiringup train cornet_s --images train.zip --birth wc --before waves:10000 --size 64
 
       wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
+      wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
+          --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
     """
     from wiringup.core.home import data_home
     from wiringup.experiments.pipeline import WEIGHTS
@@ -209,8 +222,9 @@ def train(
     from wiringup.training.spec import TrainSpec
 
     spec = TrainSpec(
-        plasticity=plasticity, duration=time.epochs(epochs), batch=batch, optimiser=optimiser, lr=lr,
-        weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
+        plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
+        batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
+        seed=seed, device=device, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(
         model, birth, images, spec, width, limit, benchmark, keep_gain, subset=subset_seed, kept=image_size,
@@ -229,9 +243,12 @@ def train(
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
-    for phase, spent in record.label_free.items():
+    for phase, before_labels in record.ledger.get("label-free", {}).items():
         say(
-            f"Before the first label, {phase}: {spent['updates']:,} images or frames, "
-            f"{spent['synaptic_updates']:,} label-free synaptic updates."
+            f"Before the first label, {phase}: {before_labels['updates']:,} images or frames, "
+            f"{before_labels['synaptic updates']:,} label-free synaptic updates."
         )
+    areas = record.ledger.get("synaptic updates by area", {})
+    spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
+    say(f"Synaptic updates: {spent or 'none'}.")
     say(f"Weights: {out / record.uid / WEIGHTS} (for score --weights and distill); record beside it.")

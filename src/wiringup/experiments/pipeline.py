@@ -23,16 +23,18 @@ from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
-from wiringup.training.label_free import LabelFreeSpec, calibration_account, learn_label_free
+from wiringup.training.flops import flops_by_layer
+from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import statistics_of
 
 WEIGHTS = "weights.safetensors"
+CALIBRATION = "BatchNorm calibration"
 BEFORE = "before"  # folder of the phase without labels, in that of the run
-CALIBRATION = "calibration"
 
 Told = Callable[[str, float, str], None]
 """Told of finished work: its kind, its amount and a message."""
@@ -156,17 +158,26 @@ def grown(
         progress: told after every step of it.
     """
     model = born(spec, birth, genome, calibration)
-    seen = 0 if calibration is None else len(calibration)
-    accounts: dict[str, Account] = {}
+    images = None if birth.batchnorm != "calibrated" else calibration
+    accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, len(images))}
     if before is not None:
         found = learn_label_free(model, ARCHITECTURES[spec.architecture], before, folder, progress)
         accounts |= found.ledger.label_free
-        if calibration is not None:
-            calibrate_batchnorm(model, preprocess(calibration.pixels, spec.size))
-            seen *= 2
-    if calibration is not None:
-        accounts = {CALIBRATION: calibration_account(model, seen)} | accounts
+        if images is not None:
+            calibrate_batchnorm(model, preprocess(images.pixels, spec.size))
+            accounts[CALIBRATION] = _calibration(model, spec, len(images), passes=2)
     return model, accounts
+
+
+def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1) -> Account:
+    """Return the account of unlabelled images on which BatchNorm was calibrated."""
+    seen = passes * images
+    return Account(
+        updates=seen,
+        images=images,
+        statistics={layer: seen * figures for layer, figures in statistics_of(model).items()},
+        forward=seen * sum(f.forward for f in flops_by_layer(model, spec.size).values()),
+    )
 
 
 def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
@@ -220,6 +231,8 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
             match={**match.areas, "mean": match.mean},
             missing=tuple(match.missing),
             scores=tuple(scores),
+            images=moment.ledger.images,
+            flops=moment.ledger.flops,
         )
         told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean:.3f}")
         return {"point": point_to_dict(point)}
@@ -251,5 +264,5 @@ def _record(run: Run, result: TrainResult, seconds: float) -> Record:
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
         provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
-        label_free={name: account.totals() for name, account in result.ledger.label_free.items()},
+        ledger=result.ledger.summary(),
     )

@@ -12,10 +12,11 @@ from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
 from wiringup.experiments.progress import Progress, packing, terminal
 from wiringup.experiments.worlds import calibration_images, from_files
-from wiringup.models.architecture import ModelSpec
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.plasticity import resolve
 from wiringup.training.spec import TrainSpec
 
 CALIBRATION_IMAGES = 128
@@ -75,6 +76,8 @@ def make_run(
     """Read images, genome and benchmarks, and put the run together."""
     size = request.training.size or 224
     unborn = ModelSpec(request.model, request.width, size=size)
+    # a name that cannot be read is told before the images are
+    resolve(outline(unborn), ARCHITECTURES[unborn.architecture], request.training.plasticity)
     recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     if request.limit is not None:

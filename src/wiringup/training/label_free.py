@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least, one_of
@@ -24,13 +23,17 @@ from wiringup.core.spec import to_dict
 from wiringup.data.spontaneous import KINDS, frame_pairs
 from wiringup.models.architecture import Architecture
 from wiringup.models.readout import NetworkSubject, preprocess
+from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, diverged, held
-from wiringup.training.ledger import Account, Ledger
+from wiringup.training.flops import Flops, flops_by_layer
+from wiringup.training.ledger import Ledger
 from wiringup.training.loop import dropout_stream, memory_format
+from wiringup.training.named_sets import DECODER
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import Position, learning_rate, steps
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
 
 SCHEDULES = ("constant", "cosine", "one-cycle")
 """Those that need no epochs: there are none in a movie that never repeats."""
@@ -172,17 +175,19 @@ class _Phase:
         self, model: nn.Module, architecture: Architecture, spec: LabelFreeSpec, checkpoints: Checkpoints
     ) -> None:
         self.spec, self.how, self.checkpoints = spec, spec.training, checkpoints
-        self.plasticity: Plasticity = resolve(model, architecture, self.how.plasticity)
+        plasticity = _before_decoder(model, architecture, self.how)
         self.format, self.precision = memory_format(model), next(model.parameters()).dtype
         model.to(self.how.device, memory_format=self.format)  # type: ignore[call-overload]
-        moving = optimiser(self.plasticity.apply(model), self.how)
+        plan = Plan(spec.frames, self.how.batch, spec.frames, self.how.seed)
+        self.updates = Updates(model, plasticity, plan, self.how.seed)
+        self.flops = Flops()
         self.read = model.get_submodule(architecture.readouts[BEHAVIOR])
-        self.state = TrainState(model, moving, Ledger.of(self.plasticity))
+        moving = optimiser(self.updates.figures, self.how)
+        self.state = TrainState(model, moving, Ledger.of(plasticity), self.updates)
         self.checkpoints.restore(self.state)
 
     def learn(self, progress: Progress | None) -> None:
         """Go through the steps that are left, then write the last checkpoint."""
-        self.plasticity.training_mode(self.state.model)
         for step in range(len(self.state.losses), self.spec.steps):
             loss = self.update(step)
             if progress:
@@ -192,23 +197,23 @@ class _Phase:
 
     def update(self, step: int) -> float:
         """Make one step, enter it in the ledger and return the loss."""
-        state = self.state
+        state, batch = self.state, self.how.batch
+        if self.updates.begin(step * batch):
+            self.flops = sum(flops_by_layer(state.model, self.how.size or 0).values(), Flops())
         for group in state.optimiser.param_groups:
             group["lr"] = learning_rate(self.how.schedule, self.how.lr, Position(0, step / self.spec.steps))
         loss = nt_xent(*self.represented(step), self.spec.temperature)
-        if not loss.requires_grad:
-            raise InputError(
-                f"With {self.how.plasticity!r} nothing before the decoder learns, and the decoder learns "
-                "only with labels; choose another plasticity for the phase without labels."
-            )
         value = loss.item()
         if not np.isfinite(value):
             raise diverged(f"the loss without labels is {value}", state, self.checkpoints)
         state.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.updates.pull()
         state.optimiser.step()
+        self.updates.push()
         state.losses.append(value)
-        state.ledger.phase(self.spec.stimuli).record(self.how.batch, self.moved(), statistics(state.model))
+        account, moved = state.ledger.phase(self.spec.stimuli), self.updates
+        account.record(batch, moved.learning, moved.statistics, self.flops, new=batch)
         return value
 
     def represented(self, step: int) -> tuple[Tensor, Tensor]:
@@ -227,24 +232,14 @@ class _Phase:
         first, second = seen[-1].flatten(1).float().chunk(2)
         return first, second
 
-    def moved(self) -> dict[str, int]:
-        """Return {parameter: synapses} for those that had a gradient in this step: never the decoder's."""
-        parameters = self.state.model.named_parameters()
-        return {name: p.numel() for name, p in parameters if p.grad is not None}
 
-
-def calibration_account(model: nn.Module, images: int) -> Account:
-    """Return what it took to set every BatchNorm's statistics on so many images, as they were seen."""
-    spent = {name: images * figures for name, figures in statistics(model, moving=False).items()}
-    return Account(updates=images, statistics=spent)
-
-
-def statistics(model: nn.Module, *, moving: bool = True) -> dict[str, int]:
-    """Return {BatchNorm layer: number of running means and variances}.
-
-    Args:
-        model: the network.
-        moving: only of those that a pass moves as things are.
-    """
-    norms = ((name, m) for name, m in model.named_modules() if isinstance(m, BatchNorm))
-    return {name: 2 * m.num_features for name, m in norms if m.training or not moving}
+def _before_decoder(model: nn.Module, architecture: Architecture, how: TrainSpec) -> Plasticity:
+    """Return the plasticity without the decoder, which nothing here would move."""
+    resolve(model, architecture, how.plasticity, how.seed)  # a name that cannot be read is told as it is
+    try:
+        return resolve(model, architecture, f"({how.plasticity}) - {DECODER}", how.seed)
+    except InputError as error:
+        raise InputError(
+            f"With {how.plasticity!r} nothing before the decoder learns, and the decoder learns only with "
+            "labels; choose another plasticity for the phase without labels."
+        ) from error

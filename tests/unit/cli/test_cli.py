@@ -244,6 +244,32 @@ def test_train_counts_and_continues(home, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["layers"] > 20
 
 
+def test_what_is_learned_before_the_first_label_is_counted_apart(home, tmp_path, capsys):
+    folder = write_folder(tmp_path / "images", class_folders(noise(20, 32, 32)))
+    form = ["train", "cornet_s", "--images", str(folder), "--size", "32", "--width", "0.125", "--batch", "8",
+            "--epochs", "1", "--plasticity", "decoder", "--json"]  # fmt: skip
+    main(form)
+    plain = json.loads(capsys.readouterr().out)
+    before = [*form, "--before", "waves:16", "--before-plasticity", "downstream:IT"]
+    main(before)
+    record = json.loads(capsys.readouterr().out)
+    main(before)
+    assert json.loads(capsys.readouterr().out) == record
+    for name in ("updates", "synaptic_updates"):
+        assert [p[name] for p in record["points"]] == [p[name] for p in plain["points"]]
+    # the statistics of every BatchNorm were set on 16 images, and after the waves once more
+    alone, both = (r["ledger"]["label-free"] for r in (plain, record))
+    assert list(alone) == ["BatchNorm calibration"] and "before" not in plain["spec"]
+    assert list(both) == ["BatchNorm calibration", "waves"]
+    assert (alone["BatchNorm calibration"]["updates"], both["BatchNorm calibration"]["updates"]) == (16, 32)
+    waves = both["waves"]
+    assert (waves["updates"], waves["steps"], waves["synaptic updates"] % 16) == (16, 2, 0)
+    assert record["spec"]["before"]["stimuli"] == "waves"
+    main(["birth", "cornet_s", "--before", "white:64", "--size", "32", "--width", "0.125", "--classes", "3",
+          "--out", "grown.safetensors", "--json"])  # fmt: skip
+    assert json.loads(capsys.readouterr().out)["white: updates"] == 64
+
+
 def test_birth_and_distill_make_files_that_fit_together(home, tmp_path, capsys):
     main(
         ["birth", "cornet_s", "--width", "0.125", "--classes", "3", "--size", "32", "--out", "w.safetensors"]

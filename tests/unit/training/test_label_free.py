@@ -12,7 +12,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.checkpoint import FILE, Interval
-from wiringup.training.label_free import LabelFreeSpec, calibration_account, learn_label_free, nt_xent
+from wiringup.training.label_free import LabelFreeSpec, learn_label_free, nt_xent
+from wiringup.training.ledger import Account
 from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs, steps
@@ -62,7 +63,8 @@ def test_nothing_supervised_is_counted_and_the_account_agrees_with_brute_force(n
     assert (ledger.updates, ledger.steps, ledger.synaptic, ledger.synaptic_updates) == (0, 0, {}, 0)
     assert set(ledger.by_area().values()) == {0}
     account = ledger.label_free["waves"]
-    assert (account.updates, account.steps) == (32, 4)
+    assert (account.updates, account.steps, account.images) == (32, 4, 32)
+    assert account.backward > 0 and account.forward % 32 == 0 and ledger.flops == 0
     assert account.synaptic == spent
     plasticity = resolve(model, cornet, name)
     assert account.synaptic_updates == 32 * (plasticity.count() - plasticity.count(area="decoder"))
@@ -102,6 +104,21 @@ def test_every_architecture_learns_what_its_decoder_reads(name):
     account = learn_label_free(model, architecture, phase).ledger.label_free["waves"]
     everything = resolve(model, architecture, "all")
     assert account.synaptic_updates == 4 * (everything.count() - everything.count(area="decoder"))
+
+
+@pytest.mark.parametrize(
+    "name", ["lowrank:2:layer:IT.conv*", "mask:0.5:IT", "all @..2steps + IT", "sign:critical"]
+)
+def test_every_way_to_learn_and_every_window_is_counted_as_with_labels(newborn, cornet, name):
+    model = newborn()
+    account = learn_label_free(model, cornet, spec(plasticity=name)).ledger.label_free["waves"]
+    figures = resolve(model, cornet, f"({name}) - decoder").trained
+    everything = resolve(model, cornet, "all").count() - resolve(model, cornet, "decoder").count()
+    expected = 32 * sum(figures.values())
+    if "@" in name:
+        expected = 16 * everything + 16 * resolve(model, cornet, "IT").count()
+    assert account.synaptic_updates == expected
+    assert not any(parameter.startswith("decoder") for parameter in account.synaptic)
 
 
 def test_every_step_sees_other_frames(newborn, cornet):
@@ -163,7 +180,7 @@ def test_a_killed_phase_continues_to_the_same_end(newborn, cornet, tmp_path, aft
 
 def test_what_was_spent_before_stays_in_the_ledger_of_the_training(newborn, cornet, patterns, tmp_path):
     model = newborn()
-    accounts = {"calibration": calibration_account(model, 10)}
+    accounts = {"first": Account(updates=10, statistics={"V1.norm1": 20})}
     accounts |= learn_label_free(model, cornet, SPEC).ledger.label_free
     how = TrainSpec("critical", epochs(1), batch=8, lr=0.01)
     plain = train(copy.deepcopy(model), cornet, patterns(16), how)
@@ -177,9 +194,7 @@ def test_what_was_spent_before_stays_in_the_ledger_of_the_training(newborn, corn
             plain.ledger.synaptic,
         )
         assert result.losses == plain.losses
-    assert accounts["calibration"].updates == 10 and accounts["calibration"].synaptic_updates == 0
-    channels = sum(m.num_features for m in model.modules() if isinstance(m, nn.BatchNorm2d))
-    assert accounts["calibration"].statistics_updates == 10 * 2 * channels
+    assert list(result.ledger.summary()["label-free"]) == ["first", "waves"]
 
 
 def test_a_phase_is_read_from_text():
