@@ -107,7 +107,7 @@ def test_every_architecture_learns_what_its_decoder_reads(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["lowrank:2:layer:IT.conv*", "mask:0.5:IT", "all @..2steps + IT", "sign:critical"]
+    "name", ["lowrank:2:layer:IT.conv*", "mask:0.5:layer:IT.conv*", "all @..2steps + IT", "sign:critical"]
 )
 def test_every_way_to_learn_and_every_window_is_counted_as_with_labels(newborn, cornet, name):
     model = newborn()
