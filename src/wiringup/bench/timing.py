@@ -54,7 +54,7 @@ class Step:
     Attributes:
         seconds: median.
         operations: floating-point operations of its products (a symmetric product counts half).
-        rate: operations per second that this machine reaches in a large float64 product.
+        rate: operations per second that this machine reaches in a large product of the same precision.
     """
 
     name: str
@@ -70,6 +70,25 @@ class Step:
     def to_dict(self) -> dict[str, Any]:
         """Return the step as plain JSON types."""
         return asdict(self) | {"floor": self.floor}
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one kind of work takes of a whole.
+
+    Attributes:
+        of: the whole.
+        share: fraction of its time.
+    """
+
+    of: str
+    name: str
+    seconds: float
+    share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the share as plain JSON types."""
+        return asdict(self)
 
 
 def seconds_of(work: Work) -> float:
@@ -88,9 +107,9 @@ def medians(works: dict[str, Work], repeats: int) -> dict[str, float]:
     return {name: float(np.median(values)) for name, values in times.items()}
 
 
-def product_rate(n: int = 2048, repeats: int = 5) -> float:
-    """Return the float64 operations per second of a product (n, n) x (n, n): the machine's floor."""
-    a = np.random.default_rng(0).standard_normal((n, n))
+def product_rate(n: int = 2048, repeats: int = 5, dtype: type[np.floating[Any]] = np.float64) -> float:
+    """Return the operations per second of a product (n, n) x (n, n): the machine's floor."""
+    a = np.random.default_rng(0).standard_normal((n, n)).astype(dtype)
     return 2 * n**3 / min(seconds_of(lambda: a @ a) for _ in range(repeats))
 
 

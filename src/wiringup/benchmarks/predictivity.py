@@ -16,10 +16,10 @@ from wiringup.benchmarks.metrics import bootstrap, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Folds
-from wiringup.benchmarks.metrics.threads import one_thread
 from wiringup.benchmarks.recorded import NO_CEILING, RecordingBenchmark
 from wiringup.core.score import Ceiling
 from wiringup.core.spec import content_hash
+from wiringup.core.threads import one_thread
 
 
 def cross_validated_r(

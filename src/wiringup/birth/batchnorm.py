@@ -1,14 +1,66 @@
-"""Running statistics of BatchNorm at birth: left at their default, or calibrated on unlabelled images."""
+"""BatchNorm at birth, an explicit policy of every recipe: "untrained" is not one baseline.
 
-from collections.abc import Iterable, Iterator
+A policy is the name of the running statistics, and after a hyphen, if wanted, that of the affine parameters:
+"calibrated", "noise-plain", "default-fitted".
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from wiringup.core.errors import InputError
+from wiringup.core.seeds import torch_stream
+
+STATISTICS: Mapping[str, str] = {
+    "default": "mean 0, variance 1",
+    "calibrated": "calibrated",
+    "noise": "calibrated on white noise",
+}
+"""Running statistics at birth -> what a record says of them; "calibrated" is on unlabelled images."""
+
+AFFINES: Mapping[str, str] = {
+    "": "drawn where the genome holds fitted ones, otherwise weight 1 and bias 0",
+    "fitted": "drawn from the genome, which has to hold them",
+    "plain": "weight 1 and bias 0, whatever the genome holds",
+}
+"""Weights and biases at birth."""
+
+POLICIES = tuple(f"{s}-{a}" if a else s for a in AFFINES for s in STATISTICS)
+
+NOISE_IMAGES = 64
+
+Images = TypeVar("Images", bound=Tensor | Iterable[Tensor])
+"""Preprocessed images (n, 3, size, size), or batches of them."""
+
+
+def parts(policy: str) -> tuple[str, str]:
+    """Return statistics and affine parameters of one of `POLICIES`, keys of `STATISTICS` and `AFFINES`."""
+    statistics, _, affine = policy.partition("-")
+    return statistics, affine
+
+
+def uses_images(policy: str) -> bool:
+    """Return whether a policy needs unlabelled images."""
+    return parts(policy)[0] == "calibrated"
+
+
+def white_noise(seed: int, size: int) -> Tensor:
+    """Return the images of the statistics "noise", (`NOISE_IMAGES`, 3, size, size), already preprocessed.
+
+    Every pixel is an independent standard normal: the mean and variance of natural images after
+    preprocessing, without any of their structure. What retinal activity could be before the eyes open.
+    """
+    return torch.randn(NOISE_IMAGES, 3, size, size, generator=torch_stream(seed, "batchnorm", "noise"))
+
+
+def images_for(policy: str, seen: Images | None, seed: int, size: int) -> Images | Tensor | None:
+    """Return what a policy sets running statistics on: images as ``seen``, white noise, or nothing."""
+    statistics, _ = parts(policy)
+    return white_noise(seed, size) if statistics == "noise" else seen if uses_images(policy) else None
 
 
 def norms(model: nn.Module) -> list[_BatchNorm]:

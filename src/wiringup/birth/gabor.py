@@ -91,14 +91,19 @@ def sample_gabors(layer: GaborLayer, shape: torch.Size, generator: Generator) ->
         InputError: if the layer has another number of colour channels, or kernels that are not square.
     """
     check_colours(layer, shape)
+    return gabor(sample_figures(layer, shape[0], generator), shape[2], layer.kernel_size).float()
+
+
+def sample_figures(layer: GaborLayer, filters: int, generator: Generator) -> Tensor:
+    """Draw the figures (filters, colours, 8) of `sample_gabors`."""
     colours = layer.fits.shape[1]
     encoded = encode(layer.fits)
-    drawn = sample_mixture(fit_mixture(encoded), shape[0], generator)
-    codes = drawn.reshape(shape[0], colours, CODE)
+    drawn = sample_mixture(fit_mixture(encoded), filters, generator)
+    codes = drawn.reshape(filters, colours, CODE)
     fitted = torch.from_numpy(encoded).reshape(-1, colours, CODE)
     plain = slice(len(_PLAIN))
     codes[..., plain] = codes[..., plain].clamp(fitted.amin(0)[..., plain], fitted.amax(0)[..., plain])
-    return gabor(decode(codes.flatten(1)), shape[2], layer.kernel_size).float()
+    return decode(codes.flatten(1))
 
 
 def check_colours(layer: GaborLayer, shape: torch.Size) -> None:

@@ -9,7 +9,7 @@ versions 1 and 2 knew only weight compression and name no recipe.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import Layer, layer_to_dict
+from wiringup.birth.layers import BatchNormLayer, Layer, layer_to_dict
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.files import atomic_path, read_json, write_text
@@ -50,6 +50,16 @@ class Genome:
         The source decides nothing, and the recipe only names what the kinds of the layers decide.
         """
         return content_hash({"architecture": self.architecture, "layers": self._layers_to_dict()})
+
+    @property
+    def has_batchnorm(self) -> bool:
+        """Whether it holds fitted BatchNorm parameters (the published figures do not)."""
+        return any(isinstance(layer, BatchNormLayer) for layer in self.layers.values())
+
+    def without_batchnorm(self) -> "Genome":
+        """Return the genome without fitted BatchNorm parameters."""
+        kept = {n: layer for n, layer in self.layers.items() if not isinstance(layer, BatchNormLayer)}
+        return replace(self, layers=kept)
 
     def figures(self) -> int:
         """Return the number of figures that births need; a distribution that layers share counts once."""

@@ -64,8 +64,9 @@ def sample_mixture(mixture: Mixture, n: int, generator: Generator) -> Tensor:
 def _candidates(vectors: NDArray[np.float64], most: int, covariance: str) -> list[Any]:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):  # threads cost ten times what they gain here
         # One that has not converged has the worse BIC for it; that is all it needs.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return [

@@ -54,8 +54,11 @@ Normalisation = Annotated[str, arg(help='"(r/c)^2" (the paper\'s), "r/c" or "r^2
 BatchNorm = Annotated[
     str,
     arg(
-        help='BatchNorm statistics of a newborn: "calibrated" on 64 of the benchmark\'s images '
-        '(without responses), or "default" (mean 0, variance 1).'
+        metavar="POLICY",
+        help='BatchNorm of a newborn. Statistics: "calibrated" on unlabelled images (score: 64 of the '
+        'benchmark\'s, without responses), "noise" (calibrated on white noise) or "default" (mean 0, '
+        'variance 1); with "-plain" weight 1 and bias 0 even if the genome holds fitted ones, with "-fitted" '
+        "refused if it holds none.",
     ),
 ]
 LayersFrom = Annotated[

@@ -1,38 +1,84 @@
 """``wiringup bench``: speed, measured side by side in one run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from wiringup.bench.timing import Row, Step
+from wiringup.bench.timing import Row, Say, Share, Step
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say, silent, table
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What a bench found: comparisons, where the time goes, and what to know beside it."""
+
+    rows: Sequence[Row]
+    steps: Sequence[Step] = ()
+    shares: Sequence[Share] = ()
+    notes: Sequence[str] = ()
+
+
 def bench(
-    what: Annotated[Positional[Literal["scoring"]], arg(help="What to time.")],
+    what: Annotated[Positional[Literal["scoring", "birth", "training"]], arg(help="What to time.")],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
-    full: Annotated[bool, arg(help="Run slow references to the end (20 minutes and more).")] = False,
+    full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
     json: Json = False,
 ) -> None:
-    """Time wiringup against plain references, on the same simulated inputs in the same run.
+    """Time wiringup against plain references, on the same made-up inputs in the same run.
+
+    --full is of scoring alone; the reference of birth always runs to its end, --quick at a quarter of the
+    network's width.
 
     For example:
       wiringup bench scoring
 
       wiringup bench scoring --quick --json
+
+      wiringup bench birth
+
+      wiringup bench training --quick
     """
+    benches: dict[str, Callable[[Say], Measured]] = {"scoring": lambda tell: _scoring(quick, full, tell)}
+    benches |= {"birth": lambda tell: _birth(quick, tell), "training": lambda tell: _training(quick, tell)}
+    found = benches[what](silent if json else say)
+    if json:
+        as_json(
+            {
+                "rows": [row.to_dict() for row in found.rows],
+                "steps": [step.to_dict() for step in found.steps],
+                "shares": [share.to_dict() for share in found.shares],
+                "notes": list(found.notes),
+            }
+        )
+        return
+    print_rows(found.rows)
+    print_steps(found.steps)
+    print_shares(found.shares)
+    for note in found.notes:
+        say(note)
+
+
+def _scoring(quick: bool, full: bool, tell: Say) -> Measured:
     from wiringup.bench import scoring
 
-    tell = silent if json else say
     rows = scoring.rows(full=full, quick=quick, say=tell)
-    steps = [s for case in scoring.CASES if not quick or case.features == 1000 for s in scoring.steps(case)]
-    if json:
-        as_json({"rows": [r.to_dict() for r in rows], "steps": [s.to_dict() for s in steps]})
-        return
-    print_rows(rows)
-    print_steps(steps)
+    cases = [case for case in scoring.CASES if not quick or case.features == 1000]
+    return Measured(rows, [step for case in cases for step in scoring.steps(case)])
+
+
+def _birth(quick: bool, tell: Say) -> Measured:
+    from wiringup.bench import birth
+
+    return Measured(birth.rows(quick=quick, say=tell), notes=birth.NOTES)
+
+
+def _training(quick: bool, tell: Say) -> Measured:
+    from wiringup.bench import training
+
+    return Measured(*training.measure(quick=quick, say=tell))
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -71,6 +117,11 @@ def print_steps(steps: Sequence[Step]) -> None:
         ]
         for s in steps
     ]
-    table(
-        header, body, title=f"Where the time goes (float64 products here: {steps[0].rate / 1e9:.0f} Gflop/s)"
-    )
+    table(header, body, title=f"Where the time goes (products here: {steps[0].rate / 1e9:.0f} Gflop/s)")
+
+
+def print_shares(shares: Sequence[Share]) -> None:
+    """Print what takes the time, one table for each whole."""
+    for whole in dict.fromkeys(share.of for share in shares):
+        body = [[s.name, f"{s.seconds:.2f}", f"{s.share:.0%}"] for s in shares if s.of == whole]
+        table(["work", "seconds", "share"], body, title=f"What the time goes to: {whole}")

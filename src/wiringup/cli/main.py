@@ -11,6 +11,7 @@ from wiringup.cli.bridge import bridge
 from wiringup.cli.cache import cache
 from wiringup.cli.data import fetch, import_
 from wiringup.cli.doctor import doctor
+from wiringup.cli.genome import genome
 from wiringup.cli.layers import layers
 from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
@@ -20,7 +21,7 @@ from wiringup.cli.results import report, results
 from wiringup.cli.run import run
 from wiringup.cli.score import score
 from wiringup.cli.sweep import sweep
-from wiringup.core.errors import WiringupError
+from wiringup.core.errors import PreemptedError, WiringupError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "suites": suites,
     "birth": birth,
     "distill": distill,
+    "genome": genome,
     "train": train,
     "pack": pack,
     "plasticity": plasticity,
@@ -60,11 +62,12 @@ For example:
 """
 
 BAD_INPUT = 2
+PREEMPTED = 75  # EX_TEMPFAIL of sysexits.h: try again later
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; exit with 2 for bad input and 130 when interrupted."""
+    """Run the command line; exit with 2 for bad input, 75 when preempted and 130 when interrupted."""
     try:
         tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
@@ -73,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             args=sys.argv[1:] if arguments is None else arguments,
             config=(tyro.conf.FlagCreatePairsOff,),
         )
+    except PreemptedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(PREEMPTED)
     except WiringupError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)

@@ -72,6 +72,7 @@ def match(
     from wiringup.benchmarks.layer_map import load_layer_map
     from wiringup.core.home import data_home
     from wiringup.experiments import match as matching
+    from wiringup.experiments.described import described
     from wiringup.experiments.scoring import ScoreRequest
     from wiringup.results.match import to_dict
     from wiringup.results.store import Store
@@ -95,6 +96,7 @@ def match(
     fraction = found.fraction_of(other[0]) if other else None
     values = to_dict(found, fraction, other[0].label if other else "")
     values["layers"] = None if layer_map is None else layer_map.sha256[:12]
+    values["described"] = described(conditions[0][0], home)
     as_json(values) if json else _print(found, fraction, values)
     path = Store(out).save_match(matching.address(conditions, exam), values)
     tell(f"Kept in {path}")

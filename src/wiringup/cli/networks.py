@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import (
+    BatchNorm,
     Before,
     BeforePlasticity,
     BeforeRate,
@@ -20,6 +21,7 @@ from wiringup.cli.arguments import (
     Width,
 )
 from wiringup.cli.show import as_json, number, progress_bar, say, table
+from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
     from wiringup.training.label_free import LabelFreeSpec
@@ -45,6 +47,7 @@ def birth(
         ),
     ] = None,
     keep_gain: KeepGain = False,
+    batchnorm: BatchNorm | None = None,
     before: Before = None,
     before_plasticity: BeforePlasticity = "all",
     before_lr: BeforeRate = 0.05,
@@ -55,16 +58,19 @@ def birth(
 ) -> None:
     """Give birth to a network and write its weights as safetensors.
 
+    BatchNorm is "calibrated" if there are images to --calibrate on, and "default" otherwise.
+
     For example:
       wiringup birth cornet_s --birth kn --seed 3 --out newborn.safetensors
 
       wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
 
-      wiringup birth resnet50 --birth wc --calibrate images.zip --out newborn.safetensors
+      wiringup birth resnet50 --birth wc --batchnorm noise --out newborn.safetensors
 
       wiringup birth cornet_s --birth wc --before waves:5000 --size 64 --out before_sight.safetensors
     """
     from wiringup.birth.apply import BirthSpec, describe_birth
+    from wiringup.birth.batchnorm import uses_images
     from wiringup.core.home import data_home
     from wiringup.data.images import read_stimuli
     from wiringup.experiments.genomes import find_genome
@@ -74,8 +80,10 @@ def birth(
 
     model_spec = ModelSpec(model, width, classes, size)
     recipe, genome = find_genome(birth, data_home(), model_spec, map, keep_gain=keep_gain)
-    policy = "default" if calibrate is None else "calibrated"
+    policy = batchnorm or ("default" if calibrate is None else "calibrated")
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
+    if calibrate is not None and not uses_images(policy):
+        raise InputError(f"BatchNorm {policy!r} uses no images; leave out --calibrate.")
     images = None if calibrate is None else read_stimuli(calibrate, size=size)
     phase = _phase(before, before_plasticity, before_lr, 64, size, seed, "cpu")
     with progress_bar(quiet=json) as bar:
@@ -84,7 +92,7 @@ def birth(
     save_weights(network, out)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}
-    if phase is not None and calibrate is None:
+    if phase is not None and policy.startswith("default"):
         facts["batchnorm_statistics"] = f"as {phase.stimuli} left them where BatchNorm learned"
     as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
 
@@ -154,6 +162,7 @@ def train(
     images: Images,
     birth: Birth = "kaiming_normal",
     keep_gain: KeepGain = False,
+    batchnorm: BatchNorm = "calibrated",
     plasticity: Annotated[
         str,
         arg(
@@ -194,6 +203,12 @@ def train(
     momentum: Annotated[float, arg(help="Of sgd.")] = 0.9,
     nesterov: Annotated[bool, arg(help="Let the momentum of sgd be Nesterov's.")] = False,
     betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
+    augmentation: Annotated[
+        str,
+        arg(help="crop+flip; or none: what frozen layers answer to an image is then computed only once."),
+    ] = "crop+flip",
+    precision: Annotated[str, arg(help="float32, or bf16 where the hardware is made for it.")] = "float32",
+    workers: Annotated[int, arg(help="Threads that prepare batches ahead; changes no result.")] = 0,
     device: str = "cpu",
     out: Runs = Path("runs"),
     json: Json = False,
@@ -201,7 +216,9 @@ def train(
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
     A fifth of the images (at most 400) is held out for top-1. Images are decoded once and kept as plain
-    pixels (wiringup pack, wiringup cache). Interrupted, the same command continues.
+    pixels (wiringup pack, wiringup cache). Interrupted, the same command continues; so it does after SIGTERM,
+    by which schedulers take machines back (exit code 75). Several processes share every batch if torchrun
+    starts them; they learn what one would.
 
     For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
@@ -212,25 +229,32 @@ def train(
       wiringup train cornet_s --images train.zip --birth wc --before waves:10000 --size 64
 
       wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
+
       wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
           --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
+
+      torchrun --standalone --nproc-per-node 4 --no-python wiringup train cornet_s --images train.zip
     """
     from wiringup.core.home import data_home
     from wiringup.experiments.pipeline import WEIGHTS
     from wiringup.experiments.single import TrainRequest, train_one
     from wiringup.training import schedule as time
+    from wiringup.training.distributed import leads
     from wiringup.training.spec import TrainSpec
 
     spec = TrainSpec(
         plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
         batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
-        seed=seed, device=device, momentum=momentum, nesterov=nesterov, betas=betas,
+        seed=seed, device=device, augmentation=augmentation, precision=precision,
+        workers=workers, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(
-        model, birth, images, spec, width, limit, benchmark, keep_gain, subset=subset_seed, kept=image_size,
-        before=_phase(before, before_plasticity, before_lr, batch, size, seed, device),
+        model, birth, images, spec, width, limit, benchmark, keep_gain, batchnorm, subset_seed, image_size,
+        _phase(before, before_plasticity, before_lr, batch, size, seed, device),
     )  # fmt: skip
-    record = train_one(request, out, data_home(), quiet=json)
+    record = train_one(request, out, data_home(), quiet=json or not leads())
+    if not leads():
+        return
     if json:
         from wiringup.results.record import to_dict
 

@@ -15,3 +15,7 @@ class MissingDataError(WiringupError, FileNotFoundError):
 
 class BusyError(WiringupError):
     """Another process holds what this one needs (a run folder, a cache)."""
+
+
+class PreemptedError(WiringupError):
+    """SIGTERM ended the work at a point from which it continues; the CLI exits with a code of its own."""

@@ -37,6 +37,10 @@ class Registry(Generic[T]):
         """Return the full name behind ``name`` (itself or an alias); raise `InputError` if unknown."""
         return self._aliases.get(one_of(name, self.names(), self.what), name)
 
+    def aliases(self, name: str) -> list[str]:
+        """Return the aliases of a full name."""
+        return [alias for alias, full in self._aliases.items() if full == name]
+
     def names(self) -> list[str]:
         """Return every name and alias."""
         return [*self._entries, *self._aliases]

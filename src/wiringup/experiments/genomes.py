@@ -11,6 +11,7 @@ from wiringup.birth.genome import Genome
 from wiringup.birth.published import read_published
 from wiringup.birth.recipes import RECIPES
 from wiringup.birth.transfer import DONOR, LAYER_MAPS, read_layer_map, transfer
+from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import user_home
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
@@ -38,7 +39,7 @@ def find_genome(
             architecture without a map, or a recipe that needs a genome to be named.
         MissingDataError: if the published figures are needed and not there.
     """
-    genome = Genome.load(Path(birth)) if birth.endswith(".json") else None
+    genome = _from_file(birth)
     recipe = RECIPES.canonical(genome.recipe if genome else birth)
     if genome is None and RECIPES[recipe].needs_genome:
         genome = _from_published(recipe, home)
@@ -49,12 +50,47 @@ def find_genome(
     return recipe, None
 
 
+def open_genome(name: str, home: Path) -> Genome:
+    """Return the genome behind a name: a genome file (JSON), or a recipe that the published figures serve.
+
+    Raises:
+        InputError: if it is neither, or a recipe without a genome.
+        MissingDataError: if there is no such file, or the published figures are not there.
+    """
+    if genome := _from_file(name):
+        return genome
+    if name not in RECIPES:
+        raise InputError(
+            f"{name!r} is neither a genome file (.json) nor a recipe.{did_you_mean(name, RECIPES.names())} "
+            "All recipes: wiringup genome recipes."
+        )
+    recipe = RECIPES.canonical(name)
+    if not RECIPES[recipe].needs_genome:
+        raise InputError(f"The recipe {recipe} is a rule: it draws from no genome, so there is none to open.")
+    return _from_published(recipe, home)
+
+
+def birth_argument(recipe: str) -> str:
+    """Return what to type after --birth: a name, or "FILE" where a genome has to be distilled first."""
+    if RECIPES[recipe].needs_genome and not is_published(recipe):
+        return "FILE"
+    return (RECIPES.aliases(recipe) or [recipe])[0]
+
+
+def is_published(recipe: str) -> bool:
+    """Return whether the published figures serve a recipe."""
+    return recipe == "weight_compression" or RECIPES[recipe].first in CONTROLS
+
+
+def _from_file(name: str) -> Genome | None:
+    return Genome.load(Path(name)) if name.endswith(".json") else None
+
+
 def _from_published(recipe: str, home: Path) -> Genome:
     """Return the genome of a recipe that the published figures serve."""
-    if RECIPES[recipe].first in CONTROLS:
-        return as_control(published(home), recipe)
-    if recipe == "weight_compression":
-        return published(home)
+    if is_published(recipe):
+        found = published(home)
+        return found if recipe == found.recipe else as_control(found, recipe)
     raise InputError(
         f"The recipe {recipe} draws from a genome of its own. Distil one from trained weights: "
         f"wiringup distill WEIGHTS --recipe {recipe} --out g.json, then name the file: --birth g.json."

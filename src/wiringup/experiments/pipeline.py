@@ -13,7 +13,7 @@ from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec, give_birth
-from wiringup.birth.batchnorm import calibrate_batchnorm
+from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.core.spec import later, to_dict, uid
@@ -23,6 +23,7 @@ from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
+from wiringup.training.distributed import leads
 from wiringup.training.flops import flops_by_layer
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
@@ -130,7 +131,7 @@ def born(spec: ModelSpec, birth: BirthSpec, genome: Genome | None, calibration: 
     """Build a network and give birth to it."""
     model = build(spec)
     inputs = None if calibration is None else preprocess(calibration.pixels, spec.size)
-    give_birth(model, birth, genome, inputs)
+    give_birth(model, birth, genome, inputs, spec.size)
     return model
 
 
@@ -158,19 +159,21 @@ def grown(
         progress: told after every step of it.
     """
     model = born(spec, birth, genome, calibration)
-    images = None if birth.batchnorm != "calibrated" else calibration
-    accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, len(images))}
+    seen = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    images = images_for(birth.batchnorm, seen, birth.seed, spec.size)
+    shown = 0 if images is None else len(images)
+    accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}
     if before is not None:
         found = learn_label_free(model, ARCHITECTURES[spec.architecture], before, folder, progress)
         accounts |= found.ledger.label_free
         if images is not None:
-            calibrate_batchnorm(model, preprocess(images.pixels, spec.size))
-            accounts[CALIBRATION] = _calibration(model, spec, len(images), passes=2)
+            calibrate_batchnorm(model, images)
+            accounts[CALIBRATION] = _calibration(model, spec, shown, passes=2)
     return model, accounts
 
 
 def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1) -> Account:
-    """Return the account of unlabelled images on which BatchNorm was calibrated."""
+    """Return the account of unlabelled images, or noise, on which BatchNorm was calibrated."""
     seen = passes * images
     return Account(
         updates=seen,
@@ -209,9 +212,11 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     )
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
-        save_weights(model, store.folder(run.uid) / WEIGHTS)
+        if leads():
+            save_weights(model, store.folder(run.uid) / WEIGHTS)
         known = _record(run, result, time.monotonic() - started)
-        store.save(known)
+        if leads():
+            store.save(known)
     return known, model
 
 

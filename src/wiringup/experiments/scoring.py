@@ -11,7 +11,9 @@ from torch import nn
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
-from wiringup.birth.apply import POLICIES, BirthSpec
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.batchnorm import POLICIES, uses_images
+from wiringup.birth.description import of_birth, of_trained
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.clock import Clock
 from wiringup.core.errors import InputError
@@ -46,8 +48,8 @@ class ScoreRequest:
         weights: a checkpoint to score instead of a birth state.
         layers: layers to read out; empty for the area of each benchmark.
         size: side of the model's input in px.
-        batchnorm: running statistics at birth: "calibrated" (on unlabelled images of the benchmark
-            itself, without responses) or "default" (0, 1).
+        batchnorm: BatchNorm at birth, one of `birth.batchnorm.POLICIES`; what is calibrated on images
+            takes unlabelled images of the benchmark itself, without responses.
         layer_map: which layer is which area, instead of the architecture's own read-outs.
         unseen: score on the images alone on which no layer was chosen, not refuse the others.
         memory: GB that responses and their scoring may take; see `models.storage.Storage`.
@@ -211,12 +213,13 @@ def _references(request: ScoreRequest, storage: Storage) -> Iterator[Candidate]:
 def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     spec = ModelSpec(request.model, request.width, request.classes, request.size)
     recipe, genome = find_genome(request.birth, home, spec)
-    calibration = spread_over(stimuli, CALIBRATION_IMAGES) if request.batchnorm == "calibrated" else None
+    calibration = spread_over(stimuli, CALIBRATION_IMAGES) if uses_images(request.batchnorm) else None
     for seed in request.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
         network = _subject(born(spec, birth, genome, calibration), spec, storage)
         facts = _facts(spec.architecture, recipe, seed, spec.size)
         facts |= {"width": spec.width, "batchnorm": request.batchnorm, "genome": birth.genome or None}
+        facts |= {"bits": of_birth(birth, genome).bits}
         yield Candidate(network, facts)
 
 
@@ -227,6 +230,7 @@ def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candid
     load_weights(model, state, str(path))
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
+    facts |= {"bits": of_trained(model).bits}
     return Candidate(_subject(model, spec, storage), facts)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
+from wiringup.birth.batchnorm import uses_images
 from wiringup.core.checks import at_least
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
@@ -35,6 +36,8 @@ class TrainRequest:
         kept: side in px at which images are kept, out of which random crops are cut; None for the network's.
         benchmarks: names of benchmarks on which birth and end are scored.
         keep_gain: whether a genome of another architecture is resized to the fan-ins, see `transfer`.
+        batchnorm: BatchNorm at birth, one of `birth.batchnorm.POLICIES`; what is calibrated on images
+            takes images to learn from, without labels.
     """
 
     model: str
@@ -45,6 +48,7 @@ class TrainRequest:
     limit: int | None = None
     benchmarks: tuple[str, ...] = ()
     keep_gain: bool = False
+    batchnorm: str = "calibrated"
     subset: int = 0
     kept: int | None = None
     before: LabelFreeSpec | None = None
@@ -84,17 +88,18 @@ def make_run(
         at_least(request.limit, 2, "--limit")
     kept = request.kept or size
     learned, held_out = from_files(request.images, kept, request.limit, request.subset, say, packed)
-    calibration = calibration_images(learned, CALIBRATION_IMAGES)
+    birth = BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", request.batchnorm)
+    seen = calibration_images(learned, CALIBRATION_IMAGES) if uses_images(birth.batchnorm) else None
     exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)
     spec = RunSpec(
         model=ModelSpec(request.model, request.width, len(learned.classes), size),
-        birth=BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", "calibrated"),
+        birth=birth,
         training=request.training,
         images=learned.sha256,
-        calibration=calibration.sha256,
+        calibration=seen.sha256 if seen else "",
         exam=exam.identity(),
         moments=(),
         before=request.before,
     )
     waited = f" + {request.before.stimuli}" if request.before else ""
-    return Run(f"{recipe}{waited} + {request.training.plasticity}", spec, learned, exam, genome, calibration)
+    return Run(f"{recipe}{waited} + {request.training.plasticity}", spec, learned, exam, genome, seen)

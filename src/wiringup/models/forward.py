@@ -86,7 +86,7 @@ def forward(module: nn.Module, x: Tensor, wanted: Collection[Readout], sink: Sin
         if not pending:
             raise _Answered
 
-    with _hooked(module, {r.module for r in wanted}, heard), contextlib.suppress(_Answered):
+    with hooked(module, {r.module for r in wanted}, heard), contextlib.suppress(_Answered):
         module(x)
     return calls
 
@@ -95,7 +95,7 @@ def forward(module: nn.Module, x: Tensor, wanted: Collection[Readout], sink: Sin
 def count_calls(module: nn.Module, x: Tensor, names: Iterable[str]) -> Counter[str]:
     """Return how often each of the named modules is called in a whole forward pass."""
     calls: Counter[str] = Counter()
-    with _hooked(module, names, lambda name, *_: calls.update([name])):
+    with hooked(module, names, lambda name, *_: calls.update([name])):
         module(x)
     return calls
 
@@ -109,13 +109,13 @@ def probe(module: nn.Module, x: Tensor, wanted: Collection[Readout]) -> Probe:
         if isinstance(output, Tensor):
             sizes.append(output.nbytes)
 
-    with _hooked(module, [name for name, _ in module.named_modules()], measure):
+    with hooked(module, [name for name, _ in module.named_modules()], measure):
         calls = forward(module, x, wanted, lambda readout, value: features.update({readout: value.numel()}))
     return Probe(calls, features, max(sizes))
 
 
 @contextlib.contextmanager
-def _hooked(module: nn.Module, names: Iterable[str], heard: Callable[..., None]) -> Iterator[None]:
+def hooked(module: nn.Module, names: Iterable[str], heard: Callable[..., None]) -> Iterator[None]:
     """Call ``heard(name, module, inputs, output)`` at every call of the named modules in the block."""
     hooks = [module.get_submodule(name).register_forward_hook(partial(heard, name)) for name in names]
     try:

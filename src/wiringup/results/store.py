@@ -99,3 +99,7 @@ class Store:
     def scores(self) -> list[dict[str, Any]]:
         """Return the rows of every ``wiringup score`` call that was kept."""
         return [row for path in sorted(self.root.glob(f"*/{SCORES}")) for row in read_json(path)]
+
+    def matches(self) -> list[dict[str, Any]]:
+        """Return every brain match that was kept."""
+        return [read_json(path) for path in sorted(self.root.glob(f"*/{MATCH}"))]

@@ -94,8 +94,23 @@ def normalise(x: Tensor) -> Tensor:
     return x.sub_(mean).div_(std)
 
 
-def crop_and_flip(pixels: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """Return the augmented, normalised batch: uint8 (n, h, w, 3) -> float32 (n, 3, size, size)."""
+def crop_and_flip(
+    pixels: Tensor,
+    size: int,
+    generator: torch.Generator,
+    batch: int | None = None,
+    share: slice = slice(None),
+) -> Tensor:
+    """Return the augmented, normalised images: uint8 (n, h, w, 3) -> float32 (n, 3, size, size).
+
+    Args:
+        pixels: the images.
+        size: side of the result in px.
+        generator: decides crops and flips.
+        batch: number of images for which they are drawn, if ``pixels`` is only a share of a batch.
+        share: which of the batch ``pixels`` is.
+    """
     n, height, width, _ = pixels.shape
-    boxes = draw_boxes(n, height, width, generator)
-    return normalise(crop_resize(pixels, boxes, draw_flips(n, generator), size))
+    drawn = n if batch is None else batch
+    boxes, flips = draw_boxes(drawn, height, width, generator), draw_flips(drawn, generator)
+    return normalise(crop_resize(pixels, boxes[share], flips[share], size))

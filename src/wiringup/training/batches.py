@@ -27,6 +27,8 @@ from wiringup.training.spec import TrainSpec
 T = TypeVar("T")
 U = TypeVar("U")
 
+ALL = slice(None)
+
 
 @dataclass(frozen=True)
 class Step:
@@ -106,7 +108,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one step shows: float32 (n, 3, size, size) channels-last, and int64 (n,) labels."""
+    """What (a share of) one step shows: float32 (n, 3, size, size) channels-last, and int64 (n,) labels."""
 
     step: Step
     inputs: Tensor
@@ -125,20 +127,40 @@ def input_size(data: LabelledImages, spec: TrainSpec) -> int:
     return spec.size or height
 
 
-def prepare(data: LabelledImages, spec: TrainSpec, step: Step) -> Batch:
-    """Return the batch of one step, augmented and normalised, on the spec's device."""
+def prepare(data: LabelledImages, spec: TrainSpec, step: Step, share: slice = ALL) -> Batch:
+    """Return the batch of one step, augmented and normalised, on the spec's device.
+
+    With a ``share``, only those of its images: augmented as they are in the whole batch.
+    """
     size = input_size(data, spec)
-    labels = torch.from_numpy(data.labels[step.rows]).to(spec.device)
-    pixels = data.stimuli.at(step.rows)
+    labels = torch.from_numpy(data.labels[step.rows[share]]).to(spec.device)
+    pixels = data.stimuli.at(step.rows[share])
     if spec.augmentation == "none":
         return Batch(step, preprocess(pixels, size).to(spec.device), labels)
     generator = torch_stream(spec.seed, "augment", step.epoch, step.index)
-    return Batch(step, crop_and_flip(torch.from_numpy(pixels).to(spec.device), size, generator), labels)
+    images = torch.from_numpy(pixels).to(spec.device)
+    return Batch(step, crop_and_flip(images, size, generator, len(step.rows), share), labels)
 
 
-def batches(data: LabelledImages, spec: TrainSpec, plan: Plan, start: int = 0) -> Iterator[Batch]:
-    """Yield the batches of a run from step ``start`` on, prepared ahead by ``spec.workers`` threads."""
-    yield from _ahead(lambda step: prepare(data, spec, step), plan.steps(start), spec.workers)
+def batches(
+    data: LabelledImages,
+    spec: TrainSpec,
+    plan: Plan,
+    start: int = 0,
+    share: Callable[[int], slice] = slice,
+) -> Iterator[Batch]:
+    """Yield the batches of a run from step ``start`` on, prepared ahead by ``spec.workers`` threads.
+
+    Args:
+        data: the images.
+        spec: how they are shown.
+        plan: when they are shown.
+        start: the first step.
+        share: returns which of the ``n`` images of a batch are wanted; by default all.
+    """
+    yield from _ahead(
+        lambda step: prepare(data, spec, step, share(len(step.rows))), plan.steps(start), spec.workers
+    )
 
 
 def _ahead(work: Callable[[T], U], jobs: Iterable[T], workers: int) -> Iterator[U]:

@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from wiringup.core.errors import BusyError, InputError, WiringupError
 from wiringup.core.files import write_bytes
 from wiringup.core.spec import diff
+from wiringup.training.divergence import bad_weight
 from wiringup.training.ledger import Ledger
 from wiringup.training.updates import Updates
 
@@ -82,11 +83,13 @@ class Checkpoints:
         identity: what decides the run (spec, images, weights at birth), as plain values. A checkpoint
             of another identity is refused.
         interval: how often `save_if_due` writes.
+        writes: whether this process writes; of several that train together, one does.
     """
 
     folder: Path | None
     identity: Mapping[str, Any]
     interval: Interval = field(default_factory=Interval)
+    writes: bool = True
     _written: float = field(default_factory=time.monotonic, repr=False)
 
     @property
@@ -119,7 +122,7 @@ class Checkpoints:
         Raises:
             WiringupError: if a weight is not finite, or the disk is full.
         """
-        if self.path is None:
+        if self.path is None or not self.writes:
             return
         check_finite(state, self)
         content = io.BytesIO()
@@ -143,10 +146,9 @@ class Checkpoints:
 
 
 def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
-    """Raise `WiringupError` naming the first parameter that is not finite, the step and the way back."""
-    for name, parameter in state.model.named_parameters():
-        if parameter.requires_grad and not bool(torch.isfinite(parameter).all()):
-            raise diverged(f"{name} is not finite", state, checkpoints)
+    """Raise `WiringupError` naming the first weight or statistic that is not finite, step and way back."""
+    if name := bad_weight(state.model):
+        raise diverged(f"{name} is not finite", state, checkpoints)
 
 
 def diverged(what: str, state: TrainState, checkpoints: Checkpoints) -> WiringupError:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least, one_of
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict
 from wiringup.data.spontaneous import KINDS, frame_pairs
@@ -25,12 +25,14 @@ from wiringup.models.architecture import Architecture
 from wiringup.models.readout import NetworkSubject, preprocess
 from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, diverged, held
+from wiringup.training.distributed import leads
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.ledger import Ledger
-from wiringup.training.loop import dropout_stream, memory_format
 from wiringup.training.named_sets import DECODER
+from wiringup.training.numerics import dropout_stream, memory_format, precision
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
+from wiringup.training.preemption import noticing
 from wiringup.training.schedule import Position, learning_rate, steps
 from wiringup.training.spec import TrainSpec
 from wiringup.training.updates import Updates
@@ -119,7 +121,8 @@ def learn_label_free(
     """Let a born model learn without labels, in place, and leave it in evaluation mode.
 
     Its account is ``ledger.label_free[spec.stimuli]``; nothing supervised is counted. With a ``folder``, a
-    killed phase continues as `loop.train` does, and a finished one is not computed again.
+    killed phase continues as `loop.train` does, and a finished one is not computed again. Processes that
+    ``torchrun`` started learn the same, each by itself; the first of them writes.
 
     Args:
         model: maps (n, 3, size, size) to (n, classes).
@@ -132,14 +135,16 @@ def learn_label_free(
     Raises:
         InputError: for an unknown plasticity, one that leaves nothing to learn before the decoder, or
             another phase's folder.
+        PreemptedError: if SIGTERM came; the step under way was finished and written down.
         WiringupError: if learning diverges.
     """
-    with held(folder):
+    with held(folder if leads() else None), noticing() as preempted:
         size = spec.training.size or 0
         at_least(size, architecture.smallest, "The size of what is seen without labels, in px,")
         identity = {} if folder is None else _identity(model, spec, size)
-        phase = _Phase(model, architecture, spec, Checkpoints(folder, identity, interval or Interval()))
-        phase.learn(progress)
+        checkpoints = Checkpoints(folder, identity, interval or Interval(), leads())
+        phase = _Phase(model, architecture, spec, checkpoints)
+        phase.learn(progress, preempted)
         model.eval()
         return LabelFreeResult(phase.state.ledger, tuple(phase.state.losses))
 
@@ -186,13 +191,19 @@ class _Phase:
         self.state = TrainState(model, moving, Ledger.of(plasticity), self.updates)
         self.checkpoints.restore(self.state)
 
-    def learn(self, progress: Progress | None) -> None:
+    def learn(self, progress: Progress | None, preempted: Callable[[], bool]) -> None:
         """Go through the steps that are left, then write the last checkpoint."""
         for step in range(len(self.state.losses), self.spec.steps):
             loss = self.update(step)
             if progress:
                 progress((step + 1) * self.how.batch, self.spec.frames, loss)
             self.checkpoints.save_if_due(self.state)
+            if preempted():
+                self.checkpoints.save(self.state)
+                raise PreemptedError(
+                    f"Stopped by SIGTERM in the phase without labels, after step {step + 1}. Run the same "
+                    "command again to continue."
+                )
         self.checkpoints.save(self.state)
 
     def update(self, step: int) -> float:
@@ -225,7 +236,7 @@ class _Phase:
         seen: list[Tensor] = []
         hook = self.read.register_forward_hook(lambda module, args, output: seen.append(output))
         try:
-            with dropout_stream(self.state.model, self.how.seed, step):
+            with dropout_stream(self.state.model, self.how.seed, step), precision(self.how):
                 self.state.model(inputs)
         finally:
             hook.remove()

@@ -4,37 +4,39 @@ Everything else (scores, curves, checkpoints) observes it. It receives a born mo
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
 
-from wiringup.core.errors import InputError
-from wiringup.core.seeds import derive
+from wiringup.core.errors import InputError, PreemptedError, WiringupError
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
 from wiringup.models.readout import NetworkSubject
-from wiringup.training.batches import Batch, Plan, batches, input_size
+from wiringup.training import divergence
+from wiringup.training.batches import Plan, Step, input_size, prepare
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
+from wiringup.training.distributed import SharedNorm, Team, gathered
+from wiringup.training.feed import Fed, Feed
 from wiringup.training.flops import Flops, flops_by_layer
+from wiringup.training.frozen import Frozen
+from wiringup.training.graph import take_apart
 from wiringup.training.ledger import Account, Ledger
+from wiringup.training.numerics import dropout_stream, memory_format, precision
 from wiringup.training.observers import Moment, Observer, due, observe
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
+from wiringup.training.preemption import noticing
 from wiringup.training.schedule import Duration, Position, converged, images, learning_rate
 from wiringup.training.spec import TrainSpec
 from wiringup.training.updates import Updates
 
 Progress = Callable[[int, int, float], None]
 """Told after every step: images seen, images allowed, loss."""
-
-_VECTOR = 16  # float32 values in an AVX-512 register
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def train(
 
     Observers fire at step 0, when each of ``moments`` has been reached, and at the end. With a
     ``folder``, a killed training that is called again in the same way continues where its checkpoint
-    stands and ends exactly as if it had never stopped; a finished one is not computed again.
+    stands and ends exactly as if it had never stopped; a finished one is not computed again. Processes
+    that ``torchrun`` started share the work, see `distributed`; the first of them observes and writes.
 
     Args:
         model: maps (n, 3, size, size) to (n, classes).
@@ -91,12 +94,14 @@ def train(
     Raises:
         InputError: for an unknown plasticity, classes that do not fit, or another run's folder.
         BusyError: if another process trains in ``folder``.
-        WiringupError: if the training diverges; it names the step and the last good checkpoint.
+        PreemptedError: if SIGTERM came; the step under way was finished and written down.
+        WiringupError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    with held(folder):
+    with gathered(spec.device) as team, held(folder if team.leads else None), noticing() as preempted:
+        team.wait()
         identity = {} if folder is None else _identity(model, data, spec)
-        checkpoints = Checkpoints(folder, identity, interval or Interval())
-        run = _Run(model, architecture, data, spec, observers, moments, checkpoints)
+        checkpoints = Checkpoints(folder, identity, interval or Interval(), team.leads)
+        run = _Run(model, architecture, data, spec, observers, moments, checkpoints, team, preempted)
         run.state.ledger.label_free |= before or {}
         checkpoints.restore(run.state)
         run.learn(progress)
@@ -108,44 +113,6 @@ def _identity(model: nn.Module, data: LabelledImages, spec: TrainSpec) -> dict[s
     """Return what decides the outcome of a training, as plain values."""
     birth = NetworkSubject("birth", model, {}, input_size(data, spec)).identity
     return {"spec": to_dict(spec, include_neutral=False), "images": data.sha256, "birth": birth}
-
-
-def memory_format(model: nn.Module) -> torch.memory_format:
-    """Return the memory layout in which a model trains: channels-last, as it is faster, where it is safe.
-
-    oneDNN's weight gradient of a strided 1x1 convolution writes past its workspace on CPUs when the layout
-    is channels-last and there are fewer input channels than a vector register holds (16 with AVX-512):
-    https://github.com/uxlfoundation/oneDNN/issues/6035. In CORnet-S that concerns widths below 1/8.
-    """
-    for module in model.modules():
-        if (
-            isinstance(module, nn.Conv2d)
-            and module.kernel_size == (1, 1)
-            and max(module.stride) > 1
-            and module.in_channels < _VECTOR
-        ):
-            return torch.contiguous_format
-    return torch.channels_last
-
-
-@contextmanager
-def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
-    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed and step.
-
-    PyTorch's dropout takes no generator: its global stream is set for one pass and then put back.
-    """
-    if not any(isinstance(module, _DropoutNd) for module in model.modules()):
-        yield
-        return
-    device = next(model.parameters()).device
-    on_gpu = device.type == "cuda"
-    stream = torch.cuda.default_generators[device.index or 0] if on_gpu else torch.default_generator
-    before = stream.get_state()
-    stream.manual_seed(derive(seed, "dropout", step))
-    try:
-        yield
-    finally:
-        stream.set_state(before)
 
 
 class _Run:
@@ -160,15 +127,18 @@ class _Run:
         observers: Sequence[Observer],
         moments: Sequence[Duration],
         checkpoints: Checkpoints,
+        team: Team,
+        preempted: Callable[[], bool],
     ) -> None:
         self.data, self.spec, self.observers, self.checkpoints = data, spec, observers, checkpoints
+        self.team, self.preempted = team, preempted
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
         self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
-        self.format, self.precision = memory_format(model), next(model.parameters()).dtype
+        self.format, self.dtype = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
         self.updates = Updates(model, self.plasticity, self.plan, spec.seed)
-        self.flops = Flops()
+        self.flops, self.learning = Flops(), model
         self.state = TrainState(
             model, optimiser(self.updates.figures, spec), Ledger.of(self.plasticity), self.updates
         )
@@ -177,48 +147,90 @@ class _Run:
         """Go through the steps that are left; observe birth, the moments and the end."""
         state = self.state
         self.observe_if_due()
-        for batch in batches(self.data, self.spec, self.plan, state.ledger.steps):
+        for fed in self._steps():
             if self.converged:
                 break
-            loss = self.update(batch)
+            loss, stop = self.update(fed)
             if progress:
                 progress(state.ledger.updates, self.plan.total, loss)
             self.observe_if_due()
             self.checkpoints.save_if_due(state)
+            if stop:
+                self._stop()
         if state.observed < state.ledger.updates:
             self.observe()
 
-    def update(self, batch: Batch) -> float:
-        """Make one step of the optimiser, enter it in the ledger and return the loss."""
-        state = self.state
-        if self.updates.begin(state.ledger.updates):
-            counted = flops_by_layer(state.model, input_size(self.data, self.spec))
-            self.flops = sum(counted.values(), Flops())
+    def _steps(self) -> Iterator[Fed]:
+        """Yield what every step that is left is given; take the network apart when other synapses learn."""
+        ledger = self.state.ledger
+        steps: Iterator[Fed] = iter(())
+        while ledger.updates < self.plan.total:
+            if self.updates.begin(ledger.updates):
+                steps = self._take_apart()
+            yield next(steps)
+
+    def _take_apart(self) -> Iterator[Fed]:
+        """Make ready for what learns now; return what the coming steps are given."""
+        counted = flops_by_layer(self.state.model, input_size(self.data, self.spec))
+        self.flops = sum(counted.values(), Flops())
+        parts = take_apart(self.state.model, SharedNorm if self.team.size > 1 else None)
+        self.learning = self.team.wrap(parts.learning)
+        chunk = -(-min(self.spec.batch, len(self.data)) // self.team.size)
+        frozen = None
+        if parts.frozen:
+            frozen = Frozen(parts.frozen, chunk, self.format, partial(precision, self.spec))
+        feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.dtype, self.format)
+        ledger = self.state.ledger
+        return replace(feed, pause=self._stop_if_preempted).steps(ledger.steps, ledger.updates)
+
+    def update(self, fed: Fed) -> tuple[float, bool]:
+        """Make one step and enter it in the ledger; return the loss, and whether a process is to stop."""
+        state, images = self.state, len(fed.step.rows)
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
-        with dropout_stream(state.model, self.spec.seed, state.ledger.steps):
-            logits = state.model(batch.inputs.to(self.precision, memory_format=self.format))
+        with dropout_stream(state.model, self.spec.seed, state.ledger.steps), precision(self.spec):
+            logits = self.learning(*fed.inputs).to(self.dtype)
         self._check_classes(logits.shape[1])
-        loss = nn.functional.cross_entropy(logits, batch.labels)
-        value = loss.item()
+        loss = self.team.loss(logits, fed.labels, images)
+        value, stop = self.team.mean(loss.item(), self.preempted())
         if not np.isfinite(value):
-            raise diverged(f"the loss is {value}", state, self.checkpoints)
+            raise self._diverged(value, fed.step)
         state.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        if name := divergence.bad_gradient(state.model):
+            raise diverged(f"the gradient of {name} is not finite", state, self.checkpoints)
         self.updates.pull()
         state.optimiser.step()
         self.updates.push()
-        self._enter(batch, value)
-        return value
+        self._enter(fed.step, value)
+        return value, stop > 0
 
-    def _enter(self, batch: Batch, loss: float) -> None:
+    def _enter(self, step: Step, loss: float) -> None:
         state = self.state
-        seen, new = len(batch.labels), len(batch.labels) if batch.step.epoch == 0 else 0
+        seen, new = len(step.rows), len(step.rows) if step.epoch == 0 else 0
         state.ledger.record(seen, self.updates.learning, self.updates.statistics, self.flops, new)
         state.losses.append(loss)
-        if batch.step.ends_epoch:
-            sizes = [stop - start for start, stop in self.plan.bounds(batch.step.epoch)]
+        if step.ends_epoch:
+            sizes = [stop - start for start, stop in self.plan.bounds(step.epoch)]
             state.epoch_losses.append(float(np.average(state.losses[-len(sizes) :], weights=sizes)))
+
+    def _diverged(self, loss: float, step: Step) -> WiringupError:
+        """Return the error that names the layer in which a loss stopped being finite."""
+        images = prepare(self.data, self.spec, step).inputs.to(self.dtype, memory_format=self.format)
+        where = divergence.explain(self.state.model, images)
+        return diverged(f"the loss is {loss} and {where}", self.state, self.checkpoints)
+
+    def _stop_if_preempted(self) -> None:
+        if self.preempted():
+            self._stop()
+
+    def _stop(self) -> None:
+        """Write the state down and end."""
+        self.checkpoints.save(self.state)
+        raise PreemptedError(
+            f"Stopped by SIGTERM after step {self.state.ledger.steps}: {self.checkpoints.last_good()}. "
+            "Run the same command again to continue."
+        )
 
     @property
     def rate(self) -> float:
@@ -244,7 +256,8 @@ class _Run:
         check_finite(state, self.checkpoints)
         epoch = seen / len(self.data)
         moment = Moment(epoch, seen, state.ledger.steps, state.model, state.ledger, state.losses)
-        state.observations.append(observe(moment, self.observers))
+        found = observe(moment, self.observers) if self.team.leads else {}
+        state.observations.append(self.team.told(found))
         state.observed = seen
         # a read-out may have taken the model to another device
         state.model.to(self.spec.device)

@@ -9,6 +9,7 @@ from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epoch
 
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
 AUGMENTATIONS = ("crop+flip", "none")
+PRECISIONS = ("float32", "bf16")
 
 _ONLY_OF = {
     "nesterov": ("sgd",),
@@ -37,6 +38,8 @@ class TrainSpec:
         nesterov: whether sgd's momentum is Nesterov's.
         betas: decay of the two moments of adam and adamw.
         eps: added to the denominator of adam, adamw and adagrad; None for 1e-8, 1e-8 and 1e-10.
+        precision: of convolutions and products: ``float32`` (that of the network's parameters), or ``bf16``,
+            in which PyTorch's autocast runs them; weights, losses and updates keep theirs.
         lr_decay, accumulator: of adagrad: how its rate falls in every step, and where its sum begins.
         device: where training runs; not part of the spec's address.
         workers: threads that prepare batches ahead (0: none); not part of the spec's address.
@@ -63,11 +66,13 @@ class TrainSpec:
     eps: float | None = later(None)
     lr_decay: float = later(0.0)
     accumulator: float = later(0.0)
+    precision: str = later("float32")
 
     def __post_init__(self) -> None:
         one_of(self.optimiser, OPTIMISERS, "optimiser")
         one_of(self.schedule, SCHEDULES, "schedule")
         one_of(self.augmentation, AUGMENTATIONS, "augmentation")
+        one_of(self.precision, PRECISIONS, "precision")
         at_least(self.batch, 2, "the batch size")
         at_least(self.workers, 0, "the number of workers")
         for name in ("lr", "momentum", "weight_decay", "lr_decay", "accumulator"):

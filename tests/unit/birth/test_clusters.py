@@ -1,14 +1,13 @@
-"""Sampling of clusters against the definition written element by element, and distilling them again."""
+"""Sampling of clusters, and distilling them again; bench/test_reference_birth.py has the definition."""
 
 import numpy as np
 import pytest
 import torch
-from scipy.stats import ks_2samp
 
 from wiringup.birth.clusters import fit_clusters, sample_clusters
 from wiringup.birth.layers import ClusterLayer
 from wiringup.core.errors import InputError
-from wiringup.core.seeds import numpy_stream, torch_stream
+from wiringup.core.seeds import torch_stream
 
 THREE = ClusterLayer(
     3,
@@ -20,44 +19,6 @@ THREE = ClusterLayer(
 SIGNS = ClusterLayer(
     1, np.array([30.0, 34.0]), np.array([4.0, 4.0]), np.zeros(2), np.array([[[-0.5]], [[0.25]]])
 )
-
-
-def by_elements(layer, outputs, inputs, rng):
-    """The definition, one number at a time."""
-    weight = np.zeros((outputs, inputs, layer.kernel_size, layer.kernel_size))
-    for kernel in range(outputs):
-        channels = []
-        for mean, std, noise, center in zip(
-            layer.count_mean, layer.count_std, layer.noise_std, layer.centers, strict=True
-        ):
-            count = round(max(0.0, rng.normal(mean, std)) * inputs / layer.in_channels)
-            channels += [center + noise * rng.normal(size=center.shape) for _ in range(count)]
-        while len(channels) < inputs:
-            channels.append(layer.centers[-1] + layer.noise_std[-1] * rng.normal(size=center.shape))
-        channels = channels[:inputs]
-        for place, channel in zip(rng.permutation(inputs), channels, strict=True):
-            weight[kernel, place] = channel
-    return weight
-
-
-def members(weight, layer):
-    """The cluster of each kernel of well separated clusters, (out, in)."""
-    flat = np.asarray(weight, dtype=float).reshape(*weight.shape[:2], 1, -1)
-    return ((flat - layer.centers.reshape(len(layer.centers), -1)) ** 2).sum(-1).argmin(-1)
-
-
-@pytest.mark.parametrize("inputs", [40, 100])
-def test_same_distributions_as_the_definition(inputs):
-    ours = sample_clusters(THREE, torch.Size((1500, inputs, 3, 3)), torch_stream(0)).numpy()
-    theirs = by_elements(THREE, 1500, inputs, numpy_stream(1))
-    a, b = members(ours, THREE), members(theirs, THREE)
-    for cluster in range(3):
-        counts = ((a == cluster).sum(1), (b == cluster).sum(1))
-        assert ks_2samp(*counts).pvalue > 1e-3
-        noise = [(w - THREE.centers[cluster])[m == cluster] for w, m in ((ours, a), (theirs, b))]
-        assert ks_2samp(noise[0].ravel()[:50_000], noise[1].ravel()[:50_000]).pvalue > 1e-3
-        assert np.abs(noise[0].mean(0)).max() < 5 * THREE.noise_std[cluster] / np.sqrt(len(noise[0]))
-        assert noise[0].std() == pytest.approx(THREE.noise_std[cluster], rel=0.02)
 
 
 def test_counts_follow_their_normals_scaled_to_the_channels():

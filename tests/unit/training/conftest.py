@@ -10,6 +10,7 @@ from torch import nn
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, Architecture, ModelSpec, build
+from wiringup.training.observers import Moment
 
 CLASSES = 4
 
@@ -33,6 +34,11 @@ def born(seed: int = 0, width: float = 1 / 16) -> nn.Module:
             fan_out = parameter[0, 0].numel() * parameter.shape[0]
             nn.init.normal_(parameter, std=(2 / fan_out) ** 0.5, generator=generator)
     return model
+
+
+def look(moment: Moment) -> dict[str, list[float]]:
+    """Observe the biases of the decoder."""
+    return {"bias": moment.model.decoder.linear.bias.tolist()}
 
 
 @pytest.fixture

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from wiringup.core.errors import BusyError, InputError, WiringupError
+from wiringup.core.errors import BusyError, InputError, PreemptedError, WiringupError
+from wiringup.core.seeds import numpy_stream
 from wiringup.training.checkpoint import FILE, Interval, held
 from wiringup.training.loop import train
 from wiringup.training.observers import Accuracy
@@ -20,6 +22,11 @@ from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
 
 EVERY_STEP = Interval(steps=1)
+
+
+def look(moment):
+    """As the processes that are started here look; see conftest."""
+    return {"bias": moment.model.decoder.linear.bias.tolist()}
 
 
 class Killed(Exception):
@@ -106,14 +113,15 @@ SCRIPT = textwrap.dedent(
 
     torch.set_num_threads(1)
     train(conftest.born(), ARCHITECTURES["cornet_s"], conftest.noise_patterns(22),
-          TrainSpec(batch=8, duration=epochs(8)), folder=Path(sys.argv[2]), interval=Interval(steps=1),
-          progress=lambda seen, total, loss: print(seen, flush=True))
+          TrainSpec(**eval(sys.argv[3])), [conftest.look], Path(sys.argv[2]), [epochs(3)],
+          progress=lambda seen, total, loss: print(seen, flush=True), interval=Interval(steps=1))
     """
 )
+SETTINGS = "dict(batch=8, duration=epochs(8))"
 
 
-def start(folder):
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(folder)]
+def start(folder, settings=SETTINGS):
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(folder), settings]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -134,10 +142,62 @@ def test_a_process_that_is_killed_loses_nothing(newborn, cornet, patterns, tmp_p
     left = torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"]
     assert 3 <= left < 24
     whole, model = newborn(), newborn()
-    expected = train(whole, cornet, data, spec)
-    assert train(model, cornet, data, spec, folder=tmp_path) == expected
+    expected = train(whole, cornet, data, spec, [look], moments=[epochs(3)])
+    assert train(model, cornet, data, spec, [look], tmp_path, [epochs(3)]) == expected
     assert same(model.state_dict(), whole.state_dict())
     assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_killed_at_random_moments_the_result_is_the_same(newborn, cornet, patterns, tmp_path):
+    settings = "dict(plasticity='critical', batch=8, duration=epochs(20), augmentation='none', lr=0.001)"
+    stream = numpy_stream(0, "kills")
+    for _ in range(3):
+        with start(tmp_path, settings) as process:
+            for _ in range(1 + stream.integers(12)):
+                assert process.stdout.readline(), process.stderr.read()
+            time.sleep(stream.uniform(0, 0.03))
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+    data, spec = patterns(22), TrainSpec(**eval(settings))
+    left = torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"]
+    assert 0 < left < 60
+    # the last of the processes that share the work prepares batches with threads, the others without
+    spec = replace(spec, workers=2)
+    whole, model = newborn(), newborn()
+    expected = train(whole, cornet, data, spec, [look], moments=[epochs(3)])
+    assert train(model, cornet, data, spec, [look], tmp_path, [epochs(3)]) == expected
+    assert same(model.state_dict(), whole.state_dict())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_sigterm_ends_the_step_and_writes_it_down(newborn, cornet, patterns, tmp_path):
+    data, spec = patterns(22), TrainSpec(batch=8, duration=epochs(8))
+
+    def terminated(seen, total, loss):
+        if seen == 38:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    message = r"SIGTERM after step 6: the last good checkpoint is .*, of step 6\. Run the same command again"
+    with pytest.raises(PreemptedError, match=message):
+        train(newborn(), cornet, data, spec, folder=tmp_path, progress=terminated)
+    assert signal.getsignal(signal.SIGTERM) is before
+    whole, model = newborn(), newborn()
+    assert train(model, cornet, data, spec, folder=tmp_path) == train(whole, cornet, data, spec)
+    assert same(model.state_dict(), whole.state_dict())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_program_that_handles_sigterm_itself_goes_on_doing_so(newborn, cornet, patterns):
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+    try:
+        spec = TrainSpec(batch=8)
+        train(newborn(), cornet, patterns(16), spec, progress=lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [1, 1]
 
 
 @pytest.mark.parametrize(

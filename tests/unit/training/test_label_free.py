@@ -1,6 +1,8 @@
 """A phase without labels: its objective, what it moves and what it never counts."""
 
 import copy
+import os
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.checkpoint import FILE, Interval
@@ -231,3 +233,18 @@ def test_what_cannot_learn_is_refused(newborn, cornet):
         learn_label_free(newborn(), cornet, spec(plasticity="decoder"))
     with pytest.raises(InputError, match="size of what is seen without labels"):
         learn_label_free(newborn(), cornet, spec(size=None))
+
+
+def test_sigterm_ends_a_phase_after_its_step_and_it_continues(newborn, cornet, tmp_path):
+    whole, stopped, again = newborn(), newborn(), newborn()
+    expected = learn_label_free(whole, cornet, SPEC)
+
+    def terminate(seen, total, loss):
+        if seen == 16:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(PreemptedError, match="phase without labels, after step 2"):
+        learn_label_free(stopped, cornet, SPEC, tmp_path, terminate)
+    seen = []
+    assert learn_label_free(again, cornet, SPEC, tmp_path, lambda *told: seen.append(told[0])) == expected
+    assert seen == [24, 32] and same(weights(again), weights(whole))

@@ -1,14 +1,13 @@
 """Folds side by side: several groups of small products keep the cores busier than threads inside each."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
 from wiringup.benchmarks.metrics.splits import Fold
+from wiringup.core.threads import one_thread
 
 Job = TypeVar("Job")
 Found = TypeVar("Found")
@@ -41,22 +40,3 @@ def side_by_side(work: Callable[[Job], Found], jobs: Sequence[Job]) -> list[Foun
         for other in others:
             other.result()
     return [found[index] for index in range(len(jobs))]
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Keep each product to one thread: small ones gain little from more, and lose much on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with _libraries().limit(limits=1, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(threads)
-
-
-@cache
-def _libraries() -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()  # looks through all loaded libraries: milliseconds, once

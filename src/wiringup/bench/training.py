@@ -1,0 +1,226 @@
+"""``wiringup bench training``: the trainer against a plain PyTorch loop, in one run on the same pictures."""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from wiringup.bench import reference_training as reference
+from wiringup.bench.pictures import CLASSES, Pictures, draw
+from wiringup.bench.timing import Row, Say, Share, Step, Work, medians, product_rate, seconds_of
+from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.readout import preprocess
+from wiringup.training.batches import Plan, prepare
+from wiringup.training.loop import train
+from wiringup.training.plasticity import resolve
+from wiringup.training.schedule import epochs
+from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
+
+T = TypeVar("T")
+
+PLAIN = "plain PyTorch: Pillow in a DataLoader with all cores, float32"
+OURS = "wiringup training all synapses"
+LOADER = "the plain DataLoader alone"
+DECODER_EPOCHS = 10
+CALIBRATION = 64
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and its pictures.
+
+    Attributes:
+        faster: how many times faster than the plain loop all synapses are to be trained.
+        images: in an epoch.
+    """
+
+    width: float
+    size: int
+    images: int
+    batch: int
+    faster: float
+
+    @property
+    def name(self) -> str:
+        """The network and what it is shown."""
+        return f"CORnet-S x {self.width:g}, {self.size} px, {self.images} images, batch {self.batch}"
+
+    def spec(self, plasticity: str, passes: float, augmentation: str = "crop+flip") -> TrainSpec:
+        """Return how it is trained."""
+        return TrainSpec(
+            plasticity, epochs(passes), self.batch, lr=0.01, augmentation=augmentation, size=self.size
+        )
+
+
+CASES = (Case(0.25, 64, 512, 64, 1.3), Case(0.5, 112, 64, 32, 1.0), Case(1.0, 224, 16, 8, 1.0))
+"""The first is the size of the studies in this repository, the last that of the paper."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One case with its pictures, on which both loops train.
+
+    Attributes:
+        pictures: as files and in memory.
+    """
+
+    case: Case
+    pictures: Pictures
+
+    @cached_property
+    def born(self) -> nn.Module:
+        """A newborn network whose norms are set on some of the pictures."""
+        spec = ModelSpec(width=self.case.width, classes=CLASSES, size=self.case.size)
+        model = build(spec)
+        some = preprocess(self.pictures.data.stimuli.pixels[:CALIBRATION], spec.size)
+        give_birth(model, BirthSpec("kaiming_normal", batchnorm="calibrated"), None, some)
+        return model
+
+    def copy(self) -> nn.Module:
+        """Return another network with the same weights."""
+        spec = ModelSpec(width=self.case.width, classes=CLASSES, size=self.case.size)
+        model = build(spec)
+        model.load_state_dict(self.born.state_dict())
+        return model
+
+    def ours(self, spec: TrainSpec) -> None:
+        """Train with wiringup."""
+        train(self.copy(), ARCHITECTURES["cornet_s"], self.pictures.data, spec)
+
+    def plain(self, spec: TrainSpec) -> Iterator[float]:
+        """Train with the plain loop; yields after every epoch."""
+        model = self.copy().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        plasticity = resolve(model, ARCHITECTURES["cornet_s"], spec.plasticity)
+        Updates(model, plasticity, Plan.of(len(self.pictures.data), spec), 0).begin(0)
+        return reference.epochs(model, self.loader(spec), set(plasticity.trained))
+
+    def loader(self, spec: TrainSpec) -> "torch.utils.data.DataLoader[tuple[torch.Tensor, int]]":
+        """Return the plain loop's batches."""
+        data = self.pictures.data
+        augment = spec.augmentation != "none"
+        files = reference.Files(self.pictures.paths, data.labels.tolist(), self.case.size, augment)
+        return reference.loader(files, spec.batch)
+
+
+def training_rows(contest: Contest, say: Say, repeats: int) -> list[Row]:
+    """Time an epoch of all and of critical synapses."""
+    found, name = {}, contest.case.name
+    for plasticity in ("all", "critical"):
+        say(f"{name}: {plasticity} ...")
+        spec = contest.case.spec(plasticity, 1)
+        plain = contest.plain(spec)
+        next(plain)  # starts the processes of the loader
+        contest.ours(replace(spec, duration=epochs(min(1, 2 * spec.batch / contest.case.images))))
+        works: dict[str, Work] = {"ours": partial(contest.ours, spec), "plain": partial(next, plain)}
+        found[plasticity] = medians(works, repeats)
+    every, critical = found["all"], found["critical"]
+    return [
+        Row(f"All synapses, {name}", every["ours"], every["plain"], PLAIN, target=contest.case.faster),
+        Row(f"Critical, {name}", critical["ours"], critical["plain"], PLAIN),
+        Row(f"Critical against all, {name}", critical["ours"], every["ours"], OURS, target=1.4),
+    ]
+
+
+def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
+    """Time ten epochs of the decoder without augmentation; the plain loop on ``timed`` of them."""
+    name = f"Decoder only, {DECODER_EPOCHS} epochs, {contest.case.name}"
+    say(f"{name}: plain loop on {timed} of them ...")
+    spec = contest.case.spec("decoder", DECODER_EPOCHS, "none")
+    plain = contest.plain(spec)
+    next(plain)
+    contest.ours(replace(spec, duration=epochs(1)))
+    reference_seconds = seconds_of(lambda: [next(plain) for _ in range(timed)]) * DECODER_EPOCHS / timed
+    against = PLAIN if timed == DECODER_EPOCHS else f"{PLAIN}; {timed} of {DECODER_EPOCHS} epochs timed"
+    ours = medians({"ours": lambda: contest.ours(spec)}, 3)["ours"]
+    return Row(name, ours, reference_seconds, against, target=20)
+
+
+def batch_rows(contest: Contest, say: Say) -> list[Row]:
+    """Time making the batches of an epoch, from memory and from files, with and without augmentation."""
+    found, data, case = [], contest.pictures.data, contest.case
+    for augmentation, target in (("none", 10), ("crop+flip", None)):
+        say(f"{case.name}: batches, augmentation {augmentation} ...")
+        spec = case.spec("all", 1, augmentation)
+        ours = partial(prepare, data, spec)
+        steps, plain = list(Plan.of(len(data), spec).steps()), contest.loader(spec)
+        works: dict[str, Work] = {"ours": partial(_all, ours, steps), "plain": partial(_all, len, plain)}
+        for work in works.values():
+            work()
+        times = medians(works, 5)
+        name = f"Batches, augmentation {augmentation}, {case.name}"
+        found.append(Row(name, times["ours"], times["plain"], LOADER, target=target))
+    return found
+
+
+def _all(work: Callable[[T], object], jobs: Iterable[T]) -> None:
+    for job in jobs:
+        work(job)
+
+
+def step_of(contest: Contest, plasticity: str, rate: float, repeats: int) -> Step:
+    """Return how far a step of training is from the time of its products."""
+    case = contest.case
+    spec = case.spec(plasticity, 1)
+    seconds = medians({"epoch": lambda: contest.ours(spec)}, repeats)["epoch"]
+    return Step(f"An epoch of {plasticity}, {case.name}", seconds, operations(contest, spec), rate)
+
+
+def operations(contest: Contest, spec: TrainSpec) -> float:
+    """Return the floating-point operations of the products of an epoch, forward and backward."""
+    with FlopCounterMode(display=False) as counter:
+        contest.ours(replace(spec, duration=epochs(spec.batch / contest.case.images)))
+    return float(counter.get_total_flops()) * contest.case.images / spec.batch
+
+
+KINDS: dict[str, Callable[[str], bool]] = {
+    "convolution, backward": lambda op: "convolution_backward" in op,
+    "convolution, forward": lambda op: "convolution" in op and op.startswith("aten::"),
+    "BatchNorm": lambda op: "batch_norm" in op,
+    "products (augmentation, decoder)": lambda op: op in ("aten::bmm", "aten::mm", "aten::addmm"),
+    "ReLU, pooling": lambda op: any(name in op for name in ("threshold", "relu", "clamp", "pool")),
+    "copies": lambda op: op == "aten::copy_",
+}
+OTHER = "everything else (optimiser, sums, Python)"
+
+
+def shares(contest: Contest, plasticity: str) -> list[Share]:
+    """Return where the time of training goes, by kind of operation, in this process's own thread."""
+    spec = contest.case.spec(plasticity, 1)
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as profiler:
+        seconds = seconds_of(lambda: contest.ours(spec))
+    spent = dict.fromkeys((*KINDS, OTHER), 0.0)
+    for event in profiler.key_averages():
+        kind = next((kind for kind, belongs in KINDS.items() if belongs(event.key)), OTHER)
+        spent[kind] += event.self_cpu_time_total / 1e6
+    spent[OTHER] += max(0.0, seconds - sum(spent.values()))
+    title = f"{plasticity}, {contest.case.name}"
+    return [Share(title, kind, took, took / seconds) for kind, took in spent.items()]
+
+
+def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share]]:
+    """Return comparisons, shares of the machine's rate, and where the time goes.
+
+    ``quick`` takes the smallest network alone.
+    """
+    with tempfile.TemporaryDirectory(prefix="wiringup-bench-") as name:
+        contests = [
+            Contest(case, draw(Path(name) / case.name.replace(" ", "-"), case.images, case.size))
+            for case in (CASES[:1] if quick else CASES)
+        ]
+        rows = [row for c in contests for row in training_rows(c, say, 3 if c.case.size == 64 else 1)]
+        first = contests[0]
+        rows += [decoder_row(first, say, 2 if quick else DECODER_EPOCHS), *batch_rows(first, say)]
+        say("Share of the machine's rate ...")
+        rate = product_rate(dtype=np.float32)
+        steps = [step_of(c, p, rate, 1) for c in contests for p in ("all", "critical")]
+        return rows, steps, [share for p in ("all", "critical") for share in shares(first, p)]

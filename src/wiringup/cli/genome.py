@@ -1,0 +1,241 @@
+"""``wiringup genome``: what genomes hold, drawn and compared, and all birth recipes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg, subcommand
+
+from wiringup.cli.arguments import Json, Runs
+from wiringup.cli.show import as_json, number, say, table
+
+if TYPE_CHECKING:
+    from wiringup.experiments.genome_views import Difference
+    from wiringup.results.bits import Sized
+
+Name = Annotated[
+    Positional[str],
+    arg(metavar="GENOME", help="A genome file (.json), or a recipe that has published figures, as wc."),
+]
+
+
+def show(
+    genome: Name,
+    precision: Annotated[int, arg(metavar="BITS", help="Bits of each figure.")] = 16,
+    json: Json = False,
+) -> None:
+    """Show what a genome holds: its source, its layers, and its size in figures and bits.
+
+    For example:
+      wiringup genome show wc
+
+      wiringup genome show genome.json --precision 32 --json
+    """
+    from wiringup.core.home import data_home
+    from wiringup.experiments.genome_views import content
+    from wiringup.experiments.genomes import open_genome
+
+    values = content(open_genome(genome, data_home()), precision)
+    if json:
+        as_json(values)
+        return
+    layers, source = values.pop("layers"), values.pop("source")
+    facts = {**values, **{f"source: {name}": value for name, value in source.items()}}
+    table(["genome", ""], [[name, _told(value)] for name, value in facts.items()])
+    header = ["layer", "kind", "figures", "bits", "summary"]
+    table(
+        header, [[r["layer"], r["kind"], f"{r['figures']:,}", f"{r['bits']:,}", r["summary"]] for r in layers]
+    )
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return f"{len(value)} entries (see --json)"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def plot(
+    genome: Name,
+    out: Annotated[Path, arg(metavar="FILE", help="The drawing (png, pdf, svg).")] = Path("genome.png"),
+    weights: Annotated[
+        Path | None, arg(metavar="FILE", help="A checkpoint to draw beside what is born.")
+    ] = None,
+    layer: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help="Draw these layers only.")] = (),
+    seed: Annotated[int, arg(help="Seed of the birth whose weights are drawn.")] = 0,
+    json: Json = False,
+) -> None:
+    """Draw a genome as in the paper's Figure 2, and what is born of it.
+
+    Of a first layer: the distributions of the Gabors' parameters and filters in colour; of clusters: centres
+    with their shares, and kernels (rows are output kernels, columns input channels); of BatchNorm: moments.
+
+    For example:
+      wiringup genome plot wc --out wc.png
+
+      wiringup genome plot genome.json --weights cornet_s_epoch43.pth.tar --layer V1.conv1 V2.conv2
+    """
+    from wiringup.core.home import data_home
+    from wiringup.experiments.genome_drawing import drawing
+    from wiringup.experiments.genomes import open_genome
+    from wiringup.figures.genome import draw
+    from wiringup.figures.match import check_format, write
+    from wiringup.models.weights import read_state_dict
+
+    check_format(out)
+    trained = None if weights is None else read_state_dict(weights)
+    shown = drawing(open_genome(genome, data_home()), seed, trained, layer)
+    write(draw(shown), out)
+    layers = [*([shown.first.name] if shown.first else []), *(k.name for k in shown.layers)]
+    if json:
+        norms = list(shown.norms.names) if shown.norms else []
+        as_json({"file": str(out), "layers": layers, "norms": norms, "trained": trained is not None})
+        return
+    say(f"Drew {len(layers)} layers into {out}")
+
+
+def diff(
+    first: Name,
+    second: Name,
+    seed: Annotated[int, arg(help="Seed of the draws that are compared.")] = 0,
+    json: Json = False,
+) -> None:
+    """Compare two genomes layer by layer: kinds, figures, and how far apart their distributions are.
+
+    Distances are between draws, in units of the weights: "channels" of single k x k kernels, "kernels" of the
+    mean weight of output kernels; in brackets, what two draws of the first genome differ by.
+
+    For example:
+      wiringup genome diff wc genome.json
+
+      wiringup genome diff before.json after.json --json
+    """
+    from wiringup.core.home import data_home
+    from wiringup.experiments.genome_views import differences
+    from wiringup.experiments.genomes import open_genome
+
+    one, other = (open_genome(name, data_home()) for name in (first, second))
+    found = differences(one, other, seed)
+    if json:
+        rows = [d.to_dict() for d in found]
+        as_json({"genomes": [one.sha256, other.sha256], "same": one.sha256 == other.sha256, "layers": rows})
+        return
+    body = [[d.layer, *(k or "–" for k in d.kinds), *(f"{n:,}" for n in d.figures), _apart(d)] for d in found]
+    table(["layer", "kind", "kind", "figures", "figures", "distance (chance)"], body)
+    equal = sum(d.same for d in found)
+    say(f"{equal} of {len(found)} layers are the same, {one.figures():,} and {other.figures():,} figures.")
+    if one.architecture != other.architecture:
+        say(f"The genomes are of {one.architecture} and {other.architecture}: layers are compared by name.")
+
+
+def _apart(d: "Difference") -> str:
+    if d.same:
+        return "the same"
+    if "" in d.kinds:
+        return "in one genome only"
+    parts = [
+        f"{n} {number(v)}" + (f" ({number(d.chance[n])})" if d.chance else "") for n, v in d.distances.items()
+    ]
+    return ", ".join(parts) or d.note
+
+
+def recipes(json: Json = False) -> None:
+    """List all birth recipes: what they do, where they are from, and what to type.
+
+    For example:
+      wiringup genome recipes
+    """
+    from wiringup.experiments.genome_views import recipes as rows
+
+    found = rows()
+    if json:
+        as_json(found)
+        return
+    header = ["recipe", "alias", "--birth", "genome", "what it does", "source"]
+    body = [
+        [
+            r["recipe"], " ".join(r["aliases"]) or "–", r["birth"], "yes" if r["needs_genome"] else "no",
+            r["description"], r["source"],
+        ]
+        for r in found
+    ]  # fmt: skip
+    table(header, body)
+    say("FILE is a genome of your own: wiringup distill WEIGHTS --recipe RECIPE --out FILE.json")
+    say(f"BatchNorm of each is a policy of its own (--batchnorm): {', '.join(found[0]['batchnorm'])}.")
+
+
+def bits(
+    suite: Annotated[str, arg(metavar="NAME", help="Brain matches on which benchmarks.")] = "real@1",
+    figure: Annotated[
+        Path | None, arg(metavar="FILE", help="Draw brain match against bits (png, pdf, svg).")
+    ] = None,
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Set the brain matches that wiringup match kept against the description length of what was scored.
+
+    Figures of births count 16 bits, parameters of trained networks 32; a rule such as Kaiming normal has no
+    figures; programs, architectures and seeds are not counted.
+
+    For example:
+      wiringup match pixels --size 112
+      wiringup match cornet_s --birth kn --seed 0 1 2 --size 112
+      wiringup match cornet_s --birth wc --seed 0 1 2 --size 112
+      wiringup genome bits --figure bits.png
+    """
+    from wiringup.figures import bits as drawn
+    from wiringup.figures.match import check_format, write
+    from wiringup.results.bits import sized
+    from wiringup.results.store import Store
+
+    if figure is not None:
+        check_format(figure)
+    points = sized(Store(out).matches(), suite)
+    if json:
+        as_json([asdict(p) for p in points])
+    else:
+        table(*_bits_table(points), title=f"Brain match on {suite} and description length")
+    if figure is not None:
+        write(drawn.draw(points, suite), figure)
+
+
+def _bits_table(points: Sequence["Sized"]) -> tuple[list[str], list[list[str]]]:
+    header = ["what", "network", "BN", "seeds", "figures", "bits", "brain match", "± error", "simulated"]
+    body = [
+        [
+            p.name, p.network, p.batchnorm or "–", str(p.seeds), *_counts(p.figures, p.bits),
+            number(p.match["mean"]["value"]), number(p.match["mean"]["error"]),
+            "yes" if p.simulated else "no",
+        ]
+        for p in points
+    ]  # fmt: skip
+    return header, body
+
+
+def _counts(*counts: int | None) -> list[str]:
+    return ["–" if n is None else f"{n:,}" for n in counts]
+
+
+def genome(
+    what: Annotated[
+        Annotated[None, subcommand("show", constructor=show)]
+        | Annotated[None, subcommand("plot", constructor=plot)]
+        | Annotated[None, subcommand("diff", constructor=diff)]
+        | Annotated[None, subcommand("recipes", constructor=recipes)]
+        | Annotated[None, subcommand("bits", constructor=bits)],
+        arg(name=""),
+    ],
+) -> None:
+    """Show, draw and compare genomes; list all birth recipes; set brain match against description length.
+
+    For example:
+      wiringup genome show wc
+
+      wiringup genome plot wc --out wc.png
+
+      wiringup genome diff wc genome.json
+
+      wiringup genome recipes
+
+      wiringup genome bits --figure bits.png
+    """

@@ -1,0 +1,37 @@
+"""What was scored, in words and in bits: kept beside a brain match, to be set against it."""
+
+from pathlib import Path
+from typing import Any
+
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.description import of_birth, of_trained
+from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.scoring import STORED, ScoreRequest
+from wiringup.experiments.stored import is_stored
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
+from wiringup.models.weights import read_state_dict
+from wiringup.results.bits import BORN, REFERENCE, TRAINED
+
+
+def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
+    """Return what a request scores, as plain JSON types: its name, its network, and its description length.
+
+    Pixels, other reference models and stored responses have no description that could be counted here.
+    """
+    if request.model not in ARCHITECTURES:
+        shown = request.model if is_stored(request.model) else f"{request.model} at {request.size} px"
+        facts = {"kind": REFERENCE, "name": request.model, "network": shown}
+        return facts | {"batchnorm": None, "figures": None, "precision": None, "bits": None}
+    if request.weights is not None:
+        spec = spec_of(read_state_dict(request.weights), request.model, request.size, str(request.weights))
+        size, kind, name, batchnorm = of_trained(build(spec)), TRAINED, request.weights.name, STORED
+    else:
+        spec = ModelSpec(request.model, request.width, request.classes, request.size)
+        recipe, genome = find_genome(request.birth, home, spec)
+        birth = BirthSpec(recipe, 0, genome.sha256 if genome else "", request.batchnorm)
+        size, kind, batchnorm = of_birth(birth, genome), BORN, request.batchnorm
+        own = request.birth.endswith(".json")
+        name = f"{recipe} ({Path(request.birth).name})" if own else recipe
+    network = f"{spec.architecture}, width {spec.width:g}, {spec.size} px"
+    facts = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm}
+    return facts | {"figures": size.figures, "precision": size.precision, "bits": size.bits}

@@ -1,0 +1,137 @@
+"""What there is to see of a genome: its content, its drawing, and how it differs from another."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.nn.modules.conv import _ConvNd
+
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.batchnorm import POLICIES
+from wiringup.birth.compare import batchnorm_distances, distances
+from wiringup.birth.description import FIGURE_BITS, Description, of_birth
+from wiringup.birth.genome import Genome
+from wiringup.birth.kinds import KINDS
+from wiringup.birth.layers import BatchNormLayer, Layer, layer_to_dict
+from wiringup.birth.recipes import RECIPES
+from wiringup.core.errors import InputError
+from wiringup.core.threads import one_thread
+from wiringup.experiments.genomes import birth_argument
+from wiringup.models.architecture import ARCHITECTURES
+
+
+def content(genome: Genome, precision: int = FIGURE_BITS) -> dict[str, Any]:
+    """Return what a genome holds, as plain JSON types, its size at ``precision`` bits for each figure."""
+    layers = [
+        {
+            "layer": name,
+            "kind": layer.kind,
+            "figures": layer.figures,
+            "bits": Description(layer.figures, precision).bits,
+            "summary": layer.summary(),
+        }
+        for name, layer in genome.layers.items()
+    ]
+    size = Description(genome.figures(), precision)
+    return {
+        "architecture": genome.architecture,
+        "recipe": genome.recipe,
+        "source": dict(genome.source),
+        "sha256": genome.sha256,
+        "figures": size.figures,
+        f"bits at {FIGURE_BITS} per figure": genome.bits(FIGURE_BITS),
+        "precision": precision,
+        "bits": size.bits,
+        "layers": layers,
+    }
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One layer of two genomes.
+
+    Attributes:
+        layer: its name.
+        kinds: of both; "" where a genome lacks the layer.
+        figures: of both.
+        same: whether both hold the same distribution.
+        distances: see `birth.compare`; empty where there is nothing to compare.
+        chance: the same distances between two draws of the first genome.
+        note: why there are none, if there should be.
+    """
+
+    layer: str
+    kinds: tuple[str, str]
+    figures: tuple[int, int]
+    same: bool
+    distances: Mapping[str, float]
+    chance: Mapping[str, float]
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the difference as plain JSON types."""
+        return asdict(self)
+
+
+def differences(a: Genome, b: Genome, seed: int = 0) -> list[Difference]:
+    """Compare two genomes layer by layer; layers correspond by name."""
+    shapes = shapes_of(a) | {k: v for k, v in shapes_of(b).items() if k not in a.layers}
+    names = dict.fromkeys([*a.layers, *b.layers])
+    with one_thread():
+        return [_difference(name, a, b, shapes.get(name), seed) for name in names]
+
+
+def _difference(name: str, a: Genome, b: Genome, shape: torch.Size | None, seed: int) -> Difference:
+    one, other = a.layers.get(name), b.layers.get(name)
+    found: dict[str, float] = {}
+    chance: dict[str, float] = {}
+    note = ""
+    same = one is not None and other is not None and layer_to_dict(one) == layer_to_dict(other)
+    if one is not None and other is not None and not same:
+        try:
+            found, chance = _distances(one, other, shape, seed)
+        except InputError as error:
+            note = str(error)
+    layers = (one, other)
+    kinds = tuple(layer.kind if layer else "" for layer in layers)
+    figures = tuple(layer.figures if layer else 0 for layer in layers)
+    return Difference(name, (kinds[0], kinds[1]), (figures[0], figures[1]), same, found, chance, note)
+
+
+def _distances(
+    one: Layer, other: Layer, shape: torch.Size | None, seed: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    if isinstance(one, BatchNormLayer) and isinstance(other, BatchNormLayer):
+        return batchnorm_distances(one, other), {}
+    if any(KINDS[layer.kind].sample is None for layer in (one, other)):
+        raise InputError(f"{one.kind} and {other.kind} describe layers of different kinds.")
+    if shape is None:
+        raise InputError("The shape of this layer is not known: it is of none of the built-in architectures.")
+    return distances(one, other, shape, seed), distances(one, one, shape, seed)
+
+
+def shapes_of(genome: Genome) -> dict[str, torch.Size]:
+    """Return the weights' shapes of the convolutions of a genome's architecture; empty for unknown ones."""
+    if genome.architecture not in ARCHITECTURES:
+        return {}
+    with torch.device("meta"):  # shapes alone: nothing is allocated or drawn
+        model = ARCHITECTURES[genome.architecture].build(1.0, 1000)
+    return {name: m.weight.shape for name, m in model.named_modules() if isinstance(m, _ConvNd)}
+
+
+def recipes() -> list[dict[str, Any]]:
+    """Return a row for every birth recipe, as plain JSON types."""
+    return [
+        {
+            "recipe": name,
+            "aliases": RECIPES.aliases(name),
+            "description": recipe.description,
+            "source": recipe.source,
+            "needs_genome": recipe.needs_genome,
+            "figures": None if recipe.needs_genome else of_birth(BirthSpec(name)).figures,
+            "batchnorm": list(POLICIES),
+            "birth": birth_argument(name),
+        }
+        for name, recipe in ((name, RECIPES[name]) for name in RECIPES)
+    ]

@@ -1,0 +1,165 @@
+"""One training on several processes: each takes its share of every batch, and all make the same step.
+
+Started with ``torchrun``, every process holds the whole network, and PyTorch's DistributedDataParallel
+averages the gradients. What is learned is what one process would learn, up to the order of summation: the
+batch, its augmentation and its loss are those of the whole, and a BatchNorm that learns normalises by the
+statistics of the whole batch (`SharedNorm`). Dropout alone draws differently in every process.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from inspect import signature
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+from torch.nn.parallel import DistributedDataParallel
+
+T = TypeVar("T")
+
+_BUFFERS = {"forward_sync_buffers", "broadcast_buffers"} & signature(
+    DistributedDataParallel
+).parameters.keys()
+_OWN_BUFFERS: dict[str, Any] = {max(_BUFFERS): False}  # the newer name, where PyTorch has it
+
+PATIENCE = timedelta(days=1)  # observers may look for long, while the other processes wait
+
+
+@dataclass(frozen=True)
+class Team:
+    """The processes of a training; by default there is one.
+
+    Attributes:
+        rank: number of this process, from 0.
+        size: number of processes.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process observes, and writes files."""
+        return self.rank == 0
+
+    def share(self, n: int) -> slice:
+        """Return which of the ``n`` images of a batch are this process's."""
+        return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Return a module whose gradients are the mean over all processes."""
+        return module if self.size == 1 else DistributedDataParallel(module, **_OWN_BUFFERS)
+
+    def loss(self, logits: Tensor, labels: Tensor, images: int) -> Tensor:
+        """Return the cross-entropy of this process's share of a batch of so many images.
+
+        Its mean over the processes (`mean`, and that of the gradients) is the mean over the batch.
+        """
+        if self.size == 1:
+            return nn.functional.cross_entropy(logits, labels)
+        return nn.functional.cross_entropy(logits, labels, reduction="sum") * (self.size / images)
+
+    def mean(self, *values: float) -> list[float]:
+        """Return the means over all processes."""
+        if self.size == 1:
+            return list(values)
+        shared = torch.tensor(values, dtype=torch.float64)
+        dist.all_reduce(shared)
+        return (shared / self.size).tolist()
+
+    def told(self, value: T) -> T:
+        """Return the leader's value."""
+        if self.size == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box)
+        return box[0]
+
+    def wait(self) -> None:
+        """Wait until all processes have come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def gathered(device: str) -> Iterator[Team]:
+    """Join the processes that torchrun started, if it did, while the block runs.
+
+    They are known by the environment variables that torchrun sets. A process group that is there already
+    is used, and left as it is.
+    """
+    ours = _started_together() and dist.is_available() and not dist.is_initialized()
+    if ours:
+        cuda = torch.device(device).type == "cuda"
+        if cuda:
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+    try:
+        there = dist.is_available() and dist.is_initialized()
+        yield Team(dist.get_rank(), dist.get_world_size()) if there else Team()
+    finally:
+        if ours:
+            dist.destroy_process_group()
+
+
+def leads() -> bool:
+    """Return whether this process is the first of those that torchrun started, or alone: who writes."""
+    return not _started_together() or int(os.environ["RANK"]) == 0
+
+
+def _started_together() -> bool:
+    return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
+
+
+class SharedNorm(nn.Module):
+    """A BatchNorm that learns, by the mean and the variance of the batch of all processes.
+
+    PyTorch's SyncBatchNorm does the same, but on GPUs only. The variance is that of two passes; it is as
+    exact as on one process.
+    """
+
+    def __init__(self, norm: BatchNorm) -> None:
+        super().__init__()
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (n, channels, ...); a share without images still takes part."""
+        norm, dims, given = self.norm, [d for d in range(x.ndim) if d != 1], x.dtype
+        x = x.to(torch.promote_types(given, torch.float32))  # a sum over a batch in bf16 tells little
+        shape = [1, -1] + [1] * (x.ndim - 2)
+        count = x.new_tensor([x.numel() / x.shape[1]])
+        sums = _summed(torch.cat([x.sum(dims), count]))
+        n = sums[-1].detach()
+        mean = sums[:-1] / n
+        centred = x - mean.view(shape)
+        variance = _summed(centred.square().sum(dims)) / n
+        self._remember(mean.detach(), variance.detach() * (n / (n - 1)))
+        scale = torch.rsqrt(variance + norm.eps)
+        if norm.weight is not None:
+            scale = scale * norm.weight
+        y = centred * scale.view(shape)
+        if norm.bias is not None:
+            y = y + norm.bias.view(shape)
+        return y.to(given)
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        norm = self.norm
+        if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
+            return
+        norm.num_batches_tracked.add_(1)
+        momentum = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
+        norm.running_mean.lerp_(mean, momentum)
+        norm.running_var.lerp_(variance, momentum)
+
+
+def _summed(values: Tensor) -> Tensor:
+    """Return the sum over all processes; gradients are summed in the same way."""
+    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    return total

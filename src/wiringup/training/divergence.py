@@ -1,0 +1,56 @@
+"""Where a training diverged: the layer in which the first figure stopped being finite."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wiringup.models.forward import hooked
+
+
+def bad_weight(model: nn.Module) -> str | None:
+    """Return the first parameter or statistic of a model that is not finite; None if all are."""
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return next((name for name, value in named if not _finite(value)), None)
+
+
+def bad_gradient(model: nn.Module) -> str | None:
+    """Return the last parameter whose gradient is not finite; None if all are.
+
+    Gradients flow from the last layer to the first, and so does what is not finite: it began at the last.
+    """
+    graded = [(name, p.grad) for name, p in model.named_parameters() if p.grad is not None]
+    if not graded or _finite(torch.stack([grad.sum() for _, grad in graded])):
+        return None
+    return next((name for name, grad in reversed(graded) if not _finite(grad)), None)
+
+
+@torch.no_grad()
+def bad_layer(model: nn.Module, images: Tensor) -> str | None:
+    """Return the first layer, in the order of the forward pass, whose answer is not finite; None if none."""
+    found: list[str] = []
+
+    def heard(name: str, _module: nn.Module, _inputs: Any, answer: Any) -> None:
+        if isinstance(answer, Tensor) and not _finite(answer):
+            found.append(name)
+
+    layers = [name for name, module in model.named_modules() if not list(module.children())]
+    with hooked(model, layers, heard):
+        model(images)
+    return found[0] if found else None
+
+
+def explain(model: nn.Module, images: Tensor) -> str:
+    """Say in a clause why the loss of these images is not finite."""
+    if weight := bad_weight(model):
+        return f"{weight} is not finite"
+    layer = bad_layer(model, images)
+    return (
+        f"the answer of {layer} is the first that is not finite"
+        if layer
+        else "the answers of all layers are finite"
+    )
+
+
+def _finite(value: Tensor) -> bool:
+    return bool(torch.isfinite(value).all())

@@ -1,0 +1,125 @@
+"""The frozen part of a network: run without gradients, or once for each image and then remembered."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from wiringup.core.errors import InputError, WiringupError
+from wiringup.models.storage import ALIVE, Storage
+
+Activations = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """What stands still before the first plastic synapse.
+
+    It is always run on ``chunk`` images, the last of them repeated where a batch has fewer. The rounding
+    of a convolution depends on how many images it is given, but not on which or in what order: so what
+    the network answers to an image is the same in every batch, to the bit.
+
+    Attributes:
+        part: maps images to a tuple of activations.
+        chunk: images in one pass.
+        layout: memory format of the activations.
+        precision: returns the context in which the part is run; activations have the type of the images.
+    """
+
+    part: nn.Module
+    chunk: int
+    layout: torch.memory_format
+    precision: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Activations:
+        """Map (n, 3, size, size) to a tuple of activations (n, ...)."""
+        passes = [self._run(chunk) for chunk in torch.split(images, self.chunk)]
+        return tuple(
+            torch.cat(answers) if len(passes) > 1 else answers[0] for answers in zip(*passes, strict=True)
+        )
+
+    def _run(self, images: Tensor) -> Activations:
+        n = len(images)
+        if n < self.chunk:
+            last = images[-1:] if n else images.new_zeros(1, *images.shape[1:])
+            images = torch.cat([images, last.expand(self.chunk - n, *images.shape[1:])])
+        with self.precision():
+            answers = self.part(images.contiguous(memory_format=self.layout))
+        return tuple(answer[:n].to(images.dtype) for answer in answers)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The activations of every image.
+
+    Attributes:
+        stores: float32 (images, features) for each activation.
+        shapes: of each activation of one image, as it lies in memory.
+        last: whether the channels lie last in memory, and have to be brought to the front.
+    """
+
+    stores: Sequence[Tensor]
+    shapes: Sequence[tuple[int, ...]]
+    last: Sequence[bool]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Activations:
+        """Return the activations of some images, as `Frozen` would."""
+        index = torch.from_numpy(rows)
+        found = zip(self.stores, self.shapes, self.last, strict=True)
+        return tuple(_shaped(store.index_select(0, index), shape, last) for store, shape, last in found)
+
+
+def remember(
+    frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage: Storage, pause: Callable[[], None]
+) -> Stored | None:
+    """Return what the frozen part answers to all ``n`` images; None if there is no room to keep it.
+
+    Args:
+        frozen: the frozen part.
+        images: returns (rows, 3, size, size) for some rows.
+        n: number of images.
+        storage: decides how much memory there is, and where files are made if that does not suffice.
+        pause: called after every pass.
+    """
+    stored: Stored | None = None
+    for start in range(0, n, frozen.chunk):
+        rows = slice(start, min(start + frozen.chunk, n))
+        answers = frozen(images(rows))
+        if stored is None:
+            stored = _room(answers, n, frozen, storage)
+        if stored is None:
+            return None
+        for store, answer, last in zip(stored.stores, answers, stored.last, strict=True):
+            store[rows].copy_(_as_it_lies(answer, last).flatten(1))
+        pause()
+    return stored
+
+
+def _room(answers: Activations, n: int, frozen: Frozen, storage: Storage) -> Stored | None:
+    if any(answer.dtype != torch.float32 for answer in answers):
+        return None
+    last = [a.ndim == 4 and frozen.layout == torch.channels_last for a in answers]
+    shapes = [tuple(_as_it_lies(a, at_end).shape[1:]) for a, at_end in zip(answers, last, strict=True)]
+    features = {i: a[0].numel() for i, a in enumerate(answers)}
+    working = ALIVE * sum(a.nbytes for a in answers)
+    try:
+        stores = storage.stores(n, features, working)
+    except InputError:
+        raise
+    except WiringupError:  # neither memory nor disk suffices
+        return None
+    return Stored([stores[i] for i in features], shapes, last)
+
+
+def _as_it_lies(answer: Tensor, last: bool) -> Tensor:
+    return answer.permute(0, 2, 3, 1) if last else answer
+
+
+def _shaped(rows: Tensor, shape: tuple[int, ...], last: bool) -> Tensor:
+    found = rows.view(len(rows), *shape)
+    return found.permute(0, 3, 1, 2) if last else found

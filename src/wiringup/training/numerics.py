@@ -1,0 +1,57 @@
+"""What PyTorch leaves to the machine or to global state: layout in memory, dropout's random stream."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+from torch.nn.modules.dropout import _DropoutNd
+
+from wiringup.core.seeds import derive
+from wiringup.training.spec import TrainSpec
+
+_VECTOR = 16  # float32 values in an AVX-512 register
+
+
+def memory_format(model: nn.Module) -> torch.memory_format:
+    """Return the memory layout in which a model trains: channels-last, as it is faster, where it is safe.
+
+    oneDNN's weight gradient of a strided 1x1 convolution writes past its workspace on CPUs when the layout
+    is channels-last and there are fewer input channels than a vector register holds (16 with AVX-512):
+    https://github.com/uxlfoundation/oneDNN/issues/6035. In CORnet-S that concerns widths below 1/8.
+    """
+    for module in model.modules():
+        if (
+            isinstance(module, nn.Conv2d)
+            and module.kernel_size == (1, 1)
+            and max(module.stride) > 1
+            and module.in_channels < _VECTOR
+        ):
+            return torch.contiguous_format
+    return torch.channels_last
+
+
+def precision(spec: TrainSpec) -> torch.autocast:
+    """Return the context in which a network is run with the precision of ``spec``."""
+    device = torch.device(spec.device).type
+    return torch.autocast(device, torch.bfloat16, enabled=spec.precision == "bf16")
+
+
+@contextmanager
+def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
+    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed and step.
+
+    PyTorch's dropout takes no generator: its global stream is set for one pass and then put back.
+    """
+    if not any(isinstance(module, _DropoutNd) for module in model.modules()):
+        yield
+        return
+    device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
+    stream = torch.cuda.default_generators[device.index or 0] if on_gpu else torch.default_generator
+    before = stream.get_state()
+    stream.manual_seed(derive(seed, "dropout", step))
+    try:
+        yield
+    finally:
+        stream.set_state(before)

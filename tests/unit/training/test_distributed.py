@@ -1,0 +1,112 @@
+"""Two processes make the training of one: same weights, losses and ledger, up to the order of summation."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import torch
+
+from wiringup.training.distributed import Team
+from wiringup.training.loop import train
+from wiringup.training.schedule import epochs, steps
+from wiringup.training.spec import TrainSpec
+
+# partial batches of 6 and odd ones of 7 images: shares of different sizes
+SETTINGS = {
+    "all": {"plasticity": "all", "batch": 8, "duration": epochs(2), "lr": 0.005},
+    "critical": {"plasticity": "critical", "batch": 7, "duration": epochs(1.5), "lr": 0.005},
+}
+
+SCRIPT = textwrap.dedent(
+    """
+    import os, sys
+    from pathlib import Path
+    sys.path.insert(0, sys.argv[1])
+    import torch
+    from test_distributed import SETTINGS, learn
+
+    torch.set_num_threads(1)
+    folder = Path(sys.argv[2])
+    for name in SETTINGS:
+        result, model = learn(name, folder / name)
+        content = {"losses": result.losses, "epochs": result.epoch_losses, "ledger": result.ledger.to_dict(),
+                   "observations": result.observations, "weights": model.state_dict()}
+        torch.save(content, folder / f"{name}.{os.environ['RANK']}.pt")
+    """
+)
+
+
+def look(moment):
+    return {"bias": float(moment.model.decoder.linear.bias.detach().sum())}
+
+
+def learn(name, folder=None):
+    import conftest
+    from wiringup.models.architecture import ARCHITECTURES
+
+    model = conftest.born().double()
+    data, spec = conftest.noise_patterns(22), TrainSpec(**SETTINGS[name])
+    result = train(model, ARCHITECTURES["cornet_s"], data, spec, [look], folder, [steps(2)])
+    return result, model
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("two")
+    script = folder / "script.py"
+    script.write_text(SCRIPT)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    # what torchrun sets, without its own start-up
+    world = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2"}
+    command = [sys.executable, str(script), str(Path(__file__).parent), str(folder)]
+    with ExitStack() as stack:
+        processes = []
+        for rank in "01":
+            here = world | {"RANK": rank, "LOCAL_RANK": rank}
+            process = subprocess.Popen(command, env=here, stderr=subprocess.PIPE)
+            processes.append(stack.enter_context(process))
+            stack.callback(process.kill)  # if the other one fails, it would wait for ever
+        complaints = [process.communicate(timeout=120)[1] for process in processes]
+    assert not any(process.returncode for process in processes), b"".join(complaints).decode()
+    return folder
+
+
+@pytest.mark.parametrize("name", list(SETTINGS))
+def test_two_processes_learn_what_one_learns(shared, name, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    expected, model = learn(name)
+    one, two = (torch.load(shared / f"{name}.{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert one["ledger"] == two["ledger"] == expected.ledger.to_dict()
+    assert one["losses"] == two["losses"]
+    assert one["losses"] == pytest.approx(expected.losses, rel=1e-9)
+    assert one["epochs"] == pytest.approx(expected.epoch_losses, rel=1e-9)
+    assert len(one["observations"]) == 3 and one["observations"] == two["observations"]
+    assert [o["bias"] for o in one["observations"]] == pytest.approx(
+        [o["bias"] for o in expected.observations], rel=1e-8, abs=1e-12
+    )
+    for key, value in model.state_dict().items():
+        assert torch.equal(one["weights"][key], two["weights"][key])
+        torch.testing.assert_close(one["weights"][key], value, rtol=1e-8, atol=1e-10)
+
+
+def test_what_two_have_finished_one_does_not_compute_again(shared, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    result, model = learn("all", shared / "all")
+    one = torch.load(shared / "all.0.pt", weights_only=True)
+    assert list(result.losses) == list(one["losses"])  # to the bit, as a new computation would not be
+    assert all(torch.equal(value, one["weights"][key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("n", "size"), [(8, 2), (7, 2), (2, 3), (0, 4), (100, 7)])
+def test_shares_are_the_batch(n, size):
+    rows = list(range(n))
+    shares = [rows[Team(rank, size).share(n)] for rank in range(size)]
+    assert [row for share in shares for row in share] == rows
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1

@@ -1,0 +1,165 @@
+"""A network in two parts: the same answers and gradients, and no work that nothing plastic needs."""
+
+import pytest
+import torch
+from torch import nn
+
+from wiringup.core.seeds import torch_stream
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.training.batches import Plan
+from wiringup.training.graph import Folded, take_apart
+from wiringup.training.numerics import dropout_stream
+from wiringup.training.plasticity import resolve
+from wiringup.training.updates import Updates
+
+
+def made(name):
+    """A thin network in float64, its norms set to a batch of noise."""
+    size = max(32, ARCHITECTURES[name].smallest)
+    model, stream = build(ModelSpec(name, 1 / 16, 4, size)).double(), torch_stream(0, name)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            nn.init.normal_(parameter, std=(2 / parameter[0].numel()) ** 0.5, generator=stream)
+        else:
+            nn.init.normal_(parameter, 1, 0.1, generator=stream)
+    norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+    images = torch.randn(6, 3, size, size, generator=stream, dtype=torch.float64)
+    for norm in norms:
+        norm.momentum = None
+    with torch.no_grad():
+        model.train()(images)
+    return model, images
+
+
+def learning(model, name, plasticity):
+    found = resolve(model, ARCHITECTURES[name], plasticity)
+    Updates(model, found, Plan(16, 8, 16, 0), 0).begin(0)
+    return found
+
+
+def gradients(model):
+    return {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+
+
+@pytest.mark.parametrize("plasticity", ["all", "critical", "downstream:V4", "batchnorm", "conv1", "decoder"])
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
+def test_the_parts_are_the_network(name, plasticity):
+    model, images = made(name)
+    found = learning(model, name, plasticity)
+    with dropout_stream(model, 0, 0):
+        expected = model(images)
+    expected.square().mean().backward()
+    wanted = gradients(model)
+    model.zero_grad()
+    parts = take_apart(model)
+    with torch.no_grad():
+        inputs = (images,) if parts.frozen is None else parts.frozen(images)
+    with dropout_stream(model, 0, 0):
+        logits = parts.learning(*inputs)
+    logits.square().mean().backward()
+    torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-11)
+    got = gradients(model)
+    assert got.keys() == wanted.keys() == set(found.trained)
+    for key, value in wanted.items():
+        torch.testing.assert_close(got[key], value, rtol=1e-7, atol=1e-10)
+    frozen = [] if parts.frozen is None else list(parts.frozen.parameters())
+    assert not any(p.requires_grad for p in frozen)
+    assert sum(p.requires_grad for p in parts.learning.parameters()) == len(found.trained)
+
+
+@pytest.mark.parametrize(
+    ("plasticity", "entering"),
+    [
+        ("decoder", [(32,)]),  # the pooled answer of IT
+        ("downstream:IT", [(16, 2, 2)]),
+        ("critical", [(8, 4, 4), (32, 4, 4)]),  # V2's skip, and what its first down-projection is given
+        ("downstream:V2", [(4, 8, 8)]),
+        ("all", [(3, 32, 32)]),
+    ],
+)
+def test_the_frozen_part_goes_up_to_the_first_plastic_synapse(plasticity, entering):
+    model, images = made("cornet_s")
+    learning(model, "cornet_s", plasticity)
+    parts = take_apart(model)
+    assert (parts.frozen is None) == (plasticity == "all")
+    inputs = (images,) if parts.frozen is None else parts.frozen(images)
+    assert [tuple(x.shape[1:]) for x in inputs] == entering
+
+
+def weighed(loss):
+    """Which tensors the backward pass from a loss ends in, and what it meets on the way."""
+    seen, names, leaves, queue = set(), [], set(), [loss.grad_fn]
+    while queue:
+        node = queue.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        names.append(node.name())
+        if hasattr(node, "variable"):
+            leaves.add(node.variable)
+        queue.extend(after for after, _ in node.next_functions)
+    return leaves, names
+
+
+def test_no_gradient_work_below_the_first_plastic_synapse_and_none_for_frozen_weights():
+    model, images = made("cornet_s")
+    found = learning(model, "cornet_s", "critical")
+    parts = take_apart(model)
+    leaves, names = weighed(parts.learning(*parts.frozen(images)).sum())
+    assert leaves == {p for name, p in model.named_parameters() if name in found.trained}
+    # of CORnet-S's 32 convolutions, two of V1 and four of V2 come before its first down-projection
+    assert names.count("ConvolutionBackward0") == 32 - 6
+    assert not [name for name in names if "BatchNorm" in name]
+
+
+def test_folded_norms_follow_their_weights():
+    model, images = made("cornet_s")
+    learning(model, "cornet_s", "decoder")
+    parts = take_apart(model)
+    assert sum(isinstance(m, Folded) for m in parts.frozen.modules()) == 29
+    with torch.no_grad():
+        model.IT.norm3_1.running_var.mul_(2)
+        model.IT.norm3_1.bias.add_(1)
+        model.V1.conv1.weight.mul_(1.5)
+        torch.testing.assert_close(parts.learning(*parts.frozen(images)), model(images))
+
+
+class InPlace(nn.Module):
+    """Changes in place what a plastic layer has to see before."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 3)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        x = self.first(x)
+        y = self.second(x)
+        return y + self.relu(x).sum()
+
+
+class Branching(nn.Module):
+    """Decides by a value: cannot be traced."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.linear(x if x.sum() > 0 else -x)
+
+
+def test_what_is_changed_in_place_keeps_its_turn():
+    model = InPlace()
+    model.first.requires_grad_(False)
+    parts = take_apart(model)
+    x = torch.randn(5, 4, generator=torch_stream(0))
+    torch.testing.assert_close(parts.learning(*parts.frozen(x)), model(x))
+
+
+def test_a_network_that_cannot_be_traced_is_all_learning():
+    model = Branching()
+    parts = take_apart(model)
+    assert parts.frozen is None and parts.learning is model
+    with pytest.raises(ValueError, match="cannot be traced"):
+        take_apart(model, lambda norm: norm)
