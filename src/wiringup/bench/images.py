@@ -2,22 +2,20 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
+from wiringup.bench.pictures import draw
 from wiringup.bench.reference_images import plain_loader
 from wiringup.bench.timing import Row, Say, medians
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.image_store import ImageStore
-from wiringup.data.rendered.backgrounds import background
 
 PILLOW = "Pillow in a torch DataLoader, a process for every core"
 TARGET = 10.0
@@ -31,39 +29,24 @@ class Case:
 
     Attributes:
         images: how many files.
-        height, width: of the files in px.
+        side: of the files in px.
         size: side in px at which a network is trained.
     """
 
     images: int
-    height: int
-    width: int
+    side: int
     size: int
 
     @property
     def name(self) -> str:
         """What is read."""
-        return f"reading {self.images:,} JPEGs of {self.width} x {self.height} at {self.size} px"
+        return f"Pixels of {self.images:,} JPEGs of {self.side} px at {self.size} px"
 
 
-CASES = (Case(4000, 64, 64, 64), Case(400, 375, 500, 224))
+CASES = (Case(4000, 64, 64), Case(400, 448, 224))
 
 
-@contextmanager
-def written(case: Case) -> Iterator[list[Path]]:
-    """Yield JPEG files (images with the spectrum of natural scenes) in two class folders, while they last."""
-    with tempfile.TemporaryDirectory(prefix="wiringup-") as folder:
-        paths = []
-        for i in range(case.images):
-            path = Path(folder) / "images" / "ab"[i % 2] / f"{i:06d}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            pixels = background(max(case.height, case.width), i)[: case.height, : case.width]
-            Image.fromarray((255 * pixels).astype(np.uint8)).save(path, quality=90)
-            paths.append(path)
-        yield paths
-
-
-def rows(say: Say, cases: tuple[Case, ...] = CASES, workers: int | None = None) -> list[Row]:
+def rows(say: Say, cases: Sequence[Case] = CASES, workers: int | None = None) -> list[Row]:
     """Return one comparison for each case: seconds to read every image once, in random order.
 
     Args:
@@ -77,9 +60,9 @@ def rows(say: Say, cases: tuple[Case, ...] = CASES, workers: int | None = None) 
 
 def _row(case: Case, workers: int, say: Say) -> Row:
     say(f"Timing {case.name} ...")
-    with written(case) as paths:
-        source = paths[0].parents[1]
-        images = ImageStore(source.parent / "store").load(source, case.size)
+    with tempfile.TemporaryDirectory(prefix="wiringup-bench-") as folder:
+        paths = draw(Path(folder) / "files", case.images, case.side).paths
+        images = ImageStore(Path(folder) / "store").load(Path(folder) / "files", case.size)
         order = numpy_stream(0, "order").permutation(len(paths))
         in_store = sorted(paths)  # natural order: class folder by class folder
         chosen = [in_store[row] for row in order]
