@@ -53,7 +53,7 @@ def sweep(
     from wiringup.core.files import atomic_path
     from wiringup.core.home import data_home
     from wiringup.experiments.progress import Progress, packing, terminal
-    from wiringup.experiments.sweep import Sweep, SweepSpec, with_controls
+    from wiringup.experiments.sweep import Sweep, SweepSpec
     from wiringup.experiments.worlds import make_world
     from wiringup.figures.sweep import draw
     from wiringup.figures.tables import last_moments, moments_table
@@ -62,8 +62,8 @@ def sweep(
     from wiringup.results.store import Store
 
     spec = SweepSpec(
-        images=n_images, epochs=epochs, plasticities=with_controls(plasticity) if controls else plasticity,
-        births=birth, seeds=seed, model=model, width=width, size=size, lr=lr,
+        images=n_images, epochs=epochs, plasticities=plasticity, births=birth, controls=controls,
+        seeds=seed, model=model, width=width, size=size, lr=lr,
     )  # fmt: skip
     tell, store = silent if json else say, Store(out)
     shown = packing(terminal(json))

@@ -4,7 +4,7 @@ The paper's Figure 1 is a sweep over images and epochs; its Figure 3 one over pl
 the network that learns with all synapses, from Kaiming normal, on the most images for the most epochs.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
@@ -40,6 +40,7 @@ class SweepSpec:
         images, epochs, plasticities, births: every combination of them is trained with every seed.
         size: side of the images in px.
         calibration: unlabelled images for BatchNorm statistics at birth.
+        controls: beside each plasticity, as many synapses drawn at random from all (by the run's seed).
         lr: learning rate at the start, of every run alike.
     """
 
@@ -48,6 +49,7 @@ class SweepSpec:
     plasticities: tuple[str, ...] = (ALL,)
     births: tuple[str, ...] = (KN,)
     seeds: tuple[int, ...] = (0, 1)
+    controls: bool = False
     model: str = "cornet_s"
     width: float = 0.25
     size: int = 64
@@ -105,11 +107,26 @@ class Sweep:
         """The network of every run."""
         return ModelSpec(self.spec.model, self.spec.width, len(self.world.pool.classes), self.spec.size)
 
+    def plasticities(self) -> list[str]:
+        """Return the sets of synapses, each followed by its control where there is to be one.
+
+        Raises:
+            InputError: for a set that the network does not have.
+        """
+        network, architecture = outline(self.model), ARCHITECTURES[self.spec.model]
+        found: list[str] = []
+        for name in self.spec.plasticities:
+            learns = resolve(network, architecture, name)
+            equal = f"random:{learns.count()}"
+            wanted = self.spec.controls and learns.count() < learns.count(trained=False)
+            found += [name, equal] if wanted else [name]
+        return list(dict.fromkeys(found))
+
     def cells(self) -> list[Cell]:
         """Return all combinations, the reference first."""
         s = self.spec
         births = [b if b.endswith(".json") else RECIPES.canonical(b) for b in s.births]
-        every = [Cell(*c) for c in product(births, s.plasticities, s.images, s.epochs)]
+        every = [Cell(*c) for c in product(births, self.plasticities(), s.images, s.epochs)]
         return list(dict.fromkeys([self.reference, *every]))
 
     def document(self) -> dict[str, Any]:
@@ -124,7 +141,6 @@ class Sweep:
 
     def run(self, progress: Progress) -> list[Record]:
         """Make every run that is not finished yet; return all records, cell by cell."""
-        self._check()
         runs = list(self._runs())  # bad input is met before anything is computed
         progress.plan = {}
         for run, seen in runs:
@@ -139,11 +155,6 @@ class Sweep:
             progress.skip(_work(run, seen))
         progress.say(f"{run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
         return execute(run, self.store, progress.advance)[0]
-
-    def _check(self) -> None:
-        """Raise `InputError` for a set of synapses that the network does not have."""
-        for plasticity in self.spec.plasticities:
-            resolve(outline(self.model), ARCHITECTURES[self.model.architecture], plasticity)
 
     def _runs(self) -> Iterator[tuple[Run, int]]:
         """Yield every run and the number of images that it will see."""
@@ -182,10 +193,3 @@ def _work(run: Run, seen: int) -> dict[str, float]:
 @dataclass(frozen=True)
 class _Address:
     content: dict[str, Any]
-
-
-def with_controls(plasticities: Sequence[str]) -> tuple[str, ...]:
-    """Return each plasticity followed by its control: as many synapses, drawn at random from all."""
-    return tuple(
-        p for given in plasticities for p in ((given,) if given == ALL else (given, f"random:({given})"))
-    )

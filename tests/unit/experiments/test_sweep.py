@@ -7,7 +7,7 @@ import pytest
 from wiringup.core.errors import InputError
 from wiringup.experiments import pipeline
 from wiringup.experiments.progress import Progress
-from wiringup.experiments.sweep import Sweep, SweepSpec, with_controls
+from wiringup.experiments.sweep import Sweep, SweepSpec
 from wiringup.results.curves import moments
 from wiringup.results.store import Store
 
@@ -51,8 +51,13 @@ def test_what_is_known_is_not_computed_again(sweep, monkeypatch):
     assert wider.uid != sweep.uid and {r.uid for r, _ in wider._runs()} > {r.uid for r in first}
 
 
-def test_controls_follow_what_they_control():
-    assert with_controls(["all", "critical"]) == ("all", "critical", "random:(critical)")
+def test_controls_are_as_many_synapses_at_random(sweep):
+    asked = replace(SPEC, plasticities=("all", "critical", "lowrank:1:kind:convolution"), controls=True, images=(24,))
+    swept = replace(sweep, spec=replace(asked, epochs=(1,)))
+    names = swept.plasticities()
+    assert [n.partition(":")[0] for n in names] == ["all", "critical", "random", "lowrank", "random"]
+    counts = {r.label.split(", ")[1]: r.synapses["trained"] for r in swept.run(Progress({}, None))}
+    assert counts[names[1]] == counts[names[2]] and counts[names[3]] == counts[names[4]]
 
 
 @pytest.mark.parametrize(
