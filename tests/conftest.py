@@ -18,6 +18,12 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def kept_apart(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept between runs never reaches the user's own cache."""
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """One torch thread while a test runs."""

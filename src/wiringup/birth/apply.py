@@ -11,10 +11,10 @@ from wiringup.birth.batchnorm import (
     POLICIES,
     STATISTICS,
     calibrate_batchnorm,
+    images_for,
     norms,
     parts,
     uses_images,
-    white_noise,
 )
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS
@@ -91,11 +91,9 @@ def give_birth(
             slot.module.get_parameter(slot.parameter).copy_(value)
     for norm in norms(model):
         norm.reset_running_stats()
-    statistics, _ = parts(spec.batchnorm)
-    if statistics == "noise":
-        calibrate_batchnorm(model, white_noise(spec.seed, size))
-    elif statistics == "calibrated" and calibration is not None:
-        calibrate_batchnorm(model, calibration)
+    images = images_for(spec.batchnorm, calibration, spec.seed, size)
+    if images is not None:
+        calibrate_batchnorm(model, images)
 
 
 def described(spec: BirthSpec, genome: Genome | None) -> Genome | None:

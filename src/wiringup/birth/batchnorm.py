@@ -6,7 +6,7 @@ A policy is the name of the running statistics, and after a hyphen, if wanted, t
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,9 @@ POLICIES = tuple(f"{s}-{a}" if a else s for a in AFFINES for s in STATISTICS)
 
 NOISE_IMAGES = 64
 
+Images = TypeVar("Images", bound=Tensor | Iterable[Tensor])
+"""Preprocessed images (n, 3, size, size), or batches of them."""
+
 
 def parts(policy: str) -> tuple[str, str]:
     """Return statistics and affine parameters of one of `POLICIES`, keys of `STATISTICS` and `AFFINES`."""
@@ -52,6 +55,12 @@ def white_noise(seed: int, size: int) -> Tensor:
     preprocessing, without any of their structure. What retinal activity could be before the eyes open.
     """
     return torch.randn(NOISE_IMAGES, 3, size, size, generator=torch_stream(seed, "batchnorm", "noise"))
+
+
+def images_for(policy: str, seen: Images | None, seed: int, size: int) -> Images | Tensor | None:
+    """Return what a policy sets running statistics on: images as ``seen``, white noise, or nothing."""
+    statistics, _ = parts(policy)
+    return white_noise(seed, size) if statistics == "noise" else seen if uses_images(policy) else None
 
 
 def norms(model: nn.Module) -> list[_BatchNorm]:

@@ -76,9 +76,10 @@ def _birth(quick: bool, tell: Say) -> Measured:
 
 
 def _training(quick: bool, tell: Say) -> Measured:
-    from wiringup.bench import training
+    from wiringup.bench import images, training
 
-    return Measured(*training.measure(quick=quick, say=tell))
+    rows, steps, shares = training.measure(quick=quick, say=tell)
+    return Measured([*rows, *images.rows(tell, images.CASES[:1] if quick else images.CASES)], steps, shares)
 
 
 def print_rows(rows: Sequence[Row]) -> None:

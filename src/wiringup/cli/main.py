@@ -15,6 +15,7 @@ from wiringup.cli.genome import genome
 from wiringup.cli.layers import layers
 from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
+from wiringup.cli.pack import pack
 from wiringup.cli.plasticity import plasticity
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
@@ -33,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "distill": distill,
     "genome": genome,
     "train": train,
+    "pack": pack,
     "plasticity": plasticity,
     "fetch": fetch,
     "import": import_,

@@ -1,13 +1,30 @@
 """``wiringup birth``, ``distill`` and ``train``: networks in, networks out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import BatchNorm, Birth, Classes, Json, KeepGain, Model, Runs, Size, Width
+from wiringup.cli.arguments import (
+    BatchNorm,
+    Before,
+    BeforePlasticity,
+    BeforeRate,
+    Birth,
+    Classes,
+    Images,
+    Json,
+    KeepGain,
+    Model,
+    Runs,
+    Size,
+    Width,
+)
 from wiringup.cli.show import as_json, number, progress_bar, say, table
 from wiringup.core.errors import InputError
+
+if TYPE_CHECKING:
+    from wiringup.training.label_free import LabelFreeSpec
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
 
@@ -31,6 +48,9 @@ def birth(
     ] = None,
     keep_gain: KeepGain = False,
     batchnorm: BatchNorm | None = None,
+    before: Before = None,
+    before_plasticity: BeforePlasticity = "all",
+    before_lr: BeforeRate = 0.05,
     size: Size = 224,
     width: Width = 1.0,
     classes: Classes = 1000,
@@ -46,13 +66,15 @@ def birth(
       wiringup birth cornet_s --birth genome.json --calibrate images.zip --out newborn.safetensors
 
       wiringup birth resnet50 --birth wc --batchnorm noise --out newborn.safetensors
+
+      wiringup birth cornet_s --birth wc --before waves:5000 --size 64 --out before_sight.safetensors
     """
     from wiringup.birth.apply import BirthSpec, describe_birth
     from wiringup.birth.batchnorm import uses_images
     from wiringup.core.home import data_home
     from wiringup.data.images import read_stimuli
     from wiringup.experiments.genomes import find_genome
-    from wiringup.experiments.pipeline import born
+    from wiringup.experiments.pipeline import grown
     from wiringup.models.architecture import ModelSpec
     from wiringup.models.weights import save_weights
 
@@ -63,9 +85,33 @@ def birth(
     if calibrate is not None and not uses_images(policy):
         raise InputError(f"BatchNorm {policy!r} uses no images; leave out --calibrate.")
     images = None if calibrate is None else read_stimuli(calibrate, size=size)
-    save_weights(born(model_spec, spec, genome, images), out)
-    facts = describe_birth(spec, genome) | {"file": str(out)}
+    phase = _phase(before, before_plasticity, before_lr, 64, size, seed, "cpu")
+    with progress_bar(quiet=json) as bar:
+        tell = lambda seen, frames, loss: bar(seen, frames, f"{before}, loss {loss:.2f}")  # noqa: E731
+        network, accounts = grown(model_spec, spec, genome, images, phase, progress=tell)
+    save_weights(network, out)
+    spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
+    facts = describe_birth(spec, genome) | spent | {"file": str(out)}
+    if phase is not None and policy.startswith("default"):
+        facts["batchnorm_statistics"] = f"as {phase.stimuli} left them where BatchNorm learned"
     as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
+
+
+def _phase(
+    text: str | None, plasticity: str, lr: float, batch: int, size: int, seed: int, device: str
+) -> "LabelFreeSpec | None":
+    """Return the phase without labels that a command asks for."""
+    from wiringup.training.label_free import LabelFreeSpec
+    from wiringup.training.spec import TrainSpec
+
+    if text is None:
+        return None
+    batch += batch % 2  # frames come in pairs
+    how = TrainSpec(
+        plasticity, batch=batch, lr=lr, schedule="cosine", augmentation="none", size=size, seed=seed,
+        device=device,
+    )  # fmt: skip
+    return LabelFreeSpec.parse(text, how)
 
 
 def distill(
@@ -113,7 +159,7 @@ def distill(
 
 def train(
     model: Model,
-    images: Annotated[Path, arg(metavar="PATH", help="Folder or zip of class folders.")],
+    images: Images,
     birth: Birth = "kaiming_normal",
     keep_gain: KeepGain = False,
     batchnorm: BatchNorm = "calibrated",
@@ -126,11 +172,22 @@ def train(
         ),
     ] = "critical",
     epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
+    limit: Annotated[
+        int | None,
+        arg(help="Learn from this many images only: balanced over classes, fewer among more."),
+    ] = None,
+    subset_seed: Annotated[int, arg(help="Seed of the choice that --limit makes.")] = 0,
+    image_size: Annotated[
+        int | None,
+        arg(
+            metavar="PX",
+            help="Side at which images are kept; random crops are cut out of it. By default --size.",
+        ),
+    ] = None,
     duration: Annotated[
         str | None,
         arg(metavar="TIME", help='Instead of --epochs: "10000 images", "300 steps" or "0.5 epochs".'),
     ] = None,
-    limit: Annotated[int | None, arg(help="Learn from this many images only (balanced, nested).")] = None,
     benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = (),
     seed: int = 0,
     size: Size = 224,
@@ -140,6 +197,9 @@ def train(
     schedule: Annotated[str, arg(help="step, plateau, cosine, one-cycle or constant.")] = "step",
     optimiser: Annotated[str, arg(help="sgd, adam, adamw or adagrad.")] = "sgd",
     weight_decay: float = 1e-4,
+    before: Before = None,
+    before_plasticity: BeforePlasticity = "all",
+    before_lr: BeforeRate = 0.05,
     momentum: Annotated[float, arg(help="Of sgd.")] = 0.9,
     nesterov: Annotated[bool, arg(help="Let the momentum of sgd be Nesterov's.")] = False,
     betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
@@ -155,15 +215,20 @@ def train(
 ) -> None:
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
-    A fifth of the images (at most 400) is held out for top-1. Interrupted, the same command continues; so
-    it does after SIGTERM, by which schedulers take machines back (exit code 75). Several processes share
-    every batch if torchrun starts them; they learn what one would.
+    A fifth of the images (at most 400) is held out for top-1. Images are decoded once and kept as plain
+    pixels (wiringup pack, wiringup cache). Interrupted, the same command continues; so it does after SIGTERM,
+    by which schedulers take machines back (exit code 75). Several processes share every batch if torchrun
+    starts them; they learn what one would.
 
     For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
 
       wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
           --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+
+      wiringup train cornet_s --images train.zip --birth wc --before waves:10000 --size 64
+
+      wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
 
       wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
           --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
@@ -183,7 +248,10 @@ def train(
         seed=seed, device=device, augmentation=augmentation, precision=precision,
         workers=workers, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
-    request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain, batchnorm)
+    request = TrainRequest(
+        model, birth, images, spec, width, limit, benchmark, keep_gain, batchnorm, subset_seed, image_size,
+        _phase(before, before_plasticity, before_lr, batch, size, seed, device),
+    )  # fmt: skip
     record = train_one(request, out, data_home(), quiet=json or not leads())
     if not leads():
         return
@@ -199,6 +267,11 @@ def train(
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
+    for phase, before_labels in record.ledger.get("label-free", {}).items():
+        say(
+            f"Before the first label, {phase}: {before_labels['updates']:,} images or frames, "
+            f"{before_labels['synaptic updates']:,} label-free synaptic updates."
+        )
     areas = record.ledger.get("synaptic updates by area", {})
     spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
     say(f"Synaptic updates: {spent or 'none'}.")

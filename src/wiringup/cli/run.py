@@ -19,7 +19,8 @@ def run(
     images: Annotated[
         Path | None,
         arg(
-            metavar="PATH", help="Learn from this folder or zip of class folders, not from rendered objects."
+            metavar="PATH",
+            help="Learn from these images (as for wiringup train), not from rendered objects.",
         ),
     ] = None,
     brain: Annotated[
@@ -42,14 +43,15 @@ def run(
       wiringup run --images tiny-imagenet/train.zip --brain real
     """
     from wiringup.core.home import data_home
-    from wiringup.experiments.progress import Progress, terminal
+    from wiringup.experiments.progress import Progress, packing, terminal
     from wiringup.experiments.study import QUICK, Study, StudySpec
     from wiringup.experiments.worlds import make_world
     from wiringup.results.store import Store
 
     tell = silent if json else say
     spec = replace(QUICK if quick else StudySpec(), seeds=seed)
-    world = make_world(images, brain, spec.pool, spec.calibration, spec.size, data_home(), tell)
+    shown = packing(terminal(json))
+    world = make_world(images, brain, spec.pool, spec.calibration, spec.size, data_home(), tell, shown)
     study = Study(spec, world, Store(out))
     study.run(Progress({}, terminal(json)))
     finish(Store(out), study.uid, json)

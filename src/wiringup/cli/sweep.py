@@ -52,7 +52,7 @@ def sweep(
     """
     from wiringup.core.files import atomic_path
     from wiringup.core.home import data_home
-    from wiringup.experiments.progress import Progress, terminal
+    from wiringup.experiments.progress import Progress, packing, terminal
     from wiringup.experiments.sweep import Sweep, SweepSpec
     from wiringup.experiments.worlds import make_world
     from wiringup.figures.sweep import draw
@@ -66,7 +66,8 @@ def sweep(
         seeds=seed, model=model, width=width, size=size, lr=lr,
     )  # fmt: skip
     tell, store = silent if json else say, Store(out)
-    world = make_world(images, brain, max(n_images), spec.calibration, size, data_home(), tell)
+    shown = packing(terminal(json))
+    world = make_world(images, brain, max(n_images), spec.calibration, size, data_home(), tell, shown)
     made = Sweep(spec, world, store, data_home())
     records = made.run(Progress({}, terminal(json)))
     found = moments(records, made.reference.label)

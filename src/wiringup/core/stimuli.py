@@ -12,10 +12,16 @@ from wiringup.core.errors import InputError
 
 GREY = 128
 
+Rows = NDArray[np.int64] | NDArray[np.intp] | slice
+_BLOCK = 1024  # images that are hashed at a time
+
 
 @dataclass(frozen=True, eq=False)
 class Stimuli:
-    """Images of one size, in memory.
+    """Images of one size.
+
+    Those who need only some at a time ask for them with `at`: images that lie in a file
+    (`data.packed.PackedStimuli`) are then read a few at a time, and never all into memory.
 
     Attributes:
         pixels: uint8, (images, height, width, 3), RGB.
@@ -39,6 +45,16 @@ class Stimuli:
     def __len__(self) -> int:
         return len(self.pixels)
 
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width in px."""
+        height, width = self.pixels.shape[1:3]
+        return height, width
+
+    def at(self, rows: Rows) -> NDArray[np.uint8]:
+        """Return the pixels of some images: uint8 (rows, height, width, 3)."""
+        return self.pixels[rows]
+
     def take(self, index: NDArray[np.intp]) -> "Stimuli":
         """Return the images at ``index``, in that order."""
         return Stimuli(self.pixels[index], tuple(self.ids[i] for i in index))
@@ -46,8 +62,9 @@ class Stimuli:
     @cached_property
     def sha256(self) -> str:
         """The hash of the pixels and their order; names do not enter."""
-        digest = hashlib.sha256(str(self.pixels.shape).encode())
-        digest.update(np.ascontiguousarray(self.pixels).data)
+        digest = hashlib.sha256(str((len(self), *self.sides, 3)).encode())
+        for start in range(0, len(self), _BLOCK):
+            digest.update(np.ascontiguousarray(self.at(slice(start, start + _BLOCK))).data)
         return digest.hexdigest()
 
 

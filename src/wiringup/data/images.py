@@ -4,7 +4,6 @@ Files are taken in natural order (``image2`` before ``image10``). Hidden files, 
 files that are no images are passed over, and a folder that wraps everything else is ignored.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.checks import at_least, one_of
+from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
 from wiringup.data.arrays import read_npz
-from wiringup.data.pictures import Pictures, decode, dimensions, open_pictures, resize, resize_to
+from wiringup.data.names import class_of_each, in_natural_order, labels_of, unwrapped
+from wiringup.data.pictures import Pictures, decode, dimensions, open_pictures, resize, square
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
@@ -25,7 +25,6 @@ Choose = Callable[[NDArray[np.int64]], NDArray[np.intp]]
 """Receives the label of every image and returns the index of those to read, in order."""
 
 _BLOCK = 256
-_PIECES = re.compile(r"\d+|\D+")
 
 
 def read_stimuli(path: Path | str, size: int | None = None, progress: Progress | None = None) -> Stimuli:
@@ -48,8 +47,8 @@ def read_stimuli(path: Path | str, size: int | None = None, progress: Progress |
     if path.suffix.lower() == ".npz":
         return from_pixels(_sized(_stack_of(path, read_npz(path)), size))
     with open_pictures(path) as pictures:
-        names = _natural(pictures.names)
-        return Stimuli(_read(pictures, names, size, progress), tuple(_unwrapped(names)))
+        names = in_natural_order(pictures.names)
+        return Stimuli(_read(pictures, names, size, progress), tuple(unwrapped(names)))
 
 
 def read_named(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
@@ -91,11 +90,11 @@ def read_labelled(
     if path.suffix.lower() == ".npz":
         return _labelled_npz(path, size, classes, choose)
     with open_pictures(path) as pictures:
-        names = _natural(pictures.names)
-        ids = _unwrapped(names)
-        folders = _class_of_each(path, ids)
+        names = in_natural_order(pictures.names)
+        ids = unwrapped(names)
+        folders = class_of_each(path, ids)
         order = tuple(classes) if classes is not None else tuple(dict.fromkeys(folders))
-        labels = _labels(folders, order)
+        labels = labels_of(folders, order)
         index = np.arange(len(names)) if choose is None else choose(labels)
         pixels = _read(pictures, [names[i] for i in index], size, progress)
         stimuli = Stimuli(pixels, tuple(ids[i] for i in index))
@@ -113,13 +112,9 @@ def resized_and_cropped(stimuli: Stimuli, short: int, crop: int) -> Stimuli:
     """
     if crop > short:
         raise InputError(f"A short side of {short} px has no centre of {crop} px; resize to {crop} or more.")
-    height, width = stimuli.pixels.shape[1:3]
-    least = min(height, width)
-    sides = short * height // least, short * width // least
-    top, left = (round((side - crop) / 2) for side in sides)
     pixels = np.empty((len(stimuli), crop, crop, 3), np.uint8)
     for i, image in enumerate(stimuli.pixels):
-        pixels[i] = resize_to(image, *sides)[top : top + crop, left : left + crop]
+        pixels[i] = square(image, short, crop)
     return Stimuli(pixels, stimuli.ids)
 
 
@@ -132,53 +127,6 @@ def _checked(path: Path | str, size: int | None) -> Path:
     if path.is_file() and path.suffix.lower() not in (".zip", ".npz"):
         raise InputError(f"{path} is neither a folder of images, nor a zip, nor an npz.")
     return path
-
-
-def _natural(names: list[str]) -> list[str]:
-    def key(name: str) -> list[list[tuple[int, int | str]]]:
-        pieces = [_PIECES.findall(part) for part in name.split("/")]
-        return [[(0, int(p)) if p.isdecimal() else (1, p) for p in part] for part in pieces]
-
-    return sorted(names, key=lambda name: (key(name), name))
-
-
-def _common_folders(names: list[str]) -> int:
-    """Return how many leading folders all names share."""
-    parents = {tuple(name.split("/")[:-1]) for name in names}
-    shared = 0
-    for level in zip(*parents, strict=False):
-        if len(set(level)) > 1:
-            break
-        shared += 1
-    return shared
-
-
-def _unwrapped(names: list[str]) -> list[str]:
-    shared = _common_folders(names)
-    return [name.split("/", shared)[-1] for name in names]
-
-
-def _class_of_each(path: Path, ids: list[str]) -> list[str]:
-    parts = [tuple(name.split("/")) for name in ids]
-    if any(len(p) < 2 for p in parts):
-        raise InputError(
-            f"{path} has images outside class folders (such as {min(parts, key=len)[0]!r}); labelled images "
-            "need at least two folders, one for each class."
-        )
-    # train/cat beside val/cat would otherwise become the two classes 'train' and 'val'.
-    if len({p[:-1] for p in parts}) > len({p[0] for p in parts}):
-        raise InputError(
-            f"{path} has folders within its folders (such as {'/'.join(max(parts, key=len)[:-1])!r}); give "
-            "the folder whose sub-folders are the classes."
-        )
-    return [p[0] for p in parts]
-
-
-def _labels(folders: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
-    for folder in dict.fromkeys(folders):
-        one_of(folder, classes, "class folder")
-    position = {name: i for i, name in enumerate(classes)}
-    return np.array([position[folder] for folder in folders], dtype=np.int64)
 
 
 def _read(

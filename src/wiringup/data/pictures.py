@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,11 +31,14 @@ class Pictures:
         path: the folder or zip.
         names: their names below ``path``, with forward slashes, in no particular order.
         content: returns the bytes of a name.
+        mark: returns what changes when those bytes do, without reading them: size and checksum, or size and
+            time of the last change.
     """
 
     path: Path
     names: list[str]
     content: Callable[[str], bytes]
+    mark: Callable[[str], tuple[int, int]]
 
     def where(self, name: str) -> str:
         """Return how messages call the image ``name``."""
@@ -59,14 +62,14 @@ def open_pictures(path: Path) -> Iterator[Pictures]:
     """
     with contextlib.ExitStack() as stack:
         if path.is_dir():
-            pictures = Pictures(path, _files_below(path), lambda name: (path / name).read_bytes())
+            pictures = _folder(path)
         else:
             archive = _open_zip(path, stack)
-            pictures = Pictures(path, archive.namelist(), archive.read)
+            pictures = Pictures(path, archive.namelist(), archive.read, lambda name: _checksum(archive, name))
         names = [name for name in pictures.names if _is_image(name)]
         if not names:
             raise InputError(f"{path} holds no images (looked for {', '.join(SUFFIXES)}).")
-        yield Pictures(path, names, pictures.content)
+        yield replace(pictures, names=names)
 
 
 def _open_zip(path: Path, stack: contextlib.ExitStack) -> zipfile.ZipFile:
@@ -74,6 +77,19 @@ def _open_zip(path: Path, stack: contextlib.ExitStack) -> zipfile.ZipFile:
         return stack.enter_context(zipfile.ZipFile(path))
     except zipfile.BadZipFile as error:
         raise InputError(f"{path} is not a readable zip ({error}); is the copy complete?") from error
+
+
+def _folder(path: Path) -> Pictures:
+    def mark(name: str) -> tuple[int, int]:
+        about = (path / name).stat()
+        return about.st_size, about.st_mtime_ns
+
+    return Pictures(path, _files_below(path), lambda name: (path / name).read_bytes(), mark)
+
+
+def _checksum(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
+    about = archive.getinfo(name)
+    return about.file_size, about.CRC
 
 
 def _files_below(folder: Path) -> list[str]:
@@ -96,11 +112,44 @@ def decode(content: bytes, where: str, size: int | None) -> NDArray[np.uint8]:
         InputError: naming ``where``, if the file is damaged or has more than 8 bits a channel.
     """
     with _opened(content, where) as image:
-        if image.mode.startswith(("I", "F")):
-            raise InputError(f"{where} has more than 8 bits a channel; convert it to 8 bits first.")
-        if size is not None:
-            image.draft(None, (2 * size, 2 * size))
-        return _to_size(_rgb(image), size)
+        return _to_size(_loaded(image, where, size), size)
+
+
+def squared(content: bytes | NDArray[np.uint8], where: str, size: int) -> NDArray[np.uint8]:
+    """Return RGB pixels (size, size, 3): short side resized to ``size``, centre cut out; see `square`.
+
+    Args:
+        content: an image file, decoded as by `decode`, or RGB pixels (height, width, 3).
+        where: how messages call it.
+        size: side of the result in px.
+
+    Raises:
+        InputError: as `decode`.
+    """
+    if isinstance(content, np.ndarray):
+        return square(content, size, size)
+    with _opened(content, where) as image:
+        height, width = _short_sides(image.height, image.width, size)
+        return _centre(_to_sides(_loaded(image, where, size), (width, height)), size)
+
+
+def square(pixels: NDArray[np.uint8], short: int, crop: int) -> NDArray[np.uint8]:
+    """Resize the short side of RGB ``pixels`` (h, w, 3) to ``short`` px and cut out the centre.
+
+    Bilinear with antialiasing, aspect kept, lengths rounded down and offsets to the nearest: torchvision's
+    ``Resize(short)`` and ``CenterCrop(crop)``.
+    """
+    return _centre(resize_to(pixels, *_short_sides(pixels.shape[0], pixels.shape[1], short)), crop)
+
+
+def _short_sides(height: int, width: int, short: int) -> tuple[int, int]:
+    least = min(height, width)
+    return short * height // least, short * width // least
+
+
+def _centre(pixels: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
+    top, left = (round((side - crop) / 2) for side in pixels.shape[:2])
+    return pixels[top : top + crop, left : left + crop]
 
 
 def dimensions(content: bytes, where: str) -> tuple[int, int]:
@@ -134,6 +183,14 @@ def _opened(content: bytes, where: str) -> Iterator["Image.Image"]:
         # Pillow names the buffer it was given where it does not know the format.
         reason = "format not recognised" if "BytesIO" in str(error) else str(error)
         raise InputError(f"{where} is not a readable image ({reason}); replace or remove it.") from error
+
+
+def _loaded(image: "Image.Image", where: str, size: int | None) -> "Image.Image":
+    if image.mode.startswith(("I", "F")):
+        raise InputError(f"{where} has more than 8 bits a channel; convert it to 8 bits first.")
+    if size is not None:
+        image.draft(None, (2 * size, 2 * size))
+    return _rgb(image)
 
 
 def _rgb(image: "Image.Image") -> "Image.Image":

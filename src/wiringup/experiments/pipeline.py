@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
-from wiringup.core.spec import to_dict, uid
+from wiringup.core.spec import later, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
@@ -23,7 +25,8 @@ from wiringup.results.record import Point, Record, point_from_dict, point_to_dic
 from wiringup.results.store import Store
 from wiringup.training.distributed import leads
 from wiringup.training.flops import flops_by_layer
-from wiringup.training.ledger import Ledger
+from wiringup.training.label_free import LabelFreeSpec, learn_label_free
+from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
@@ -32,6 +35,7 @@ from wiringup.training.updates import statistics_of
 
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "BatchNorm calibration"
+BEFORE = "before"  # folder of the phase without labels, in that of the run
 
 Told = Callable[[str, float, str], None]
 """Told of finished work: its kind, its amount and a message."""
@@ -86,6 +90,7 @@ class RunSpec:
         exam: see `Exam.identity`.
         moments: when the model is scored, besides birth and end.
         version: of wiringup.
+        before: what is learned without labels, after birth and before the first label.
     """
 
     model: ModelSpec
@@ -96,6 +101,7 @@ class RunSpec:
     exam: Mapping[str, Any]
     moments: tuple[Duration, ...]
     version: str = __version__
+    before: LabelFreeSpec | None = later(None)  # noqa: RUF009  (frozen, so it is not shared)
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,54 @@ def born(spec: ModelSpec, birth: BirthSpec, genome: Genome | None, calibration: 
     return model
 
 
+def grown(
+    spec: ModelSpec,
+    birth: BirthSpec,
+    genome: Genome | None,
+    calibration: Stimuli | None,
+    before: LabelFreeSpec | None,
+    folder: Path | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> tuple[nn.Module, dict[str, Account]]:
+    """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
+
+    BatchNorm that was calibrated at birth is calibrated again afterwards, on the same images: spontaneous
+    activity has other statistics than what is seen later.
+
+    Args:
+        spec: the network.
+        birth: the birth.
+        genome: what it is born from, for recipes that need one.
+        calibration: unlabelled images for BatchNorm statistics.
+        before: the phase without labels; None for none.
+        folder: where its checkpoint is kept.
+        progress: told after every step of it.
+    """
+    model = born(spec, birth, genome, calibration)
+    seen = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    images = images_for(birth.batchnorm, seen, birth.seed, spec.size)
+    shown = 0 if images is None else len(images)
+    accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}
+    if before is not None:
+        found = learn_label_free(model, ARCHITECTURES[spec.architecture], before, folder, progress)
+        accounts |= found.ledger.label_free
+        if images is not None:
+            calibrate_batchnorm(model, images)
+            accounts[CALIBRATION] = _calibration(model, spec, shown, passes=2)
+    return model, accounts
+
+
+def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1) -> Account:
+    """Return the account of unlabelled images, or noise, on which BatchNorm was calibrated."""
+    seen = passes * images
+    return Account(
+        updates=seen,
+        images=images,
+        statistics={layer: seen * figures for layer, figures in statistics_of(model).items()},
+        forward=seen * sum(f.forward for f in flops_by_layer(model, spec.size).values()),
+    )
+
+
 def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     """Give birth, train and score; return the record and the trained network, and keep both.
 
@@ -136,7 +190,15 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     """
     started = time.monotonic()
     spec, architecture = run.spec, ARCHITECTURES[run.spec.model.architecture]
-    model = born(spec.model, spec.birth, run.genome, run.calibration)
+    model, accounts = grown(
+        spec.model,
+        spec.birth,
+        run.genome,
+        run.calibration,
+        spec.before,
+        store.folder(run.uid) / BEFORE,
+        _progress(run, told, "label-free"),
+    )
     result = train(
         model,
         architecture,
@@ -145,27 +207,17 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
         observers=[_scorer(run, told)],
         folder=store.folder(run.uid),
         moments=spec.moments,
-        progress=_progress(run, told),
+        progress=_progress(run, told, run.spec.training.plasticity),
+        before=accounts,
     )
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
-        _enter_calibration(run, model, result.ledger)
         if leads():
             save_weights(model, store.folder(run.uid) / WEIGHTS)
         known = _record(run, result, time.monotonic() - started)
         if leads():
             store.save(known)
     return known, model
-
-
-def _enter_calibration(run: Run, model: nn.Module, ledger: Ledger) -> None:
-    """Enter the unlabelled images on which BatchNorm was calibrated at birth in an account of their own."""
-    if run.calibration is None or run.spec.birth.batchnorm != "calibrated":
-        return
-    account, images = ledger.phase(CALIBRATION), len(run.calibration.pixels)
-    account.updates = account.images = images
-    account.statistics = {layer: images * figures for layer, figures in statistics_of(model).items()}
-    account.forward = images * sum(f.forward for f in flops_by_layer(model, run.spec.model.size).values())
 
 
 def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
@@ -193,13 +245,13 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
     return score
 
 
-def _progress(run: Run, told: Told) -> Callable[[int, int, float], None]:
+def _progress(run: Run, told: Told, what: str) -> Callable[[int, int, float], None]:
     seen = 0
 
     def advance(images: int, total: int, loss: float) -> None:
         nonlocal seen
         message = f"{run.label}, seed {run.spec.birth.seed}: {images:,} of {total:,} images, loss {loss:.2f}"
-        told(f"train:{run.spec.training.plasticity}", images - seen, message)
+        told(f"train:{what}", images - seen, message)
         seen = images
 
     return advance

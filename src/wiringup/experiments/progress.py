@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TextIO
 
 QUIET_SECONDS = 10.0  # between lines where the output is no terminal
-GUESS = {"train": 1 / 250, "score": 4.0, "prepare": 1.0}
+GUESS = {"train": 1 / 250, "score": 4.0, "prepare": 1.0, "pack": 1 / 1000}
 """Seconds for one unit of work before any was measured: an image, a scoring, a preparation step."""
 
 
@@ -67,6 +67,17 @@ class Progress:
         elif time.monotonic() - self._shown > QUIET_SECONDS:
             self._shown = time.monotonic()
             print(line, file=self.out, flush=True)
+
+
+def packing(out: TextIO | None) -> Callable[[int, int], None]:
+    """Return what shows how many images are packed of how many, once it is told of any."""
+    shown = Progress({}, out)
+
+    def tell(done: int, total: int) -> None:
+        shown.plan["pack"] = total
+        shown.advance("pack", done - shown.done.get("pack", 0), f"packed {done:,} of {total:,} images")
+
+    return tell
 
 
 def clock(seconds: float) -> str:

@@ -9,15 +9,14 @@ from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.core.checks import at_least
-from wiringup.data.images import read_labelled
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
-from wiringup.experiments.progress import Progress, terminal
-from wiringup.experiments.worlds import calibration_images, split
+from wiringup.experiments.progress import Progress, packing, terminal
+from wiringup.experiments.worlds import calibration_images, from_files
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.batches import nested_subset
+from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.plasticity import resolve
 from wiringup.training.spec import TrainSpec
 
@@ -30,7 +29,11 @@ class TrainRequest:
 
     Attributes:
         birth: a recipe or a genome file.
+        images: see `data.image_source.ALLOWED`.
         limit: number of images to learn from; None for all that are not held out.
+        subset: seed of the choice of these images.
+        before: what is learned without labels, before the first label.
+        kept: side in px at which images are kept, out of which random crops are cut; None for the network's.
         benchmarks: names of benchmarks on which birth and end are scored.
         keep_gain: whether a genome of another architecture is resized to the fan-ins, see `transfer`.
         batchnorm: BatchNorm at birth, one of `birth.batchnorm.POLICIES`; what is calibrated on images
@@ -46,6 +49,9 @@ class TrainRequest:
     benchmarks: tuple[str, ...] = ()
     keep_gain: bool = False
     batchnorm: str = "calibrated"
+    subset: int = 0
+    kept: int | None = None
+    before: LabelFreeSpec | None = None
 
 
 def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> Record:
@@ -56,15 +62,21 @@ def train_one(request: TrainRequest, out: Path, home: Path, *, quiet: bool) -> R
         MissingDataError: if images, a genome or a benchmark are missing.
     """
     progress = Progress({}, terminal(quiet))
-    run = make_run(request, home, progress.say)
+    run = make_run(request, home, progress.say, packing(terminal(quiet)))
     kind = f"train:{request.training.plasticity}"
     images = request.training.duration.in_images(len(run.images), request.training.batch)
-    progress.plan = {kind: images, "score": 2}
+    frames = request.before.frames if request.before else 0
+    progress.plan = {"train:label-free": frames, kind: images, "score": 2}
     progress.say(f"{run.label}: {images:,} images to be seen, run {run.uid}")
     return execute(run, Store(out), progress.advance)[0]
 
 
-def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> Run:
+def make_run(
+    request: TrainRequest,
+    home: Path,
+    say: Callable[[str], None],
+    packed: Callable[[int, int], None] | None = None,
+) -> Run:
     """Read images, genome and benchmarks, and put the run together."""
     size = request.training.size or 224
     unborn = ModelSpec(request.model, request.width, size=size)
@@ -72,11 +84,10 @@ def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> R
     resolve(outline(unborn), ARCHITECTURES[unborn.architecture], request.training.plasticity)
     recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
-    say(f"Reading {request.images} ...")
-    learned, held_out = split(read_labelled(request.images, size=size))
     if request.limit is not None:
         at_least(request.limit, 2, "--limit")
-        learned = learned.take(nested_subset(learned.labels, request.limit, 0))
+    kept = request.kept or size
+    learned, held_out = from_files(request.images, kept, request.limit, request.subset, say, packed)
     birth = BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", request.batchnorm)
     seen = calibration_images(learned, CALIBRATION_IMAGES) if uses_images(birth.batchnorm) else None
     exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)
@@ -88,5 +99,7 @@ def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> R
         calibration=seen.sha256 if seen else "",
         exam=exam.identity(),
         moments=(),
+        before=request.before,
     )
-    return Run(f"{recipe} + {request.training.plasticity}", spec, learned, exam, genome, seen)
+    waited = f" + {request.before.stimuli}" if request.before else ""
+    return Run(f"{recipe}{waited} + {request.training.plasticity}", spec, learned, exam, genome, seen)

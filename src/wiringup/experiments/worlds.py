@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wiringup.benchmarks.behavior import ChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
@@ -15,7 +16,8 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.images import read_labelled
+from wiringup.data.image_store import default_store
+from wiringup.data.images import Progress
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.data.simulated.stream import SimulatedStream
@@ -24,6 +26,7 @@ from wiringup.training.batches import nested_subset
 
 BRAINS = ("simulated", "real")
 Say = Callable[[str], None]
+Labels = NDArray[np.int64]
 
 BRAIN_IMAGES = 400
 JUDGED_IMAGES = 400
@@ -48,25 +51,36 @@ class World:
 
 
 def make_world(
-    images: Path | None, brain: str, pool: int, calibration: int, size: int, home: Path, say: Say
+    images: Path | None,
+    brain: str,
+    pool: int,
+    calibration: int,
+    size: int,
+    home: Path,
+    say: Say,
+    packing: Progress | None = None,
 ) -> World:
     """Return the world of a study.
 
     Args:
-        images: a folder or zip of class folders to learn from; None renders objects.
+        images: what to learn from, see `data.image_source.ALLOWED`; None renders objects.
         brain: ``"simulated"`` or ``"real"`` (the benchmarks of `catalog.REAL` that are in ``home``).
         pool: number of images to learn from.
         calibration: number of them that are used, unlabelled, for BatchNorm statistics at birth.
         size: side of the images in px.
         home: the data folder.
         say: told what is being prepared.
+        packing: told how many images are packed, where they are not yet.
 
     Raises:
         InputError: for an unknown brain, or too few images.
         MissingDataError: if ``brain`` is real and no benchmark is present.
     """
     one_of(brain, BRAINS, "brain")
-    learned, held_out = rendered(pool, size, say) if images is None else from_files(images, pool, size, say)
+    if images is None:
+        learned, held_out = rendered(pool, size, say)
+    else:
+        learned, held_out = from_files(images, size, pool, 0, say, packing)
     benchmarks, suite = simulated(size, say) if brain == "simulated" else real(home, say)
     return World(
         pool=learned,
@@ -82,30 +96,52 @@ def rendered(images: int, size: int, say: Say) -> tuple[LabelledImages, Labelled
     return train.images, render(RenderSpec(HELD_OUT_IMAGES, size, LEVEL, split="test")).images
 
 
-def from_files(path: Path, images: int, size: int, say: Say) -> tuple[LabelledImages, LabelledImages]:
-    """Return a class-balanced part of the labelled images at ``path``, and others held out.
+def from_files(
+    path: Path, size: int, images: int | None, seed: int, say: Say, packing: Progress | None = None
+) -> tuple[LabelledImages, LabelledImages]:
+    """Return labelled images to learn from, and others held out, from the store of packed images.
+
+    Args:
+        path: see `data.image_source.ALLOWED`.
+        size: side in px at which they are kept.
+        images: how many to learn from, class-balanced; None for all. With one seed, fewer images are among
+            more, and what is held out is the same for all.
+        seed: of that choice.
+        say: told what is being prepared.
+        packing: told how many images are packed, where they are not yet.
 
     Raises:
-        InputError: if there are too few images to learn from and to hold out.
+        MissingDataError: if there is nothing at ``path``.
+        InputError: if there are too few images to learn from and to hold out, or some are corrupt.
     """
     say(f"Reading {path} ...")
-    learned, held_out = split(read_labelled(path, size=size))
-    if len(learned) < images:
-        raise InputError(
-            f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; the "
-            f"study learns from {images}. Give more images (--quick needs fewer)."
-        )
-    return learned.take(nested_subset(learned.labels, images, 0)), held_out
+    counts = []
+
+    def choose(labels: Labels) -> NDArray[np.intp]:
+        learned, held_out = split(labels)
+        if images is not None and len(learned) < images:
+            raise InputError(
+                f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; "
+                f"{images} were asked for. Give more images, or ask for fewer."
+            )
+        if images is not None:
+            learned = learned[nested_subset(labels[learned], images, seed)]
+        counts.append(len(learned))
+        return np.concatenate([learned, held_out])
+
+    found = default_store(say).load(path, size, choose, packing)
+    rows = np.arange(len(found))
+    return found.take(rows[: counts[0]]), found.take(rows[counts[0] :])
 
 
-def split(found: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
-    """Return (images to learn from, held-out images): a balanced fifth, at most `HELD_OUT_IMAGES`."""
-    if len(found) < FEWEST_IMAGES:
+def split(labels: Labels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows to learn from and rows to hold out: a balanced fifth, at most `HELD_OUT_IMAGES`."""
+    if len(labels) < FEWEST_IMAGES:
         raise InputError(
-            f"There are {len(found)} images; at least {FEWEST_IMAGES} are needed: a fifth is held out."
+            f"There are {len(labels)} images; at least {FEWEST_IMAGES} are needed: a fifth is held out."
         )
-    rows = nested_subset(found.labels, min(HELD_OUT_IMAGES, len(found) // 5), derive(0, "held out"))
-    return found.take(np.setdiff1d(np.arange(len(found)), rows)), found.take(rows)
+    held_out = nested_subset(labels, min(HELD_OUT_IMAGES, len(labels) // 5), derive(0, "held out"))
+    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 
 def calibration_images(images: LabelledImages, n: int) -> Stimuli:

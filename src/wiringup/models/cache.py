@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import inspect
 import os
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,39 +21,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wiringup.core.errors import InputError
 from wiringup.core.files import full_disk_explained, sha256_of
-from wiringup.core.memory import GB, free_disk
+from wiringup.core.kept import PART, KeptFiles, limit_asked, touch
 from wiringup.models.files import Key, reserve
 
-DEFAULT_GB = 20.0
-DAY = 24 * 3600
-_LOCK = ".lock"
-_PART = ".part"
-
 
 @dataclass(frozen=True)
-class Entry:
-    """A kept response: its file, its bytes and when it was used last (seconds since 1970)."""
+class ResponseCache(KeptFiles):
+    """Responses in a folder, bounded in size."""
 
-    path: Path
-    size: int
-    used: float
-
-
-@dataclass(frozen=True)
-class ResponseCache:
-    """Responses in a folder, bounded in size; what was used longest ago goes first.
-
-    Attributes:
-        folder: where the files lie.
-        limit: GB (10^9 bytes) that they may take together.
-        say: is told of entries that are damaged or cannot be kept.
-    """
-
-    folder: Path
-    limit: float = DEFAULT_GB
-    say: Callable[[str], None] = lambda _message: None
+    SUFFIX = ".npy"
 
     def find(self, key: str) -> Tensor | None:
         """Return the response (images, features) kept under ``key``, mapped from its file, or None.
@@ -64,15 +40,11 @@ class ResponseCache:
         for path in self.folder.glob(f"{key}.*.npy"):
             with contextlib.suppress(FileNotFoundError):  # evicted by another process just now
                 if sha256_of(path) == path.name.split(".")[1]:
-                    _touch(path)
+                    touch(path)
                     return _opened(path)
                 self.say(f"A kept response is damaged and is computed again: {path}")
                 path.unlink()
         return None
-
-    def has_room(self, size: int) -> bool:
-        """Return whether ``size`` bytes can be kept: within the limit, and on the disk."""
-        return size <= self.limit * GB and size <= free_disk(self.folder)
 
     @contextlib.contextmanager
     def filling(
@@ -86,7 +58,7 @@ class ResponseCache:
         from wiringup.core.home import writable
 
         folder = writable(self.folder, "WIRINGUP_CACHE")
-        parts = {key: folder / f"{keys[key]}.{uuid.uuid4().hex}{_PART}" for key in features}
+        parts = {key: folder / f"{keys[key]}.{uuid.uuid4().hex}{PART}" for key in features}
         try:
             files = {key: _new(part, images, features[key]) for key, part in parts.items()}
             stores = {key: torch.from_numpy(file) for key, file in files.items()}
@@ -102,53 +74,15 @@ class ResponseCache:
     def _keep(self, parts: Mapping[str, Path]) -> dict[str, Path]:
         named = {key: self.folder / f"{key}.{sha256_of(part)}.npy" for key, part in parts.items()}
         try:
-            with self._locked():
+            with self.locked():
                 for key, part in parts.items():
                     os.utime(part)  # as the last used, so that it is not what has to go
                     part.replace(named[key])
-                self._evict()
+                self.evict()
         except OSError as error:
             self.say(f"Responses cannot be kept in {self.folder} ({error.strerror or error}).")
             return {}
         return named
-
-    def entries(self) -> list[Entry]:
-        """Return what is kept, used longest ago first."""
-        found = []
-        for path in self.folder.glob("*.npy"):
-            with contextlib.suppress(FileNotFoundError):
-                about = path.stat()
-                found.append(Entry(path, about.st_size, about.st_mtime))
-        return sorted(found, key=lambda entry: entry.used)
-
-    def clear(self) -> int:
-        """Remove everything that is kept; return how many bytes that were."""
-        if not self.folder.is_dir():
-            return 0
-        with self._locked():
-            return self._remove_until(0)
-
-    def _evict(self) -> None:
-        self._remove_until(self.limit * GB)
-        for part in self.folder.glob(f"*{_PART}"):  # of processes that were killed
-            with contextlib.suppress(FileNotFoundError):
-                if part.stat().st_mtime < time.time() - DAY:
-                    part.unlink()
-
-    def _remove_until(self, size: float) -> int:
-        entries = self.entries()
-        total = kept = sum(entry.size for entry in entries)
-        for entry in entries:
-            if kept <= size:
-                break
-            entry.path.unlink(missing_ok=True)
-            kept -= entry.size
-        return total - kept
-
-    def _locked(self) -> contextlib.AbstractContextManager[Any]:
-        from filelock import FileLock
-
-        return FileLock(self.folder / _LOCK)
 
 
 def default_cache(say: Callable[[str], None]) -> ResponseCache:
@@ -159,14 +93,7 @@ def default_cache(say: Callable[[str], None]) -> ResponseCache:
     """
     from wiringup.core.home import cache_home
 
-    asked = os.environ.get("WIRINGUP_CACHE_GB") or DEFAULT_GB
-    try:
-        limit = float(asked)
-    except ValueError:
-        limit = -1.0
-    if not limit >= 0:
-        raise InputError(f"WIRINGUP_CACHE_GB is {asked!r}; it has to be a number of GB, as in 20.")
-    return ResponseCache(cache_home() / "responses", limit, say)
+    return ResponseCache(cache_home() / "responses", limit_asked(), say)
 
 
 def code_of(module: nn.Module) -> str:
@@ -201,8 +128,3 @@ def _new(path: Path, images: int, features: int) -> "np.memmap[Any, np.dtype[np.
         with path.open("r+b") as stream:
             reserve(stream, path.stat().st_size)
     return store
-
-
-def _touch(path: Path) -> None:
-    with contextlib.suppress(PermissionError):  # a shared cache that may only be read
-        os.utime(path)

@@ -62,7 +62,7 @@ def batches(stimuli: Stimuli, size: int, batch: int) -> Iterator[tuple[slice, Te
     """Yield the images as a network sees them (`preprocess`), ``batch`` at a time, with their rows."""
     for start in range(0, len(stimuli), batch):
         rows = slice(start, start + batch)
-        yield rows, preprocess(stimuli.pixels[rows], size)
+        yield rows, preprocess(stimuli.at(rows), size)
 
 
 @dataclass

@@ -121,7 +121,7 @@ def input_size(data: LabelledImages, spec: TrainSpec) -> int:
     Raises:
         InputError: if the spec leaves it to the images and these are not square.
     """
-    height, width = data.stimuli.pixels.shape[1:3]
+    height, width = data.stimuli.sides
     if spec.size is None and height != width:
         raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
     return spec.size or height
@@ -134,7 +134,7 @@ def prepare(data: LabelledImages, spec: TrainSpec, step: Step, share: slice = AL
     """
     size = input_size(data, spec)
     labels = torch.from_numpy(data.labels[step.rows[share]]).to(spec.device)
-    pixels = data.stimuli.pixels[step.rows[share]]
+    pixels = data.stimuli.at(step.rows[share])
     if spec.augmentation == "none":
         return Batch(step, preprocess(pixels, size).to(spec.device), labels)
     generator = torch_stream(spec.seed, "augment", step.epoch, step.index)

@@ -25,7 +25,7 @@ LOCK = ".lock"
 
 @dataclass
 class TrainState:
-    """All that changes in a run; its position is the ledger's number of steps.
+    """All that changes in a run; its position is the number of losses, one for each step.
 
     Attributes:
         losses: training loss of every step.
@@ -134,7 +134,7 @@ class Checkpoints:
         """Write the state if the interval has passed."""
         every = self.interval.steps
         late = time.monotonic() - self._written >= self.interval.seconds
-        if late or (every and state.ledger.steps % every == 0):
+        if late or (every and len(state.losses) % every == 0):
             self.save(state)
 
     def last_good(self) -> str:
@@ -142,7 +142,7 @@ class Checkpoints:
         if self.path is None or not self.path.is_file():
             return "no checkpoint was written"
         state = _read(self.path)["state"]
-        return f"the last good checkpoint is {self.path}, of step {state['ledger']['steps']}"
+        return f"the last good checkpoint is {self.path}, of step {len(state['losses'])}"
 
 
 def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
@@ -154,7 +154,7 @@ def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
 def diverged(what: str, state: TrainState, checkpoints: Checkpoints) -> WiringupError:
     """Return the error that ends a divergent training."""
     return WiringupError(
-        f"Training diverged: {what} at step {state.ledger.steps} ({state.ledger.updates} images); "
+        f"Training diverged: {what} at step {len(state.losses)} ({state.ledger.updates} images); "
         f"{checkpoints.last_good()}. Lower the learning rate."
     )
 

@@ -77,7 +77,7 @@ class Feed:
         size = input_size(self.data, self.spec)
 
         def images(rows: slice) -> Tensor:
-            return self._laid_out(preprocess(self.data.stimuli.pixels[rows], size).to(self.spec.device))
+            return self._laid_out(preprocess(self.data.stimuli.at(rows), size).to(self.spec.device))
 
         return remember(self.frozen, images, len(self.data), self.storage, self.pause)
 

@@ -78,6 +78,18 @@ class Account:
         """Floating-point operations in total, forward and backward."""
         return self.forward + self.backward
 
+    def totals(self) -> dict[str, int]:
+        """Return the total of every axis."""
+        return {
+            "distinct images": self.images,
+            "updates": self.updates,
+            "steps": self.steps,
+            "synaptic updates": self.synaptic_updates,
+            "updates of BatchNorm statistics": self.statistics_updates,
+            "flops forward": self.forward,
+            "flops backward": self.backward,
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return the account as plain JSON types; `from_dict` reads it back."""
         return asdict(self)
@@ -128,11 +140,11 @@ class Ledger(Account):
 
     def summary(self) -> dict[str, Any]:
         """Return the totals of every axis, and what was spent where, as plain JSON types."""
-        return _totals(self) | {
+        return self.totals() | {
             "synaptic updates by area": self.by_area(),
             "synaptic updates by layer": self.by_layer(),
             "synaptic updates by kind": self.by_kind(),
-            "label-free": {name: _totals(account) for name, account in self.label_free.items()},
+            "label-free": {name: account.totals() for name, account in self.label_free.items()},
         }
 
     @classmethod
@@ -140,15 +152,3 @@ class Ledger(Account):
         """Return the ledger that `to_dict` wrote."""
         phases = {name: Account(**account) for name, account in content["label_free"].items()}
         return cls(**{**content, "label_free": phases})
-
-
-def _totals(account: Account) -> dict[str, int]:
-    return {
-        "distinct images": account.images,
-        "updates": account.updates,
-        "steps": account.steps,
-        "synaptic updates": account.synaptic_updates,
-        "updates of BatchNorm statistics": account.statistics_updates,
-        "flops forward": account.forward,
-        "flops backward": account.backward,
-    }

@@ -3,7 +3,7 @@
 Everything else (scores, curves, checkpoints) observes it. It receives a born model and never makes one.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from wiringup.training.feed import Fed, Feed
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Frozen
 from wiringup.training.graph import take_apart
-from wiringup.training.ledger import Ledger
+from wiringup.training.ledger import Account, Ledger
 from wiringup.training.numerics import dropout_stream, memory_format, precision
 from wiringup.training.observers import Moment, Observer, due, observe
 from wiringup.training.optimisers import optimiser
@@ -70,6 +70,7 @@ def train(
     moments: Sequence[Duration] = (),
     progress: Progress | None = None,
     interval: Interval | None = None,
+    before: Mapping[str, Account] | None = None,
 ) -> TrainResult:
     """Train a born model in place, and leave it in evaluation mode.
 
@@ -88,6 +89,7 @@ def train(
         moments: when observers fire (and a checkpoint is written) between the first and the last step.
         progress: told after every step.
         interval: how often a checkpoint is written between moments; by default every minute.
+        before: accounts of phases without labels that came first; they stand in the ledger from its start.
 
     Raises:
         InputError: for an unknown plasticity, classes that do not fit, or another run's folder.
@@ -100,6 +102,7 @@ def train(
         identity = {} if folder is None else _identity(model, data, spec)
         checkpoints = Checkpoints(folder, identity, interval or Interval(), team.leads)
         run = _Run(model, architecture, data, spec, observers, moments, checkpoints, team, preempted)
+        run.state.ledger.label_free |= before or {}
         checkpoints.restore(run.state)
         run.learn(progress)
         model.eval()

@@ -87,7 +87,7 @@ def top1(model: nn.Module, data: LabelledImages, size: int, batch: int = 256) ->
     with evaluating(model), torch.inference_mode():
         for start in range(0, len(data), batch):
             rows = slice(start, start + batch)
-            logits = model(preprocess(data.stimuli.pixels[rows], size).to(device))
+            logits = model(preprocess(data.stimuli.at(rows), size).to(device))
             right += int((logits.argmax(1).cpu() == torch.from_numpy(data.labels[rows])).sum())
     return right / len(data)
 

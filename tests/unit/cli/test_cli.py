@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_images import class_folders, noise, write_folder
 from tests_world import toy_files, write_toy_benchmark
 from wiringup.cli import main as cli
 from wiringup.cli.main import COMMANDS, main
@@ -16,6 +17,7 @@ from wiringup.cli.show import progress_bar
 @pytest.fixture
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path / "data"
 
@@ -51,7 +53,6 @@ def test_import_then_score_then_results(home, tmp_path, capsys):
 
 
 def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, capsys):
-    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
     write_toy_benchmark(home)
     form = ["score", "cornet_s", "--benchmark", "toy", "--size", "32", "--width", "0.125", "--json",
             "--layer", "V1@all"]  # fmt: skip
@@ -61,15 +62,15 @@ def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, 
         rows.append(json.loads(capsys.readouterr().out))
     assert rows[0] == rows[1] == rows[2]
     main(["cache", "show", "--json"])
-    shown = json.loads(capsys.readouterr().out)
+    shown = json.loads(capsys.readouterr().out)["responses"]
     assert len(shown["entries"]) == 1
     assert shown["bytes"] == 128 + 40 * 8 * 8 * 8 * 4
     main(["cache", "show"])
-    assert "1 responses, 8.2e-05 GB of at most 20 GB" in capsys.readouterr().err
+    assert "1 files of responses, 8.2e-05 GB of at most 20 GB" in capsys.readouterr().err
     main(["cache", "clear"])
     assert "Removed 8.2e-05 GB" in capsys.readouterr().err
     main(["cache", "show", "--json"])
-    assert json.loads(capsys.readouterr().out)["entries"] == []
+    assert json.loads(capsys.readouterr().out)["responses"]["entries"] == []
 
 
 def test_single_neurons_go_to_a_csv_and_are_kept(home, tmp_path, capsys):
@@ -158,15 +159,39 @@ def test_wrong_numbers_of_images_and_unknown_areas_are_refused_on_import(home, t
     assert not (home / "imported" / "bad").exists()
 
 
-def test_a_corrupt_image_is_named(home, tmp_path, capsys):
-    for label in ("a", "b"):
-        (tmp_path / "images" / label).mkdir(parents=True)
-        for i in range(3):
-            pixels = np.full((40, 40, 3), i, np.uint8)
-            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{i}.png")
-    (tmp_path / "images" / "b" / "1.png").write_bytes(b"not an image")
-    assert fails("train", "cornet_s", "--images", tmp_path / "images", "--size", "32") == 2
-    assert "1.png" in capsys.readouterr().err
+def test_corrupt_images_are_named_together(home, tmp_path, capsys):
+    folder = write_folder(tmp_path / "images", class_folders(noise(12, 40, 40)))
+    for name in ("a/0004.png", "b/0007.png"):
+        (folder / name).write_bytes(b"not an image")
+    assert fails("train", "cornet_s", "--images", folder, "--size", "32") == 2
+    told = capsys.readouterr().err
+    assert "2 of 12 images cannot be used" in told
+    assert "a/0004.png" in told and "b/0007.png" in told
+    main(["cache", "show", "--json"])
+    assert json.loads(capsys.readouterr().out)["images"]["entries"] == []
+
+
+def test_images_are_packed_once_and_then_served_from_the_store(home, tmp_path, capsys):
+    folder = write_folder(tmp_path / "images", class_folders(noise(40, 40, 52)))
+    main(["pack", str(folder), "--size", "32", "--json"])
+    packed = json.loads(capsys.readouterr().out)
+    assert (packed["images"], packed["classes"], packed["bytes"]) == (40, 2, 40 * 32 * 32 * 3)
+    main(["cache", "show", "--json"])
+    (entry,) = json.loads(capsys.readouterr().out)["images"]["entries"]
+    form = ["train", "cornet_s", "--images", str(folder), "--size", "32", "--width", "0.125", "--batch", "4",
+            "--plasticity", "decoder", "--epochs", "1", "--json", "--limit", "8"]  # fmt: skip
+    spent = []
+    for more in ([], ["--subset-seed", "1"], ["--image-size", "36"]):
+        main([*form, *more])
+        record = json.loads(capsys.readouterr().out)
+        spent.append((record["points"][-1]["updates"], record["spec"]["images"]))
+    assert [updates for updates, _ in spent] == [8, 8, 8]
+    assert len({images for _, images in spent}) == 3
+    main(["cache", "show", "--json"])
+    files = [e["file"] for e in json.loads(capsys.readouterr().out)["images"]["entries"]]
+    assert len(files) == 2 and entry["file"] in files  # one for each size
+    main(["cache", "clear", "--json"])
+    assert json.loads(capsys.readouterr().out)["images"]["removed_bytes"] > packed["bytes"]
 
 
 def test_trials_are_imported_and_scored(home, tmp_path, capsys):
@@ -217,6 +242,32 @@ def test_train_counts_and_continues(home, tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)[0]["width"] == 0.125
     main(["distill", str(weights), "--json"])
     assert json.loads(capsys.readouterr().out)["layers"] > 20
+
+
+def test_what_is_learned_before_the_first_label_is_counted_apart(home, tmp_path, capsys):
+    folder = write_folder(tmp_path / "images", class_folders(noise(20, 32, 32)))
+    form = ["train", "cornet_s", "--images", str(folder), "--size", "32", "--width", "0.125", "--batch", "8",
+            "--epochs", "1", "--plasticity", "decoder", "--json"]  # fmt: skip
+    main(form)
+    plain = json.loads(capsys.readouterr().out)
+    before = [*form, "--before", "waves:16", "--before-plasticity", "downstream:IT"]
+    main(before)
+    record = json.loads(capsys.readouterr().out)
+    main(before)
+    assert json.loads(capsys.readouterr().out) == record
+    for name in ("updates", "synaptic_updates"):
+        assert [p[name] for p in record["points"]] == [p[name] for p in plain["points"]]
+    # the statistics of every BatchNorm were set on 16 images, and after the waves once more
+    alone, both = (r["ledger"]["label-free"] for r in (plain, record))
+    assert list(alone) == ["BatchNorm calibration"] and "before" not in plain["spec"]
+    assert list(both) == ["BatchNorm calibration", "waves"]
+    assert (alone["BatchNorm calibration"]["updates"], both["BatchNorm calibration"]["updates"]) == (16, 32)
+    waves = both["waves"]
+    assert (waves["updates"], waves["steps"], waves["synaptic updates"] % 16) == (16, 2, 0)
+    assert record["spec"]["before"]["stimuli"] == "waves"
+    main(["birth", "cornet_s", "--before", "white:64", "--size", "32", "--width", "0.125", "--classes", "3",
+          "--out", "grown.safetensors", "--json"])  # fmt: skip
+    assert json.loads(capsys.readouterr().out)["white: updates"] == 64
 
 
 def test_birth_and_distill_make_files_that_fit_together(home, tmp_path, capsys):

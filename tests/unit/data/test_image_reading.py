@@ -1,38 +1,13 @@
 import io
-import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from made_images import encoded, flat, write_folder, write_zip
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.images import read_labelled, read_stimuli
-
-
-def encoded(pixels, form="PNG", **options):
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, form, **options)
-    return stream.getvalue()
-
-
-def flat(value, size=8):
-    return np.full((size, size, 3), value, np.uint8)
-
-
-def write_folder(folder, contents):
-    for name, content in contents.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder
-
-
-def write_zip(path, contents):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in contents.items():
-            archive.writestr(name, content)
-    return path
 
 
 @pytest.fixture

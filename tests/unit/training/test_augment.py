@@ -54,6 +54,23 @@ def test_boxes_have_the_documented_distribution(height, width):
         assert stats.ks_2samp(ours, documented).pvalue > 1e-3
 
 
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (40, 75)])
+def test_area_and_shape_have_the_documented_joint_distribution(height, width):
+    """Each may be right alone and wrong together: chi-square of the table area x shape x corner."""
+    boxes = draw_boxes(N, height, width, torch_stream(3, "boxes")).numpy()
+    stream = numpy_stream(4, "documented")
+    peer = np.array([documented_box(height, width, stream) for _ in range(N)])
+    tables = []
+    for top, left, h, w in (boxes.T, peer.T):
+        area, shape = h * w / (height * width), np.log(h / w)
+        corner = 2 * (top * 2 > height - h) + (left * 2 > width - w)
+        edges = [np.array([0, 0.2, 0.4, 0.6, 1.1]), np.array([-1, -0.15, 0.15, 1]), np.arange(5) - 0.5]
+        tables.append(np.histogramdd(np.stack([area, shape, corner], 1), edges)[0].ravel())
+    counts = np.array(tables)
+    assert counts.sum() == 2 * N
+    assert stats.chi2_contingency(counts[:, counts.sum(0) > 0]).pvalue > 1e-3
+
+
 @pytest.mark.parametrize(("height", "width", "box"), [(8, 200, (0, 94, 8, 11)), (200, 9, (94, 0, 12, 9))])
 def test_extreme_shapes_fall_back_to_the_central_crop(height, width, box):
     boxes = draw_boxes(200, height, width, torch_stream(0, "boxes"))

@@ -104,6 +104,22 @@ def test_subsets_are_nested_balanced_and_seeded():
     assert not np.array_equal(chosen[24], nested_subset(labels, 24, seed=4))
 
 
+def test_subsets_of_thousands_of_unequal_classes_are_nested_and_balanced():
+    random = np.random.default_rng(0)
+    sizes = random.integers(5, 40, 4000)
+    labels = random.permutation(np.repeat(np.arange(4000), sizes))
+    inside = np.zeros(len(labels), dtype=bool)
+    for n in (100, 1000, 10_000, 50_000, len(labels)):
+        rows = nested_subset(labels, n, seed=3)
+        chosen = np.zeros(len(labels), dtype=bool)
+        chosen[rows] = True
+        assert chosen.sum() == n and (inside <= chosen).all()
+        counts = np.bincount(labels[rows], minlength=4000)
+        # a class is behind the fullest by more than one image only if it has no more
+        assert (counts >= np.minimum(counts.max() - 1, sizes)).all()
+        inside = chosen
+
+
 def test_a_subset_smaller_than_the_classes_does_not_prefer_the_first():
     first = {int(nested_subset(np.arange(4), 1, seed)[0]) for seed in range(40)}
     assert first == {0, 1, 2, 3}

@@ -1,0 +1,47 @@
+"""``wiringup pack``: decode labelled images once, for every training that follows."""
+
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from wiringup.cli.arguments import Images, Json, Size
+from wiringup.cli.show import as_json, say, silent, table
+from wiringup.core.memory import told
+
+
+def pack(
+    source: Annotated[Positional[Images], arg(name="source")],
+    size: Size = 224,
+    json: Json = False,
+) -> None:
+    """Decode labelled images and keep them as plain pixels.
+
+    wiringup train and run do so by themselves; this does it ahead, for all images of a source. The short side
+    is resized to --size (bilinear, antialiased) and the centre is cut out. Corrupt images are named. The file
+    lies in the folder of wiringup cache, is found by its content and checked by its hash whenever it is read.
+
+    For example:
+      wiringup pack imagenet/train --size 288
+
+      wiringup pack cifar-10-batches-bin --size 32
+
+      wiringup pack 'shard-{000..003}.tar' --size 64 --json
+    """
+    from wiringup.data.image_store import default_store
+    from wiringup.experiments.progress import packing, terminal
+
+    store = default_store(silent if json else say)
+    images = store.load(source, size, progress=packing(terminal(json)))
+    facts = {
+        "images": len(images),
+        "classes": len(images.classes),
+        "side": size,
+        "bytes": len(images) * size**2 * 3,
+        "sha256": images.sha256,
+        "folder": str(store.folder),
+    }
+    if json:
+        as_json(facts)
+        return
+    shown = facts | {"bytes": told(len(images) * size**2 * 3)}
+    table(["packed", ""], [[key, str(value)] for key, value in shown.items()])

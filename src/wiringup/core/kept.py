@@ -1,0 +1,113 @@
+"""Files that are kept between runs in one folder, bounded in size: what was used longest ago goes first.
+
+An entry appears in one step (a rename), so processes that share a folder never see half a file. One that is
+evicted while another process reads it stays readable there (POSIX keeps an open file).
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from wiringup.core.errors import InputError
+from wiringup.core.memory import GB, free_disk
+
+DEFAULT_GB = 20.0
+PART = ".part"
+_DAY = 24 * 3600
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A kept file, its bytes and when it was used last (seconds since 1970)."""
+
+    path: Path
+    size: int
+    used: float
+
+
+@dataclass(frozen=True)
+class KeptFiles:
+    """The files of one kind in a folder.
+
+    Attributes:
+        folder: where the files lie.
+        limit: GB (10^9 bytes) that they may take together.
+        say: is told of entries that are damaged or cannot be kept.
+    """
+
+    SUFFIX: ClassVar[str] = ""
+
+    folder: Path
+    limit: float = DEFAULT_GB
+    say: Callable[[str], None] = lambda _message: None
+
+    def has_room(self, size: int) -> bool:
+        """Return whether ``size`` bytes can be kept: within the limit, and on the disk."""
+        return size <= self.limit * GB and size <= free_disk(self.folder)
+
+    def entries(self) -> list[Entry]:
+        """Return what is kept, used longest ago first."""
+        found = []
+        for path in self.folder.glob(f"[!.]*{self.SUFFIX}"):
+            with contextlib.suppress(FileNotFoundError):
+                about = path.stat()
+                found.append(Entry(path, about.st_size, about.st_mtime))
+        return sorted(found, key=lambda entry: entry.used)
+
+    def clear(self) -> int:
+        """Remove everything that is kept; return how many bytes that were."""
+        if not self.folder.is_dir():
+            return 0
+        with self.locked():
+            return self._remove_until(0)
+
+    def evict(self) -> None:
+        """Remove what is over the limit, and parts of processes that were killed."""
+        self._remove_until(self.limit * GB)
+        for part in self.folder.glob(f"*{PART}"):
+            with contextlib.suppress(FileNotFoundError):
+                if part.stat().st_mtime < time.time() - _DAY:
+                    part.unlink()
+
+    def _remove_until(self, size: float) -> int:
+        entries = self.entries()
+        total = kept = sum(entry.size for entry in entries)
+        for entry in entries:
+            if kept <= size:
+                break
+            entry.path.unlink(missing_ok=True)
+            kept -= entry.size
+        return total - kept
+
+    def locked(self) -> contextlib.AbstractContextManager[Any]:
+        """Keep other processes from adding and evicting while the block runs."""
+        from filelock import FileLock
+
+        return FileLock(self.folder / _LOCK)
+
+
+def touch(path: Path) -> None:
+    """Mark an entry as used just now, where it may be written to."""
+    with contextlib.suppress(PermissionError):  # a shared folder that may only be read
+        os.utime(path)
+
+
+def limit_asked() -> float:
+    """Return the limit in GB that ``$WIRINGUP_CACHE_GB`` sets, or the default.
+
+    Raises:
+        InputError: if it is no number of GB.
+    """
+    asked = os.environ.get("WIRINGUP_CACHE_GB") or DEFAULT_GB
+    try:
+        limit = float(asked)
+    except ValueError:
+        limit = -1.0
+    if not limit >= 0:
+        raise InputError(f"WIRINGUP_CACHE_GB is {asked!r}; it has to be a number of GB, as in 20.")
+    return limit

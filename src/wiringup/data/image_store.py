@@ -1,0 +1,196 @@
+"""Images decoded once: packed files of plain pixels, kept between runs and found by their content.
+
+The key of a file is a hash of the source (names, sizes and checksums or times of its files, or their bytes),
+of the size, of the rule by which images become square, and of which images it holds.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.home import cache_home, writable
+from wiringup.core.kept import KeptFiles, limit_asked, touch
+from wiringup.core.memory import GB, told
+from wiringup.core.spec import content_hash
+from wiringup.core.stimuli import LabelledImages
+from wiringup.data.image_source import ImageSource, open_source
+from wiringup.data.images import Choose, Progress
+from wiringup.data.packed import SUFFIX, Contents, read_packed, write_packed
+from wiringup.data.pictures import squared
+
+RULE = "short side to size, centre crop; 1"
+"""How an image becomes square; raise the number when that changes, or kept pixels would be stale."""
+
+REPORTED = 20  # corrupt images that are named in one message
+WHOLE = 4  # a part of the images is packed by itself if it is less than 1 / WHOLE of all
+_AHEAD = 256  # images that are read before they are needed
+
+
+@dataclass(frozen=True)
+class ImageStore(KeptFiles):
+    """Packed images in a folder, bounded in size."""
+
+    SUFFIX = SUFFIX
+
+    def load(
+        self, path: Path | str, size: int, choose: Choose | None = None, progress: Progress | None = None
+    ) -> LabelledImages:
+        """Return labelled images whose pixels lie in a file of the store, packing them if they do not yet.
+
+        All images of a source are packed together, so that every choice among them is served by one file. A
+        choice of few is packed by itself, unless all are there already.
+
+        Args:
+            path: see `image_source.ALLOWED`.
+            size: side in px; images are made square by `pictures.squared`.
+            choose: picks images by their labels; by default all.
+            progress: told how many images are packed.
+
+        Raises:
+            MissingDataError: if there is nothing at ``path``.
+            InputError: if it cannot be used, or images are corrupt (they are named).
+            WiringupError: if the pixels do not fit the limit or the disk.
+        """
+        with open_source(path, size) as source:
+            rows = np.arange(len(source)) if choose is None else choose(source.labels)
+            everything = self.find(_key(source, size))
+            if everything is not None:
+                return everything.take(rows)
+            if len(rows) < len(source) / WHOLE:
+                return self._packed(source, size, rows, progress)
+            return self._packed(source, size, None, progress).take(rows)
+
+    def find(self, key: str) -> LabelledImages | None:
+        """Return the images kept under ``key``, or None; a damaged file is removed."""
+        path = self._path(key)
+        try:
+            found = read_packed(path) if path.is_file() else None
+        except FileNotFoundError:  # evicted by another process just now
+            return None
+        except InputError:
+            self.say(f"Kept images are damaged and are packed again: {path}")
+            path.unlink(missing_ok=True)
+            return None
+        if found is not None:
+            touch(path)
+        return found
+
+    def _packed(
+        self, source: ImageSource, size: int, rows: NDArray[np.intp] | None, progress: Progress | None
+    ) -> LabelledImages:
+        from filelock import FileLock
+
+        key = _key(source, size, rows)
+        writable(self.folder, "WIRINGUP_CACHE")
+        # of several processes that begin together one packs, and the others wait for it
+        with FileLock(self.folder / f".{key}.lock"):
+            found = self.find(key)
+            if found is not None:
+                return found
+            self._check_room(len(source) if rows is None else len(rows), size)
+            pack(source, size, self._path(key), rows, progress)
+            with self.locked():
+                self.evict()
+            return read_packed(self._path(key))
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}{SUFFIX}"
+
+    def _check_room(self, images: int, size: int) -> None:
+        needed = images * size**2 * 3
+        if not self.has_room(needed):
+            raise WiringupError(
+                f"{images:,} images at {size} px take {told(needed)}; {self.folder} may hold "
+                f"{told(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on a "
+                "larger disk, or learn from fewer images."
+            )
+
+
+def default_store(say: Callable[[str], None]) -> ImageStore:
+    """Return the store in the cache folder (`core.home.cache_home`); its limit is ``$WIRINGUP_CACHE_GB``."""
+    return ImageStore(cache_home() / "images", limit_asked(), say)
+
+
+def pack(
+    source: ImageSource,
+    size: int,
+    path: Path,
+    rows: NDArray[np.intp] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Decode images and write them to a packed file, whole or not at all.
+
+    Args:
+        source: the images.
+        size: side in px.
+        path: where to write.
+        rows: which images; by default all.
+        progress: told how many are done.
+
+    Raises:
+        InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
+        WiringupError: if the disk is full.
+    """
+    rows = np.arange(len(source)) if rows is None else rows
+    ids = tuple(source.ids[row] for row in rows)
+    contents = Contents(ids, source.labels[rows], source.classes, size)
+    write_packed(path, contents, _decoded(source, size, rows, progress))
+
+
+def _decoded(
+    source: ImageSource, size: int, rows: NDArray[np.intp], progress: Progress | None
+) -> Iterator[NDArray[np.uint8]]:
+    """Yield square images in order: read one after the other, decoded side by side."""
+    corrupt: list[str] = []
+    for done, image in enumerate(_ahead(source, size, rows), 1):
+        try:
+            yield image.result()
+        except InputError as error:
+            corrupt.append(str(error))
+            # never kept: the rest is read only to name all that is wrong
+            yield np.zeros((size, size, 3), np.uint8)
+        if progress is not None and (done % _AHEAD == 0 or done == len(rows)):
+            progress(done, len(rows))
+    if corrupt:
+        raise InputError(_told(corrupt, len(rows)))
+
+
+def _ahead(source: ImageSource, size: int, rows: NDArray[np.intp]) -> Iterator["Future[NDArray[np.uint8]]"]:
+    pending: deque[Future[NDArray[np.uint8]]] = deque()
+    with ThreadPoolExecutor() as pool:
+        try:
+            for row in rows:
+                pending.append(_begin(pool, source, int(row), size))
+                if len(pending) > _AHEAD:
+                    yield pending.popleft()
+            yield from pending
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def _begin(pool: ThreadPoolExecutor, source: ImageSource, row: int, size: int) -> "Future[NDArray[np.uint8]]":
+    try:
+        return pool.submit(squared, source.read(row), source.where(row), size)
+    except InputError as error:
+        failed: Future[NDArray[np.uint8]] = Future()
+        failed.set_exception(error)
+        return failed
+
+
+def _told(corrupt: Sequence[str], number: int) -> str:
+    if len(corrupt) == 1:
+        return corrupt[0]
+    more = [f"... and {len(corrupt) - REPORTED:,} more"] if len(corrupt) > REPORTED else []
+    return "\n  ".join([f"{len(corrupt):,} of {number:,} images cannot be used:", *corrupt[:REPORTED], *more])
+
+
+def _key(source: ImageSource, size: int, rows: NDArray[np.intp] | None = None) -> str:
+    chosen = None if rows is None else rows.tolist()
+    return content_hash({"source": source.fingerprint, "size": size, "rule": RULE, "rows": chosen})[:40]

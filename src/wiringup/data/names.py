@@ -1,0 +1,72 @@
+"""What the names of image files say: their order, and the class of each."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+
+_PIECES = re.compile(r"\d+|\D+")
+
+
+def in_natural_order(names: list[str]) -> list[str]:
+    """Return ``names`` sorted so that numbers count by their value: ``image2`` before ``image10``."""
+
+    def key(name: str) -> list[list[tuple[int, int | str]]]:
+        pieces = [_PIECES.findall(part) for part in name.split("/")]
+        return [[(0, int(p)) if p.isdecimal() else (1, p) for p in part] for part in pieces]
+
+    return sorted(names, key=lambda name: (key(name), name))
+
+
+def _common_folders(names: list[str]) -> int:
+    """Return how many leading folders all names share."""
+    parents = {tuple(name.split("/")[:-1]) for name in names}
+    shared = 0
+    for level in zip(*parents, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared += 1
+    return shared
+
+
+def unwrapped(names: list[str]) -> list[str]:
+    """Return ``names`` without the folders that all of them share."""
+    shared = _common_folders(names)
+    return [name.split("/", shared)[-1] for name in names]
+
+
+def class_of_each(path: Path, ids: list[str]) -> list[str]:
+    """Return the class folder of every unwrapped name.
+
+    Raises:
+        InputError: if images lie outside class folders, or the folders are splits and not classes.
+    """
+    parts = [tuple(name.split("/")) for name in ids]
+    if any(len(p) < 2 for p in parts):
+        raise InputError(
+            f"{path} has images outside class folders (such as {min(parts, key=len)[0]!r}); labelled images "
+            "need at least two folders, one for each class."
+        )
+    # train/cat beside val/cat would otherwise become the two classes 'train' and 'val'.
+    if len({p[:-1] for p in parts}) > len({p[0] for p in parts}):
+        raise InputError(
+            f"{path} has folders within its folders (such as {'/'.join(max(parts, key=len)[:-1])!r}); give "
+            "the folder whose sub-folders are the classes."
+        )
+    return [p[0] for p in parts]
+
+
+def labels_of(folders: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return int64 (images,), the index of each image's class folder in ``classes``.
+
+    Raises:
+        InputError: if a folder is none of the classes.
+    """
+    for folder in dict.fromkeys(folders):
+        one_of(folder, classes, "class folder")
+    position = {name: i for i, name in enumerate(classes)}
+    return np.array([position[folder] for folder in folders], dtype=np.int64)
