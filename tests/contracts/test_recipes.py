@@ -67,8 +67,11 @@ def convolutions(model):
 
 def drawn(recipe, architecture, layer):
     """Whether the seed decides the values of a convolution."""
-    genome = genome_of(recipe, architecture)
-    return KINDS[genome.layers[layer].kind].drawn if genome else RECIPES[recipe].drawn
+    genome, fixed = genome_of(recipe, architecture), RECIPES[recipe].fixed
+    if genome:
+        return KINDS[genome.layers[layer].kind].drawn
+    first = next(iter(convolutions(born(recipe, architecture))))
+    return fixed != "all" and (fixed != "first" or layer != first)
 
 
 def correlation(a, b):

@@ -86,22 +86,25 @@ def give_birth(
 
 def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, str | int]:
     """Return what a record says about a birth, with its figures and what became of BatchNorm."""
-    drawn = genome if RECIPES[spec.recipe].needs_genome else None
+    recipe = RECIPES[spec.recipe]
+    drawn = genome if recipe.needs_genome else None
     fitted = drawn is not None and any(isinstance(v, BatchNormLayer) for v in drawn.layers.values())
     return {
         "recipe": spec.recipe,
         "seed": spec.seed,
         "genome": spec.genome,
-        "figures": drawn.figures() if drawn else 0,
+        "figures": drawn.figures() if drawn else recipe.figures,
         "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
         "batchnorm_statistics": "mean 0, variance 1" if spec.batchnorm == "default" else spec.batchnorm,
     }
 
 
 def _slots(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> Iterator[Slot]:
+    convolutions = [name for name, module in model.named_modules() if isinstance(module, _ConvNd)]
+    depths = {name: i / max(1, len(convolutions) - 1) for i, name in enumerate(convolutions)}
     for layer, module in model.named_modules():
         for parameter, _ in module.named_parameters(recurse=False):
-            yield Slot(layer, parameter, module, spec.seed, genome)
+            yield Slot(layer, parameter, module, spec.seed, genome, depths.get(layer, 0.0))
 
 
 def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> None:

@@ -48,6 +48,7 @@ from wiringup.birth.shuffles import (
     keeping,
     sample_shuffled,
 )
+from wiringup.birth.signs import SignLayer, fit_signs, sample_signs
 from wiringup.birth.weight_mixtures import (
     ChannelMixture,
     KernelMixture,
@@ -119,6 +120,7 @@ _ALL = (
     Kind(FixedGabors, sample_fixed_gabors, _control("fixed_gabors"), drawn=False),
     Kind(ScrambledGabors, sample_scrambled_gabors, _control("scrambled_gabors")),
     Kind(GaborBank, sample_gabor_bank, _control("gabor_bank"), drawn=False),
+    Kind(SignLayer, sample_signs, _alone(fit_signs)),
 )
 
 KINDS: Mapping[str, Kind] = {kind.layer.kind: kind for kind in _ALL}
