@@ -19,6 +19,7 @@ from wiringup.birth.best_fit import (
     sample_best_fit,
 )
 from wiringup.birth.clusters import fit_clusters, fitting_count, sample_clusters
+from wiringup.birth.covariance import CovarianceLayer, fit_covariance, sample_covariance
 from wiringup.birth.gabor import sample_gabors
 from wiringup.birth.gabor_controls import (
     FixedGabors,
@@ -120,6 +121,7 @@ _ALL = (
     Kind(FixedGabors, sample_fixed_gabors, _control("fixed_gabors"), drawn=False),
     Kind(ScrambledGabors, sample_scrambled_gabors, _control("scrambled_gabors")),
     Kind(GaborBank, sample_gabor_bank, _control("gabor_bank"), drawn=False),
+    Kind(CovarianceLayer, sample_covariance, _alone(fit_covariance)),
     Kind(SignLayer, sample_signs, _alone(fit_signs)),
 )
 

@@ -12,6 +12,7 @@ from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from wiringup.birth.covariance import structured_normal
 from wiringup.birth.distributions import (
     constant_mean,
     kaiming_normal,
@@ -211,4 +212,19 @@ RECIPES.add(
 RECIPES.add(
     "signs",
     Recipe("+c or -c, with the share and size of each layer", _CLUSTERS, first="signs", others="signs"),
+)
+
+_TROCKMAN = "Trockman, Willmott & Kolter 2023"
+RECIPES.add(
+    "structured_normal",
+    Recipe("smooth normal kernels, smoother with depth", f"{_TROCKMAN}, closed form", structured_normal, figures=3),
+)
+RECIPES.add(
+    "covariance",
+    Recipe(
+        "normal kernels with the covariance of each layer",
+        f"{_TROCKMAN}, covariance transfer",
+        first="covariance",
+        others="covariance",
+    ),
 )
