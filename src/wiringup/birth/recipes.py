@@ -24,6 +24,7 @@ from wiringup.birth.distributions import (
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS
 from wiringup.birth.layers import BatchNormLayer
+from wiringup.birth.physiology import FIGURES, physiological_gabors
 from wiringup.birth.signs import random_pointwise_signs, random_signs
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
@@ -226,5 +227,14 @@ RECIPES.add(
         f"{_TROCKMAN}, covariance transfer",
         first="covariance",
         others="covariance",
+    ),
+)
+RECIPES.add(
+    "v1_physiology",
+    Recipe(
+        "Gabors with the statistics of recorded V1 cells, then kaiming_normal",
+        "De Valois et al. 1982, Ringach 2002, Schiller et al. 1976, as in Dapello et al. 2020",
+        front(physiological_gabors),
+        figures=FIGURES,
     ),
 )
