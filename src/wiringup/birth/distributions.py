@@ -62,6 +62,12 @@ def kaiming_uniform(shape: Sequence[int], generator: Generator) -> Tensor:
     return uniform(shape, -bound, bound, generator)
 
 
+def kaiming_uniform_fan_in(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Draw convolution weights (out, in, k, k) uniform about 0, with the variance of the fan-in rule."""
+    bound = math.sqrt(6 / math.prod(shape[1:]))
+    return uniform(shape, -bound, bound, generator)
+
+
 def constant_mean(shape: Sequence[int], generator: Generator) -> Tensor:
     """Return convolution weights (out, in, k, k) that are all 1 / (k k in): every kernel averages its input.
 

@@ -18,14 +18,18 @@ from wiringup.birth.distributions import (
     kaiming_normal,
     kaiming_normal_fan_in,
     kaiming_uniform,
+    kaiming_uniform_fan_in,
     normal,
     uniform_fan_in,
 )
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS
 from wiringup.birth.layers import BatchNormLayer
-from wiringup.birth.physiology import FIGURES, physiological_gabors
+from wiringup.birth.physiology import FIGURES as _PHYSIOLOGICAL
+from wiringup.birth.physiology import physiological_gabors
 from wiringup.birth.signs import random_pointwise_signs, random_signs
+from wiringup.birth.wavelets import FIGURES as _WAVELETS
+from wiringup.birth.wavelets import curved_wavelets
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.core.seeds import torch_stream
@@ -235,6 +239,16 @@ RECIPES.add(
         "Gabors with the statistics of recorded V1 cells, then kaiming_normal",
         "De Valois et al. 1982, Ringach 2002, Schiller et al. 1976, as in Dapello et al. 2020",
         front(physiological_gabors),
-        figures=FIGURES,
+        figures=_PHYSIOLOGICAL,
+    ),
+)
+RECIPES.add(
+    "wavelets",
+    Recipe(
+        "a fixed bank of curved wavelets, then uniform by fan-in",
+        "after Kazemian, Elmoznino & Bonner 2025",
+        front(curved_wavelets, kaiming_uniform_fan_in),
+        fixed="first",
+        figures=_WAVELETS,
     ),
 )
