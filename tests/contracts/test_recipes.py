@@ -49,7 +49,8 @@ def genome_of(recipe, architecture):
         return None
     if RECIPES[recipe].first in CONTROLS:  # spares fitting the same Gabors again
         return as_control(genome_of("weight_compression", architecture), recipe)
-    return distill(teacher(architecture), recipe=recipe, architecture=architecture)
+    hidden = 3  # fast; other kinds do not look at it
+    return distill(teacher(architecture), recipe=recipe, architecture=architecture, hidden=hidden)
 
 
 @cache

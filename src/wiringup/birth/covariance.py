@@ -89,8 +89,7 @@ def sample_covariance(layer: CovarianceLayer, shape: torch.Size, generator: Gene
 
     Another kernel size resizes what is drawn (bilinear), which resizes the covariance along both its axes.
     """
-    kernels = _drawn(torch.from_numpy(layer.factor), (*shape[:2], layer.kernel_size), generator)
-    return resized(kernels, shape[2])
+    return resized(_drawn(torch.from_numpy(layer.factor), shape, generator), shape[2])
 
 
 def structured_normal(shape: Sequence[int], generator: Generator, depth: float) -> Tensor:
@@ -102,7 +101,7 @@ def structured_normal(shape: Sequence[int], generator: Generator, depth: float) 
         depth: 0 for the first convolution of a network to 1 for its last.
     """
     factor = _closed_form_factor(shape[2], START + SPEED * depth + ACCELERATION * depth**2 / 2)
-    return _drawn(factor, (*shape[:2], shape[2]), generator).mul_(kaiming_std(shape))
+    return _drawn(factor, shape, generator).mul_(kaiming_std(shape))
 
 
 def closed_form(size: int, variance: float) -> Tensor:
@@ -126,7 +125,7 @@ def closed_form(size: int, variance: float) -> Tensor:
     shifted = torch.exp(-torch.cdist(positions, positions).square() / spread)
     product = static[:, None] * (shifted - static[None] / 2)
     values, vectors = torch.linalg.eigh((product + product.T) / 2)
-    covariance = (vectors * values.clamp(min=0)) @ vectors.T
+    covariance: Tensor = (vectors * values.clamp(min=0)) @ vectors.T
     return covariance / covariance.diagonal().mean()
 
 
@@ -134,11 +133,12 @@ def closed_form(size: int, variance: float) -> Tensor:
 def _closed_form_factor(size: int, variance: float) -> Tensor:
     """Return a square root of the closed form (its Cholesky factor need not exist)."""
     values, vectors = torch.linalg.eigh(closed_form(size, variance))
-    return vectors * values.clamp(min=0).sqrt()
+    root: Tensor = vectors * values.clamp(min=0).sqrt()
+    return root
 
 
-def _drawn(factor: Tensor, shape: tuple[int, int, int], generator: Generator) -> Tensor:
-    """Draw kernels (out, in, k, k) for shape (out, in, k) whose covariance is factor times its transpose."""
-    outputs, inputs, size = shape
-    noise = torch.randn(outputs * inputs, size * size, generator=generator)
-    return (noise @ factor.float().T).view(outputs, inputs, size, size)
+def _drawn(factor: Tensor, shape: Sequence[int], generator: Generator) -> Tensor:
+    """Draw shape[0] x shape[1] kernels whose covariance is ``factor`` times its transpose."""
+    side = math.isqrt(len(factor))
+    noise = torch.randn(shape[0] * shape[1], len(factor), generator=generator)
+    return (noise @ factor.float().T).view(shape[0], shape[1], side, side)

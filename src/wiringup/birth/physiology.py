@@ -93,10 +93,10 @@ def _log_frequency(rank: NDArray[np.float64], lowest: float) -> NDArray[np.float
     edges = np.log2(FREQUENCY_EDGES)
     shares = np.concatenate([[0], np.cumsum(FREQUENCY_CELLS)]) / sum(FREQUENCY_CELLS)
     below = float(np.interp(np.log2(max(lowest, FREQUENCY_EDGES[0])), edges, shares))
-    return np.interp(below + (1 - below) * rank, shares, edges)
+    return np.asarray(np.interp(below + (1 - below) * rank, shares, edges))
 
 
 def _quantile(rank: Any, edges: Sequence[float], cells: Any) -> NDArray[np.float64]:
     """Return the values at ranks in (0, 1) of a histogram, uniform within its bins."""
     shares = np.concatenate([[0], np.cumsum(cells)]) / np.sum(cells)
-    return np.interp(rank, shares, edges)
+    return np.asarray(np.interp(rank, shares, edges))

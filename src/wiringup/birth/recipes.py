@@ -222,7 +222,12 @@ RECIPES.add(
 _TROCKMAN = "Trockman, Willmott & Kolter 2023"
 RECIPES.add(
     "structured_normal",
-    Recipe("smooth normal kernels, smoother with depth", f"{_TROCKMAN}, closed form", structured_normal, figures=3),
+    Recipe(
+        "smooth normal kernels, smoother with depth",
+        f"{_TROCKMAN}, closed form",
+        structured_normal,
+        figures=3,
+    ),
 )
 RECIPES.add(
     "covariance",
@@ -252,3 +257,10 @@ RECIPES.add(
         figures=_WAVELETS,
     ),
 )
+for _kind, _told in {
+    "g_network": "what a small network says of every weight of a layer; nothing is drawn",
+    "noisy_g_network": "what a small network says of every weight, and noise of the power that it misses",
+}.items():
+    RECIPES.add(
+        _kind, Recipe(_told, "after Shuvaev, Lachi, Koulakov & Zador 2024", first=_kind, others=_kind)
+    )

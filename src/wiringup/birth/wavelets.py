@@ -49,14 +49,15 @@ def wavelet(theta: Tensor, curvature: Tensor, size: int) -> Tensor:
     """Return wavelets (n, size, size) of mean 0; rows are y, columns x.
 
     A cosine of `RADIANS_PER_PIXEL` along u = x' + c y'^2 under a Gaussian in u and y', with x' and y' turned
-    by theta: a Gabor whose stripes are bent. An uncut one has almost no mean by the constant beside the cosine;
-what is left is subtracted. Source: Krüger, Peters & von der Malsburg 1996 (banana
-    wavelets), with the figures of Kazemian et al.
+    by theta: a Gabor whose stripes are bent. The constant beside the cosine leaves a whole wavelet almost
+    without a mean; what its borders cut off is made up for.
 
     Args:
         theta: (n,) in rad.
         curvature: (n,) in 1/px.
         size: side of the kernels in px.
+
+    Source: banana wavelets (Krüger, Peters & von der Malsburg 1996), with the figures of Kazemian et al.
     """
     axis = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     x, y = axis[None, :], axis[:, None]

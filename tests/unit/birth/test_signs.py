@@ -57,5 +57,5 @@ def test_a_fit_recovers_what_was_drawn_and_keeps_the_power_of_anything_else():
 @pytest.mark.parametrize(("positive", "magnitude"), [(1.1, 0.2), (-0.1, 0.2), (0.5, -0.2)])
 def test_impossible_figures_are_refused(positive, magnitude):
     entry = layer_to_dict(SignLayer(positive, magnitude))
-    with pytest.raises(InputError, match="layer a, field (positive|magnitude): "):
+    with pytest.raises(InputError, match=r"layer a, field (positive|magnitude): "):
         layer_from_dict("a", entry)

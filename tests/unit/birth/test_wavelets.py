@@ -53,7 +53,10 @@ def test_wavelets_of_a_bank_differ_and_take_turns_in_curvature():
 
 def test_random_layers_keep_the_variance_of_the_fan_in_rule():
     shape = (64, 32, 3, 3)
-    drawn, peer = kaiming_uniform_fan_in(shape, torch_stream(0)), kaiming_normal_fan_in(shape, torch_stream(1))
+    drawn, peer = (
+        kaiming_uniform_fan_in(shape, torch_stream(0)),
+        kaiming_normal_fan_in(shape, torch_stream(1)),
+    )
     assert drawn.var() == pytest.approx(2 / (32 * 9), rel=0.02)
     assert drawn.var() == pytest.approx(peer.var().item(), rel=0.04)
     assert drawn.abs().max() <= math.sqrt(6 / (32 * 9))
