@@ -49,7 +49,7 @@ def genome_of(recipe, architecture):
         return None
     if RECIPES[recipe].first in CONTROLS:  # spares fitting the same Gabors again
         return as_control(genome_of("weight_compression", architecture), recipe)
-    hidden = 3  # fast; other kinds do not look at it
+    hidden = 3 if KINDS[RECIPES[recipe].first].sized_by == "hidden units" else None  # few are fast
     return distill(teacher(architecture), recipe=recipe, architecture=architecture, hidden=hidden)
 
 

@@ -86,14 +86,13 @@ def give_birth(
 
 def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, str | int]:
     """Return what a record says about a birth, with its figures and what became of BatchNorm."""
-    recipe = RECIPES[spec.recipe]
-    drawn = genome if recipe.needs_genome else None
+    drawn = genome if RECIPES[spec.recipe].needs_genome else None
     fitted = drawn is not None and any(isinstance(v, BatchNormLayer) for v in drawn.layers.values())
     return {
         "recipe": spec.recipe,
         "seed": spec.seed,
         "genome": spec.genome,
-        "figures": drawn.figures() if drawn else recipe.figures,
+        "figures": drawn.figures() if drawn else RECIPES[spec.recipe].figures,
         "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
         "batchnorm_statistics": "mean 0, variance 1" if spec.batchnorm == "default" else spec.batchnorm,
     }

@@ -59,14 +59,14 @@ def distill(
 
     Raises:
         InputError: if the recipe needs no genome, the first convolution cannot be told, a layer is of
-            another kind, or the number of hidden units is below 1.
+            another kind, or the number of hidden units is below 1 or names what the recipe has not.
     """
     recipe = RECIPES.canonical(recipe)
     kinds = _kinds(RECIPES[recipe], recipe)
     weights = {k.removesuffix(".weight"): v.detach() for k, v in state.items() if k.endswith(".weight")}
     first = _first_convolution(weights, gabor_layer) if kinds[0] is not kinds[1] else ""
     counts = {**(CLUSTER_COUNTS if architecture == "cornet_s" else {}), **(cluster_counts or {})}
-    units = 0 if hidden is None else int(at_least(hidden, 1, "the number of hidden units"))
+    units = _hidden_units(hidden, kinds, recipe)
     layers: dict[str, Layer] = {}
     for index, (name, weight) in enumerate(weights.items()):
         if progress:
@@ -103,6 +103,14 @@ def _kinds(recipe: Recipe, name: str) -> tuple[Kind, Kind]:
             f"The recipe {name} is a rule without figures; nothing is fitted. Fitted are: {fitted}."
         )
     return KINDS[recipe.first], KINDS[recipe.others]
+
+
+def _hidden_units(hidden: int | None, kinds: tuple[Kind, Kind], recipe: str) -> int:
+    if hidden is None:
+        return 0
+    if all(kind.sized_by != "hidden units" for kind in kinds):
+        raise InputError(f"The recipe {recipe} has no hidden units; leave their number out.")
+    return int(at_least(hidden, 1, "the number of hidden units"))
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:

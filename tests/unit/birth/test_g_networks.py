@@ -118,6 +118,8 @@ def test_refusals():
         fit_g_network(torch.zeros(4, 3, 3, 1), torch_stream(0))
     with pytest.raises(InputError, match="number of hidden units is 0, but has to be at least 1"):
         distill({"a.weight": regular()}, recipe="g_network", hidden=0)
+    with pytest.raises(InputError, match="recipe signs has no hidden units; leave their number out"):
+        distill({"a.weight": regular()}, recipe="signs", hidden=4)
     entry = layer_to_dict(by_hand()) | {"outputs": 64}
     message = r"hidden_weights: 12 bits, but \(64, 12, 3, 3\) weights have 14"
     with pytest.raises(InputError, match=message):
