@@ -63,3 +63,36 @@ def labels(size: Size, seed: int = 0) -> NDArray[np.str_]:
     """Return (images,) balanced labels in random order."""
     names = np.array([f"class{i % size.classes:02d}" for i in range(size.images)])
     return numpy_stream(seed, size.name, "labels").permutation(names)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Simulated people who choose between two objects, and a model's probabilities.
+
+    Attributes:
+        image, sample, distractor, choice: int64 (trials,).
+        truth: int64 (images,).
+        probabilities: float64 (images, classes).
+    """
+
+    image: NDArray[np.int64]
+    sample: NDArray[np.int64]
+    distractor: NDArray[np.int64]
+    choice: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    probabilities: NDArray[np.float64]
+
+
+def choices(trials: int = 341_785, classes: int = 24, per_class: int = 10, seed: int = 0) -> Choices:
+    """Return trials of Rajalingham2018's private size: what people err on, the model errs on too."""
+    rng = numpy_stream(seed, "choices")
+    truth = rng.permutation(np.repeat(np.arange(classes), per_class))
+    difficulty = rng.normal(-1.8, 0.8, (len(truth), classes))
+    own = np.exp(difficulty + rng.normal(0, 0.5, difficulty.shape))
+    own[np.arange(len(truth)), truth] = 1.0
+    image = rng.integers(0, len(truth), trials)
+    sample = truth[image]
+    distractor = (sample + rng.integers(1, classes, trials)) % classes
+    wrong = rng.random(trials) < 1 / (1 + np.exp(-difficulty[image, distractor]))
+    choice = np.where(wrong, distractor, sample)
+    return Choices(image, sample, distractor, choice, truth, own / own.sum(1, keepdims=True))

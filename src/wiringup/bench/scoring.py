@@ -1,7 +1,7 @@
 """``wiringup bench scoring``: brain scoring against plain references, in one run on the same inputs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.bench import reference_scoring as reference
-from wiringup.bench.inputs import FREEMAN_V1, MAJAJ_IT, Size, features, labels, trials
+from wiringup.bench.inputs import FREEMAN_V1, MAJAJ_IT, Size, choices, features, labels, trials
+from wiringup.bench.reference_behavior import reference_i2n
 from wiringup.bench.timing import Row, Say, Step, medians, peak_memory, product_rate, seconds_of
-from wiringup.benchmarks.metrics import pls, reliability
+from wiringup.benchmarks.metrics import i2n, pca, pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Fold, Folds, make_folds
@@ -20,7 +21,6 @@ from wiringup.benchmarks.predictivity import cross_validated_r
 from wiringup.benchmarks.recorded import mean_over_repeats
 
 SKLEARN = "scikit-learn PLSRegression(25, scale=False) in a loop"
-LOOP = "NumPy and SciPy in a loop"
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,10 @@ def _score(r: Tensor) -> float:
     return aggregate(r).value
 
 
+BY_IMAGE = "a loop over splits and units, with SciPy's pearsonr"
+BY_TRIAL = "a loop over trials, images and classes"
+PCA = "scikit-learn PCA(1000), full SVD"
+
 CEILINGS = ((MAJAJ_IT, 30.29), (FREEMAN_V1, 3.548))
 
 
@@ -128,12 +132,56 @@ def ceiling_row(size: Size, peer: float, say: Say) -> Row:
         f"Internal consistency, {size.name} ({size.images} x {size.units} x {size.repeats})",
         times["ours"],
         times["reference"],
-        LOOP,
+        BY_IMAGE,
         peer,
-        None,
+        30,
         float(np.abs(ours.numpy() - plain).max()),
         peak_memory(works["ours"]),
     )
+
+
+def behavior_row(say: Say) -> Row:
+    """Time i2n, score and ceiling together, from trials and probabilities on."""
+    say("i2n ...")
+    made = choices()
+    trials = i2n.Trials(made.image, made.sample, made.distractor, made.choice)
+    images, classes = made.probabilities.shape
+
+    def ours() -> i2n.Consistency:
+        halves = i2n.trial_halves(trials, images, classes)
+        return i2n.consistency(i2n.two_way(made.probabilities, made.truth), halves, made.truth)
+
+    def plain() -> tuple[float, float, float]:
+        return reference_i2n(
+            made.image, made.sample, made.distractor, made.choice, made.truth, made.probabilities
+        )
+
+    ours()
+    times = medians({"ours": ours, "reference": plain}, 3)
+    name = f"i2n ({images} images x {classes} objects, {len(made.image):,} trials)"
+    agreement = max(
+        abs(a - b) for a, b in zip((ours().raw, ours().ceiling, ours().ceiled), plain(), strict=True)
+    )
+    return Row(name, times["ours"], times["reference"], BY_TRIAL, 19.724, 50, agreement, peak_memory(ours))
+
+
+def pca_row(say: Say) -> Row:
+    """Time the fit of 1,000 components to 1,000 images, as the peer's layer search does."""
+    from sklearn.decomposition import PCA as Sklearn
+
+    say("PCA ...")
+    values = features(replace(MAJAJ_IT, name="PCA", images=1000), 25_088)
+    responses = torch.from_numpy(values)
+    works: dict[str, Callable[[], object]] = {
+        "ours": lambda: pca.fit(responses),
+        "reference": lambda: Sklearn(1000, svd_solver="full").fit(values),
+    }
+    ours = pca.fit(responses).explained_variance.numpy()
+    plain = Sklearn(1000, svd_solver="full").fit(values).explained_variance_[: len(ours)]
+    times = medians(works, 3)
+    agreement = float(np.abs(ours / plain - 1).max())
+    name = "PCA, 1,000 components of 1,000 images, 25,088 features"
+    return Row(name, times["ours"], times["reference"], PCA, 4.032, 3, agreement, peak_memory(works["ours"]))
 
 
 def steps(case: Case, repeats: int = 3) -> list[Step]:
@@ -163,4 +211,5 @@ def rows(*, full: bool, quick: bool, say: Say) -> list[Row]:
     """Return all comparisons; ``quick`` leaves out those whose reference takes more than half a minute."""
     cases = [c for c in CASES if not (quick and c.features > MAJAJ_IT.images)]
     found = [predictivity_row(case, full=full, say=say) for case in cases]
-    return found + [ceiling_row(size, peer, say) for size, peer in CEILINGS]
+    found += [ceiling_row(size, peer, say) for size, peer in CEILINGS]
+    return [*found, behavior_row(say), pca_row(say)]

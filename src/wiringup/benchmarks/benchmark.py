@@ -9,6 +9,7 @@ from torch import Tensor
 
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.checks import same_length
+from wiringup.core.clock import Clock
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
@@ -60,6 +61,7 @@ def evaluate(
     layers: Sequence[str] | None = None,
     normalisation: str = DEFAULT_NORMALISATION,
     progress: Progress | None = None,
+    clock: Clock | None = None,
 ) -> list[Score]:
     """Score a subject; it looks once at every distinct set of images, whatever is read out.
 
@@ -70,6 +72,7 @@ def evaluate(
             subject's own layer for the benchmark's area.
         normalisation: a key of `core.score.NORMALISATIONS`.
         progress: is given each score as soon as it is there.
+        clock: is told how long the subject took to respond, and the responses to be scored.
 
     Returns:
         Scores in the order of ``benchmarks``, then of ``layers``.
@@ -80,14 +83,17 @@ def evaluate(
     check_normalisation(normalisation)
     asked = expanded(subject, layers or ())
     wanted = [asked or [subject.layer_for(b.area)] for b in benchmarks]
+    clock = clock or Clock()
     found: dict[tuple[int, str], Score] = {}
     for group in _index_by_stimuli(benchmarks):
         names = list(dict.fromkeys(layer for i in group for layer in wanted[i]))
-        responses = subject.responses(benchmarks[group[0]].stimuli, names)
+        with clock.phase("responses"):
+            responses = subject.responses(benchmarks[group[0]].stimuli, names)
         for layer in names:
             features = Features(responses.pop(layer))  # a layer's responses are freed once they are scored
             for i in (i for i in group if layer in wanted[i]):
-                found[i, layer] = benchmarks[i].score(features, layer, normalisation)
+                with clock.phase("scoring"):
+                    found[i, layer] = benchmarks[i].score(features, layer, normalisation)
                 if progress is not None:
                     progress(found[i, layer])
     return [found[i, layer] for i, names in enumerate(wanted) for layer in names]

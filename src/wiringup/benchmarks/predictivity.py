@@ -16,6 +16,7 @@ from wiringup.benchmarks.metrics import bootstrap, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Folds
+from wiringup.benchmarks.metrics.threads import one_thread
 from wiringup.benchmarks.recorded import NO_CEILING, RecordingBenchmark
 from wiringup.core.score import Ceiling
 from wiringup.core.spec import content_hash
@@ -39,9 +40,10 @@ def cross_validated_r(
 def held_out_r(predictions: Sequence[Tensor], targets: Tensor, folds: Folds) -> Tensor:
     """Return Pearson r (folds, units) between ``predictions`` of each fold's test images and ``targets``."""
     r = []
-    for fold, predicted in zip(folds.folds, predictions, strict=True):
-        measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
-        r.append(pearson(predicted, measured, ~measured.isnan()))
+    with one_thread():
+        for fold, predicted in zip(folds.folds, predictions, strict=True):
+            measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
+            r.append(pearson(predicted, measured, ~measured.isnan()))
     return torch.stack(r).cpu()
 
 

@@ -13,6 +13,7 @@ from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
 from wiringup.birth.apply import POLICIES, BirthSpec
 from wiringup.core.checks import at_least, one_of
+from wiringup.core.clock import Clock
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import neutral, uid
@@ -131,7 +132,12 @@ def scored(
         for candidate in candidates(request, stimuli, home, storage):
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
-            yield candidate, evaluate(candidate.subject, group, request.layers or None, request.normalisation)
+            clock = Clock()
+            scores = evaluate(
+                candidate.subject, group, request.layers or None, request.normalisation, clock=clock
+            )
+            say(f"  {clock.told()}")
+            yield candidate, scores
 
 
 def reportable(request: ScoreRequest, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:

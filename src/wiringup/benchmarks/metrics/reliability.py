@@ -5,7 +5,8 @@ averaged, the halves are correlated over images for every unit, and Spearman-Bro
 to all repeats, 2 r / (1 + r).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,7 +15,10 @@ from torch import Tensor
 
 from wiringup.benchmarks.metrics.bootstrap import weighted_r
 from wiringup.benchmarks.metrics.correlation import Aggregate, aggregate, pearson
+from wiringup.benchmarks.metrics.threads import side_by_side
 from wiringup.core.score import Ceiling
+
+Found = TypeVar("Found")
 
 N_SPLITS = 10
 SEED = 1
@@ -48,7 +52,7 @@ def split_half_reliability(trials: NDArray[np.float32]) -> Tensor:
         trials: (units, images, repeats), NaN where a trial is missing. A half is the mean of the trials it
             has; an image that lacks all trials of a half is left out for that unit and split.
     """
-    return torch.cat([_reliability(*both) for both in half_means(trials)], 1)
+    return torch.cat(_by_units(_reliability, trials), 1)
 
 
 def resampled_reliability(trials: NDArray[np.float32], counts: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -58,27 +62,38 @@ def resampled_reliability(trials: NDArray[np.float32], counts: NDArray[np.float6
         trials: (units, images, repeats), NaN where a trial is missing.
         counts: (draws, images), how often an image is in each resample.
     """
-    parts = [
-        np.stack([weighted_r(counts, a.numpy(), b.numpy()) for a, b in zip(*both, strict=True)])
-        for both in (tuple(half.unbind(1) for half in halves) for halves in half_means(trials))
-    ]
-    r = np.concatenate(parts, 2)
-    return 2 * r / (1 + r)
+
+    def correlations(*halves: Tensor) -> NDArray[np.float64]:
+        by_split = zip(*(half.numpy().swapaxes(0, 1) for half in halves), strict=True)
+        return np.stack([weighted_r(counts, a, b) for a, b in by_split])
+
+    r = np.concatenate(_by_units(correlations, trials), 2)
+    whole: NDArray[np.float64] = 2 * r / (1 + r)
+    return whole
 
 
-def half_means(trials: NDArray[np.float32]) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield, for some units at a time, the means of both halves, float64 (images, splits, units) each.
-
-    NaN where an image lacks all trials of a half.
-    """
+def _by_units(compare: Callable[[Tensor, Tensor], Found], trials: NDArray[np.float32]) -> list[Found]:
+    """Return what ``compare`` makes of the two half means, for some units at a time, side by side."""
     halves = torch.from_numpy(half_splits(trials.shape[2])).flatten(0, 1).T.double()
     step = max(1, _TRIALS_AT_ONCE // max(1, trials[0].size))
-    for start in range(0, len(trials), step):
-        some = torch.from_numpy(trials[start : start + step]).double()
-        present = ~some.isnan()
-        counts = halves.sum(0) if bool(present.all()) else present.double() @ halves
-        means = ((some.nan_to_num(0.0) @ halves) / counts).permute(1, 2, 0)  # images, splits x halves, units
-        yield means[:, ::2], means[:, 1::2]
+    some = [torch.from_numpy(trials[start : start + step]) for start in range(0, len(trials), step)]
+    return side_by_side(lambda units: compare(*half_means(units, halves)), some)
+
+
+def half_means(trials: Tensor, halves: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the means of both halves, float64 (images, splits, units) each.
+
+    NaN where an image lacks all trials of a half.
+
+    Args:
+        trials: (units, images, repeats), NaN where a trial is missing.
+        halves: float64 (repeats, splits x 2), 1 where a repeat belongs to the half.
+    """
+    trials = trials.double()
+    present = ~trials.isnan()
+    counts = halves.sum(0) if bool(present.all()) else present.double() @ halves
+    means = ((trials.nan_to_num(0.0) @ halves) / counts).permute(1, 2, 0)  # images, splits x halves, units
+    return means[:, ::2], means[:, 1::2]
 
 
 def _reliability(first: Tensor, second: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 
 from wiringup.benchmarks.metrics.splits import Fold
 
+Job = TypeVar("Job")
 Found = TypeVar("Found")
 
 FOLDS_AT_ONCE = 5  # shared products are wide enough, and ten folds keep two cores busy
@@ -21,12 +22,25 @@ def in_groups(fit: Callable[[Sequence[Fold]], list[Found]], folds: Sequence[Fold
     The groups do not depend on the number of threads, so that the last digits do not either.
     """
     groups = [folds[i : i + FOLDS_AT_ONCE] for i in range(0, len(folds), FOLDS_AT_ONCE)]
-    workers = min(torch.get_num_threads(), len(groups))
-    with one_thread():
-        if workers == 1:
-            return [found for group in groups for found in fit(group)]
-        with ThreadPoolExecutor(workers) as pool:
-            return [found for several in pool.map(fit, groups) for found in several]
+    return [found for several in side_by_side(fit, groups) for found in several]
+
+
+def side_by_side(work: Callable[[Job], Found], jobs: Sequence[Job]) -> list[Found]:
+    """Return ``work`` of every job, made in as many threads as PyTorch has, each job within one thread."""
+    found: dict[int, Found] = {}
+    left = iter(list(enumerate(jobs)))
+
+    def take() -> None:
+        for index, job in left:  # one iterator for all threads: each job goes to whoever is free
+            found[index] = work(job)
+
+    workers = min(torch.get_num_threads(), len(jobs))
+    with one_thread(), ThreadPoolExecutor(max(workers, 1)) as pool:
+        others = [pool.submit(take) for _ in range(workers - 1)]
+        take()  # in this thread too: starting another one takes milliseconds while jobs compute
+        for other in others:
+            other.result()
+    return [found[index] for index in range(len(jobs))]
 
 
 @contextmanager
