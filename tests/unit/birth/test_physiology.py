@@ -9,9 +9,6 @@ from wiringup.birth.gabor_fit import fit_gabors
 from wiringup.birth.physiology import (
     FREQUENCY_CELLS,
     FREQUENCY_EDGES,
-    ORIENTATION_CELLS,
-    WIDTH_CELLS,
-    WIDTH_EDGES,
     draw_cells,
     physiological_gabors,
 )
@@ -31,20 +28,23 @@ def shares(values, edges):
 
 
 def test_frequencies_have_the_published_shares(cells):
-    expected = np.array(FREQUENCY_CELLS) / 147
-    assert shares(cells[0], FREQUENCY_EDGES) == pytest.approx(expected, abs=0.012)
+    expected = np.array([4, 4, 8, 25, 32, 26, 28, 12, 8]) / 147
+    edges = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.2)
+    assert shares(cells[0], edges) == pytest.approx(expected, abs=0.012)
 
 
 def test_orientations_have_the_published_shares_and_prefer_the_cardinal(cells):
     degrees = np.degrees(cells[1])
-    expected = np.array(ORIENTATION_CELLS) / 246
+    expected = np.array([66, 49, 77, 54]) / 246
     assert shares(degrees, (-22.5, 22.5, 67.5, 112.5, 157.5)) == pytest.approx(expected, abs=0.012)
     assert expected[[0, 2]].sum() == pytest.approx(0.58, abs=0.005)
 
 
 def test_widths_have_the_published_joint_shares(cells):
-    found = np.histogram2d(np.log10(cells[2]), np.log10(cells[3]), [WIDTH_EDGES] * 2)[0] / CELLS
-    assert found == pytest.approx(np.array(WIDTH_CELLS) / 79, abs=0.012)
+    edges = [-1.0, -0.76, -0.52, -0.28, -0.04, 0.2]
+    found = np.histogram2d(np.log10(cells[2]), np.log10(cells[3]), [edges] * 2)[0]
+    published = [[2, 0, 1, 0, 0], [8, 9, 4, 1, 0], [1, 2, 19, 17, 3], [0, 0, 1, 7, 4], [0, 0, 0, 0, 0]]
+    assert found / CELLS == pytest.approx(np.array(published) / 79, abs=0.012)
 
 
 def test_finer_cells_have_more_stripes_and_phases_are_uniform(cells):
