@@ -33,7 +33,7 @@ SHARE = 4  # of the weights for each figure: fewer would be no bottleneck
 MOST_WEIGHTS = 50_000  # of a layer that are fitted, a random subsample
 _ITERATIONS = 50
 _SEEN = 128  # channels that a summary looks at
-_ROWS = 16  # output kernels generated at a time, so that hidden units fit the cache
+_ROWS = 4  # output kernels generated at a time, so that hidden units fit the cache
 
 
 @dataclass(frozen=True, eq=False)
