@@ -45,7 +45,7 @@ def main() -> None:
         birth = BirthSpec(options.birth, seed, batchnorm="calibrated")
         model = born(spec, birth, None, spread_over(benchmark.stimuli, CALIBRATION_IMAGES))
         maps = area_maps(model, preprocess(benchmark.stimuli.pixels, options.size), options.area)
-        layers = {options.area: maps.flatten(1).numpy()}
+        layers = {f"({options.area}, {maps.shape[1]})": maps.flatten(1).numpy()}
         for n in options.channels:
             layers[f"{n:,}"] = expanded(maps, n, seed, rectified=not options.linear).flatten(1).numpy()
         for score in evaluate(StoredSubject("expansion", layers), [benchmark], list(layers)):
@@ -56,7 +56,7 @@ def main() -> None:
 
 @torch.no_grad()
 def area_maps(model: nn.Module, images: Tensor, area: str) -> Tensor:
-    """Return the feature maps (images, channels, h, w) of an area of a CORnet-S."""
+    """Return the feature maps (images, channels, h, w) of an area of a CORnet-S, at its last time step."""
     front = nn.Sequential(*[model.get_submodule(a) for a in AREAS[: AREAS.index(area) + 1]]).eval()
     return torch.cat([front(batch) for batch in images.split(64)])
 
