@@ -12,7 +12,10 @@ from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, area_of, build, spec_of
 from wiringup.models.readout import preprocess, subject
 from wiringup.models.weights import load_weights, read_state_dict, save_weights
-from wiringup.training.plasticity import DECODER, resolve
+from wiringup.training.batches import Plan
+from wiringup.training.named_sets import DECODER
+from wiringup.training.plasticity import resolve
+from wiringup.training.updates import Updates
 
 CLASSES = 5
 WIDTH = 1 / 8
@@ -125,7 +128,8 @@ def test_thin_sets_are_convolutions_of_their_areas_and_the_decoder(name, plastic
 def test_gradients_reach_what_is_trained_and_nothing_else(name, plasticity):
     model, spec = newborn(name)
     found = resolve(model, ARCHITECTURES[name], plasticity)
-    found.apply(model)
+    Updates(model, found, Plan(4, 4, 4, seed=0), seed=0).begin(0)
+    model.eval()
     x = preprocess(pixels(4).pixels, spec.size)
     nn.functional.cross_entropy(model(x), torch.arange(4)).backward()
     for key, parameter in model.named_parameters():

@@ -12,68 +12,84 @@ from torch import nn
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import preprocess
-from wiringup.training.loop import train
+from wiringup.training.loop import TrainResult, train
 from wiringup.training.schedule import steps
 from wiringup.training.spec import TrainSpec
 
-STEPS = 40
+STEPS, BATCH = 100, 16
+SHOWN = (0, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 ALL = [
-    1.5553847,
-    0.73693521,
-    0.84833795,
-    0.11477975,
-    0.011247698,
-    0.0081828281,
-    0.0025812376,
-    0.0051483456,
-    0.0023315943,
-    0.0057768235,
-    0.0022826438,
+    2.11958451,
+    1.88607347,
+    2.16746245,
+    1.41601782,
+    0.814800579,
+    0.465563172,
+    0.119030218,
+    0.165953413,
+    0.0238454959,
+    0.0566175217,
+    0.0407335162,
+    0.0614956819,
+    0.0254421945,
+    0.052342963,
 ]
 CRITICAL = [
-    1.3701182,
-    0.99842713,
-    0.9817584,
-    0.83112994,
-    0.2465771,
-    0.34056252,
-    0.0041083629,
-    0.0051109407,
-    0.0022520307,
-    2.9152039e-05,
-    0.00022942752,
+    2.07932284,
+    1.99312897,
+    2.17174152,
+    1.53609578,
+    1.41388698,
+    1.15258166,
+    1.00553696,
+    0.650296442,
+    0.497432812,
+    0.324420712,
+    0.101093631,
+    0.197753245,
+    0.168495698,
+    0.150778468,
 ]
 DECODER = [
-    1.6684022,
-    1.2577195,
-    1.6496091,
-    0.94674844,
-    1.2385927,
-    1.2878885,
-    1.2480288,
-    1.0906312,
-    1.4550914,
-    1.3946058,
-    1.2290845,
+    1.85379803,
+    2.15709734,
+    1.7079643,
+    1.6423142,
+    1.39336038,
+    1.97666919,
+    1.53473234,
+    1.85905898,
+    1.3761363,
+    1.69459999,
+    1.42030001,
+    1.38287628,
+    1.39948034,
+    1.54303491,
 ]
-SHOWN = (0, 1, 2, 5, 10, 15, 20, 25, 30, 35, 39)
+
+# supervised synaptic updates of V1, V2, V4, IT and the decoder
+SPENT = {
+    "all": [1_124_992, 15_232_512, 60_881_920, 238_233_600, 198_528],
+    "critical": [0, 385_024, 1_540_096, 6_160_384, 198_528],
+    "decoder": [0, 0, 0, 0, 198_528],
+}
 
 # threads do not move these numbers, but on a busy machine they wait for each other
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def noise_patterns() -> LabelledImages:
-    """90 images of 40 px: three fixed noise patterns of 5 px grain, each under fresh noise."""
+    """90 images of 32 px: four fixed noise patterns of 4 px grain, each under fresh noise."""
     stream = np.random.Generator(np.random.PCG64(20))
-    pattern = np.kron(stream.normal(size=(3, 8, 8, 3)), np.ones((1, 5, 5, 1)))
-    labels = np.arange(90, dtype=np.int64) % 3
-    pixels = (128 + 40 * pattern[labels] + 20 * stream.normal(size=(90, 40, 40, 3))).clip(0, 255)
-    return LabelledImages(from_pixels(pixels.astype(np.uint8)), labels, ("a", "b", "c"))
+    pattern = np.kron(stream.normal(size=(4, 8, 8, 3)), np.ones((1, 4, 4, 1)))
+    labels = np.arange(90, dtype=np.int64) % 4
+    pixels = (128 + 40 * pattern[labels] + 40 * stream.normal(size=(90, 32, 32, 3))).clip(0, 255)
+    return LabelledImages(from_pixels(pixels.astype(np.uint8)), labels, ("a", "b", "c", "d"))
 
 
 def newborn(images: LabelledImages) -> nn.Module:
     """A sixteenth-width CORnet-S in float64, of deviation sqrt(2 / fan-in), norms fitted to the images."""
-    model = build(ModelSpec(width=1 / 16, classes=3, size=40))
+    model = build(ModelSpec(width=1 / 16, classes=4, size=32))
     generator = torch.Generator().manual_seed(7)
     for parameter in model.parameters():
         if parameter.ndim > 1:
@@ -84,33 +100,39 @@ def newborn(images: LabelledImages) -> nn.Module:
     for norm in norms:
         norm.momentum = 1.0
     with torch.no_grad():
-        model.train()(preprocess(images.stimuli.pixels, 40).double())
+        model.train()(preprocess(images.stimuli.pixels, 32).double())
     for norm in norms:
         norm.momentum = 0.1
     return model
 
 
-def curve(model: nn.Module, images: LabelledImages, synapses: int, spec: TrainSpec) -> list[float]:
-    """Train, check the ledger, and return the losses of the steps that are pinned."""
-    result = train(model, ARCHITECTURES["cornet_s"], images, spec)
-    # 90 images are 5 batches of 16 and one of 10, and 40 steps are 6 epochs and 4 batches
-    assert (result.ledger.updates, result.ledger.steps) == (6 * 90 + 4 * 16, STEPS)
-    assert result.ledger.synaptic_updates == (6 * 90 + 4 * 16) * synapses
-    return [result.losses[i] for i in SHOWN]
+def trained(plasticity: str, augmentation: str) -> TrainResult:
+    """Train 100 steps; with augmentation in float32, else in float64."""
+    images = noise_patterns()
+    model = newborn(images)
+    lr = 0.003 if augmentation == "none" else 0.02
+    spec = TrainSpec(
+        plasticity, steps(STEPS), BATCH, lr=lr, schedule="cosine", augmentation=augmentation, seed=3
+    )
+    model = model if augmentation == "none" else model.float()
+    return train(model, ARCHITECTURES["cornet_s"], images, spec)
 
 
 @pytest.mark.parametrize(
-    ("plasticity", "synapses", "golden"), [("all", 209_855, ALL), ("critical", 5_475, CRITICAL)]
+    ("plasticity", "augmentation", "golden"),
+    [("all", "none", ALL), ("critical", "none", CRITICAL), ("decoder", "crop+flip", DECODER)],
 )
-def test_learning_from_the_images_as_they_are(plasticity, synapses, golden):
-    # training from birth is chaotic: a rounding of float32 grows to 10 % within 20 steps, so these curves
-    # are pinned in float64, and without the float32 arithmetic of the augmentation
-    images = noise_patterns()
-    spec = TrainSpec(plasticity, steps(STEPS), 16, lr=0.02, schedule="cosine", augmentation="none", seed=3)
-    assert curve(newborn(images), images, synapses, spec) == pytest.approx(golden, rel=1e-4)
-
-
-def test_learning_from_augmented_images():
-    images = noise_patterns()
-    spec = TrainSpec("decoder", steps(STEPS), 16, lr=0.02, schedule="cosine", size=32, seed=3)
-    assert curve(newborn(images).float(), images, 99, spec) == pytest.approx(DECODER, rel=1e-4)
+def test_the_golden_curve_and_its_ledger(plasticity, augmentation, golden):
+    # training from birth is chaotic: a rounding of float32 grows to 10 % within 20 steps, so where more than
+    # the decoder learns the curves are pinned in float64, and without the float32 arithmetic of augmentation;
+    # a relative 1e-14 on all weights moves no loss by more than 1e-8
+    result = trained(plasticity, augmentation)
+    assert [result.losses[i] for i in SHOWN] == pytest.approx(golden, rel=1e-5)
+    ledger = result.ledger
+    # 90 images are 5 batches of 16 and one of 10, so 100 steps are 16 epochs and 4 batches
+    assert (ledger.updates, ledger.steps, ledger.images) == (16 * 90 + 4 * 16, 100, 90) == (1504, 100, 90)
+    assert list(ledger.by_area().values()) == SPENT[plasticity]
+    moved = 4_090_880 if plasticity == "all" else 0
+    assert (ledger.by_kind()["batchnorm"], ledger.statistics_updates) == (moved, moved)
+    if plasticity == "all":
+        assert (ledger.forward, ledger.backward) == (4_365_017_088, 8_277_245_952)

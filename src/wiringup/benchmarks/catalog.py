@@ -85,11 +85,12 @@ def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
     """Return {benchmark: data set} of what the user imported: under its own name, and with the metric.
 
     That is NAME.AREA-pls for a recording, NAME.i2n and its relatives for choices between two, and
-    NAME.error-consistency for choices among all classes.
+    NAME.error-consistency for choices among all classes. A name that a published benchmark has is left to it.
     """
     published = set(catalog.PUBLISHED)
     sets = [entry for entry in catalog.known(home) if entry.name not in published]
-    return {name: s.name for s in sets for name in (s.name, *_metrics_of(s))}
+    names = {name: s.name for s in sets for name in (s.name, *_metrics_of(s))}
+    return {name: data for name, data in names.items() if name not in DATA_SETS}
 
 
 def _metrics_of(data: catalog.Known) -> list[str]:

@@ -14,13 +14,16 @@ from wiringup.cli.doctor import doctor
 from wiringup.cli.layers import layers
 from wiringup.cli.match import match, suites
 from wiringup.cli.networks import birth, distill, train
+from wiringup.cli.plasticity import plasticity
 from wiringup.cli.results import report, results
 from wiringup.cli.run import run
 from wiringup.cli.score import score
+from wiringup.cli.sweep import sweep
 from wiringup.core.errors import WiringupError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
+    "sweep": sweep,
     "score": score,
     "layers": layers,
     "match": match,
@@ -28,6 +31,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "birth": birth,
     "distill": distill,
     "train": train,
+    "plasticity": plasticity,
     "fetch": fetch,
     "import": import_,
     "results": results,

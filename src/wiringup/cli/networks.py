@@ -125,9 +125,17 @@ def train(
     keep_gain: KeepGain = False,
     plasticity: Annotated[
         str,
-        arg(help="Which synapses learn: all, critical, conv1, batchnorm, decoder or downstream:AREA."),
+        arg(
+            metavar="SET",
+            help="Which synapses learn: all, critical, decoder, downstream:AREA ...; wiringup plasticity "
+            "lists them and tells how to join them.",
+        ),
     ] = "critical",
     epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
+    duration: Annotated[
+        str | None,
+        arg(metavar="TIME", help='Instead of --epochs: "10000 images", "300 steps" or "0.5 epochs".'),
+    ] = None,
     limit: Annotated[int | None, arg(help="Learn from this many images only (balanced, nested).")] = None,
     benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = (),
     seed: int = 0,
@@ -138,6 +146,9 @@ def train(
     schedule: Annotated[str, arg(help="step, plateau, cosine, one-cycle or constant.")] = "step",
     optimiser: Annotated[str, arg(help="sgd, adam, adamw or adagrad.")] = "sgd",
     weight_decay: float = 1e-4,
+    momentum: Annotated[float, arg(help="Of sgd.")] = 0.9,
+    nesterov: Annotated[bool, arg(help="Let the momentum of sgd be Nesterov's.")] = False,
+    betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
     device: str = "cpu",
     out: Runs = Path("runs"),
     json: Json = False,
@@ -151,6 +162,9 @@ def train(
 
       wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
           --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+
+      wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
+          --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
     """
     from wiringup.core.home import data_home
     from wiringup.experiments.pipeline import WEIGHTS
@@ -159,8 +173,9 @@ def train(
     from wiringup.training.spec import TrainSpec
 
     spec = TrainSpec(
-        plasticity=plasticity, duration=time.epochs(epochs), batch=batch, optimiser=optimiser, lr=lr,
-        weight_decay=weight_decay, schedule=schedule, size=size, seed=seed, device=device,
+        plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
+        batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
+        seed=seed, device=device, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(model, birth, images, spec, width, limit, benchmark, keep_gain)
     record = train_one(request, out, data_home(), quiet=json)
@@ -176,4 +191,7 @@ def train(
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
+    areas = record.ledger.get("synaptic updates by area", {})
+    spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
+    say(f"Synaptic updates: {spent or 'none'}.")
     say(f"Weights: {out / record.uid / WEIGHTS} (for score --weights and distill); record beside it.")

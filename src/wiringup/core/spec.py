@@ -12,11 +12,20 @@ from pathlib import Path
 from typing import Any
 
 NEUTRAL = "wiringup_neutral"
+LATER = "wiringup_later"
 
 
 def neutral(default: Any) -> Any:
     """Declare a dataclass field that never changes a result and so stays out of the hash."""
     return dataclasses.field(default=default, metadata={NEUTRAL: True})
+
+
+def later(default: Any) -> Any:
+    """Declare a dataclass field that was added later: at its default it is left out of content and hash.
+
+    So a spec that says nothing of it keeps the address, and the results, that it had before.
+    """
+    return dataclasses.field(default=default, metadata={LATER: True})
 
 
 def to_dict(value: Any, *, include_neutral: bool = True) -> Any:
@@ -26,7 +35,8 @@ def to_dict(value: Any, *, include_neutral: bool = True) -> Any:
         TypeError: for a value that has no exact JSON form.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = (f for f in dataclasses.fields(value) if include_neutral or NEUTRAL not in f.metadata)
+        fields = [f for f in dataclasses.fields(value) if include_neutral or NEUTRAL not in f.metadata]
+        fields = [f for f in fields if LATER not in f.metadata or getattr(value, f.name) != f.default]
         return {f.name: to_dict(getattr(value, f.name), include_neutral=include_neutral) for f in fields}
     if isinstance(value, Mapping):
         return {str(k): to_dict(v, include_neutral=include_neutral) for k, v in value.items()}

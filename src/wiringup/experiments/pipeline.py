@@ -21,12 +21,16 @@ from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
+from wiringup.training.flops import flops_by_layer
+from wiringup.training.ledger import Ledger
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import statistics_of
 
 WEIGHTS = "weights.safetensors"
+CALIBRATION = "BatchNorm calibration"
 
 Told = Callable[[str, float, str], None]
 """Told of finished work: its kind, its amount and a message."""
@@ -144,10 +148,21 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     )
     known = store.finished(run.uid, to_dict(spec))
     if known is None:
+        _enter_calibration(run, model, result.ledger)
         save_weights(model, store.folder(run.uid) / WEIGHTS)
         known = _record(run, result, time.monotonic() - started)
         store.save(known)
     return known, model
+
+
+def _enter_calibration(run: Run, model: nn.Module, ledger: Ledger) -> None:
+    """Enter the unlabelled images on which BatchNorm was calibrated at birth in an account of their own."""
+    if run.calibration is None or run.spec.birth.batchnorm != "calibrated":
+        return
+    account, images = ledger.phase(CALIBRATION), len(run.calibration.pixels)
+    account.updates = account.images = images
+    account.statistics = {layer: images * figures for layer, figures in statistics_of(model).items()}
+    account.forward = images * sum(f.forward for f in flops_by_layer(model, run.spec.model.size).values())
 
 
 def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
@@ -166,6 +181,8 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
             match={**match.areas, "mean": match.mean},
             missing=tuple(match.missing),
             scores=tuple(scores),
+            images=moment.ledger.images,
+            flops=moment.ledger.flops,
         )
         told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean:.3f}")
         return {"point": point_to_dict(point)}
@@ -197,4 +214,5 @@ def _record(run: Run, result: TrainResult, seconds: float) -> Record:
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
         provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+        ledger=result.ledger.summary(),
     )

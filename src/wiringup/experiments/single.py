@@ -13,10 +13,11 @@ from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
 from wiringup.experiments.progress import Progress, terminal
 from wiringup.experiments.worlds import calibration_images, split
-from wiringup.models.architecture import ModelSpec
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.batches import nested_subset
+from wiringup.training.plasticity import resolve
 from wiringup.training.spec import TrainSpec
 
 CALIBRATION_IMAGES = 128
@@ -63,6 +64,8 @@ def make_run(request: TrainRequest, home: Path, say: Callable[[str], None]) -> R
     """Read images, genome and benchmarks, and put the run together."""
     size = request.training.size or 224
     unborn = ModelSpec(request.model, request.width, size=size)
+    # a name that cannot be read is told before the images are
+    resolve(outline(unborn), ARCHITECTURES[unborn.architecture], request.training.plasticity)
     recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     say(f"Reading {request.images} ...")

@@ -175,6 +175,12 @@ def build(spec: ModelSpec) -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
+def outline(spec: ModelSpec) -> nn.Module:
+    """Return the network of ``spec`` with the shapes of its weights alone: it takes no memory or time."""
+    with torch.device("meta"):
+        return build(spec)
+
+
 def spec_of(state: Mapping[str, Tensor], architecture: str, size: int, source: str) -> ModelSpec:
     """Return the specification of the network whose weights ``state`` holds.
 

@@ -29,6 +29,8 @@ class Point:
         top1: fraction of held-out images that the model's own decoder classifies correctly.
         match: area -> ceiling-normalised score, and "mean" over the areas.
         missing: benchmarks that the suite names but that could not be scored.
+        images: distinct labelled images seen so far; None in records made before they were counted.
+        flops: floating-point operations so far, forward and backward; None as above.
     """
 
     epoch: float
@@ -38,6 +40,8 @@ class Point:
     match: Mapping[str, float]
     missing: tuple[str, ...]
     scores: tuple[Score, ...]
+    images: int | None = None
+    flops: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class Record:
         synapses: counts of the trained and of all synapses.
         losses: mean training loss of every epoch.
         provenance: versions, machine, date and seconds.
+        ledger: what was spent in all, see `Ledger.summary` of the training.
     """
 
     uid: str
@@ -61,6 +66,7 @@ class Record:
     losses: tuple[float, ...]
     provenance: Mapping[str, Any]
     schema: int = field(default=SCHEMA)
+    ledger: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def simulated(self) -> bool:
@@ -166,6 +172,8 @@ def _moment_row(record: Record, point: Point) -> dict[str, Any]:
         "updates": point.updates,
         "trained": record.synapses["trained"],
         "synaptic_updates": point.synaptic_updates,
+        "images": point.images,
+        "flops": point.flops,
         "top1": point.top1,
         "brain_match": _plain(point.match[MEAN]),
     }

@@ -16,6 +16,7 @@ from wiringup.core.errors import BusyError, InputError, WiringupError
 from wiringup.core.files import write_bytes
 from wiringup.core.spec import diff
 from wiringup.training.ledger import Ledger
+from wiringup.training.updates import Updates
 
 FILE = "checkpoint.pt"
 LOCK = ".lock"
@@ -35,6 +36,7 @@ class TrainState:
     model: nn.Module
     optimiser: Optimizer
     ledger: Ledger
+    updates: Updates
     losses: list[float] = field(default_factory=list)
     epoch_losses: list[float] = field(default_factory=list)
     observations: list[dict[str, Any]] = field(default_factory=list)
@@ -44,6 +46,7 @@ class TrainState:
         """Return the state as tensors and plain values, which load without running code."""
         return {
             "weights": self.model.state_dict(),
+            "figures": self.updates.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "ledger": self.ledger.to_dict(),
             "losses": self.losses,
@@ -55,6 +58,7 @@ class TrainState:
     def load(self, content: Mapping[str, Any]) -> None:
         """Take over what `to_dict` returned."""
         self.model.load_state_dict(content["weights"])
+        self.updates.load_state_dict(content["figures"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.ledger = Ledger.from_dict(content["ledger"])
         self.losses, self.epoch_losses = content["losses"], content["epoch_losses"]

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
-from torch.optim import SGD, Adagrad, Adam, AdamW, Optimizer
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
@@ -23,11 +22,14 @@ from wiringup.models.architecture import Architecture
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.batches import Batch, Plan, batches, input_size
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
+from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.ledger import Ledger
 from wiringup.training.observers import Moment, Observer, due, observe
+from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import Duration, Position, converged, images, learning_rate
 from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
 
 Progress = Callable[[int, int, float], None]
 """Told after every step: images seen, images allowed, loss."""
@@ -143,14 +145,6 @@ def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
         stream.set_state(before)
 
 
-_OPTIMISERS: dict[str, Callable[[list[nn.Parameter], TrainSpec], Optimizer]] = {
-    "sgd": lambda p, s: SGD(p, s.lr, momentum=s.momentum, weight_decay=s.weight_decay),
-    "adam": lambda p, s: Adam(p, s.lr, weight_decay=s.weight_decay),
-    "adamw": lambda p, s: AdamW(p, s.lr, weight_decay=s.weight_decay),
-    "adagrad": lambda p, s: Adagrad(p, s.lr, weight_decay=s.weight_decay),
-}
-
-
 class _Run:
     """One training under way."""
 
@@ -167,17 +161,19 @@ class _Run:
         self.data, self.spec, self.observers, self.checkpoints = data, spec, observers, checkpoints
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
-        self.plasticity = resolve(model, architecture, spec.plasticity)
+        self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
         self.format, self.precision = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
-        optimiser = _OPTIMISERS[spec.optimiser](self.plasticity.apply(model), spec)
-        self.state = TrainState(model, optimiser, Ledger.of(self.plasticity))
+        self.updates = Updates(model, self.plasticity, self.plan, spec.seed)
+        self.flops = Flops()
+        self.state = TrainState(
+            model, optimiser(self.updates.figures, spec), Ledger.of(self.plasticity), self.updates
+        )
 
     def learn(self, progress: Progress | None) -> None:
         """Go through the steps that are left; observe birth, the moments and the end."""
         state = self.state
         self.observe_if_due()
-        self.plasticity.training_mode(state.model)
         for batch in batches(self.data, self.spec, self.plan, state.ledger.steps):
             if self.converged:
                 break
@@ -192,6 +188,9 @@ class _Run:
     def update(self, batch: Batch) -> float:
         """Make one step of the optimiser, enter it in the ledger and return the loss."""
         state = self.state
+        if self.updates.begin(state.ledger.updates):
+            counted = flops_by_layer(state.model, input_size(self.data, self.spec))
+            self.flops = sum(counted.values(), Flops())
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
         with dropout_stream(state.model, self.spec.seed, state.ledger.steps):
@@ -203,13 +202,16 @@ class _Run:
             raise diverged(f"the loss is {value}", state, self.checkpoints)
         state.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        self.updates.pull()
         state.optimiser.step()
+        self.updates.push()
         self._enter(batch, value)
         return value
 
     def _enter(self, batch: Batch, loss: float) -> None:
         state = self.state
-        state.ledger.record(len(batch.labels), self.plasticity.trained)
+        seen, new = len(batch.labels), len(batch.labels) if batch.step.epoch == 0 else 0
+        state.ledger.record(seen, self.updates.learning, self.updates.statistics, self.flops, new)
         state.losses.append(loss)
         if batch.step.ends_epoch:
             sizes = [stop - start for start, stop in self.plan.bounds(batch.step.epoch)]

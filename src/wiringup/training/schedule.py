@@ -12,6 +12,7 @@ from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 
 UNITS = ("epochs", "images", "steps")
+UPDATES = "updates"
 
 STEP_EPOCHS = 20
 FACTOR = 0.1
@@ -49,10 +50,13 @@ class Duration:
 
     @classmethod
     def parse(cls, text: str) -> "Duration":
-        """Read ``"6 epochs"``, ``"0.5 epochs"``, ``"10000 images"`` or ``"300 steps"``."""
+        """Read ``"6 epochs"``, ``"0.5 epochs"``, ``"10000 images"`` or ``"300 steps"``.
+
+        ``"10000 updates"`` are supervised updates, and so another word for images.
+        """
         number, _, unit = text.strip().partition(" ")
         try:
-            return cls(float(number), unit.strip())
+            return cls(float(number), "images" if unit.strip() == UPDATES else unit.strip())
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
@@ -67,8 +71,13 @@ class Duration:
         epochs, rest = divmod(int(self.value), steps_per_epoch(dataset, batch))
         return epochs * dataset + min(rest * batch, dataset)
 
+    @property
+    def number(self) -> str:
+        """The value as it is written; images and steps in full."""
+        return f"{self.value:g}" if self.unit == "epochs" else str(self.value)
+
     def __str__(self) -> str:
-        return f"{self.value:g} {self.unit}"
+        return f"{self.number} {self.unit}"
 
 
 def steps_per_epoch(dataset: int, batch: int) -> int:

@@ -49,6 +49,14 @@ def test_imported_sets_are_benchmarks_by_two_names(home):
     assert list_benchmarks(home)[-1] == {"name": "mine.V4-pls", "area": "V4", "here": "yes", "how": ""}
 
 
+def test_nothing_imported_passes_for_a_published_set(home):
+    mine = load_benchmark("mine", home).data
+    store.save_set(dataclasses.replace(mine, name="MajajHong2015public"), home, {})
+    assert load_benchmark("MajajHong2015public", home).data.name == "MajajHong2015public"
+    with pytest.raises(MissingDataError, match="wiringup fetch majajhong2015"):
+        load_benchmark("MajajHong2015public.V4-pls", home)
+
+
 @pytest.mark.parametrize("metric", NEURAL_METRICS)
 def test_every_recording_has_every_neural_metric(home, metric):
     found = load_benchmark(f"mine.V4-{metric}", home)

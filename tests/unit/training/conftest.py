@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from wiringup.core.seeds import numpy_stream, torch_stream
@@ -52,3 +53,44 @@ def cornet() -> Architecture:
 @pytest.fixture(autouse=True)
 def quiet_threads(one_thread):
     """Every test of the training runs on one thread."""
+
+
+class Tiny(nn.Sequential):
+    """Two areas and a decoder, smooth, so that whatever learns moves in every step."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 4, 3, stride=4, bias=False)
+        self.norm1 = nn.BatchNorm2d(4)
+        self.smooth1 = nn.SiLU()
+        self.conv2 = nn.Conv2d(4, 6, 1)
+        self.norm2 = nn.BatchNorm2d(6)
+        self.smooth2 = nn.SiLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(6, CLASSES)
+        generator = torch_stream(seed, "tiny")
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) / 2)
+
+
+TINY = Architecture(
+    name="tiny",
+    build=lambda width, classes: Tiny(),
+    blocks={"V1": ("conv1", "norm1"), "IT": ("conv2", "norm2"), "decoder": ("fc",)},
+    readouts={},
+    down_projections={"IT": ("conv2",)},
+    up_projections={"V1": ("conv1",)},
+    width_and_classes=lambda state: (1.0, CLASSES),
+)
+
+
+@pytest.fixture
+def tiny() -> Callable[..., nn.Module]:
+    return Tiny
+
+
+@pytest.fixture
+def tiny_areas() -> Architecture:
+    return TINY

@@ -1,9 +1,12 @@
-"""The ledger against a brute-force count of what had a gradient in every step."""
+"""The ledger against brute-force counts: of what had a gradient, and of what moved, in every step."""
 
 import json
 
 import pytest
+import torch
 
+from wiringup.training.checkpoint import FILE, Interval
+from wiringup.training.flops import Flops
 from wiringup.training.ledger import Ledger
 from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
@@ -50,3 +53,90 @@ def test_ledger_counts_without_rounding_and_survives_json(newborn, cornet):
     assert again == ledger
     again.record(1, {"V2.conv3.weight": 5})
     assert again.by_area() == {"V1": 0, "V2": 5, "V4": 0, "IT": ledger.synaptic_updates, "decoder": 0}
+
+
+class Moved:
+    """Counts, after every step, the figures of the network that are not what they were before it."""
+
+    def __init__(self, model):
+        self.model, self.seen, self.spent, self.statistics = model, 0, {}, {}
+        self.before = self.state()
+
+    def state(self):
+        return {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    def __call__(self, seen, total, loss):
+        after, parameters = self.state(), dict(self.model.named_parameters())
+        for key, value in after.items():
+            moved = (seen - self.seen) * int((value != self.before[key]).sum())
+            if moved and key in parameters:
+                self.spent[key] = self.spent.get(key, 0) + moved
+            elif moved and not key.endswith("tracked"):
+                layer = key.rpartition(".")[0]
+                self.statistics[layer] = self.statistics.get(layer, 0) + moved
+        self.seen, self.before = seen, after
+
+
+COMPOSED = [
+    "all",
+    "bias",
+    "random:critical",
+    "decoder + random:(critical - decoder) from (all - decoder)",
+    "V1@..1epochs + (IT + random:50 from V1)@1..25images + V1@25..images + decoder@4..steps",
+    "IT@..30images + random:100",
+]
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_ledger_agrees_with_what_moved(tiny, tiny_areas, patterns, tmp_path, name):
+    """Masks, windows, a partial last batch, two and a half passes, and a run that was stopped and resumed."""
+    data, spec = patterns(20), TrainSpec(name, epochs(2.5), 8, lr=0.01, augmentation="none")
+    # in float32 a change can be less than a rounding
+    model = tiny().double()
+    count = Moved(model)
+    ledger = train(model, tiny_areas, data, spec, progress=count).ledger
+    assert (ledger.updates, ledger.steps, ledger.images, count.seen) == (50, 8, 20, 50)
+    assert ledger.synaptic == count.spent
+    assert ledger.statistics == count.statistics
+    assert sum(ledger.by_kind().values()) == sum(ledger.by_layer().values()) == ledger.synaptic_updates
+
+    def stop(seen, total, loss):
+        if seen >= 36:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            tiny().double(),
+            tiny_areas,
+            data,
+            spec,
+            folder=tmp_path,
+            progress=stop,
+            interval=Interval(steps=2),
+        )
+    assert train(tiny().double(), tiny_areas, data, spec, folder=tmp_path).ledger == ledger
+
+
+@pytest.mark.parametrize("name", ["lowrank:2:(kind:convolution + kind:linear)", "mask:0.5:kind:convolution"])
+def test_ledger_charges_the_figures_that_are_trained(tiny, tiny_areas, patterns, tmp_path, name):
+    spec = TrainSpec(name, epochs(1.5), 8, augmentation="none")
+    ledger = train(tiny(), tiny_areas, patterns(20), spec, folder=tmp_path).ledger
+    kept = torch.load(tmp_path / FILE, weights_only=True)["state"]["figures"]
+    assert ledger.synaptic_updates == 30 * sum(figure.numel() for figures in kept for figure in figures)
+    assert ledger.by_kind()["batchnorm"] == ledger.statistics_updates == 0
+
+
+def test_phases_without_labels_have_accounts_of_their_own(tiny, tiny_areas):
+    ledger = Ledger.of(resolve(tiny(), tiny_areas, "all"))
+    ledger.phase("BatchNorm calibration").record(64, {}, {"norm1": 8}, Flops(10, 0), new=64)
+    ledger.phase("waves").record(32, {"conv1.weight": 108}, flops=Flops(10, 20), new=32)
+    ledger.phase("waves").record(32, {"conv1.weight": 108}, flops=Flops(10, 20))
+    assert (ledger.updates, ledger.synaptic_updates, ledger.flops, ledger.images) == (0, 0, 0, 0)
+    calibration, waves = ledger.label_free.values()
+    assert (calibration.statistics_updates, calibration.synaptic_updates) == (64 * 8, 0)
+    assert (waves.updates, waves.images, waves.synaptic_updates, waves.flops) == (64, 32, 64 * 108, 64 * 30)
+    told = ledger.summary()
+    assert told["label-free"]["waves"]["synaptic updates"] == 64 * 108 and told["synaptic updates"] == 0
+    again = Ledger.from_dict(json.loads(json.dumps(ledger.to_dict())))
+    assert again == ledger
+    assert again.phase("waves") == waves

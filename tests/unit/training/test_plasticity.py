@@ -8,9 +8,13 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.models.architecture import ModelSpec, build
+from wiringup.training.batches import Plan
 from wiringup.training.plasticity import names, resolve
+from wiringup.training.synapses import KINDS
+from wiringup.training.updates import Updates
 
 DECODER = 513_000
+PLAN = Plan(images=8, batch=4, total=16, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -75,11 +79,11 @@ def test_row_of_the_table(full, cornet):
 
 @pytest.mark.parametrize("name", ["all", "critical", "conv1", "decoder", "batchnorm", "downstream:V4"])
 def test_a_norm_trains_if_and_only_if_its_affine_does(newborn, cornet, name):
-    model, plasticity = newborn(), None
+    model = newborn()
     plasticity = resolve(model, cornet, name)
-    trained = plasticity.apply(model)
-    plasticity.training_mode(model)
-    assert sum(p.numel() for p in trained) == plasticity.count()
+    updates = Updates(model, plasticity, PLAN, seed=0)
+    updates.begin(0)
+    assert sum(p.numel() for p in updates.figures) == plasticity.count()
     for layer, module in model.named_modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.training == module.weight.requires_grad == (f"{layer}.weight" in plasticity.trained)
@@ -90,8 +94,12 @@ def test_a_norm_trains_if_and_only_if_its_affine_does(newborn, cornet, name):
 
 
 def test_names_of_an_architecture(cornet):
-    assert names(cornet)[:5] == ["all", "critical", "conv1", "batchnorm", "decoder"]
-    assert names(cornet)[5:] == [f"downstream:{a}" for a in ("V1", "V2", "V4", "IT", "decoder")]
+    found = names(cornet)
+    assert found[:5] == ["all", "critical", "critical:V2", "critical:V4", "critical:IT"]
+    assert found[5:10] == ["conv1", "pointwise", "batchnorm", "bias", "decoder"]
+    areas = ["V1", "V2", "V4", "IT"]
+    assert found[10:15] == [f"downstream:{a}" for a in (*areas, "decoder")]
+    assert found[15:] == [*(f"kind:{kind}" for kind in KINDS), "layer:PATTERN", *areas]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +107,7 @@ def test_names_of_an_architecture(cornet):
     [("critcal", "critical"), ("downstream:V5", "downstream:V"), ("all+decodr", "decoder")],
 )
 def test_unknown_names_are_refused_kindly(newborn, cornet, name, hint):
-    with pytest.raises(InputError, match=rf"Unknown plasticity .*Did you mean '{hint}.*Allowed: all"):
+    with pytest.raises(InputError, match=rf"Unknown plasticity .*Did you mean '{hint}.*Allowed: .*all"):
         resolve(newborn(), cornet, name)
 
 
@@ -120,5 +128,5 @@ def test_unknown_kind_of_synapse(newborn, cornet):
 def test_stale_gradients_of_a_frozen_parameter_are_dropped(newborn, cornet):
     model = newborn()
     model.V1.conv1.weight.grad = torch.ones_like(model.V1.conv1.weight)
-    resolve(model, cornet, "decoder").apply(model)
+    Updates(model, resolve(model, cornet, "decoder"), PLAN, seed=0)
     assert model.V1.conv1.weight.grad is None

@@ -21,7 +21,9 @@ def test_units_are_not_confused():
     assert epochs(6) != images(6) != steps(6)
     assert epochs(6) == epochs(6.0) == Duration.parse("6 epochs")
     assert Duration.parse(" 0.1 epochs") == epochs(0.1)
-    assert (str(epochs(0.5)), str(images(100_000))) == ("0.5 epochs", "100000 images")
+    # supervised updates are images as seen
+    assert Duration.parse("300 updates") == images(300)
+    assert (str(epochs(0.5)), str(images(1_281_167))) == ("0.5 epochs", "1281167 images")
 
 
 @pytest.mark.parametrize(

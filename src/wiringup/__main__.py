@@ -1,0 +1,5 @@
+"""``python -m wiringup`` is ``wiringup``."""
+
+from wiringup.cli.main import main
+
+main()

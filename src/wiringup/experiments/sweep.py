@@ -1,0 +1,191 @@
+"""Every combination of births, plasticities, numbers of images and epochs, each beside one reference.
+
+The paper's Figure 1 is a sweep over images and epochs; its Figure 3 one over plasticities. The reference is
+the network that learns with all synapses, from Kaiming normal, on the most images for the most epochs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from wiringup import __version__
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.recipes import RECIPES
+from wiringup.core.checks import at_least
+from wiringup.core.errors import InputError
+from wiringup.core.spec import to_dict, uid
+from wiringup.core.stimuli import LabelledImages
+from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.pipeline import Run, RunSpec, execute
+from wiringup.experiments.progress import Progress
+from wiringup.experiments.worlds import World
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
+from wiringup.results.record import Record
+from wiringup.results.store import Store
+from wiringup.training.batches import nested_subset
+from wiringup.training.plasticity import resolve
+from wiringup.training.schedule import epochs
+from wiringup.training.spec import TrainSpec
+
+KN, ALL = "kaiming_normal", "all"
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """What is varied, and what is held.
+
+    Attributes:
+        images, epochs, plasticities, births: every combination of them is trained with every seed.
+        size: side of the images in px.
+        calibration: unlabelled images for BatchNorm statistics at birth.
+        lr: learning rate at the start, of every run alike.
+    """
+
+    images: tuple[int, ...] = (2000,)
+    epochs: tuple[float, ...] = (10,)
+    plasticities: tuple[str, ...] = (ALL,)
+    births: tuple[str, ...] = (KN,)
+    seeds: tuple[int, ...] = (0, 1)
+    model: str = "cornet_s"
+    width: float = 0.25
+    size: int = 64
+    batch: int = 64
+    lr: float = 0.1
+    schedule: str = "cosine"
+    augmentation: str = "crop+flip"
+    calibration: int = 128
+    version: str = __version__
+
+    def __post_init__(self) -> None:
+        for name in ("images", "epochs", "plasticities", "births", "seeds"):
+            values = getattr(self, name)
+            at_least(len(values), 1, f"the number of {name}")
+            if len(set(values)) != len(values):
+                raise InputError(f"The {name} {values} name one of them twice.")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination; its label names it in records, tables and figures."""
+
+    birth: str
+    plasticity: str
+    images: int
+    epochs: float
+
+    @property
+    def label(self) -> str:
+        """For example ``kaiming_normal, critical, 500 images x 4 epochs``."""
+        return f"{self.birth}, {self.plasticity}, {self.images:,} images x {self.epochs:g} epochs"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep in its world; ``home`` is where genomes are looked for."""
+
+    spec: SweepSpec
+    world: World
+    store: Store
+    home: Path
+
+    @property
+    def uid(self) -> str:
+        """The sweep's address: its specification, its images and its exam."""
+        return uid(_Address(self.document()))
+
+    @property
+    def reference(self) -> Cell:
+        """What percentages are of."""
+        return Cell(KN, ALL, max(self.spec.images), max(self.spec.epochs))
+
+    @property
+    def model(self) -> ModelSpec:
+        """The network of every run."""
+        return ModelSpec(self.spec.model, self.spec.width, len(self.world.pool.classes), self.spec.size)
+
+    def cells(self) -> list[Cell]:
+        """Return all combinations, the reference first."""
+        s = self.spec
+        births = [b if b.endswith(".json") else RECIPES.canonical(b) for b in s.births]
+        every = [Cell(*c) for c in product(births, s.plasticities, s.images, s.epochs)]
+        return list(dict.fromkeys([self.reference, *every]))
+
+    def document(self) -> dict[str, Any]:
+        """Return what a reader of the records needs: the cell behind every label, and the reference's."""
+        return {
+            "spec": to_dict(self.spec),
+            "reference": self.reference.label,
+            "cells": {cell.label: asdict(cell) for cell in self.cells()},
+            "images": self.world.pool.sha256,
+            "exam": self.world.exam.identity(),
+        }
+
+    def run(self, progress: Progress) -> list[Record]:
+        """Make every run that is not finished yet; return all records, cell by cell."""
+        self._check()
+        runs = list(self._runs())  # bad input is met before anything is computed
+        progress.plan = {}
+        for run, seen in runs:
+            for kind, amount in _work(run, seen).items():
+                progress.plan[kind] = progress.plan.get(kind, 0) + amount
+        records = [self._one(run, seen, progress) for run, seen in runs]
+        self.store.save_study(self.uid, self.document(), [r.uid for r in records])
+        return records
+
+    def _one(self, run: Run, seen: int, progress: Progress) -> Record:
+        if self.store.finished(run.uid, to_dict(run.spec)):
+            progress.skip(_work(run, seen))
+        progress.say(f"{run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
+        return execute(run, self.store, progress.advance)[0]
+
+    def _check(self) -> None:
+        """Raise `InputError` for a set of synapses that the network does not have."""
+        for plasticity in self.spec.plasticities:
+            resolve(outline(self.model), ARCHITECTURES[self.model.architecture], plasticity)
+
+    def _runs(self) -> Iterator[tuple[Run, int]]:
+        """Yield every run and the number of images that it will see."""
+        for cell, seed in product(self.cells(), self.spec.seeds):
+            run = self._make(cell, seed)
+            yield run, run.spec.training.duration.in_images(cell.images, self.spec.batch)
+
+    def _make(self, cell: Cell, seed: int) -> Run:
+        s, chosen = self.spec, self._images(cell.images)
+        recipe, genome = find_genome(cell.birth, self.home, self.model)
+        training = TrainSpec(
+            plasticity=cell.plasticity, duration=epochs(cell.epochs), batch=s.batch, lr=s.lr,
+            schedule=s.schedule, augmentation=s.augmentation, size=s.size, seed=seed,
+        )  # fmt: skip
+        spec = RunSpec(
+            model=self.model,
+            birth=BirthSpec(recipe, seed, genome.sha256 if genome else "", "calibrated"),
+            training=training,
+            images=chosen.sha256,
+            calibration=self.world.calibration.sha256,
+            exam=self.world.exam.identity(),
+            moments=(),
+        )
+        return Run(cell.label, spec, chosen, self.world.exam, genome, self.world.calibration)
+
+    def _images(self, n: int) -> LabelledImages:
+        """Return the nested, balanced subset: a smaller budget's images are among a larger's."""
+        pool = self.world.pool
+        return pool if n == len(pool) else pool.take(nested_subset(pool.labels, n, 0))
+
+
+def _work(run: Run, seen: int) -> dict[str, float]:
+    return {f"train:{run.spec.training.plasticity}": seen, "score": 2}
+
+
+@dataclass(frozen=True)
+class _Address:
+    content: dict[str, Any]
+
+
+def with_controls(plasticities: Sequence[str]) -> tuple[str, ...]:
+    """Return each plasticity followed by its control: as many synapses, drawn at random from all."""
+    return tuple(
+        p for given in plasticities for p in ((given,) if given == ALL else (given, f"random:({given})"))
+    )

@@ -1,0 +1,257 @@
+"""How synapses learn: the figures that an optimiser moves, and how they make up a weight tensor.
+
+The model always holds ordinary weights. After a backward pass, ``pull`` turns the gradient of a weight into
+the gradients of its figures (the chain rule, written out); after the optimiser's step, ``push`` writes the
+weight that the figures make. So a network may be observed, scored or saved at any time, and a figure that
+is not there has no momentum, no decay and no state of any optimiser.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wiringup.core.errors import InputError
+from wiringup.training.synapses import Synapses
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a set of synapses learns: one of `WAYS`, and the amount that some of them take."""
+
+    kind: str = "free"
+    amount: float = 0
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.amount:g}" if self.amount else self.kind
+
+    def check(self, row: Synapses, synapses: int) -> None:
+        """Raise `InputError` if so many synapses of a parameter cannot learn in this way."""
+        WAYS[self.kind].check(row, synapses, self.amount)
+
+    def figures(self, row: Synapses, synapses: int) -> int:
+        """Return how many figures the optimiser moves for so many synapses of a parameter."""
+        return WAYS[self.kind].count(row, synapses, self.amount)
+
+    def bind(self, weight: nn.Parameter, mask: Tensor | None, stream: torch.Generator) -> "Parametrisation":
+        """Let (the masked part of) a weight learn in this way; ``stream`` is for what is born at random."""
+        return WAYS[self.kind](weight, mask, self.amount, stream)
+
+
+FREELY = Way()
+
+
+class Parametrisation:
+    """Freely: every figure is a synapse. Also the interface of all others.
+
+    With a mask the figures are the chosen entries alone, gathered in a vector.
+
+    Attributes:
+        amount_is: what the amount of this way is; empty if it takes none.
+        figures: what the optimiser moves.
+    """
+
+    amount_is = ""
+
+    def __init__(
+        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
+    ) -> None:
+        self.weight = weight
+        self._places = None if mask is None else _places(weight, mask)
+        alone = weight if self._places is None else nn.Parameter(_flat(weight)[self._places])
+        self.figures: tuple[nn.Parameter, ...] = (alone,)
+
+    @classmethod
+    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
+        """Raise `InputError` if these synapses cannot learn in this way."""
+
+    @classmethod
+    def count(cls, row: Synapses, synapses: int, amount: float) -> int:
+        """Return the number of figures for so many synapses of a parameter."""
+        return synapses
+
+    @torch.no_grad()
+    def pull(self) -> None:
+        """Give every figure its gradient, from the gradient of the weight."""
+        if self._places is not None:
+            self.figures[0].grad = _flat(_gradient(self.weight))[self._places]
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Write the weight that the figures make."""
+        if self._places is not None:
+            _flat(self.weight)[self._places] = self.figures[0]
+
+    def state(self) -> list[Tensor]:
+        """Return the figures that the weight does not tell."""
+        return []
+
+    @torch.no_grad()
+    def load(self, state: Sequence[Tensor]) -> None:
+        """Take over what `state` returned; the weight has been loaded before."""
+        if self._places is not None:
+            self.figures[0].copy_(_flat(self.weight)[self._places])
+
+
+class SignPreserving(Parametrisation):
+    """No synapse changes the sign that it was born with: after a step, those that would are set to 0.
+
+    Dale's law for single synapses. One that was born as exactly 0 (biases are) has no sign and learns freely.
+    """
+
+    def __init__(
+        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
+    ) -> None:
+        super().__init__(weight, mask, amount, stream)
+        self._signs = self.figures[0].detach().sign()
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Project onto the signs, then write the weight."""
+        figures = self.figures[0]
+        figures.masked_fill_(figures.sign() * self._signs < 0, 0)
+        super().push()
+
+
+class _OverFrozen(Parametrisation):
+    """Figures of their own over a frozen weight matrix, which is that of birth."""
+
+    def __init__(
+        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
+    ) -> None:
+        self.weight, self._frozen = weight, weight.detach().clone()
+
+    @classmethod
+    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
+        """Only whole tensors with inputs and outputs will do."""
+        if synapses < row.count or len(row.shape) < 2:
+            what = "a vector" if len(row.shape) < 2 else "only partly in the set"
+            raise InputError(
+                f"Low-rank updates and masks need whole weight matrices, but {row.parameter} is {what}. "
+                "Take it out, as in lowrank:4:(critical & kind:convolution) + decoder."
+            )
+
+    def state(self) -> list[Tensor]:
+        """Return all figures."""
+        return [figure.detach() for figure in self.figures]
+
+    @torch.no_grad()
+    def load(self, state: Sequence[Tensor]) -> None:
+        """Take over the figures."""
+        for figure, value in zip(self.figures, state, strict=True):
+            figure.copy_(value)
+
+    def _draw(self, shape: Sequence[int], stream: torch.Generator) -> Tensor:
+        return torch.randn(shape, generator=stream).to(self.weight)
+
+
+class LowRank(_OverFrozen):
+    """W = W at birth + out · in, with ``out`` (outputs, rank) and ``in`` (rank, inputs x k x k).
+
+    LoRA (Hu et al. 2022) with a scale of 1: ``out`` starts at 0, so learning starts at birth; ``in`` is
+    normal with rows of length 1 on average.
+    """
+
+    amount_is = "RANK"
+
+    def __init__(
+        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
+    ) -> None:
+        super().__init__(weight, mask, amount, stream)
+        rank, outputs, inputs = int(amount), weight.shape[0], weight[0].numel()
+        self.out = nn.Parameter(weight.new_zeros(outputs, rank))
+        self.inner = nn.Parameter(self._draw((rank, inputs), stream) / math.sqrt(inputs))
+        self.figures = (self.out, self.inner)
+
+    @classmethod
+    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
+        """The rank has to be whole, and no larger than that of the weight."""
+        super().check(row, synapses, amount)
+        full = min(row.shape[0], row.count // row.shape[0])
+        if amount != int(amount) or not 1 <= amount <= full:
+            raise InputError(f"{row.parameter} can have a rank of 1 to {full}; got lowrank:{amount:g}.")
+
+    @classmethod
+    def count(cls, row: Synapses, synapses: int, amount: float) -> int:
+        """Return the entries of both factors."""
+        return int(amount) * (row.shape[0] + row.count // row.shape[0])
+
+    @torch.no_grad()
+    def pull(self) -> None:
+        """d/d out = G · inᵀ and d/d in = outᵀ · G, for the gradient G of the weight."""
+        gradient = _gradient(self.weight).flatten(1)
+        self.out.grad, self.inner.grad = gradient @ self.inner.mT, self.out.mT @ gradient
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Add the product to the weight at birth."""
+        self.weight.copy_(self._frozen + (self.out @ self.inner).view(self.weight.shape))
+
+
+class Mask(_OverFrozen):
+    """Edge-popup (Ramanujan et al. 2020): weights stay as born, and learning chooses which of them act.
+
+    Every weight has a score; those with the largest absolute scores in their layer act, all others are 0.
+    The gradient of a score is that of its weight times the weight (straight through the choice). Scores are
+    born uniform within ± 1 / sqrt(inputs), as published. The mask acts from the first forward pass on.
+    """
+
+    amount_is = "FRACTION"
+
+    def __init__(
+        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
+    ) -> None:
+        super().__init__(weight, mask, amount, stream)
+        self._acting = max(1, round(amount * weight.numel()))
+        uniform = 2 * torch.rand(weight.shape, generator=stream) - 1
+        self.scores = nn.Parameter((uniform / math.sqrt(weight[0].numel())).to(weight))
+        self.figures = (self.scores,)
+        self.push()
+
+    @classmethod
+    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
+        """The fraction has to be between 0 and 1."""
+        super().check(row, synapses, amount)
+        if not 0 < amount < 1:
+            raise InputError(f"The fraction of weights that act lies between 0 and 1; got mask:{amount:g}.")
+
+    @torch.no_grad()
+    def pull(self) -> None:
+        """Straight through the choice: G times the weight at birth, with the sign of the score."""
+        self.scores.grad = _gradient(self.weight) * self._frozen * self.scores.sign()
+
+    @torch.no_grad()
+    def push(self) -> None:
+        """Let the weights with the largest absolute scores act."""
+        chosen = self.scores.abs().flatten().topk(self._acting, sorted=False).indices
+        acts = torch.zeros(self.scores.numel(), dtype=torch.bool, device=self.weight.device)
+        acts[chosen] = True
+        self.weight.copy_(self._frozen * acts.view(self.weight.shape))
+
+
+WAYS: Mapping[str, type[Parametrisation]] = {
+    FREELY.kind: Parametrisation,
+    "sign": SignPreserving,
+    "lowrank": LowRank,
+    "mask": Mask,
+}
+"""Every way to learn, by the word for it in a plasticity's name."""
+
+
+def _gradient(weight: nn.Parameter) -> Tensor:
+    """The gradient of a weight, in the layout of the weight."""
+    gradient = torch.zeros_like(weight) if weight.grad is None else weight.grad
+    same = gradient.stride() == weight.stride()
+    return gradient if same else torch.empty_like(weight).copy_(gradient)
+
+
+def _flat(tensor: Tensor) -> Tensor:
+    """View the values of a dense tensor in the order in which they lie in memory."""
+    return tensor.detach().as_strided((tensor.numel(),), (1,))
+
+
+def _places(weight: Tensor, mask: Tensor) -> Tensor:
+    """Return where in memory the chosen entries lie, row by row whatever the layout: int64 (chosen,)."""
+    return torch.arange(weight.numel()).as_strided(weight.shape, weight.stride())[mask].to(weight.device)

@@ -1,0 +1,175 @@
+"""Synapses of a model as a table, and sets of them with their algebra.
+
+A synapse is one trainable figure of the network: a convolution or decoder weight, an affine parameter of
+a BatchNorm, or a bias. Shared weights count once, however many time steps use them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from wiringup.core.errors import InputError
+from wiringup.core.seeds import numpy_stream
+from wiringup.models.architecture import Architecture, area_of
+
+KINDS = ("convolution", "linear", "batchnorm", "bias")
+
+
+@dataclass(frozen=True)
+class Synapses:
+    """One parameter tensor: a row of the table of what learns.
+
+    Attributes:
+        parameter: its dotted name, such as ``V2.conv3.weight``.
+        layer: the module that holds it, such as ``V2.conv3``.
+        area: the block it lies in (V1, V2, V4, IT, decoder).
+        kind: convolution, linear, batchnorm (affine) or bias.
+        count: figures in the tensor.
+        learns: figures that training moves: at most ``count``, or the entries of the factors of a
+            low-rank update.
+        how: how and when they learn, where that is not freely and always (see `plasticity`).
+    """
+
+    parameter: str
+    layer: str
+    area: str
+    kind: str
+    shape: tuple[int, ...]
+    count: int
+    learns: int = 0
+    how: str = ""
+
+    @property
+    def trained(self) -> bool:
+        """Whether training moves any of it."""
+        return self.learns > 0
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a named set may know of a model: the table of its synapses, and its architecture."""
+
+    rows: tuple[Synapses, ...]
+    architecture: Architecture
+
+    @classmethod
+    def of(cls, model: nn.Module, architecture: Architecture) -> "Network":
+        """Return the table of a model."""
+        named = model.named_parameters()
+        return cls(
+            tuple(_row(model, name, parameter, architecture) for name, parameter in named), architecture
+        )
+
+
+def _row(model: nn.Module, name: str, parameter: Tensor, architecture: Architecture) -> Synapses:
+    layer = name.rpartition(".")[0]
+    kind = _kind(model.get_submodule(layer), name)
+    area = area_of(name, architecture)
+    return Synapses(name, layer, area, kind, tuple(parameter.shape), parameter.numel())
+
+
+def _kind(module: nn.Module, parameter: str) -> str:
+    if isinstance(module, BatchNorm):
+        return "batchnorm"
+    if parameter.endswith("bias"):
+        return "bias"
+    return "linear" if isinstance(module, nn.Linear) else "convolution"
+
+
+@dataclass(frozen=True, eq=False)
+class SynapseSet:
+    """A set of synapses of one model.
+
+    Attributes:
+        members: {parameter: bool mask of its shape, or None for the whole of it}. No mask is empty or full.
+    """
+
+    members: Mapping[str, Tensor | None]
+
+    @classmethod
+    def whole(cls, parameters: Iterable[str]) -> "SynapseSet":
+        """Return the set of all synapses of these parameters."""
+        return cls(dict.fromkeys(parameters))
+
+    @classmethod
+    def _of_masks(cls, masks: Iterable[tuple[str, Tensor | None]]) -> "SynapseSet":
+        kept = ((name, mask) for name, mask in masks if mask is None or bool(mask.any()))
+        return cls({name: None if mask is None or bool(mask.all()) else mask for name, mask in kept})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.members)
+
+    def __bool__(self) -> bool:
+        return bool(self.members)
+
+    def __or__(self, other: "SynapseSet") -> "SynapseSet":
+        a, b = self.members, other.members
+        return self._of_masks((name, _either(a, b, name)) for name in {**a, **b})
+
+    def __and__(self, other: "SynapseSet") -> "SynapseSet":
+        a, b = self.members, other.members
+        return self._of_masks((name, _both(a[name], b[name])) for name in a if name in b)
+
+    def __sub__(self, other: "SynapseSet") -> "SynapseSet":
+        a, b = self.members, other.members
+        partly = {name for name in a if b.get(name) is not None}
+        apart = ((name, a[name]) for name in a if name not in b)
+        left = ((name, _both(a[name], ~mask)) for name in partly if (mask := b[name]) is not None)
+        found = dict([*apart, *left])
+        return self._of_masks((name, found[name]) for name in a if name in found)
+
+    def counts(self, rows: Iterable[Synapses]) -> dict[str, int]:
+        """Return {parameter: synapses of the set} in the order of the table, where there are any."""
+        return {
+            row.parameter: row.count if (mask := self.members[row.parameter]) is None else int(mask.sum())
+            for row in rows
+            if row.parameter in self.members
+        }
+
+    def draw(self, count: int, rows: Iterable[Synapses], seed: int) -> "SynapseSet":
+        """Return a random subset of exactly ``count`` synapses; every such subset is equally probable.
+
+        Raises:
+            InputError: if the set has fewer synapses.
+        """
+        rows = list(rows)
+        pool = self.counts(rows)
+        if count > (there := sum(pool.values())):
+            raise InputError(f"{count:,} synapses were to be drawn at random, but from only {there:,}.")
+        stream = numpy_stream(seed, "how many of each parameter")
+        shares = stream.multivariate_hypergeometric(list(pool.values()), count, method="marginals")
+        shapes = {row.parameter: row.shape for row in rows}
+        masks = (
+            (name, _draw(self.members[name], shapes[name], int(n), seed, name))
+            for name, n in zip(pool, shares, strict=True)
+        )
+        return self._of_masks(masks)
+
+
+def _either(a: Mapping[str, Tensor | None], b: Mapping[str, Tensor | None], name: str) -> Tensor | None:
+    if name not in a or name not in b:
+        return a[name] if name in a else b[name]
+    one, other = a[name], b[name]
+    return None if one is None or other is None else one | other
+
+
+def _both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one & other
+
+
+def _draw(mask: Tensor | None, shape: tuple[int, ...], count: int, seed: int, name: str) -> Tensor:
+    flat = torch.zeros(int(np.prod(shape)), dtype=torch.bool)
+    stream = numpy_stream(seed, "which of", name)
+    if mask is None:
+        chosen = torch.from_numpy(stream.choice(len(flat), count, replace=False, shuffle=False))
+    else:
+        members = mask.flatten().nonzero()[:, 0]
+        chosen = members[torch.from_numpy(stream.choice(len(members), count, replace=False, shuffle=False))]
+    flat[chosen] = True
+    return flat.view(shape)

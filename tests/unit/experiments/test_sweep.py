@@ -1,0 +1,70 @@
+"""Sweeps: every combination once, nested images, one reference, nothing computed twice."""
+
+from dataclasses import replace
+
+import pytest
+
+from wiringup.core.errors import InputError
+from wiringup.experiments import pipeline
+from wiringup.experiments.progress import Progress
+from wiringup.experiments.sweep import Sweep, SweepSpec, with_controls
+from wiringup.results.curves import moments
+from wiringup.results.store import Store
+
+SPEC = SweepSpec(
+    images=(24, 48), epochs=(1, 2), plasticities=("critical",), births=("kn",), seeds=(0,), width=0.125,
+    size=32, batch=8, lr=0.02, calibration=16,
+)  # fmt: skip
+
+
+@pytest.fixture
+def sweep(world, tmp_path):
+    return Sweep(SPEC, world, Store(tmp_path), tmp_path)
+
+
+def test_every_combination_beside_one_reference(sweep):
+    records = sweep.run(Progress({}, None))
+    cells = sweep.document()["cells"]
+    assert list(cells) == [r.label for r in records] and len(cells) == 5
+    assert records[0].label == "kaiming_normal, all, 48 images x 2 epochs" == sweep.document()["reference"]
+    assert [r.last.updates for r in records] == [96, 24, 48, 48, 96]
+    found = {m.label: m for m in moments(records, sweep.reference.label)}
+    last = [m for m in moments(records, sweep.reference.label) if m.label == records[0].label][-1]
+    assert last.percent["mean"].mean == pytest.approx(100)
+    assert len({r.points[0].match["mean"] for r in records}) == 1  # one birth
+    assert set(found) == set(cells)
+    assert sweep.store.study(sweep.uid)[0]["spec"]["cells"] == cells
+
+
+def test_a_smaller_budget_learns_from_images_of_the_larger(sweep):
+    few, many = ({*sweep._images(n).stimuli.ids} for n in (24, 48))
+    assert few < many and len(few) == 24
+
+
+def test_what_is_known_is_not_computed_again(sweep, monkeypatch):
+    first = sweep.run(Progress({}, None))
+    monkeypatch.setattr(pipeline, "evaluate", None)
+    progress = Progress({}, None)
+    assert [r.uid for r in sweep.run(progress)] == [r.uid for r in first]
+    assert progress.plan["score"] == 0
+    wider = replace(sweep, spec=replace(SPEC, plasticities=("critical", "decoder")))
+    assert wider.uid != sweep.uid and {r.uid for r, _ in wider._runs()} > {r.uid for r in first}
+
+
+def test_controls_follow_what_they_control():
+    assert with_controls(["all", "critical"]) == ("all", "critical", "random:(critical)")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "match"), [({"images": (5, 5)}, "one of them twice"), ({"births": ()}, "number of births")]
+)
+def test_bad_sweeps_are_refused(wrong, match):
+    with pytest.raises(InputError, match=match):
+        replace(SPEC, **wrong)
+
+
+def test_unknown_births_and_sets_are_met_before_anything_is_computed(sweep):
+    for wrong in ({"births": ("kn", "nonsense")}, {"plasticities": ("critical", "nonsense")}):
+        with pytest.raises(InputError, match="nonsense"):
+            replace(sweep, spec=replace(SPEC, **wrong)).run(Progress({}, None))
+    assert not list(sweep.store.root.glob("*/record.json"))

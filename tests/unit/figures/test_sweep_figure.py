@@ -1,0 +1,42 @@
+"""Figures of sweeps: what is on the axes and in the cells."""
+
+import pytest
+
+from wiringup.core.errors import InputError
+from wiringup.figures.sweep import draw
+from wiringup.results.curves import Moment, spread
+
+
+def moment(label, epoch, percent, spent=10):
+    values = {"mean": [percent, percent + 2]}
+    spreads = {k: spread(v) for k, v in values.items()}
+    return Moment(label, epoch, 5.0, spent, 3, spread([0.1]), spreads, spreads, values)
+
+
+def test_images_and_epochs_make_a_map():
+    cells = {
+        f"{n}x{e}": {"birth": "kn", "plasticity": "all", "images": n, "epochs": e}
+        for n in (10, 20)
+        for e in (1, 2)
+    }
+    percents = dict(zip(cells, (20, 40, 60, 98), strict=True))
+    figure = draw([moment(k, 1, v) for k, v in percents.items()], cells, simulated=True)
+    axes = figure.axes[0]
+    assert axes.images[0].get_array().tolist() == [[21, 41], [61, 99]]
+    assert [t.get_text() for t in axes.texts] == ["21", "41", "61", "99"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["10", "20"]
+    assert "simulated" in figure.get_suptitle()
+
+
+def test_plasticities_make_dots_with_birth_and_spent_updates():
+    cells = {p: {"birth": "kn", "plasticity": p, "images": 10, "epochs": 1} for p in ("all", "critical")}
+    points = [moment(p, e, 50 + 10 * e, 2_000_000) for p in cells for e in (0, 1)]
+    axes = draw(points, cells, simulated=False).axes[0]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["critical  (2 M)", "all  (2 M)"]
+    hollow, dots, tick = axes.lines[:3]
+    assert (hollow.get_xdata()[0], list(dots.get_xdata()), tick.get_xdata()[0]) == (51, [60, 62], 61)
+
+
+def test_nothing_to_draw():
+    with pytest.raises(InputError, match="no runs"):
+        draw([], {}, simulated=False)

@@ -1,0 +1,73 @@
+"""Operations counted from the modules: against PyTorch's own counter, and against a loop."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from wiringup.core.seeds import torch_stream
+from wiringup.training.batches import Plan
+from wiringup.training.flops import Flops, flops_by_layer
+from wiringup.training.loop import train
+from wiringup.training.plasticity import resolve
+from wiringup.training.schedule import epochs
+from wiringup.training.spec import TrainSpec
+from wiringup.training.updates import Updates
+
+
+@pytest.mark.parametrize("name", ["all", "critical", "conv1", "downstream:IT", "batchnorm", "decoder"])
+def test_counts_are_those_of_pytorch(newborn, cornet, name):
+    """PyTorch counts the operations that are dispatched, forward and backward, in a real step."""
+    model = newborn()
+    Updates(model, resolve(model, cornet, name), Plan(8, 4, 8, 0), 0).begin(0)
+    found = sum(flops_by_layer(model, 32).values(), Flops())
+    inputs = torch.randn(3, 3, 32, 32, generator=torch_stream(0))
+    with FlopCounterMode(display=False) as forward:
+        loss = model(inputs).sum()
+    with FlopCounterMode(display=False) as backward:
+        loss.backward()
+    assert 3 * found.forward == forward.get_total_flops()
+    # the gradient of a weight of 1x1 pixels, strides and all, is counted alike; there are no groups here
+    assert 3 * found.backward == backward.get_total_flops()
+
+
+def test_groups_and_strides_against_a_count_of_every_product():
+    model = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2), nn.Conv2d(6, 12, 3, groups=3, stride=2), nn.Flatten())
+    model.append(nn.Linear(12 * 3 * 3, 5))
+    products = {"0": 0, "1": 0, "3": 12 * 9 * 5}
+    for name, size, inputs, groups in (("0", 7, 3, 1), ("1", 3, 6, 3)):
+        outputs = 6 if name == "0" else 12
+        for _ in range(size * size * outputs):
+            for _ in range(inputs // groups):
+                products[name] += 9
+    found = flops_by_layer(model, 16)
+    assert {name: flops.forward for name, flops in found.items()} == {k: 2 * v for k, v in products.items()}
+    # of the first layer only the weight needs a gradient
+    ratios = {name: flops.backward / flops.forward for name, flops in found.items()}
+    assert ratios == {"0": 1, "1": 2, "3": 2}
+    model[1].requires_grad_(False)
+    model[0].requires_grad_(False)
+    ratios = {name: flops.backward / flops.forward for name, flops in flops_by_layer(model, 16).items()}
+    assert ratios == {"0": 0, "1": 0, "3": 1}
+
+
+def test_counting_leaves_the_model_and_global_randomness_alone(newborn):
+    model = nn.Sequential(newborn(), nn.Dropout())
+    model.train()
+    before, random = copy.deepcopy(model.state_dict()), torch.get_rng_state()
+    flops_by_layer(model, 32)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert torch.equal(torch.get_rng_state(), random)
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_the_ledger_has_the_operations_of_every_window(tiny, tiny_areas, patterns):
+    spec = TrainSpec("decoder@..1epochs + all@1..epochs", epochs(3), 8, augmentation="none")
+    model = tiny()
+    ledger = train(model, tiny_areas, patterns(20), spec).ledger
+    conv1, conv2, fc = 2 * 4 * 27 * 64, 2 * 6 * 4 * 64, 2 * 6 * 4
+    assert ledger.forward == 60 * (conv1 + conv2 + fc)
+    assert ledger.backward == 20 * fc + 40 * (conv1 + 2 * conv2 + 2 * fc)
