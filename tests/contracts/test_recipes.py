@@ -49,7 +49,8 @@ def genome_of(recipe, architecture):
         return None
     if RECIPES[recipe].first in CONTROLS:  # spares fitting the same Gabors again
         return as_control(genome_of("weight_compression", architecture), recipe)
-    return distill(teacher(architecture), recipe=recipe, architecture=architecture)
+    hidden = 3 if KINDS[RECIPES[recipe].first].sized_by == "hidden units" else None  # few are fast
+    return distill(teacher(architecture), recipe=recipe, architecture=architecture, hidden=hidden)
 
 
 @cache
@@ -67,8 +68,11 @@ def convolutions(model):
 
 def drawn(recipe, architecture, layer):
     """Whether the seed decides the values of a convolution."""
-    genome = genome_of(recipe, architecture)
-    return KINDS[genome.layers[layer].kind].drawn if genome else RECIPES[recipe].drawn
+    genome, fixed = genome_of(recipe, architecture), RECIPES[recipe].fixed
+    if genome:
+        return KINDS[genome.layers[layer].kind].drawn
+    first = next(iter(convolutions(born(recipe, architecture))))
+    return fixed != "all" and (fixed != "first" or layer != first)
 
 
 def correlation(a, b):

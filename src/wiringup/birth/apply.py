@@ -121,16 +121,18 @@ def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, s
         "recipe": spec.recipe,
         "seed": spec.seed,
         "genome": spec.genome,
-        "figures": drawn.figures() if drawn else 0,
+        "figures": drawn.figures() if drawn else RECIPES[spec.recipe].figures,
         "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
         "batchnorm_statistics": STATISTICS[parts(spec.batchnorm)[0]],
     }
 
 
 def _slots(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> Iterator[Slot]:
+    convolutions = [name for name, module in model.named_modules() if isinstance(module, _ConvNd)]
+    depths = {name: i / max(1, len(convolutions) - 1) for i, name in enumerate(convolutions)}
     for layer, module in model.named_modules():
         for parameter, _ in module.named_parameters(recurse=False):
-            yield Slot(layer, parameter, module, spec.seed, genome)
+            yield Slot(layer, parameter, module, spec.seed, genome, depths.get(layer, 0.0))
 
 
 def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> None:

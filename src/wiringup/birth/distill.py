@@ -14,11 +14,11 @@ from torch import Tensor
 
 from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
-from wiringup.birth.kinds import KINDS, Fit
+from wiringup.birth.kinds import KINDS, Kind
 from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer
 from wiringup.birth.precision import rounded
 from wiringup.birth.recipes import RECIPES, Recipe
-from wiringup.core.checks import one_of
+from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
@@ -37,6 +37,7 @@ def distill(
     architecture: str = "cornet_s",
     gabor_layer: str | None = None,
     cluster_counts: Mapping[str, int] | None = None,
+    hidden: int | None = None,
     progress: Progress | None = None,
 ) -> Genome:
     """Describe trained weights by the distributions that a recipe draws from, and BatchNorm's moments.
@@ -53,24 +54,28 @@ def distill(
             three in-channels.
         cluster_counts: number of clusters for layers by name, over the defaults: for CORnet-S
             `CLUSTER_COUNTS`, and otherwise what `clusters.fitting_count` finds.
+        hidden: hidden units of every g-network; by default what `g_networks.hidden_units` says.
         progress: called before each layer with (index, number of layers, name).
 
     Raises:
-        InputError: if the recipe needs no genome, the first convolution cannot be told, or a layer is of
-            another kind.
+        InputError: if the recipe needs no genome, the first convolution cannot be told, a layer is of
+            another kind, or the number of hidden units is below 1 or names what the recipe has not.
     """
     recipe = RECIPES.canonical(recipe)
-    fits = _fits(RECIPES[recipe], recipe)
+    kinds = _kinds(RECIPES[recipe], recipe)
     weights = {k.removesuffix(".weight"): v.detach() for k, v in state.items() if k.endswith(".weight")}
-    first = _first_convolution(weights, gabor_layer) if fits[0] is not fits[1] else ""
+    first = _first_convolution(weights, gabor_layer) if kinds[0] is not kinds[1] else ""
     counts = {**(CLUSTER_COUNTS if architecture == "cornet_s" else {}), **(cluster_counts or {})}
+    units = _hidden_units(hidden, kinds, recipe)
     layers: dict[str, Layer] = {}
     for index, (name, weight) in enumerate(weights.items()):
         if progress:
             progress(index, len(weights), name)
         if weight.ndim == 4:
             stream = torch_stream(seed, "distill", name)
-            layers[name] = fits[name != first](weight, stream, counts.get(name, 0))
+            kind = kinds[name != first]
+            sizes = {"clusters": counts.get(name, 0), "hidden units": units}
+            layers[name] = kind.describe(weight, stream, sizes.get(kind.sized_by, 0))
         elif weight.ndim == 2:
             layers[name] = LinearLayer()
         else:
@@ -90,17 +95,22 @@ def as_control(genome: Genome, recipe: str) -> Genome:
     return replace(genome, layers=layers, recipe=recipe)
 
 
-def _fits(recipe: Recipe, name: str) -> tuple[Fit, Fit]:
-    """Return how the first convolution is fitted, and how the others are."""
+def _kinds(recipe: Recipe, name: str) -> tuple[Kind, Kind]:
+    """Return the kind of the first convolution, and that of the others."""
     if not recipe.needs_genome:
         fitted = ", ".join(n for n in RECIPES if RECIPES[n].needs_genome)
         raise InputError(
             f"The recipe {name} is a rule without figures; nothing is fitted. Fitted are: {fitted}."
         )
-    first, others = (KINDS[kind].fit for kind in (recipe.first, recipe.others))
-    if first is None or others is None:
-        raise InputError(f"The recipe {name} draws from figures that are not fitted to trained weights.")
-    return first, others
+    return KINDS[recipe.first], KINDS[recipe.others]
+
+
+def _hidden_units(hidden: int | None, kinds: tuple[Kind, Kind], recipe: str) -> int:
+    if hidden is None:
+        return 0
+    if all(kind.sized_by != "hidden units" for kind in kinds):
+        raise InputError(f"The recipe {recipe} has no hidden units; leave their number out.")
+    return int(at_least(hidden, 1, "the number of hidden units"))
 
 
 def state_hash(state: Mapping[str, Tensor]) -> str:

@@ -34,12 +34,18 @@ def normal(shape: Sequence[int], mean: float, std: float, generator: Generator) 
     return torch.randn(tuple(shape), generator=generator).mul_(std).add_(mean)
 
 
+def signs(shape: Sequence[int], positive: float, magnitude: float, generator: Generator) -> Tensor:
+    """Draw float32 values that are +``magnitude`` with probability ``positive``, otherwise -``magnitude``."""
+    drawn = torch.rand(tuple(shape), generator=generator) < positive
+    return drawn.float().mul_(2 * magnitude).sub_(magnitude)
+
+
 def kaiming_normal(shape: Sequence[int], generator: Generator) -> Tensor:
     """Draw convolution weights (out, in, k, k) with std sqrt(2 / (k k out)).
 
     Source: He et al. 2015, "Delving deep into rectifiers", eq. 14 (fan-out), the birth of CORnet-S.
     """
-    return normal(shape, 0.0, math.sqrt(2 / _fan_out(shape)), generator)
+    return normal(shape, 0.0, kaiming_std(shape), generator)
 
 
 def kaiming_normal_fan_in(shape: Sequence[int], generator: Generator) -> Tensor:
@@ -53,6 +59,12 @@ def kaiming_normal_fan_in(shape: Sequence[int], generator: Generator) -> Tensor:
 def kaiming_uniform(shape: Sequence[int], generator: Generator) -> Tensor:
     """Draw convolution weights (out, in, k, k) uniform about 0, with the variance of `kaiming_normal`."""
     bound = math.sqrt(6 / _fan_out(shape))
+    return uniform(shape, -bound, bound, generator)
+
+
+def kaiming_uniform_fan_in(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Draw convolution weights (out, in, k, k) uniform about 0, with the variance of the fan-in rule."""
+    bound = math.sqrt(6 / math.prod(shape[1:]))
     return uniform(shape, -bound, bound, generator)
 
 
@@ -99,6 +111,11 @@ def resized(kernels: Tensor, size: int) -> Tensor:
         flat, (size, size), mode="bilinear", antialias=True, align_corners=False
     )
     return found.view(*kernels.shape[:-2], size, size)
+
+
+def kaiming_std(shape: Sequence[int]) -> float:
+    """Return sqrt(2 / (k k out)), the standard deviation of `kaiming_normal`."""
+    return math.sqrt(2 / _fan_out(shape))
 
 
 def _fan_out(shape: Sequence[int]) -> int:

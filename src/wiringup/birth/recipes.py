@@ -12,20 +12,30 @@ from torch import Generator, Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from wiringup.birth.covariance import structured_normal
 from wiringup.birth.distributions import (
     constant_mean,
     kaiming_normal,
     kaiming_normal_fan_in,
     kaiming_uniform,
+    kaiming_uniform_fan_in,
     normal,
     uniform_fan_in,
 )
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS
 from wiringup.birth.layers import BatchNormLayer
+from wiringup.birth.physiology import FIGURES as _PHYSIOLOGICAL
+from wiringup.birth.physiology import physiological_gabors
+from wiringup.birth.signs import random_pointwise_signs, random_signs
+from wiringup.birth.wavelets import FIGURES as _WAVELETS
+from wiringup.birth.wavelets import curved_wavelets
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.core.seeds import torch_stream
+
+Draw = Callable[[Sequence[int], Generator], Tensor]
+"""Draws weights (out, in, k, k) from (shape, generator)."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,7 @@ class Slot:
         module: the module.
         seed: the seed of the birth.
         genome: the distributions to draw from, where the recipe uses any.
+        depth: of a convolution, 0 for the network's first to 1 for its last, in the order of its modules.
     """
 
     layer: str
@@ -45,6 +56,7 @@ class Slot:
     module: nn.Module
     seed: int
     genome: Genome | None
+    depth: float = 0.0
 
     @property
     def shape(self) -> torch.Size:
@@ -56,8 +68,21 @@ class Slot:
         return torch_stream(self.seed, f"{self.layer}.{self.parameter}")
 
 
-Rule = Callable[[Sequence[int], Generator], Tensor]
-"""Draws the weights of an ungrouped convolution from (shape, generator) alone."""
+Rule = Callable[[Sequence[int], Generator, float], Tensor]
+"""Draws the weights of an ungrouped convolution from (shape, generator, depth) alone."""
+
+
+def everywhere(draw: Draw) -> Rule:
+    """Return a rule that is the same at any depth."""
+    return lambda shape, generator, depth: draw(shape, generator)
+
+
+def front(first: Draw, others: Draw = kaiming_normal) -> Rule:
+    """Return a rule with a first convolution of its own."""
+    return lambda shape, generator, depth: (others if depth else first)(shape, generator)
+
+
+_KAIMING = everywhere(kaiming_normal)
 
 
 @dataclass(frozen=True)
@@ -70,15 +95,18 @@ class Recipe:
         rule: draws a convolution's weights without a genome; unused where one is needed.
         first: the genome's kind of the first convolution, a name in `kinds.KINDS`; "" for rules.
         others: the genome's kind of every other convolution; "" for rules.
-        drawn: False for rules in which every seed gives the same convolutions.
+        fixed: which convolutions of a rule are the same for every seed: "", "first" or "all".
+        figures: number of figures that a rule holds (the statistics of recorded cells, say); those of a
+            genome are its own.
     """
 
     description: str
     source: str
-    rule: Rule = kaiming_normal
+    rule: Rule = _KAIMING
     first: str = ""
     others: str = ""
-    drawn: bool = True
+    fixed: str = ""
+    figures: int = 0
 
     @property
     def needs_genome(self) -> bool:
@@ -90,7 +118,7 @@ class Recipe:
         return from_genome(slot) if self.needs_genome else by_rule(slot, self.rule)
 
 
-def by_rule(slot: Slot, rule: Rule = kaiming_normal) -> Tensor:
+def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
     """Return a slot's values under standard initialisation; no figures at all.
 
     Convolutions as the rule has it, BatchNorm weight 1 and every bias 0; linear weights and biases uniform
@@ -109,7 +137,7 @@ def by_rule(slot: Slot, rule: Rule = kaiming_normal) -> Tensor:
         return torch.ones(slot.shape)
     if isinstance(module, _ConvNd):
         stream, shape = slot.stream(), (slot.shape[0] // module.groups, *slot.shape[1:])
-        return torch.cat([rule(shape, stream) for _ in range(module.groups)])
+        return torch.cat([rule(shape, stream, slot.depth) for _ in range(module.groups)])
     raise InputError(
         f"No recipe for {slot.layer}.{slot.parameter}, a parameter of {type(module).__name__}; "
         "births are defined for convolutions, BatchNorm and linear layers."
@@ -147,12 +175,15 @@ RECIPES.add(
 )
 RECIPES.add(
     "kaiming_normal_fan_in",
-    Recipe("normal, std sqrt(2 / (k k in))", "He et al. 2015, eq. 10", kaiming_normal_fan_in),
+    Recipe("normal, std sqrt(2 / (k k in))", "He et al. 2015, eq. 10", everywhere(kaiming_normal_fan_in)),
 )
 RECIPES.add(
-    "uniform", Recipe("uniform about 0 with the variance of kaiming_normal", _CONTROL, kaiming_uniform)
+    "uniform",
+    Recipe("uniform about 0 with the variance of kaiming_normal", _CONTROL, everywhere(kaiming_uniform)),
 )
-RECIPES.add("constant", Recipe("every kernel averages its input", _CONTROL, constant_mean, drawn=False))
+RECIPES.add(
+    "constant", Recipe("every kernel averages its input", _CONTROL, everywhere(constant_mean), fixed="all")
+)
 for _kind, _told in {
     "layer_normal": "one normal distribution for each layer",
     "kernel_normal": "a normal distribution for each output kernel",
@@ -172,3 +203,64 @@ for _kind, _told in {
     "gabor_bank": "a regular bank of Gabors, then clusters",
 }.items():
     RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others="clusters"))
+
+_CLUSTERS = f"after the published clusters of 1x1 layers, {GEIGER}"
+
+RECIPES.add(
+    "random_signs",
+    Recipe("+c or -c with the variance of kaiming_normal, all layers", _CLUSTERS, everywhere(random_signs)),
+)
+RECIPES.add(
+    "random_pointwise_signs",
+    Recipe("1x1 layers +c or -c, the others kaiming_normal", _CLUSTERS, everywhere(random_pointwise_signs)),
+)
+RECIPES.add(
+    "signs",
+    Recipe("+c or -c, with the share and size of each layer", _CLUSTERS, first="signs", others="signs"),
+)
+
+_TROCKMAN = "Trockman, Willmott & Kolter 2023"
+RECIPES.add(
+    "structured_normal",
+    Recipe(
+        "smooth normal kernels, smoother with depth",
+        f"{_TROCKMAN}, closed form",
+        structured_normal,
+        figures=3,
+    ),
+)
+RECIPES.add(
+    "covariance",
+    Recipe(
+        "normal kernels with the covariance of each layer",
+        f"{_TROCKMAN}, covariance transfer",
+        first="covariance",
+        others="covariance",
+    ),
+)
+RECIPES.add(
+    "v1_physiology",
+    Recipe(
+        "Gabors with the statistics of recorded V1 cells, then kaiming_normal",
+        "De Valois et al. 1982, Ringach 2002, Schiller et al. 1976, as in Dapello et al. 2020",
+        front(physiological_gabors),
+        figures=_PHYSIOLOGICAL,
+    ),
+)
+RECIPES.add(
+    "wavelets",
+    Recipe(
+        "a fixed bank of curved wavelets, then uniform by fan-in",
+        "after Kazemian, Elmoznino & Bonner 2025",
+        front(curved_wavelets, kaiming_uniform_fan_in),
+        fixed="first",
+        figures=_WAVELETS,
+    ),
+)
+for _kind, _told in {
+    "g_network": "what a small network says of every weight of a layer; nothing is drawn",
+    "noisy_g_network": "what a small network says of every weight, and noise of the power that it misses",
+}.items():
+    RECIPES.add(
+        _kind, Recipe(_told, "after Shuvaev, Lachi, Koulakov & Zador 2024", first=_kind, others=_kind)
+    )

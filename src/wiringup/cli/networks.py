@@ -122,6 +122,10 @@ def distill(
     ] = "weight_compression",
     architecture: Annotated[str, arg(help="The network that the weights belong to.")] = "cornet_s",
     seed: Annotated[int, arg(help="Seed of clusterings and subsamples.")] = 0,
+    hidden: Annotated[
+        int | None,
+        arg(metavar="N", help="Hidden units of every g-network; by default 32, fewer for small layers."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Condense a trained network to the distributions from which others can be born.
@@ -132,6 +136,8 @@ def distill(
       wiringup distill resnet50.pth --architecture resnet50 --out genome.json
 
       wiringup distill weights.safetensors --recipe kernel_normal --out kernels.json
+
+      wiringup distill weights.safetensors --recipe g_network --hidden 16 --out bottleneck.json
     """
     from wiringup.birth.distill import distill as fit
     from wiringup.core.files import sha256_of
@@ -143,7 +149,15 @@ def distill(
     check_fits(build(spec), state, str(weights))
     source = {"file": weights.name, "file_sha256": sha256_of(weights)}
     with progress_bar(quiet=json) as progress:
-        genome = fit(state, seed, source, recipe=recipe, architecture=spec.architecture, progress=progress)
+        genome = fit(
+            state,
+            seed,
+            source,
+            recipe=recipe,
+            architecture=spec.architecture,
+            hidden=hidden,
+            progress=progress,
+        )
     genome.save(out)
     facts = {
         "file": str(out),

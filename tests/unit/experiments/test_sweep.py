@@ -11,6 +11,7 @@ from wiringup.experiments.sweep import Sweep, SweepSpec
 from wiringup.results.curves import moments
 from wiringup.results.store import Store
 
+RANK_ONE = "lowrank:1:kind:convolution"
 SPEC = SweepSpec(
     images=(24, 48), epochs=(1, 2), plasticities=("critical",), births=("kn",), seeds=(0,), width=0.125,
     size=32, batch=8, lr=0.02, calibration=16,
@@ -52,7 +53,9 @@ def test_what_is_known_is_not_computed_again(sweep, monkeypatch):
 
 
 def test_controls_are_as_many_synapses_at_random(sweep):
-    asked = replace(SPEC, plasticities=("all", "critical", "lowrank:1:kind:convolution"), controls=True, images=(24,))
+    asked = replace(
+        SPEC, plasticities=("all", "critical", "lowrank:1:kind:convolution"), controls=True, images=(24,)
+    )
     swept = replace(sweep, spec=replace(asked, epochs=(1,)))
     names = swept.plasticities()
     assert [n.partition(":")[0] for n in names] == ["all", "critical", "random", "lowrank", "random"]

@@ -1,0 +1,64 @@
+"""Random signs: every weight is +c or -c.
+
+It is what the published clusters of every 1x1 layer of CORnet-S amount to: two centres close to +c and -c,
+half of the channels each, no spread. Whether the signs are random or what a network learned, a birth does
+not tell; with one figure (or none) it says how far magnitudes matter at all.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+
+from wiringup.birth.distributions import kaiming_normal, kaiming_std, signs
+from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.precision import rounded
+
+
+@dataclass(frozen=True, eq=False)
+class SignLayer(Layer):
+    """The share of positive weights, and the magnitude that all weights have.
+
+    Attributes:
+        positive: share of the weights that are positive, from 0 to 1.
+        magnitude: root mean square of the trained weights, so that their power is kept.
+    """
+
+    kind: ClassVar[str] = "signs"
+    shapes: ClassVar[Mapping[str, Shape]] = {"positive": (), "magnitude": ()}
+    positive: float
+    magnitude: float
+
+    def fault(self) -> str:
+        """Return what is impossible about the values, or an empty string."""
+        return negative(self, "positive", "magnitude") or ("positive: above 1" if self.positive > 1 else "")
+
+    def summary(self) -> str:
+        """Return both figures."""
+        return f"±{self.magnitude:.3g}, {self.positive:.1%} positive"
+
+
+def fit_signs(weight: Tensor) -> SignLayer:
+    """Return the share of positive weights and their root mean square, of weights of any shape."""
+    values = weight.detach().double()
+    figures = np.array([(values > 0).double().mean(), values.square().mean().sqrt()])
+    return SignLayer(*rounded(figures).tolist())
+
+
+def sample_signs(layer: SignLayer, shape: torch.Size, generator: Generator) -> Tensor:
+    """Draw weights of any shape."""
+    return signs(shape, layer.positive, layer.magnitude, generator)
+
+
+def random_signs(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Draw convolution weights (out, in, k, k) of either sign, with the variance of `kaiming_normal`."""
+    return signs(shape, 0.5, kaiming_std(shape), generator)
+
+
+def random_pointwise_signs(shape: Sequence[int], generator: Generator) -> Tensor:
+    """Draw 1x1 convolutions as `random_signs`, all others as `kaiming_normal`."""
+    return (random_signs if math.prod(shape[2:]) == 1 else kaiming_normal)(shape, generator)

@@ -1,0 +1,49 @@
+"""The examples about births: what their numbers rest on."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.recipes import RECIPES
+from wiringup.core.seeds import torch_stream
+from wiringup.core.stimuli import from_pixels
+from wiringup.experiments.pipeline import born
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.models.readout import preprocess, subject
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_wider_expansion_holds_a_narrower_one():
+    expanded = example("random_expansion").expanded
+    maps = torch.randn(5, 6, 8, 8, generator=torch_stream(0)).relu()
+    narrow, wide = (expanded(maps, n, 1, rectified=True) for n in (4, 16))
+    assert narrow.shape == (5, 4, 2, 2) and wide.shape == (5, 16, 2, 2)
+    torch.testing.assert_close(wide[:, :4], narrow)
+    assert not torch.equal(expanded(maps, 4, 2, rectified=True), narrow)
+    linear = expanded(maps, 4, 1, rectified=False)
+    assert (narrow >= 0).all() and (linear < 0).any()
+
+
+@pytest.mark.parametrize(("area", "layer"), [("V1", "V1"), ("V4", "V4@3")])
+def test_the_layer_in_front_is_the_last_time_step_of_an_area(area, layer):
+    spec = ModelSpec(width=1 / 8, classes=3, size=32)
+    pixels = torch.randint(0, 256, (3, 32, 32, 3), generator=torch_stream(1), dtype=torch.uint8).numpy()
+    model = born(spec, BirthSpec("wavelets"), None, None)
+    maps = example("random_expansion").area_maps(model, preprocess(pixels, 32), area)
+    read = subject(model, spec, ARCHITECTURES["cornet_s"]).responses(from_pixels(pixels), [layer])
+    torch.testing.assert_close(maps.flatten(1), read[layer])
+
+
+def test_births_that_are_compared_exist():
+    assert set(example("beyond_the_paper").BIRTHS) <= set(RECIPES)
