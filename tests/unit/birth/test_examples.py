@@ -3,11 +3,11 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from wiringup.birth.apply import BirthSpec
-from wiringup.birth.recipes import RECIPES
 from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments.pipeline import born
@@ -45,5 +45,15 @@ def test_the_layer_in_front_is_the_last_time_step_of_an_area(area, layer):
     torch.testing.assert_close(maps.flatten(1), read[layer])
 
 
-def test_births_that_are_compared_exist():
-    assert set(example("beyond_the_paper").BIRTHS) <= set(RECIPES)
+def test_differences_of_births_are_paired_by_neuron_and_by_seed():
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0.2, 0.6, 40)
+    a, b = (base + shift + rng.normal(0, 0.01, (6, 40)) for shift in (0.05, 0.0))
+    a[0, 3] = np.nan  # a neuron without a score in one seed is left out of all
+    cells = example("birth_difference").compared(a, b)
+    low, high = map(float, cells[3].split(" to "))
+    assert low < 0.05 < high and high - low < 0.01
+    assert float(cells[4]) < 0.001 and float(cells[6]) == pytest.approx(2 / 2**6, abs=1e-4)
+    assert float(cells[2]) == pytest.approx(0.05, abs=0.01)
+    same = example("birth_difference").compared(b, b[::-1])
+    assert float(same[4]) > 0.9
