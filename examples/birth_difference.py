@@ -38,9 +38,7 @@ def scored(birth: str, options: argparse.Namespace) -> Values:
     """Return the r of every neuron for every seed."""
     asked = {"seeds": tuple(options.seed), "layers": tuple(options.layer)}
     asked |= {"size": options.size, "width": options.width, "batchnorm": options.batchnorm}
-    request = ScoreRequest(
-        options.model, birth, seeds=tuple(options.seed), layers=tuple(options.layer), **size
-    )
+    request = ScoreRequest(options.model, birth, **asked)
     benchmarks = [load_benchmark(name, data_home()) for name in options.benchmark]
     found: dict[tuple[str, str], list[list[float]]] = {}
     for row in score(request, benchmarks, data_home(), say):
