@@ -11,11 +11,12 @@ import math
 import torch
 from torch import Tensor
 
-from wiringup.models.architecture import MEAN, STD
+from wiringup.models.readout import standardise
 
 SCALE = (0.08, 1.0)
 RATIO = (3 / 4, 4 / 3)
 TRIES = 10
+WHITE = 255.0
 
 
 def draw_boxes(n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
@@ -88,12 +89,6 @@ def _weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
     return weights / weights.sum(-1, keepdim=True)
 
 
-def normalise(x: Tensor) -> Tensor:
-    """Map (n, 3, h, w) from 0 ... 255 to ImageNet mean 0 and deviation 1, in place."""
-    mean, std = (torch.tensor(v, device=x.device).view(3, 1, 1) * 255 for v in (MEAN, STD))
-    return x.sub_(mean).div_(std)
-
-
 def crop_and_flip(
     pixels: Tensor,
     size: int,
@@ -113,4 +108,4 @@ def crop_and_flip(
     n, height, width, _ = pixels.shape
     drawn = n if batch is None else batch
     boxes, flips = draw_boxes(drawn, height, width, generator), draw_flips(drawn, generator)
-    return normalise(crop_resize(pixels, boxes[share], flips[share], size))
+    return standardise(crop_resize(pixels, boxes[share], flips[share], size), WHITE)

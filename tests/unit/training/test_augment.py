@@ -9,8 +9,8 @@ from scipy import stats
 from torch.nn.functional import interpolate
 
 from wiringup.core.seeds import numpy_stream, torch_stream
-from wiringup.models.readout import preprocess
-from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_flips, normalise
+from wiringup.models.readout import preprocess, standardise
+from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_flips
 
 N = 4000
 
@@ -94,7 +94,7 @@ def test_every_crop_is_resized_as_pytorch_does(size):
 def test_whole_image_without_flip_is_what_evaluation_sees():
     pixels = torch.randint(0, 256, (5, 40, 40, 3), generator=torch_stream(0), dtype=torch.uint8)
     whole = torch.tensor([[0, 0, 40, 40]]).expand(5, 4)
-    x = normalise(crop_resize(pixels, whole, torch.zeros(5, dtype=torch.bool), 32))
+    x = standardise(crop_resize(pixels, whole, torch.zeros(5, dtype=torch.bool), 32), 255)
     torch.testing.assert_close(x, preprocess(pixels.numpy(), 32), rtol=1e-5, atol=2e-5)
 
 
