@@ -1,6 +1,7 @@
 """``wiringup bench training``: the trainer against a plain PyTorch loop, in one run on the same pictures."""
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from wiringup.bench import reference_training as reference
 from wiringup.bench.pictures import CLASSES, Pictures, draw
@@ -20,9 +20,11 @@ from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import preprocess
 from wiringup.training.batches import Plan, prepare
-from wiringup.training.loop import train
+from wiringup.training.ledger import Ledger
+from wiringup.training.loop import Progress, train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
+from wiringup.training.schedule import steps as optimiser_steps
 from wiringup.training.spec import TrainSpec
 from wiringup.training.updates import Updates
 
@@ -62,7 +64,7 @@ class Case:
         )
 
 
-CASES = (Case(0.25, 64, 512, 64, 1.3), Case(0.5, 112, 64, 32, 1.0), Case(1.0, 224, 16, 8, 1.0))
+CASES = (Case(0.25, 64, 512, 64, 1.3), Case(0.5, 112, 64, 32, 1.0), Case(1.0, 224, 32, 8, 1.0))
 """The first is the size of the studies in this repository, the last that of the paper."""
 
 
@@ -93,9 +95,16 @@ class Contest:
         model.load_state_dict(self.born.state_dict())
         return model
 
-    def ours(self, spec: TrainSpec) -> None:
+    def ours(self, spec: TrainSpec, progress: Progress | None = None) -> Ledger:
         """Train with wiringup."""
-        train(self.copy(), ARCHITECTURES["cornet_s"], self.pictures.data, spec)
+        images, architecture = self.pictures.data, ARCHITECTURES["cornet_s"]
+        return train(self.copy(), architecture, images, spec, progress=progress).ledger
+
+    def epoch_of_ours(self, spec: TrainSpec) -> float:
+        """Return the seconds of an epoch of wiringup, from the end of a first step."""
+        ends: list[float] = []
+        self.ours(spec, lambda seen, total, loss: ends.append(time.perf_counter()))
+        return (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1)
 
     def plain(self, spec: TrainSpec) -> Iterator[float]:
         """Train with the plain loop; yields after every epoch."""
@@ -112,23 +121,26 @@ class Contest:
         return reference.loader(files, spec.batch)
 
 
-def training_rows(contest: Contest, say: Say, repeats: int) -> list[Row]:
-    """Time an epoch of all and of critical synapses."""
-    found, name = {}, contest.case.name
+def training_rows(contest: Contest, say: Say, repeats: int) -> tuple[list[Row], list[Step]]:
+    """Time an epoch of all and of critical synapses, in turns; with the share of the machine's rate."""
+    ours: dict[str, float] = {}
+    plain: dict[str, float] = {}
+    name, rate, steps = contest.case.name, product_rate(dtype=np.float32), []
     for plasticity in ("all", "critical"):
         say(f"{name}: {plasticity} ...")
         spec = contest.case.spec(plasticity, 1)
-        plain = contest.plain(spec)
-        next(plain)  # starts the processes of the loader
-        contest.ours(replace(spec, duration=epochs(min(1, 2 * spec.batch / contest.case.images))))
-        works: dict[str, Work] = {"ours": partial(contest.ours, spec), "plain": partial(next, plain)}
-        found[plasticity] = medians(works, repeats)
-    every, critical = found["all"], found["critical"]
+        loop = contest.plain(spec)
+        next(loop)  # starts the processes of the loader
+        times = [(contest.epoch_of_ours(spec), seconds_of(partial(next, loop))) for _ in range(repeats)]
+        ours[plasticity], plain[plasticity] = np.median(times, axis=0).tolist()
+        spent = contest.ours(replace(spec, duration=optimiser_steps(1)))
+        operations = spent.flops / spent.updates * contest.case.images
+        steps.append(Step(f"An epoch of {plasticity}, {name}", ours[plasticity], operations, rate))
     return [
-        Row(f"All synapses, {name}", every["ours"], every["plain"], PLAIN, target=contest.case.faster),
-        Row(f"Critical, {name}", critical["ours"], critical["plain"], PLAIN),
-        Row(f"Critical against all, {name}", critical["ours"], every["ours"], OURS, target=1.4),
-    ]
+        Row(f"All synapses, {name}", ours["all"], plain["all"], PLAIN, target=contest.case.faster),
+        Row(f"Critical, {name}", ours["critical"], plain["critical"], PLAIN),
+        Row(f"Critical against all, {name}", ours["critical"], ours["all"], OURS, target=1.4),
+    ], steps
 
 
 def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
@@ -167,21 +179,6 @@ def _all(work: Callable[[T], object], jobs: Iterable[T]) -> None:
         work(job)
 
 
-def step_of(contest: Contest, plasticity: str, rate: float, repeats: int) -> Step:
-    """Return how far a step of training is from the time of its products."""
-    case = contest.case
-    spec = case.spec(plasticity, 1)
-    seconds = medians({"epoch": lambda: contest.ours(spec)}, repeats)["epoch"]
-    return Step(f"An epoch of {plasticity}, {case.name}", seconds, operations(contest, spec), rate)
-
-
-def operations(contest: Contest, spec: TrainSpec) -> float:
-    """Return the floating-point operations of the products of an epoch, forward and backward."""
-    with FlopCounterMode(display=False) as counter:
-        contest.ours(replace(spec, duration=epochs(spec.batch / contest.case.images)))
-    return float(counter.get_total_flops()) * contest.case.images / spec.batch
-
-
 KINDS: dict[str, Callable[[str], bool]] = {
     "convolution, backward": lambda op: "convolution_backward" in op,
     "convolution, forward": lambda op: "convolution" in op and op.startswith("aten::"),
@@ -212,15 +209,17 @@ def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share
 
     ``quick`` takes the smallest network alone.
     """
+    rows: list[Row] = []
+    steps: list[Step] = []
     with tempfile.TemporaryDirectory(prefix="wiringup-bench-") as name:
         contests = [
-            Contest(case, draw(Path(name) / case.name.replace(" ", "-"), case.images, case.size))
+            Contest(case, draw(Path(name) / f"{case.size}px", case.images, case.size))
             for case in (CASES[:1] if quick else CASES)
         ]
-        rows = [row for c in contests for row in training_rows(c, say, 3 if c.case.size == 64 else 1)]
+        for contest in contests:
+            some, more = training_rows(contest, say, 3 if contest is contests[0] else 1)
+            rows, steps = rows + some, steps + more
         first = contests[0]
         rows += [decoder_row(first, say, 2 if quick else DECODER_EPOCHS), *batch_rows(first, say)]
-        say("Share of the machine's rate ...")
-        rate = product_rate(dtype=np.float32)
-        steps = [step_of(c, p, rate, 1) for c in contests for p in ("all", "critical")]
+        say("Where the time goes ...")
         return rows, steps, [share for p in ("all", "critical") for share in shares(first, p)]
