@@ -34,6 +34,7 @@ PLAIN = "plain PyTorch: Pillow in a DataLoader with all cores, float32"
 OURS = "wiringup training all synapses"
 LOADER = "the plain DataLoader alone"
 DECODER_EPOCHS = 10
+PROFILED = ("all", "critical")
 CALIBRATION = 64
 
 
@@ -160,7 +161,7 @@ def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
 def batch_rows(contest: Contest, say: Say) -> list[Row]:
     """Time making the batches of an epoch, from memory and from files, with and without augmentation."""
     found, data, case = [], contest.pictures.data, contest.case
-    for augmentation, target in (("none", 10), ("crop+flip", None)):
+    for augmentation in ("none", "crop+flip"):
         say(f"{case.name}: batches, augmentation {augmentation} ...")
         spec = case.spec("all", 1, augmentation)
         ours = partial(prepare, data, spec)
@@ -170,7 +171,7 @@ def batch_rows(contest: Contest, say: Say) -> list[Row]:
             work()
         times = medians(works, 5)
         name = f"Batches, augmentation {augmentation}, {case.name}"
-        found.append(Row(name, times["ours"], times["plain"], LOADER, target=target))
+        found.append(Row(name, times["ours"], times["plain"], LOADER))
     return found
 
 
@@ -222,4 +223,4 @@ def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share
         first = contests[0]
         rows += [decoder_row(first, say, 2 if quick else DECODER_EPOCHS), *batch_rows(first, say)]
         say("Where the time goes ...")
-        return rows, steps, [share for p in ("all", "critical") for share in shares(first, p)]
+        return rows, steps, [share for name in PROFILED for share in shares(first, name)]
