@@ -112,9 +112,17 @@ SCRIPT = textwrap.dedent(
     import torch
 
     torch.set_num_threads(1)
+    lines = []
+
+    def progress(seen, total, loss):
+        print(seen, flush=True)
+        lines.append(seen)
+        if len(lines) == 14:  # a slow parent would find the training finished
+            sys.stdin.readline()
+
     train(conftest.born(), ARCHITECTURES["cornet_s"], conftest.noise_patterns(22),
           TrainSpec(**eval(sys.argv[3])), [conftest.look], Path(sys.argv[2]), [epochs(3)],
-          progress=lambda seen, total, loss: print(seen, flush=True), interval=Interval(steps=1))
+          progress=progress, interval=Interval(steps=1))
     """
 )
 SETTINGS = "dict(batch=8, duration=epochs(20))"
@@ -122,7 +130,8 @@ SETTINGS = "dict(batch=8, duration=epochs(20))"
 
 def start(folder, settings=SETTINGS):
     command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(folder), settings]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
