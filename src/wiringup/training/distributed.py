@@ -21,6 +21,8 @@ from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from wiringup.core.errors import InputError
+
 T = TypeVar("T")
 
 _BUFFERS = {"forward_sync_buffers", "broadcast_buffers"} & signature(
@@ -51,6 +53,14 @@ class Team:
     def share(self, n: int) -> slice:
         """Return which of the ``n`` images of a batch are this process's."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def check(self, smallest: int) -> None:
+        """Raise `InputError` if a process would have no image of the smallest batch."""
+        if 0 < smallest < self.size:
+            raise InputError(
+                f"The smallest batch of this training has {smallest} images, but {self.size} processes are "
+                "to share it. Choose a batch size that leaves no such rest, or start fewer processes."
+            )
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return a module whose gradients are the mean over all processes."""
@@ -129,7 +139,7 @@ class SharedNorm(nn.Module):
         self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (n, channels, ...); a share without images still takes part."""
+        """Normalise (n, channels, ...)."""
         norm, dims, given = self.norm, [d for d in range(x.ndim) if d != 1], x.dtype
         x = x.to(torch.promote_types(given, torch.float32))  # a sum over a batch in bf16 tells little
         shape = [1, -1] + [1] * (x.ndim - 2)

@@ -92,7 +92,8 @@ def train(
         before: accounts of phases without labels that came first; they stand in the ledger from its start.
 
     Raises:
-        InputError: for an unknown plasticity, classes that do not fit, or another run's folder.
+        InputError: for an unknown plasticity, classes that do not fit, another run's folder, or batches
+            too small for so many processes.
         BusyError: if another process trains in ``folder``.
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         WiringupError: if the training diverges; it names the step, the layer and the last good checkpoint.
@@ -134,6 +135,7 @@ class _Run:
         self.team, self.preempted = team, preempted
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
+        team.check(self.plan.smallest)
         self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
         self.format, self.dtype = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
