@@ -91,7 +91,7 @@ class Plan:
     @property
     def smallest(self) -> int:
         """The number of images in the smallest batch of the run."""
-        epochs = {0, max(0, self.total - 1) // self.images}  # only the last epoch can be cut short
+        epochs = {0, (self.total - 1) // self.images} if self.total else set()  # only the last is cut short
         return min((stop - start for epoch in epochs for start, stop in self.bounds(epoch)), default=0)
 
     def order(self, epoch: int) -> NDArray[np.int64]:

@@ -6,9 +6,8 @@ batch, its augmentation and its loss are those of the whole, and a BatchNorm tha
 statistics of the whole batch (`SharedNorm`). Dropout alone draws differently in every process.
 """
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
@@ -17,7 +16,6 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
@@ -97,25 +95,22 @@ class Team:
             dist.barrier()
 
 
-@contextmanager
-def gathered(device: str) -> Iterator[Team]:
-    """Join the processes that torchrun started, if it did, while the block runs.
+def gather(device: str) -> Team:
+    """Join the processes that torchrun started, if it did: known by the environment variables that it sets.
 
-    They are known by the environment variables that torchrun sets. A process group that is there already
-    is used, and left as it is.
+    They stay together until the process ends. A process group that is there already is used.
     """
-    ours = _started_together() and dist.is_available() and not dist.is_initialized()
-    if ours:
+    there = dist.is_available() and dist.is_initialized()
+    if not there and not _started_together():
+        return Team()
+    if not there:
         cuda = torch.device(device).type == "cuda"
         if cuda:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
-    try:
-        there = dist.is_available() and dist.is_initialized()
-        yield Team(dist.get_rank(), dist.get_world_size()) if there else Team()
-    finally:
-        if ours:
-            dist.destroy_process_group()
+        # not after every training: to meet again at the same port is a race
+        atexit.register(dist.destroy_process_group)
+    return Team(dist.get_rank(), dist.get_world_size())
 
 
 def leads() -> bool:
@@ -171,5 +166,19 @@ class SharedNorm(nn.Module):
 
 def _summed(values: Tensor) -> Tensor:
     """Return the sum over all processes; gradients are summed in the same way."""
-    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
     return total
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total

@@ -20,7 +20,7 @@ from wiringup.models.readout import NetworkSubject
 from wiringup.training import divergence
 from wiringup.training.batches import Plan, Step, input_size, prepare
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
-from wiringup.training.distributed import SharedNorm, Team, gathered
+from wiringup.training.distributed import SharedNorm, Team, gather
 from wiringup.training.feed import Fed, Feed
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Frozen
@@ -98,7 +98,8 @@ def train(
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         WiringupError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    with gathered(spec.device) as team, held(folder if team.leads else None), noticing() as preempted:
+    team = gather(spec.device)
+    with held(folder if team.leads else None), noticing() as preempted:
         team.wait()
         identity = {} if folder is None else _identity(model, data, spec)
         checkpoints = Checkpoints(folder, identity, interval or Interval(), team.leads)

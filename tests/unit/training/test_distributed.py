@@ -111,6 +111,7 @@ def test_a_batch_has_an_image_for_every_process():
         batch: Plan.of(22, TrainSpec(batch=batch, duration=epochs(1.4))).smallest for batch in (4, 7, 8)
     }
     assert smallest == {4: 2, 7: 2, 8: 6}  # 1.4 epochs end 9 images into the second
+    assert Plan.of(22, TrainSpec(duration=epochs(0))).smallest == 0
     Team(0, 2).check(2)
     with pytest.raises(InputError, match="smallest batch of this training has 2 images, but 3 processes"):
         Team(0, 3).check(2)
