@@ -88,6 +88,12 @@ class Plan:
         starts = [index * self.batch for index in range(steps_per_epoch(images, self.batch))]
         return list(zip(starts, [*starts[1:], images], strict=True))
 
+    @property
+    def smallest(self) -> int:
+        """The number of images in the smallest batch of the run."""
+        epochs = {0, (self.total - 1) // self.images} if self.total else set()  # only the last is cut short
+        return min((stop - start for epoch in epochs for start, stop in self.bounds(epoch)), default=0)
+
     def order(self, epoch: int) -> NDArray[np.int64]:
         """Return the order in which an epoch shows the images: int64 (images,)."""
         order: NDArray[np.int64] = torch.randperm(

@@ -6,9 +6,8 @@ batch, its augmentation and its loss are those of the whole, and a BatchNorm tha
 statistics of the whole batch (`SharedNorm`). Dropout alone draws differently in every process.
 """
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
@@ -17,9 +16,10 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
+
+from wiringup.core.errors import InputError
 
 T = TypeVar("T")
 
@@ -51,6 +51,14 @@ class Team:
     def share(self, n: int) -> slice:
         """Return which of the ``n`` images of a batch are this process's."""
         return slice(n * self.rank // self.size, n * (self.rank + 1) // self.size)
+
+    def check(self, smallest: int) -> None:
+        """Raise `InputError` if a process would have no image of the smallest batch."""
+        if 0 < smallest < self.size:
+            raise InputError(
+                f"The smallest batch of this training has {smallest} images, but {self.size} processes are "
+                "to share it. Choose a batch size that leaves no such rest, or start fewer processes."
+            )
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return a module whose gradients are the mean over all processes."""
@@ -87,25 +95,22 @@ class Team:
             dist.barrier()
 
 
-@contextmanager
-def gathered(device: str) -> Iterator[Team]:
-    """Join the processes that torchrun started, if it did, while the block runs.
+def gather(device: str) -> Team:
+    """Join the processes that torchrun started, if it did: known by the environment variables that it sets.
 
-    They are known by the environment variables that torchrun sets. A process group that is there already
-    is used, and left as it is.
+    They stay together until the process ends. A process group that is there already is used.
     """
-    ours = _started_together() and dist.is_available() and not dist.is_initialized()
-    if ours:
+    there = dist.is_available() and dist.is_initialized()
+    if not there and not _started_together():
+        return Team()
+    if not there:
         cuda = torch.device(device).type == "cuda"
         if cuda:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
-    try:
-        there = dist.is_available() and dist.is_initialized()
-        yield Team(dist.get_rank(), dist.get_world_size()) if there else Team()
-    finally:
-        if ours:
-            dist.destroy_process_group()
+        # not after every training: to meet again at the same port is a race
+        atexit.register(dist.destroy_process_group)
+    return Team(dist.get_rank(), dist.get_world_size())
 
 
 def leads() -> bool:
@@ -129,7 +134,7 @@ class SharedNorm(nn.Module):
         self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalise (n, channels, ...); a share without images still takes part."""
+        """Normalise (n, channels, ...)."""
         norm, dims, given = self.norm, [d for d in range(x.ndim) if d != 1], x.dtype
         x = x.to(torch.promote_types(given, torch.float32))  # a sum over a batch in bf16 tells little
         shape = [1, -1] + [1] * (x.ndim - 2)
@@ -161,5 +166,19 @@ class SharedNorm(nn.Module):
 
 def _summed(values: Tensor) -> Tensor:
     """Return the sum over all processes; gradients are summed in the same way."""
-    total: Tensor = all_reduce(values)  # type: ignore[no-untyped-call]
+    total: Tensor = _Sum.apply(values)  # type: ignore[no-untyped-call]
     return total
+
+
+class _Sum(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.detach().clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.clone()
+        dist.all_reduce(total)
+        return total

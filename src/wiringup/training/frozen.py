@@ -46,8 +46,7 @@ class Frozen:
     def _run(self, images: Tensor) -> Activations:
         n = len(images)
         if n < self.chunk:
-            last = images[-1:] if n else images.new_zeros(1, *images.shape[1:])
-            images = torch.cat([images, last.expand(self.chunk - n, *images.shape[1:])])
+            images = torch.cat([images, images[-1:].expand(self.chunk - n, *images.shape[1:])])
         with self.precision():
             answers = self.part(images.contiguous(memory_format=self.layout))
         return tuple(answer[:n].to(images.dtype) for answer in answers)

@@ -20,7 +20,7 @@ from wiringup.models.readout import NetworkSubject
 from wiringup.training import divergence
 from wiringup.training.batches import Plan, Step, input_size, prepare
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
-from wiringup.training.distributed import SharedNorm, Team, gathered
+from wiringup.training.distributed import SharedNorm, Team, gather
 from wiringup.training.feed import Fed, Feed
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Frozen
@@ -92,12 +92,14 @@ def train(
         before: accounts of phases without labels that came first; they stand in the ledger from its start.
 
     Raises:
-        InputError: for an unknown plasticity, classes that do not fit, or another run's folder.
+        InputError: for an unknown plasticity, classes that do not fit, another run's folder, or batches
+            too small for so many processes.
         BusyError: if another process trains in ``folder``.
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         WiringupError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    with gathered(spec.device) as team, held(folder if team.leads else None), noticing() as preempted:
+    team = gather(spec.device)
+    with held(folder if team.leads else None), noticing() as preempted:
         team.wait()
         identity = {} if folder is None else _identity(model, data, spec)
         checkpoints = Checkpoints(folder, identity, interval or Interval(), team.leads)
@@ -134,6 +136,7 @@ class _Run:
         self.team, self.preempted = team, preempted
         self.moments = (images(0), *moments)
         self.plan = Plan.of(len(data), spec)
+        team.check(self.plan.smallest)
         self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
         self.format, self.dtype = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]

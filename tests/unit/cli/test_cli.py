@@ -12,6 +12,7 @@ from tests_world import toy_files, write_toy_benchmark
 from wiringup.cli import main as cli
 from wiringup.cli.main import COMMANDS, main
 from wiringup.cli.show import progress_bar
+from wiringup.core.errors import PreemptedError
 
 
 @pytest.fixture
@@ -360,6 +361,15 @@ def test_an_interrupt_says_that_the_same_command_continues(monkeypatch, capsys):
     monkeypatch.setitem(cli.COMMANDS, "doctor", interrupted)
     assert fails("doctor") == 130
     assert "run the same command again" in capsys.readouterr().err
+
+
+def test_a_preempted_command_has_an_exit_code_of_its_own(home, monkeypatch, capsys):
+    def preempted():
+        raise PreemptedError("Stopped by SIGTERM after step 7.")
+
+    monkeypatch.setitem(cli.COMMANDS, "doctor", preempted)
+    assert fails("doctor") == 75
+    assert capsys.readouterr().err == "Stopped by SIGTERM after step 7.\n"
 
 
 def test_the_light_core_needs_torch_numpy_and_scipy_alone():

@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from wiringup.core.errors import InputError
+from wiringup.training.batches import Plan
 from wiringup.training.distributed import Team
 from wiringup.training.loop import train
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
 
-# partial batches of 6 and odd ones of 7 images: shares of different sizes
+# partial batches of 6 and of 2 images, and odd ones of 5: shares of different sizes
 SETTINGS = {
     "all": {"plasticity": "all", "batch": 8, "duration": epochs(2), "lr": 0.005},
-    "critical": {"plasticity": "critical", "batch": 7, "duration": epochs(1.5), "lr": 0.005},
+    "critical": {"plasticity": "critical", "batch": 5, "duration": epochs(1.5), "lr": 0.005},
 }
 
 SCRIPT = textwrap.dedent(
@@ -102,6 +104,17 @@ def test_what_two_have_finished_one_does_not_compute_again(shared, monkeypatch):
     one = torch.load(shared / "all.0.pt", weights_only=True)
     assert list(result.losses) == list(one["losses"])  # to the bit, as a new computation would not be
     assert all(torch.equal(value, one["weights"][key]) for key, value in model.state_dict().items())
+
+
+def test_a_batch_has_an_image_for_every_process():
+    smallest = {
+        batch: Plan.of(22, TrainSpec(batch=batch, duration=epochs(1.4))).smallest for batch in (4, 7, 8)
+    }
+    assert smallest == {4: 2, 7: 2, 8: 6}  # 1.4 epochs end 9 images into the second
+    assert Plan.of(22, TrainSpec(duration=epochs(0))).smallest == 0
+    Team(0, 2).check(2)
+    with pytest.raises(InputError, match="smallest batch of this training has 2 images, but 3 processes"):
+        Team(0, 3).check(2)
 
 
 @pytest.mark.parametrize(("n", "size"), [(8, 2), (7, 2), (2, 3), (0, 4), (100, 7)])
