@@ -4,6 +4,7 @@ Features are only ever touched here, once, a block of columns at a time: memory 
 are (float32) plus one float64 matrix of images x images, however many features there are.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.threads import side_by_side
 from wiringup.core.errors import InputError
 
 BLOCK = 2048
@@ -65,14 +67,13 @@ def gram(features: Tensor, block: int = BLOCK) -> Tensor:
         InputError: if a response is NaN or infinite.
     """
     check_finite(features)
-    product = _Accumulator(len(features), features.device)
-    offset = 0.0
-    for start in range(0, features.shape[1], block):
-        columns = features[:, start : start + block].double()
+    n = len(features)
+
+    def centred(columns: Tensor) -> tuple[Tensor, float]:
         mean = columns.mean(0)
-        offset += len(features) * float(mean @ mean)
-        product.add(columns.sub_(mean) if columns.dtype != features.dtype else columns - mean)
-    result = product.result()
+        return columns.sub_(mean), n * float(mean @ mean)
+
+    result, offset = _summed(features, block, centred)
     variation = float(result.diagonal().sum())
     return result if variation > CONSTANT * (variation + offset) else torch.zeros_like(result)
 
@@ -87,10 +88,37 @@ def pattern_covariance(features: Tensor, block: int = BLOCK) -> Tensor:
     """
     check_finite(features)
     mean = features.mean(1, keepdim=True, dtype=torch.float64)
-    product = _Accumulator(len(features), features.device)
-    for start in range(0, features.shape[1], block):
-        product.add(features[:, start : start + block].double() - mean)
-    return product.result()
+    return _summed(features, block, lambda columns: (columns.sub_(mean), 0.0))[0]
+
+
+def _summed(
+    features: Tensor, block: int, centred: Callable[[Tensor], tuple[Tensor, float]]
+) -> tuple[Tensor, float]:
+    """Return X X' of the ``centred`` features, and the sum of what it tells of each block.
+
+    Blocks are taken in two runs side by side, each within one thread: threads of PyTorch and of the BLAS
+    that wait for each other by spinning cost up to fifty times the product of a small set.
+    """
+    starts = range(0, features.shape[1], block)
+    middle = (len(starts) + 1) // 2
+
+    def run(some: range) -> tuple[_Accumulator, float]:
+        product, told = _Accumulator(len(features), features.device), 0.0
+        for start in some:
+            columns, more = centred(_copied(features[:, start : start + block]))
+            product.add(columns)
+            told += more
+        return product, told
+
+    runs = [starts[:middle], starts[middle:]]
+    on_cpu = features.device.type == "cpu"
+    (first, told), (second, more) = side_by_side(run, runs) if on_cpu else [run(some) for some in runs]
+    first.merge(second)
+    return first.result(), told + more
+
+
+def _copied(columns: Tensor) -> Tensor:
+    return columns.double() if columns.dtype != torch.float64 else columns.clone()
 
 
 def check_finite(features: Tensor) -> None:
@@ -118,6 +146,10 @@ class _Accumulator:
             self.upper = dsyrk(1.0, rows, beta=1.0, c=self.upper, overwrite_c=1, trans=1)
         else:
             self.full.addmm_(columns, columns.T)
+
+    def merge(self, other: "_Accumulator") -> None:
+        self.upper += other.upper
+        self.full += other.full
 
     def result(self) -> Tensor:
         if not self.on_cpu:
