@@ -100,7 +100,7 @@ def test_a_finished_training_is_not_computed_again(newborn, cornet, patterns, tm
 
 SCRIPT = textwrap.dedent(
     """
-    import sys, time
+    import signal, sys, time
     sys.path.insert(0, sys.argv[1])
     import conftest
     from pathlib import Path
@@ -112,6 +112,8 @@ SCRIPT = textwrap.dedent(
     import torch
 
     torch.set_num_threads(1)
+    # a shell that runs the tests in the background has its children ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def tell(seen, total, loss):
         print(seen, flush=True)
