@@ -24,6 +24,7 @@ from wiringup.cli.show import as_json, number, progress_bar, say, table
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
+    from wiringup.results.record import Record
     from wiringup.training.label_free import LabelFreeSpec
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
@@ -273,7 +274,11 @@ def train(
         from wiringup.results.record import to_dict
 
         as_json(to_dict(record))
-        return
+    else:
+        _print_record(record, out / record.uid / WEIGHTS)
+
+
+def _print_record(record: "Record", weights: Path) -> None:
     header = ["epoch", "updates", "synaptic updates", "top-1", *(s.benchmark for s in record.last.scores)]
     body = [
         [f"{p.epoch:g}", f"{p.updates:,}", f"{p.synaptic_updates:,}", number(p.top1)]
@@ -289,4 +294,4 @@ def train(
     areas = record.ledger.get("synaptic updates by area", {})
     spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
     say(f"Synaptic updates: {spent or 'none'}.")
-    say(f"Weights: {out / record.uid / WEIGHTS} (for score --weights and distill); record beside it.")
+    say(f"Weights: {weights} (for score --weights and distill); record beside it.")

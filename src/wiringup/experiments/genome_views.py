@@ -18,7 +18,7 @@ from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.core.threads import one_thread
 from wiringup.experiments.genomes import birth_argument
-from wiringup.models.architecture import ARCHITECTURES
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 
 
 def content(genome: Genome, precision: int = FIGURE_BITS) -> dict[str, Any]:
@@ -115,8 +115,7 @@ def shapes_of(genome: Genome) -> dict[str, torch.Size]:
     """Return the weights' shapes of the convolutions of a genome's architecture; empty for unknown ones."""
     if genome.architecture not in ARCHITECTURES:
         return {}
-    with torch.device("meta"):  # shapes alone: nothing is allocated or drawn
-        model = ARCHITECTURES[genome.architecture].build(1.0, 1000)
+    model = outline(ModelSpec(genome.architecture))
     return {name: m.weight.shape for name, m in model.named_modules() if isinstance(m, _ConvNd)}
 
 

@@ -14,7 +14,7 @@ from wiringup.birth.transfer import DONOR, LAYER_MAPS, read_layer_map, transfer
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import user_home
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.models.architecture import ModelSpec, outline
 
 PUBLISHED = "weight-compression"
 """Name of the data set that holds the published figures (see `wiringup fetch`)."""
@@ -115,8 +115,7 @@ def carried(
             f"{target}: layer of {genome.architecture}, and name it: wiringup birth {target} --map FILE."
         )
     rows = LAYER_MAPS[target] if layer_map is None else read_layer_map(layer_map)
-    unborn = ARCHITECTURES[target].build(model.width, model.classes)
-    return transfer(genome, unborn, rows, target, keep_gain=keep_gain)
+    return transfer(genome, outline(model), rows, target, keep_gain=keep_gain)
 
 
 def published(home: Path) -> Genome:

@@ -18,13 +18,12 @@ from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.spec import to_dict, uid
 from wiringup.core.stimuli import LabelledImages
-from wiringup.experiments.pipeline import Run, RunSpec, born, execute
+from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.worlds import World
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.batches import nested_subset
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import Duration, epochs, images
 from wiringup.training.spec import TrainSpec
@@ -195,10 +194,7 @@ class Study:
         )
 
     def _images(self, condition: Condition) -> LabelledImages:
-        pool = self.world.pool
-        if not condition.few or self.spec.few_images == len(pool):
-            return pool
-        return pool.take(nested_subset(pool.labels, self.spec.few_images, 0))
+        return self.world.budget(self.spec.few_images) if condition.few else self.world.pool
 
     def _duration(self, condition: Condition) -> Duration:
         if not condition.few:
@@ -209,8 +205,7 @@ class Study:
         return epochs(self.spec.few_epochs)
 
     def _critical_share(self) -> float:
-        model = born(self.model, BirthSpec(KN, 0), None, None)
-        return resolve(model, ARCHITECTURES[self.model.architecture], "critical").share
+        return resolve(outline(self.model), ARCHITECTURES[self.model.architecture], "critical").share
 
     def _moments(self, condition: Condition) -> tuple[Duration, ...]:
         """Between birth and end: few, because a scoring costs as much as hundreds of updates."""

@@ -16,7 +16,6 @@ from wiringup.birth.recipes import RECIPES
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.spec import to_dict, uid
-from wiringup.core.stimuli import LabelledImages
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
@@ -24,7 +23,6 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.batches import nested_subset
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -163,7 +161,7 @@ class Sweep:
             yield run, run.spec.training.duration.in_images(cell.images, self.spec.batch)
 
     def _make(self, cell: Cell, seed: int) -> Run:
-        s, chosen = self.spec, self._images(cell.images)
+        s, chosen = self.spec, self.world.budget(cell.images)
         recipe, genome = find_genome(cell.birth, self.home, self.model)
         training = TrainSpec(
             plasticity=cell.plasticity, duration=epochs(cell.epochs), batch=s.batch, lr=s.lr,
@@ -179,11 +177,6 @@ class Sweep:
             moments=(),
         )
         return Run(cell.label, spec, chosen, self.world.exam, genome, self.world.calibration)
-
-    def _images(self, n: int) -> LabelledImages:
-        """Return the nested, balanced subset: a smaller budget's images are among a larger's."""
-        pool = self.world.pool
-        return pool if n == len(pool) else pool.take(nested_subset(pool.labels, n, 0))
 
 
 def _work(run: Run, seen: int) -> dict[str, float]:

@@ -49,6 +49,10 @@ class World:
     calibration: Stimuli
     exam: Exam
 
+    def budget(self, n: int) -> LabelledImages:
+        """Return ``n`` of the pool, balanced by class: a smaller budget's images are among a larger's."""
+        return self.pool if n == len(self.pool) else self.pool.take(nested_subset(self.pool.labels, n, 0))
+
 
 def make_world(
     images: Path | None,

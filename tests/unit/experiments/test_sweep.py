@@ -38,7 +38,7 @@ def test_every_combination_beside_one_reference(sweep):
 
 
 def test_a_smaller_budget_learns_from_images_of_the_larger(sweep):
-    few, many = ({*sweep._images(n).stimuli.ids} for n in (24, 48))
+    few, many = ({*sweep.world.budget(n).stimuli.ids} for n in (24, 48))
     assert few < many and len(few) == 24
 
 

@@ -105,7 +105,7 @@ def _summed(
     def run(some: range) -> tuple[_Accumulator, float]:
         product, told = _Accumulator(len(features), features.device), 0.0
         for start in some:
-            columns, more = centred(_copied(features[:, start : start + block]))
+            columns, more = centred(features[:, start : start + block].to(torch.float64, copy=True))
             product.add(columns)
             told += more
         return product, told
@@ -115,10 +115,6 @@ def _summed(
     (first, told), (second, more) = side_by_side(run, runs) if on_cpu else [run(some) for some in runs]
     first.merge(second)
     return first.result(), told + more
-
-
-def _copied(columns: Tensor) -> Tensor:
-    return columns.double() if columns.dtype != torch.float64 else columns.clone()
 
 
 def check_finite(features: Tensor) -> None:
