@@ -15,16 +15,20 @@ def pearson(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
         valid: bool, the same shape: False entries are left out.
     """
     x, y = x.double(), y.double()
-    weight = torch.ones_like(x[:, :1] if x.ndim > 1 else x)
-    if valid is not None:
-        x, y, weight = x.where(valid, 0.0), y.where(valid, 0.0), valid.double()
-    n = weight.sum(0)
-    dx = (x - x.sum(0) / n) * weight
-    dy = (y - y.sum(0) / n) * weight
-    sx, sy = dx.square().sum(0).sqrt(), dy.square().sum(0).sqrt()
+    if valid is None:
+        n = torch.tensor(float(len(x)), dtype=torch.float64, device=x.device)
+        dx, dy = x - x.sum(0) / n, y - y.sum(0) / n
+    else:
+        x, y, n = x.where(valid, 0.0), y.where(valid, 0.0), valid.double().sum(0)
+        dx, dy = (x - x.sum(0) / n).where(valid, 0.0), (y - y.sum(0) / n).where(valid, 0.0)
+    sx, sy = torch.linalg.vector_norm(dx, dim=0), torch.linalg.vector_norm(dy, dim=0)
     # A constant has a mean of the same value up to rounding; what is left is no variation.
-    constant = (sx <= 1e-13 * x.abs().amax(0) * n.sqrt()) | (sy <= 1e-13 * y.abs().amax(0) * n.sqrt())
+    constant = (sx <= 1e-13 * _largest(x) * n.sqrt()) | (sy <= 1e-13 * _largest(y) * n.sqrt())
     return ((dx * dy).sum(0) / (sx * sy)).masked_fill(constant, torch.nan)
+
+
+def _largest(x: Tensor) -> Tensor:
+    return torch.maximum(x.amax(0), -x.amin(0))
 
 
 @dataclass(frozen=True)
