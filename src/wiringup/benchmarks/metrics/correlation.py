@@ -16,12 +16,12 @@ def pearson(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
     """
     x, y = x.double(), y.double()
     if valid is None:
-        n = torch.tensor(float(len(x)), dtype=torch.float64, device=x.device)
+        n = x.new_tensor(len(x))
         dx, dy = x - x.sum(0) / n, y - y.sum(0) / n
     else:
         x, y, n = x.where(valid, 0.0), y.where(valid, 0.0), valid.double().sum(0)
         dx, dy = (x - x.sum(0) / n).where(valid, 0.0), (y - y.sum(0) / n).where(valid, 0.0)
-    sx, sy = torch.linalg.vector_norm(dx, dim=0), torch.linalg.vector_norm(dy, dim=0)
+    sx, sy = dx.norm(dim=0), dy.norm(dim=0)
     # A constant has a mean of the same value up to rounding; what is left is no variation.
     constant = (sx <= 1e-13 * _largest(x) * n.sqrt()) | (sy <= 1e-13 * _largest(y) * n.sqrt())
     return ((dx * dy).sum(0) / (sx * sy)).masked_fill(constant, torch.nan)
