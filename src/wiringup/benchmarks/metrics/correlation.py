@@ -21,7 +21,8 @@ def pearson(x: Tensor, y: Tensor, valid: Tensor | None = None) -> Tensor:
     else:
         x, y, n = x.where(valid, 0.0), y.where(valid, 0.0), valid.double().sum(0)
         dx, dy = (x - x.sum(0) / n).where(valid, 0.0), (y - y.sum(0) / n).where(valid, 0.0)
-    sx, sy = dx.norm(dim=0), dy.norm(dim=0)
+    sx: Tensor = dx.norm(dim=0)
+    sy: Tensor = dy.norm(dim=0)
     # A constant has a mean of the same value up to rounding; what is left is no variation.
     constant = (sx <= 1e-13 * _largest(x) * n.sqrt()) | (sy <= 1e-13 * _largest(y) * n.sqrt())
     return ((dx * dy).sum(0) / (sx * sy)).masked_fill(constant, torch.nan)
