@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -32,6 +32,7 @@ T = TypeVar("T")
 
 PLAIN = "plain PyTorch: Pillow in a DataLoader with all cores, float32"
 OURS = "wiringup training all synapses"
+IN_BF16 = f"{PLAIN}; ours in bf16"
 LOADER = "the plain DataLoader alone"
 DECODER_EPOCHS = 10
 PROFILED = ("all", "critical")
@@ -58,11 +59,9 @@ class Case:
         """The network and what it is shown."""
         return f"CORnet-S x {self.width:g}, {self.size} px, {self.images} images, batch {self.batch}"
 
-    def spec(self, plasticity: str, passes: float, augmentation: str = "crop+flip") -> TrainSpec:
+    def spec(self, plasticity: str, passes: float, **options: Any) -> TrainSpec:
         """Return how it is trained."""
-        return TrainSpec(
-            plasticity, epochs(passes), self.batch, lr=0.01, augmentation=augmentation, size=self.size
-        )
+        return TrainSpec(plasticity, epochs(passes), self.batch, lr=0.01, size=self.size, **options)
 
 
 CASES = (Case(0.25, 64, 512, 64, 1.3), Case(0.5, 112, 64, 32, 1.0), Case(1.0, 224, 32, 8, 1.0))
@@ -124,31 +123,46 @@ class Contest:
 
 def training_rows(contest: Contest, say: Say, repeats: int) -> tuple[list[Row], list[Step]]:
     """Time an epoch of all and of critical synapses, in turns; with the share of the machine's rate."""
-    ours: dict[str, float] = {}
-    plain: dict[str, float] = {}
-    name, rate, steps = contest.case.name, product_rate(dtype=np.float32), []
-    for plasticity in ("all", "critical"):
+    name, rate = contest.case.name, product_rate(dtype=np.float32)
+    rows, steps, ours = [], [], {}
+    aims: dict[str, float | None] = {"all": contest.case.faster, "critical": None}
+    for plasticity, aim in aims.items():
         say(f"{name}: {plasticity} ...")
         spec = contest.case.spec(plasticity, 1)
-        loop = contest.plain(spec)
-        next(loop)  # starts the processes of the loader
-        times = [(contest.epoch_of_ours(spec), seconds_of(partial(next, loop))) for _ in range(repeats)]
-        ours[plasticity], plain[plasticity] = np.median(times, axis=0).tolist()
+        took = _epochs(contest, spec, repeats)
+        ours[plasticity] = took["ours"]
+        rows.append(Row(f"{plasticity}, {name}", took["ours"], took["plain"], PLAIN, target=aim))
+        if "bf16" in took:
+            rows.append(Row(f"{plasticity}, bf16, {name}", took["bf16"], took["plain"], IN_BF16))
         spent = contest.ours(replace(spec, duration=optimiser_steps(1)))
         operations = spent.flops / spent.updates * contest.case.images
-        steps.append(Step(f"An epoch of {plasticity}, {name}", ours[plasticity], operations, rate))
-    return [
-        Row(f"All synapses, {name}", ours["all"], plain["all"], PLAIN, target=contest.case.faster),
-        Row(f"Critical, {name}", ours["critical"], plain["critical"], PLAIN),
-        Row(f"Critical against all, {name}", ours["critical"], ours["all"], OURS, target=1.4),
-    ], steps
+        steps.append(Step(f"An epoch of {plasticity}, {name}", took["ours"], operations, rate))
+    against = f"critical against all, {name}"
+    return [*rows, Row(against, ours["critical"], ours["all"], OURS, target=1.4)], steps
+
+
+def _epochs(contest: Contest, spec: TrainSpec, repeats: int) -> dict[str, float]:
+    """Return the median seconds of an epoch: ours, the plain loop's, and ours in bf16.
+
+    The last only where the CPU multiplies in bf16; emulated, it would be slower than float32.
+    """
+    loop = contest.plain(spec)
+    next(loop)  # starts the processes of the loader
+    works: dict[str, Callable[[], float]] = {
+        "ours": lambda: contest.epoch_of_ours(spec),
+        "plain": lambda: seconds_of(lambda: next(loop)),
+    }
+    if torch.cpu._is_avx512_bf16_supported():
+        works["bf16"] = lambda: contest.epoch_of_ours(replace(spec, precision="bf16"))
+    turns = [{kind: work() for kind, work in works.items()} for _ in range(repeats)]
+    return {kind: float(np.median([turn[kind] for turn in turns])) for kind in works}
 
 
 def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
     """Time ten epochs of the decoder without augmentation; the plain loop on ``timed`` of them."""
-    name = f"Decoder only, {DECODER_EPOCHS} epochs, {contest.case.name}"
+    name = f"decoder, {DECODER_EPOCHS} epochs, {contest.case.name}"
     say(f"{name}: plain loop on {timed} of them ...")
-    spec = contest.case.spec("decoder", DECODER_EPOCHS, "none")
+    spec = contest.case.spec("decoder", DECODER_EPOCHS, augmentation="none")
     plain = contest.plain(spec)
     next(plain)
     contest.ours(replace(spec, duration=epochs(1)))
@@ -163,14 +177,14 @@ def batch_rows(contest: Contest, say: Say) -> list[Row]:
     found, data, case = [], contest.pictures.data, contest.case
     for augmentation in ("none", "crop+flip"):
         say(f"{case.name}: batches, augmentation {augmentation} ...")
-        spec = case.spec("all", 1, augmentation)
+        spec = case.spec("all", 1, augmentation=augmentation)
         ours = partial(prepare, data, spec)
         steps, plain = list(Plan.of(len(data), spec).steps()), contest.loader(spec)
         works: dict[str, Work] = {"ours": partial(_all, ours, steps), "plain": partial(_all, len, plain)}
         for work in works.values():
             work()
         times = medians(works, 5)
-        name = f"Batches, augmentation {augmentation}, {case.name}"
+        name = f"batches, augmentation {augmentation}, {case.name}"
         found.append(Row(name, times["ours"], times["plain"], LOADER))
     return found
 
@@ -218,7 +232,7 @@ def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share
             for case in (CASES[:1] if quick else CASES)
         ]
         for contest in contests:
-            some, more = training_rows(contest, say, 3 if contest is contests[0] else 1)
+            some, more = training_rows(contest, say, 3)
             rows, steps = rows + some, steps + more
         first = contests[0]
         rows += [decoder_row(first, say, 2 if quick else DECODER_EPOCHS), *batch_rows(first, say)]

@@ -64,10 +64,12 @@ def test_the_bench_compares_and_tells_where_the_time_goes(alone, monkeypatch, ca
     monkeypatch.setattr(training, "PROFILED", ("downstream:IT",))
     monkeypatch.setattr(training, "product_rate", lambda **_: 1e9)
     monkeypatch.setattr(stores, "rows", lambda *_, **__: [])
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     main(["bench", "training", "--quick", "--json"])
     found = json.loads(capsys.readouterr().out)
-    names = [row["name"].split(",")[0] for row in found["rows"]]
-    assert names == ["All synapses", "Critical", "Critical against all", "Decoder only", "Batches", "Batches"]
+    names = [row["name"].partition(", CORnet-S")[0] for row in found["rows"]]
+    trained = ["all", "all, bf16", "critical", "critical, bf16", "critical against all", "decoder, 3 epochs"]
+    assert names == [*trained, "batches, augmentation none", "batches, augmentation crop+flip"]
     assert all(row["ours"] > 0 and row["reference"] > 0 for row in found["rows"])
     every, critical = found["steps"]
     assert every["operations"] > critical["operations"] > 0
