@@ -64,6 +64,32 @@ class SweepSpec:
             at_least(len(values), 1, f"the number of {name}")
             if len(set(values)) != len(values):
                 raise InputError(f"The {name} {values} name one of them twice.")
+        at_least(min(self.images), 1, "the number of images")
+        self.named_births()
+        self.named_plasticities(classes=2)  # a wrong name is met before there are images, which say how many
+
+    def named_births(self) -> list[str]:
+        """Return the births by their full names; genome files by their paths."""
+        return [b if b.endswith(".json") else RECIPES.canonical(b) for b in self.births]
+
+    def network(self, classes: int) -> ModelSpec:
+        """Return the network of every run."""
+        return ModelSpec(self.model, self.width, classes, self.size)
+
+    def named_plasticities(self, classes: int) -> list[str]:
+        """Return the sets of synapses, each followed by its control where there is to be one.
+
+        Raises:
+            InputError: for a set that the network does not have.
+        """
+        network = outline(self.network(classes))
+        found: list[str] = []
+        for name in self.plasticities:
+            learns = resolve(network, ARCHITECTURES[self.model], name)
+            equal = f"random:{learns.count()}"
+            wanted = self.controls and learns.count() < learns.count(trained=False)
+            found += [name, equal] if wanted else [name]
+        return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True)
@@ -103,28 +129,13 @@ class Sweep:
     @property
     def model(self) -> ModelSpec:
         """The network of every run."""
-        return ModelSpec(self.spec.model, self.spec.width, len(self.world.pool.classes), self.spec.size)
-
-    def plasticities(self) -> list[str]:
-        """Return the sets of synapses, each followed by its control where there is to be one.
-
-        Raises:
-            InputError: for a set that the network does not have.
-        """
-        network, architecture = outline(self.model), ARCHITECTURES[self.spec.model]
-        found: list[str] = []
-        for name in self.spec.plasticities:
-            learns = resolve(network, architecture, name)
-            equal = f"random:{learns.count()}"
-            wanted = self.spec.controls and learns.count() < learns.count(trained=False)
-            found += [name, equal] if wanted else [name]
-        return list(dict.fromkeys(found))
+        return self.spec.network(len(self.world.pool.classes))
 
     def cells(self) -> list[Cell]:
         """Return all combinations, the reference first."""
         s = self.spec
-        births = [b if b.endswith(".json") else RECIPES.canonical(b) for b in s.births]
-        every = [Cell(*c) for c in product(births, self.plasticities(), s.images, s.epochs)]
+        plasticities = s.named_plasticities(len(self.world.pool.classes))
+        every = [Cell(*c) for c in product(s.named_births(), plasticities, s.images, s.epochs)]
         return list(dict.fromkeys([self.reference, *every]))
 
     def document(self) -> dict[str, Any]:

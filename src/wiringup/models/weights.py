@@ -1,7 +1,5 @@
 """Load checkpoints without running anything that is in them."""
 
-import pickle
-import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +45,9 @@ def _read_safetensors(path: Path) -> Mapping[str, Any]:
 def _read_torch(path: Path) -> Mapping[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, struct.error) as error:
+    except OSError:
+        raise
+    except Exception as error:  # other bytes end PyTorch's reader in whatever way they happen to
         raise InputError(
             f"{path} cannot be read as a checkpoint of tensors only. It may be damaged, or hold pickled "
             "objects, which wiringup never runs; save its state_dict with torch.save or safetensors."

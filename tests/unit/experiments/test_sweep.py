@@ -57,22 +57,24 @@ def test_controls_are_as_many_synapses_at_random(sweep):
         SPEC, plasticities=("all", "critical", "lowrank:1:kind:convolution"), controls=True, images=(24,)
     )
     swept = replace(sweep, spec=replace(asked, epochs=(1,)))
-    names = swept.plasticities()
+    names = swept.spec.named_plasticities(len(swept.world.pool.classes))
     assert [n.partition(":")[0] for n in names] == ["all", "critical", "random", "lowrank", "random"]
     counts = {r.label.split(", ")[1]: r.synapses["trained"] for r in swept.run(Progress({}, None))}
     assert counts[names[1]] == counts[names[2]] and counts[names[3]] == counts[names[4]]
 
 
 @pytest.mark.parametrize(
-    ("wrong", "match"), [({"images": (5, 5)}, "one of them twice"), ({"births": ()}, "number of births")]
+    ("wrong", "match"),
+    [
+        ({"images": (5, 5)}, "one of them twice"),
+        ({"births": ()}, "number of births"),
+        ({"images": (0, 24)}, "number of images is 0"),
+        ({"births": ("kn", "nonsense")}, "birth recipe 'nonsense'"),
+        ({"plasticities": ("critical", "nonsense")}, "plasticity 'nonsense'"),
+        ({"plasticities": ("lowrank:9999:all",)}, "lowrank:9999"),
+        ({"model": "nonsense"}, "'nonsense'"),
+    ],
 )
-def test_bad_sweeps_are_refused(wrong, match):
+def test_bad_sweeps_are_refused_before_there_are_images(wrong, match):
     with pytest.raises(InputError, match=match):
         replace(SPEC, **wrong)
-
-
-def test_unknown_births_and_sets_are_met_before_anything_is_computed(sweep):
-    for wrong in ({"births": ("kn", "nonsense")}, {"plasticities": ("critical", "nonsense")}):
-        with pytest.raises(InputError, match="nonsense"):
-            replace(sweep, spec=replace(SPEC, **wrong)).run(Progress({}, None))
-    assert not list(sweep.store.root.glob("*/record.json"))

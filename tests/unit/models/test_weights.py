@@ -65,3 +65,11 @@ def test_no_checkpoint_and_no_tensors_are_told_apart(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "empty.pth")
     with pytest.raises(InputError, match="holds no tensors"):
         read_state_dict(tmp_path / "empty.pth")
+
+
+def test_whatever_else_a_file_holds_it_is_named(tmp_path):
+    path = tmp_path / "passwd.pth"
+    for content in (b"root:x:0:0:root:/root:/bin/bash\n", b"qqq", b"h\x00.", b"", bytes(range(256))):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+            read_state_dict(path)
