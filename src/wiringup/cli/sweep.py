@@ -1,6 +1,7 @@
 """``wiringup sweep``: births x plasticities x images x epochs, as percentages of one reference."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ def sweep(
 
     The reference of the percentages learns with all synapses, from Kaiming normal, on the most images for
     the most epochs. Interrupted, the same command continues; a run that is known is not computed again.
+    A training that diverges is told, and has no score.
 
     For example:
       wiringup sweep --n-images 250 1000 2000 --epochs 1 4 10
@@ -69,16 +71,20 @@ def sweep(
     shown = packing(terminal(json))
     world = make_world(images, brain, max(n_images), spec.calibration, size, data_home(), tell, shown)
     made = Sweep(spec, world, store, data_home())
-    records = made.run(Progress({}, terminal(json)))
+    swept = made.run(Progress({}, terminal(json)))
+    records = swept.records
     found = moments(records, made.reference.label)
     simulated = any(record.simulated for record in records)
     path = store.folder(made.uid) / "sweep.png"
     with atomic_path(path) as partial:
         draw(found, made.document()["cells"], simulated).savefig(partial, format="png")
     if json:
-        as_json({"sweep": made.uid, "figure": str(path), "rows": rows(records)})
+        diverged = [asdict(one) for one in swept.diverged]
+        as_json({"sweep": made.uid, "figure": str(path), "rows": rows(records), "diverged": diverged})
         return
     sys.stderr.write("\n")
     title = "Brain match as % of the reference, mean ± sd over seeds"
     table(*moments_table(last_moments(found)), title=title + (" (simulated recordings)" if simulated else ""))
+    for one in swept.diverged:
+        say(f"No score: {one.label}, seed {one.seed}. {one.why}")
     say(f"Figure: {path}")

@@ -17,5 +17,9 @@ class BusyError(WiringupError):
     """Another process holds what this one needs (a run folder, a cache)."""
 
 
+class DivergedError(WiringupError):
+    """A training's loss, gradients or weights stopped being finite."""
+
+
 class PreemptedError(WiringupError):
     """SIGTERM ended the work at a point from which it continues; the CLI exits with a code of its own."""

@@ -14,7 +14,7 @@ from wiringup import __version__
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.checks import at_least
-from wiringup.core.errors import InputError
+from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.spec import to_dict, uid
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Run, RunSpec, execute
@@ -108,6 +108,23 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Diverged:
+    """A run that has no score: its training diverged, and why."""
+
+    label: str
+    seed: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: the records, cell by cell, and the runs that diverged."""
+
+    records: list[Record]
+    diverged: list[Diverged]
+
+
+@dataclass(frozen=True)
 class Sweep:
     """A sweep in its world; ``home`` is where genomes are looked for."""
 
@@ -148,16 +165,29 @@ class Sweep:
             "exam": self.world.exam.identity(),
         }
 
-    def run(self, progress: Progress) -> list[Record]:
-        """Make every run that is not finished yet; return all records, cell by cell."""
+    def run(self, progress: Progress) -> Swept:
+        """Make every run that is not finished yet; a training that diverges is noted, and the sweep goes on.
+
+        Raises:
+            DivergedError: if the reference diverges, of which everything else is a percentage.
+        """
         runs = list(self._runs())  # bad input is met before anything is computed
         progress.plan = {}
         for run, seen in runs:
             for kind, amount in _work(run, seen).items():
                 progress.plan[kind] = progress.plan.get(kind, 0) + amount
-        records = [self._one(run, seen, progress) for run, seen in runs]
-        self.store.save_study(self.uid, self.document(), [r.uid for r in records])
-        return records
+        found = Swept([], [])
+        for run, seen in runs:
+            try:
+                found.records.append(self._one(run, seen, progress))
+            except DivergedError as error:
+                if run.label == self.reference.label:
+                    raise
+                found.diverged.append(Diverged(run.label, run.spec.birth.seed, str(error)))
+                progress.say(f"{error} The sweep goes on without it.")
+        document = self.document() | {"diverged": [asdict(one) for one in found.diverged]}
+        self.store.save_study(self.uid, document, [r.uid for r in found.records])
+        return found
 
     def _one(self, run: Run, seen: int, progress: Progress) -> Record:
         if self.store.finished(run.uid, to_dict(run.spec)):

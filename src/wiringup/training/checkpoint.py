@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from wiringup.core.errors import BusyError, InputError, WiringupError
+from wiringup.core.errors import BusyError, DivergedError, InputError
 from wiringup.core.files import write_bytes
 from wiringup.core.spec import diff
 from wiringup.training.divergence import bad_weight
@@ -151,9 +151,9 @@ def check_finite(state: TrainState, checkpoints: Checkpoints) -> None:
         raise diverged(f"{name} is not finite", state, checkpoints)
 
 
-def diverged(what: str, state: TrainState, checkpoints: Checkpoints) -> WiringupError:
+def diverged(what: str, state: TrainState, checkpoints: Checkpoints) -> DivergedError:
     """Return the error that ends a divergent training."""
-    return WiringupError(
+    return DivergedError(
         f"Training diverged: {what} at step {len(state.losses)} ({state.ledger.updates} images); "
         f"{checkpoints.last_good()}. Lower the learning rate."
     )

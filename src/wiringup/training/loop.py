@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from wiringup.core.errors import InputError, PreemptedError, WiringupError
+from wiringup.core.errors import DivergedError, InputError, PreemptedError
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
@@ -96,7 +96,7 @@ def train(
             too small for so many processes.
         BusyError: if another process trains in ``folder``.
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
-        WiringupError: if the training diverges; it names the step, the layer and the last good checkpoint.
+        DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
     team = gather(spec.device)
     with held(folder if team.leads else None), noticing() as preempted:
@@ -217,7 +217,7 @@ class _Run:
             sizes = [stop - start for start, stop in self.plan.bounds(step.epoch)]
             state.epoch_losses.append(float(np.average(state.losses[-len(sizes) :], weights=sizes)))
 
-    def _diverged(self, loss: float, step: Step) -> WiringupError:
+    def _diverged(self, loss: float, step: Step) -> DivergedError:
         """Return the error that names the layer in which a loss stopped being finite."""
         images = prepare(self.data, self.spec, step).inputs.to(self.dtype, memory_format=self.format)
         where = divergence.explain(self.state.model, images)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from wiringup.core.errors import InputError
+from wiringup.core.errors import DivergedError, InputError
 from wiringup.experiments import pipeline
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.sweep import Sweep, SweepSpec
@@ -24,7 +24,7 @@ def sweep(world, tmp_path):
 
 
 def test_every_combination_beside_one_reference(sweep):
-    records = sweep.run(Progress({}, None))
+    records = sweep.run(Progress({}, None)).records
     cells = sweep.document()["cells"]
     assert list(cells) == [r.label for r in records] and len(cells) == 5
     assert records[0].label == "kaiming_normal, all, 48 images x 2 epochs" == sweep.document()["reference"]
@@ -43,10 +43,10 @@ def test_a_smaller_budget_learns_from_images_of_the_larger(sweep):
 
 
 def test_what_is_known_is_not_computed_again(sweep, monkeypatch):
-    first = sweep.run(Progress({}, None))
+    first = sweep.run(Progress({}, None)).records
     monkeypatch.setattr(pipeline, "evaluate", None)
     progress = Progress({}, None)
-    assert [r.uid for r in sweep.run(progress)] == [r.uid for r in first]
+    assert [r.uid for r in sweep.run(progress).records] == [r.uid for r in first]
     assert progress.plan["score"] == 0
     wider = replace(sweep, spec=replace(SPEC, plasticities=("critical", "decoder")))
     assert wider.uid != sweep.uid and {r.uid for r, _ in wider._runs()} > {r.uid for r in first}
@@ -59,7 +59,7 @@ def test_controls_are_as_many_synapses_at_random(sweep):
     swept = replace(sweep, spec=replace(asked, epochs=(1,)))
     names = swept.spec.named_plasticities(len(swept.world.pool.classes))
     assert [n.partition(":")[0] for n in names] == ["all", "critical", "random", "lowrank", "random"]
-    counts = {r.label.split(", ")[1]: r.synapses["trained"] for r in swept.run(Progress({}, None))}
+    counts = {r.label.split(", ")[1]: r.synapses["trained"] for r in swept.run(Progress({}, None)).records}
     assert counts[names[1]] == counts[names[2]] and counts[names[3]] == counts[names[4]]
 
 
@@ -78,3 +78,25 @@ def test_controls_are_as_many_synapses_at_random(sweep):
 def test_bad_sweeps_are_refused_before_there_are_images(wrong, match):
     with pytest.raises(InputError, match=match):
         replace(SPEC, **wrong)
+
+
+def test_a_training_that_diverges_is_noted_and_the_sweep_goes_on(sweep, monkeypatch):
+    def diverging(run, *args, **kwargs):
+        if run.spec.training.plasticity == diverges:
+            raise DivergedError("the loss is nan")
+        return execute(run, *args, **kwargs)
+
+    execute = pipeline.execute
+    monkeypatch.setattr("wiringup.experiments.sweep.execute", diverging)
+    small = replace(SPEC, images=(24,), epochs=(1,), plasticities=("critical", "decoder"))
+    asked, diverges = replace(sweep, spec=small), "critical"
+    swept = asked.run(Progress({}, None))
+    assert [r.label.split(", ")[1] for r in swept.records] == ["all", "decoder"]
+    assert [(d.label, d.seed, d.why) for d in swept.diverged] == [
+        ("kaiming_normal, critical, 24 images x 1 epochs", 0, "the loss is nan")
+    ]
+    kept, records = asked.store.study(asked.uid)
+    assert len(records) == 2 and kept["spec"]["diverged"][0]["label"] == swept.diverged[0].label
+    diverges = "all"
+    with pytest.raises(DivergedError):
+        asked.run(Progress({}, None))
