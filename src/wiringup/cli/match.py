@@ -98,7 +98,7 @@ def match(
     values["layers"] = None if layer_map is None else layer_map.sha256[:12]
     values["described"] = described(conditions[0][0], home)
     as_json(values) if json else _print(found, fraction, values)
-    path = Store(out).save_match(matching.address(conditions, exam), values)
+    path = Store(out).save_match(matching.address(conditions, exam, [found, *other]), values)
     tell(f"Kept in {path}")
     if figure is not None:
         from wiringup.figures.match import draw, write

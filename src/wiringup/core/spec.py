@@ -66,6 +66,12 @@ def diff(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     return {k: (a.get(k), b.get(k)) for k in sorted({*a, *b}) if a.get(k) != b.get(k)}
 
 
+def changed(old: Any, spec: Any) -> dict[str, tuple[Any, Any]]:
+    """Return ``{dotted.field: (old, new)}`` where a stored spec differs in what is not neutral."""
+    neutral = diff(spec, to_dict(spec, include_neutral=False)).keys()
+    return {name: values for name, values in diff(old, spec).items() if name not in neutral}
+
+
 def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {prefix: value}

@@ -70,12 +70,15 @@ def match(condition: Requests, label: str, exam: Exam, home: Path, say: Said) ->
         say: told what is being done.
     """
     found: dict[str, list[Score]] = {b.name: [] for b in exam.benchmarks}
+    identities = []
     for request in condition:
-        for _, scores in scored(request, exam.benchmarks, home, say):
+        for candidate, scores in scored(request, exam.benchmarks, home, say):
+            identities.append(candidate.subject.identity)
             for score in scores:
                 found[score.benchmark].append(score)
     say(f"Resampling stimuli, units and seeds of {label} ...")
-    return match_of(label, exam.suite, list(found.values()), exam.missing)
+    whole = match_of(label, exam.suite, list(found.values()), exam.missing)
+    return replace(whole, identities=tuple(identities))
 
 
 def condition(request: ScoreRequest, weights: Sequence[Path]) -> Requests:
@@ -137,15 +140,17 @@ def _trained(name: str, plain: ScoreRequest, runs: Path) -> ScoreRequest:
     )
 
 
-def address(conditions: Sequence[Requests], exam: Exam) -> str:
-    """Return the address under which a brain match is kept: who was scored, on which data."""
+def address(conditions: Sequence[Requests], exam: Exam, found: Sequence[Match]) -> str:
+    """Return the address under which brain matches are kept: what was asked, which weights, which data."""
     benchmarks = tuple(b.sha256 for b in exam.benchmarks)
-    return uid(_Kept(tuple(tuple(c) for c in conditions), exam.suite, benchmarks, tuple(exam.missing)))
+    asked, identities = tuple(tuple(c) for c in conditions), tuple(m.identities for m in found)
+    return uid(_Kept(asked, identities, exam.suite, benchmarks, tuple(exam.missing)))
 
 
 @dataclass(frozen=True)
 class _Kept:
     conditions: tuple[tuple[ScoreRequest, ...], ...]
+    identities: tuple[tuple[str, ...], ...]
     suite: str
     benchmarks: tuple[str, ...]
     missing: tuple[str, ...]

@@ -20,7 +20,7 @@ from wiringup.core.spec import later, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
-from wiringup.models.weights import save_weights
+from wiringup.models.weights import load_weights, read_state_dict, save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.distributed import leads
@@ -188,6 +188,8 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
 
     A run that was interrupted continues from its checkpoint; a finished one is restored, not computed.
     """
+    if known := store.finished(run.uid, run.spec):
+        return known, _restored(run, store)
     started = time.monotonic()
     spec, architecture = run.spec, ARCHITECTURES[run.spec.model.architecture]
     model, accounts = grown(
@@ -210,14 +212,19 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
         progress=_progress(run, told, run.spec.training.plasticity),
         before=accounts,
     )
-    known = store.finished(run.uid, to_dict(spec))
-    if known is None:
-        if leads():
-            save_weights(model, store.folder(run.uid) / WEIGHTS)
-        known = _record(run, result, time.monotonic() - started)
-        if leads():
-            store.save(known)
-    return known, model
+    record = _record(run, result, time.monotonic() - started)
+    if leads():
+        save_weights(model, store.folder(run.uid) / WEIGHTS)
+        store.save(record)
+    return record, model
+
+
+def _restored(run: Run, store: Store) -> nn.Module:
+    """Return the network of a finished run, in evaluation mode."""
+    path = store.folder(run.uid) / WEIGHTS
+    model = build(run.spec.model)
+    load_weights(model, read_state_dict(path), str(path))
+    return model.eval()
 
 
 def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:

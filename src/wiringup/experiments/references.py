@@ -1,7 +1,7 @@
 """The reference models by name, with all that each needs to be made."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from wiringup.data.rendered.render import render
@@ -35,12 +35,12 @@ def _hmax(size: int, seed: int, storage: Storage) -> tuple[Subject, dict[str, An
     spec = RenderSpec(PATCH_IMAGES, size, PATCH_LEVEL, seed, PATCH_SPLIT)
     images = render(spec).images.stimuli
     facts = {"patches": f"{PATCH_IMAGES} rendered objects", "patch_images": images.sha256}
-    return hmax(images, size, seed), facts
+    return replace(hmax(images, size, seed), storage=storage), facts
 
 
 REFERENCES: Mapping[str, Reference] = {
     "pixels": Reference(lambda size, _, storage: (PixelSubject(size, storage=storage), {})),
-    "v1_energy": Reference(lambda size, *_: (v1_energy(size), {})),
+    "v1_energy": Reference(lambda size, _, storage: (replace(v1_energy(size), storage=storage), {})),
     "hmax": Reference(_hmax, seeded=True),
 }
 """What can be scored beside the architectures, by name."""

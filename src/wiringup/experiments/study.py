@@ -147,7 +147,7 @@ class Study:
         genome: Genome | None = None
         for condition in CONDITIONS:
             run = self._make(condition, seed, genome)
-            if self.store.finished(run.uid, to_dict(run.spec)):
+            if self.store.finished(run.uid, run.spec):
                 progress.skip(self._work(condition))
                 progress.say(f"Known: {run.label}, seed {seed}  [{run.uid}]")
             else:

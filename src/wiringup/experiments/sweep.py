@@ -86,7 +86,8 @@ class SweepSpec:
         found: list[str] = []
         for name in self.plasticities:
             learns = resolve(network, ARCHITECTURES[self.model], name)
-            equal = f"random:{learns.count()}"
+            # a set that is itself drawn by the seed has another count in every run
+            equal = f"random:({name})" if "random" in name else f"random:{learns.count()}"
             wanted = self.controls and learns.count() < learns.count(trained=False)
             found += [name, equal] if wanted else [name]
         return list(dict.fromkeys(found))
@@ -163,7 +164,12 @@ class Sweep:
             "cells": {cell.label: asdict(cell) for cell in self.cells()},
             "images": self.world.pool.sha256,
             "exam": self.world.exam.identity(),
-        }
+        } | ({"genomes": genomes} if (genomes := self._genomes()) else {})
+
+    def _genomes(self) -> dict[str, str]:
+        """Return the hash of every genome that is drawn from: a file distilled anew keeps its name."""
+        found = {birth: find_genome(birth, self.home, self.model)[1] for birth in self.spec.named_births()}
+        return {birth: genome.sha256 for birth, genome in found.items() if genome}
 
     def run(self, progress: Progress) -> Swept:
         """Make every run that is not finished yet; a training that diverges is noted, and the sweep goes on.
@@ -190,7 +196,7 @@ class Sweep:
         return found
 
     def _one(self, run: Run, seen: int, progress: Progress) -> Record:
-        if self.store.finished(run.uid, to_dict(run.spec)):
+        if self.store.finished(run.uid, run.spec):
             progress.skip(_work(run, seen))
         progress.say(f"{run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
         return execute(run, self.store, progress.advance)[0]

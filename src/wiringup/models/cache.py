@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -66,12 +67,13 @@ class ResponseCache(KeptFiles):
             for file in files.values():
                 file.flush()
             kept = self._keep({keys[key]: part for key, part in parts.items()})
-            stores.update({key: _opened(kept[keys[key]]) for key in parts if keys[key] in kept})
+            stores.update({key: kept[keys[key]] for key in parts if keys[key] in kept})
         finally:
             for part in parts.values():
                 part.unlink(missing_ok=True)
 
-    def _keep(self, parts: Mapping[str, Path]) -> dict[str, Path]:
+    def _keep(self, parts: Mapping[str, Path]) -> dict[str, Tensor]:
+        """Give parts their names; return those that are still there, opened while nobody can remove them."""
         named = {key: self.folder / f"{key}.{sha256_of(part)}.npy" for key, part in parts.items()}
         try:
             with self.locked():
@@ -79,10 +81,10 @@ class ResponseCache(KeptFiles):
                     os.utime(part)  # as the last used, so that it is not what has to go
                     part.replace(named[key])
                 self.evict()
+                return {key: _opened(path) for key, path in named.items() if path.exists()}
         except OSError as error:
             self.say(f"Responses cannot be kept in {self.folder} ({error.strerror or error}).")
             return {}
-        return named
 
 
 def default_cache(say: Callable[[str], None]) -> ResponseCache:
@@ -97,17 +99,52 @@ def default_cache(say: Callable[[str], None]) -> ResponseCache:
 
 
 def code_of(module: nn.Module) -> str:
-    """Return a hash of the code of a network: what torch prints of it, and the source of all its own classes.
+    """Return a hash of the code of a network: what torch prints of it, its plain attributes, and its classes.
 
     Two networks with the same weights may still compute different things (another activation, another
-    forward pass).
+    forward pass, another flag). What has no lasting form (an object that prints its place in memory) changes
+    the hash from process to process: its responses are then computed again, never mistaken.
     """
     digest = hashlib.sha256(repr(module).encode())
+    for name, part in module.named_modules():
+        digest.update(name.encode() + _plain(_attributes(part)))
     classes = {f"{type(m).__module__}.{type(m).__qualname__}": type(m) for m in module.modules()}
     for name in sorted(classes):
         if not name.startswith("torch."):
             digest.update(name.encode() + _source(classes[name]))
     return digest.hexdigest()
+
+
+def _attributes(module: nn.Module) -> dict[str, Any]:
+    """Return what a module holds beside parameters, buffers and modules; its hooks are among it."""
+    known = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"}
+    return {name: value for name, value in vars(module).items() if name not in known}
+
+
+def _plain(value: Any) -> bytes:
+    """Return bytes that tell apart what computes differently."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu().numpy()
+    if isinstance(value, np.ndarray):
+        return repr((value.dtype, value.shape)).encode() + value.tobytes()
+    if isinstance(value, Mapping):
+        return b"{" + b",".join(_plain(key) + b":" + _plain(item) for key, item in value.items()) + b"}"
+    if isinstance(value, list | tuple):
+        return b"(" + b",".join(map(_plain, value)) + b")"
+    if isinstance(value, nn.Module):  # one that is no child: a list of them, say
+        return code_of(value).encode()
+    if inspect.isfunction(value):
+        return _function(value)
+    if inspect.isbuiltin(value):  # torch.tanh prints its place in memory
+        return f"{value.__module__}.{value.__qualname__}".encode()
+    return repr(value).encode()
+
+
+def _function(value: FunctionType) -> bytes:
+    around = [cell.cell_contents for cell in value.__closure__ or ()]
+    code = value.__code__
+    names = repr((value.__module__, value.__qualname__, code.co_consts, code.co_names)).encode()
+    return names + code.co_code + _plain([value.__defaults__, value.__kwdefaults__, *around])
 
 
 def _source(cls: type) -> bytes:

@@ -54,6 +54,7 @@ class Match:
         mean: over ``areas``; NaN if there is none.
         missing: benchmark of the suite that has no score -> why. They are not part of the mean.
         draws: what areas and mean were estimated from.
+        identities: of the subjects that were scored, in order: hashes of weights and preprocessing.
     """
 
     label: str
@@ -64,6 +65,7 @@ class Match:
     mean: Estimate
     missing: Mapping[str, str]
     draws: Mapping[str, Drawn] = field(repr=False)
+    identities: tuple[str, ...] = ()
 
     @property
     def simulated(self) -> bool:

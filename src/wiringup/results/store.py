@@ -9,7 +9,7 @@ from typing import Any
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import read_json, write_json
-from wiringup.core.spec import diff
+from wiringup.core.spec import changed
 from wiringup.results.record import Record, from_dict, to_dict
 
 RECORD = "record.json"
@@ -42,9 +42,9 @@ class Store:
         if not path.is_file():
             return None
         record = from_dict(read_json(path))
-        if changed := diff(dict(record.spec), spec):
+        if differs := changed(dict(record.spec), spec):
             raise InputError(
-                f"{path} was written for another specification; it differs in {sorted(changed)}."
+                f"{path} was written for another specification; it differs in {sorted(differs)}."
             )
         return record
 

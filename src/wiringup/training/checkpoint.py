@@ -21,6 +21,10 @@ from wiringup.training.updates import Updates
 
 FILE = "checkpoint.pt"
 LOCK = ".lock"
+ELSEWHERE = (
+    "If nothing else was changed, this is another kind of processor, or another PyTorch: the statistics that "
+    "BatchNorm is born with differ there in the last digits. Continue where the training began. "
+)
 
 
 @dataclass
@@ -109,8 +113,9 @@ class Checkpoints:
         changed = diff(content["identity"], self.identity)
         if changed:
             told = "; ".join(f"{name}: {old!r} there, {new!r} now" for name, (old, new) in changed.items())
+            advice = ELSEWHERE if changed.keys() == {"birth"} else ""
             raise InputError(
-                f"{self.path} belongs to another training ({told}). Use another folder, or the same "
+                f"{self.path} belongs to another training ({told}). {advice}Use another folder, or the same "
                 "settings to continue it."
             )
         state.load(content["state"])

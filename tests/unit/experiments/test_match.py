@@ -8,6 +8,7 @@ from tests_world import write_toy_benchmark
 from wiringup.benchmarks import catalog
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
+from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import write_json
 from wiringup.experiments.match import (
@@ -18,8 +19,11 @@ from wiringup.experiments.match import (
     reference_condition,
     title,
 )
+from wiringup.experiments.pipeline import born
 from wiringup.experiments.scoring import ScoreRequest
+from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject
+from wiringup.models.weights import save_weights
 
 TINY = {"size": 32, "width": 0.125, "classes": 2}
 REQUEST = ScoreRequest("cornet_s", seeds=(0, 1), **TINY)
@@ -91,12 +95,25 @@ def test_conditions_have_names():
 
 def test_the_address_follows_who_is_scored_and_on_what(home):
     exam = exam_of("toy@1", REQUEST, home, silent)
-    one = address([[REQUEST]], exam)
-    assert one == address([[REQUEST]], exam)
+    found = match([REQUEST], "two", exam, home, silent)
+    one = address([[REQUEST]], exam, [found])
+    assert one == address([[REQUEST]], exam, [found])
     others = [
-        address([[REQUEST], [REQUEST]], exam),
-        address([[replace(REQUEST, seeds=(0,))]], exam),
-        address([[REQUEST]], replace(exam, benchmarks=())),
-        address([[REQUEST]], replace(exam, missing={})),
+        address([[REQUEST], [REQUEST]], exam, [found, found]),
+        address([[replace(REQUEST, seeds=(0,))]], exam, [found]),
+        address([[REQUEST]], replace(exam, benchmarks=()), [found]),
+        address([[REQUEST]], replace(exam, missing={}), [found]),
     ]
     assert len({one, *others}) == 5
+
+
+def test_another_network_in_a_file_of_the_same_name_has_another_address(home, tmp_path):
+    exam, path = exam_of("toy@1", REQUEST, home, silent), tmp_path / "weights.safetensors"
+    request = ScoreRequest("cornet_s", weights=path, **TINY)
+    addresses = set()
+    for seed in (0, 1):
+        spec = ModelSpec("cornet_s", 0.125, 2, 32)
+        save_weights(born(spec, BirthSpec("kaiming_normal", seed), None, None), path)
+        found = match([request], "a file", exam, home, silent)
+        addresses.add(address([[request]], exam, [found]))
+    assert len(addresses) == 2

@@ -35,6 +35,12 @@ def test_references_without_randomness_have_one_row_whatever_the_seeds(benchmark
     assert (row["raw"], row["score"], row["layer"]) == (direct.raw, direct.score, direct.layer)
 
 
+@pytest.mark.parametrize("model", REFERENCES)
+def test_references_hold_their_responses_where_they_are_told_to(benchmarks, model):
+    storage = Storage(memory=3.0)
+    assert REFERENCES[model].make(SMALLEST, 0, storage)[0].storage is storage
+
+
 def test_hmax_is_made_anew_for_every_seed_and_tells_where_its_patches_come_from(benchmarks, tmp_path):
     request = ScoreRequest("hmax", seeds=(0, 1), size=SMALLEST)
     one, two = candidates(request, benchmarks[0].stimuli, tmp_path, Storage())

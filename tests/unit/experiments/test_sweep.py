@@ -3,9 +3,13 @@
 from dataclasses import replace
 
 import pytest
+import torch
 
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.distill import distill
 from wiringup.core.errors import DivergedError, InputError
 from wiringup.experiments import pipeline
+from wiringup.experiments.pipeline import born
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.sweep import Sweep, SweepSpec
 from wiringup.results.curves import moments
@@ -100,3 +104,34 @@ def test_a_training_that_diverges_is_noted_and_the_sweep_goes_on(sweep, monkeypa
     diverges = "all"
     with pytest.raises(DivergedError):
         asked.run(Progress({}, None))
+
+
+def test_a_control_of_a_set_that_the_seed_draws_is_drawn_as_large(sweep):
+    drawn = replace(SPEC, plasticities=("critical & random:5000",), controls=True, seeds=(0, 1), images=(24,))
+    swept = replace(sweep, spec=replace(drawn, epochs=(1,))).run(Progress({}, None))
+    counts = [r.synapses["trained"] for r in swept.records if "random" in r.label]
+    one, two, *controls = counts
+    assert one != two and controls == [one, two]
+
+
+def test_a_genome_distilled_anew_makes_another_sweep(sweep, tmp_path):
+    path = tmp_path / "g.json"
+    asked = replace(sweep, spec=replace(SPEC, births=(str(path),)))
+    uids = set()
+    for seed in (0, 1):
+        teacher = born(asked.model, BirthSpec("kaiming_normal", seed), None, None)
+        distill(teacher.state_dict(), recipe="layer_normal").save(path)
+        uids.add(asked.uid)
+    assert len(uids) == 2
+
+
+def test_a_finished_run_is_found_whatever_the_workers_and_the_processor(sweep, monkeypatch):
+    (run, _), *_ = sweep._runs()
+    record, model = pipeline.execute(run, sweep.store, lambda *_: None)
+    monkeypatch.setattr(pipeline, "train", None)  # on another processor, its birth would be another
+    training = replace(run.spec.training, workers=2, device="cuda")
+    again = replace(run, spec=replace(run.spec, training=training))
+    assert again.uid == run.uid
+    found, restored = pipeline.execute(again, sweep.store, lambda *_: None)
+    assert found.uid == record.uid and found.points == record.points and not restored.training
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), restored.parameters(), strict=True))

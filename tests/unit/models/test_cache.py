@@ -1,3 +1,4 @@
+import contextlib
 import os
 import subprocess
 import sys
@@ -36,12 +37,11 @@ def files(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
-def test_a_hit_gives_identical_values_without_a_forward_pass(tmp_path):
+def test_a_hit_gives_identical_values_without_a_forward_pass(tmp_path, monkeypatch):
     plain = NetworkSubject("x", network(), {"V1": "0", "V4": "2"}, 16).responses(STIMULI, ["V1", "V4"])
     first = cached(tmp_path).responses(STIMULI, ["V1", "V4"])
-    net = network()
-    net.register_forward_pre_hook(lambda *_: pytest.fail("a forward pass"))
-    again = cached(tmp_path, net).responses(STIMULI, ["V4", "V1@0", "0"])
+    monkeypatch.setattr("wiringup.models.readout.forward", lambda *_: pytest.fail("a forward pass"))
+    again = cached(tmp_path).responses(STIMULI, ["V4", "V1@0", "0"])
     for layer, same in (("V4", "V4"), ("V1@0", "V1"), ("0", "V1")):
         assert torch.equal(again[layer], plain[same]) and torch.equal(first[same], plain[same])
         assert again[layer].dtype == torch.float32
@@ -82,6 +82,54 @@ def test_what_decides_a_response_decides_its_entry_whatever_it_is_called(tmp_pat
     assert len(files(tmp_path)) == 2
     uncached = cached(tmp_path / "new", **other).responses(stimuli, [layer])[layer]
     assert torch.equal(second, uncached)
+
+
+class Gain(nn.Module):
+    def __init__(self, act=torch.relu, gain=1.0, shift=None, hook=False):
+        super().__init__()
+        if hook:
+            self.register_forward_hook(lambda _module, _inputs, answer: answer + 1)
+        self.act, self.gain, self.shift = act, gain, shift if shift is not None else torch.zeros(1)
+
+    def forward(self, x):
+        return self.act(x) * self.gain + self.shift
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"act": torch.tanh},
+        {"act": lambda x: x.abs()},
+        {"gain": 3.0},
+        {"shift": torch.ones(1)},
+        {"hook": True},
+    ],
+    ids=["builtin", "function", "number", "tensor", "hook"],
+)
+def test_plain_attributes_decide_an_entry_too(tmp_path, other):
+    first, second = (nn.Sequential(network()[0], Gain(**how)) for how in ({}, other))
+    second[0].load_state_dict(first[0].state_dict())
+    cached(tmp_path, first).responses(STIMULI, ["1"])
+    found = cached(tmp_path, second).responses(STIMULI, ["1"])["1"]
+    assert torch.equal(found, cached(tmp_path / "new", second).responses(STIMULI, ["1"])["1"])
+    same = nn.Sequential(network()[0], Gain(**other))
+    assert code_of(same) == code_of(second.train())
+
+
+def test_what_is_kept_is_opened_before_another_process_can_remove_it(tmp_path, monkeypatch):
+    real = ResponseCache.locked
+
+    @contextlib.contextmanager
+    def cleared(cache):
+        with real(cache):
+            yield
+        for path in tmp_path.glob("*.npy"):
+            path.unlink()
+
+    monkeypatch.setattr(ResponseCache, "locked", cleared)
+    found = cached(tmp_path).responses(STIMULI, ["0"])["0"]
+    monkeypatch.undo()
+    assert torch.equal(found, cached(tmp_path / "new").responses(STIMULI, ["0"])["0"])
 
 
 class Steps(nn.Module):
