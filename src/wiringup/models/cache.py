@@ -118,7 +118,9 @@ def code_of(module: nn.Module) -> str:
 def _attributes(module: nn.Module) -> dict[str, Any]:
     """Return what a module holds beside parameters, buffers and modules; its hooks are among it."""
     known = {"_parameters", "_buffers", "_modules", "_non_persistent_buffers_set", "training"}
-    return {name: value for name, value in vars(module).items() if name not in known}
+    held = {name: value for name, value in vars(module).items() if name not in known}
+    # hooks are held by a number that counts the hooks of the process
+    return {name: list(value.values()) if "_hooks" in name else value for name, value in held.items()}
 
 
 def _plain(value: Any) -> bytes:
