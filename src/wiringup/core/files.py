@@ -8,9 +8,12 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
+
+SAMPLE = 4096
+"""Bytes in each of the blocks that `sample_of` reads."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
@@ -97,3 +100,25 @@ def hash_of(path: Path, algorithm: str) -> str:
     """Return the hash (hex) of a file's bytes; ``algorithm`` as `hashlib` calls it."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def sample_of(stream: BinaryIO, start: int, size: int) -> str:
+    """Return a hash (hex) of the first, middle and last `SAMPLE` bytes of what lies in a stream.
+
+    What is no longer than three blocks is hashed whole. The middle is read because two bitmaps of things on a
+    plain ground agree at both ends.
+
+    Args:
+        stream: unbuffered, or more is read than is asked for.
+        start: of the content, in bytes.
+        size: of the content, in bytes.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    if size <= 3 * SAMPLE:
+        blocks = [(start, size)]
+    else:
+        blocks = [(start + at, SAMPLE) for at in (0, (size - SAMPLE) // 2, size - SAMPLE)]
+    for at, length in blocks:
+        stream.seek(at)
+        digest.update(stream.read(length))
+    return digest.hexdigest()

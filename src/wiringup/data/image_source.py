@@ -26,7 +26,7 @@ from wiringup.data.pictures import Pictures, open_pictures
 from wiringup.data.rendered import render
 from wiringup.data.rendered.exemplars import CATEGORIES
 from wiringup.data.rendered.scenes import RenderSpec, draw_latents
-from wiringup.data.shards import is_shards, read_samples, shard_paths
+from wiringup.data.shards import is_shards, read_samples, sampled, shard_paths
 
 RENDERED = "rendered"
 ALLOWED = (
@@ -49,7 +49,9 @@ class ImageSource:
         ids: one name for each image.
         labels: int64 (images,), an index into ``classes``.
         classes: names of the classes.
-        fingerprint: hash of what decides the images, their order and their labels.
+        fingerprint: hash of what decides the images, their order and their labels; not of where they lie. It
+            holds the bytes of an npz and of CIFAR, the checksums of a zip, and of files in folders and shards
+            sizes, times and samples.
         read: returns the content of an image by its number.
         where: returns how messages call an image.
     """
@@ -135,7 +137,7 @@ def _shards(path: Path) -> ImageSource:
         ids,
         labels_of([str(label) for label in found], classes),
         classes,
-        _hash_of([marks, ids, [(s.image.start, s.image.size, s.label) for s in samples]]),
+        _hash_of([marks, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]),
         lambda i: samples[i].read(),
         lambda i: samples[i].where,
     )

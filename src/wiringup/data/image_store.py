@@ -1,7 +1,7 @@
 """Images decoded once: packed files of plain pixels, kept between runs and found by their content.
 
-The key of a file is a hash of the source (names, sizes and checksums or times of its files, or their bytes),
-of the size, of the rule by which images become square, and of which images it holds.
+The key of a file is a hash of the source (`ImageSource.fingerprint`), of the size, of the rule by which
+images become square, and of which images it holds.
 """
 
 from collections import deque

@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError
+from wiringup.core.files import sample_of
 
 if TYPE_CHECKING:
     from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, zipfile.BadZipFile)
+
+Mark = tuple[int | str, ...]
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,14 @@ class Pictures:
         path: the folder or zip.
         names: their names below ``path``, with forward slashes, in no particular order.
         content: returns the bytes of a name.
-        mark: returns what changes when those bytes do, without reading them: size and checksum, or size and
-            time of the last change.
+        mark: returns what changes when those bytes do: size and checksum from the directory of a zip; of a
+            file, its size, the time of its last change and a sample of its bytes.
     """
 
     path: Path
     names: list[str]
     content: Callable[[str], bytes]
-    mark: Callable[[str], tuple[int, int]]
+    mark: Callable[[str], Mark]
 
     def where(self, name: str) -> str:
         """Return how messages call the image ``name``."""
@@ -80,14 +83,27 @@ def _open_zip(path: Path, stack: contextlib.ExitStack) -> zipfile.ZipFile:
 
 
 def _folder(path: Path) -> Pictures:
-    def mark(name: str) -> tuple[int, int]:
-        about = (path / name).stat()
-        return about.st_size, about.st_mtime_ns
-
-    return Pictures(path, _files_below(path), lambda name: (path / name).read_bytes(), mark)
+    return Pictures(
+        path, _files_below(path), lambda name: (path / name).read_bytes(), lambda name: _mark(path / name)
+    )
 
 
-def _checksum(archive: zipfile.ZipFile, name: str) -> tuple[int, int]:
+def _mark(file: Path) -> Mark:
+    """Return size, time and sample of a file.
+
+    Size and time alone are no mark: what was unpacked from a reproducible archive has equal times, and
+    bitmaps have equal sizes. For 4,000 files the samples take 0.3 s where the system has them in memory, and
+    some 1.7 s from disk (two cores, busy).
+    """
+    try:
+        with file.open("rb", buffering=0) as stream:
+            about = os.fstat(stream.fileno())
+            return about.st_size, about.st_mtime_ns, sample_of(stream, 0, about.st_size)
+    except OSError:
+        return ("unreadable",)  # who reads the image is told; nothing is kept of it
+
+
+def _checksum(archive: zipfile.ZipFile, name: str) -> Mark:
     about = archive.getinfo(name)
     return about.file_size, about.CRC
 

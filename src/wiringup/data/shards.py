@@ -9,11 +9,13 @@ import re
 import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import sample_of
 from wiringup.data.names import in_natural_order
 from wiringup.data.pictures import SUFFIXES
 
@@ -79,6 +81,19 @@ def shard_paths(path: Path) -> list[Path]:
     absent = [str(shard) for shard in found if not shard.is_file()]
     if absent:
         raise MissingDataError(f"{len(absent)} of {len(found)} shards are not there: {listed(absent, 4)}.")
+    return found
+
+
+def sampled(samples: Sequence[Sample]) -> list[str]:
+    """Return a hash of every image, see `core.files.sample_of`; a shard is opened once.
+
+    Args:
+        samples: shard by shard, as `read_samples` returns them.
+    """
+    found: list[str] = []
+    for shard, images in groupby(samples, lambda sample: sample.shard):
+        with shard.open("rb", buffering=0) as stream:
+            found += [sample_of(stream, one.image.start, one.image.size) for one in images]
     return found
 
 

@@ -12,7 +12,7 @@ from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.catalog import REAL, REAL_SUITE, load_benchmark
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.suite import Suite
-from wiringup.core.checks import one_of
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -22,7 +22,7 @@ from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.data.simulated.stream import SimulatedStream
 from wiringup.experiments.pipeline import Exam
-from wiringup.training.batches import nested_subset
+from wiringup.training.batches import balanced_order, nested_subset
 
 BRAINS = ("simulated", "real")
 Say = Callable[[str], None]
@@ -111,7 +111,7 @@ def from_files(
         images: how many to learn from, class-balanced; None for all. With one seed, fewer images are among
             more, and what is held out is the same for all.
         seed: of that choice.
-        say: told what is being prepared.
+        say: told what is being prepared, and which classes have one image, which is never held out.
         packing: told how many images are packed, where they are not yet.
 
     Raises:
@@ -119,10 +119,12 @@ def from_files(
         InputError: if there are too few images to learn from and to hold out, or some are corrupt.
     """
     say(f"Reading {path} ...")
-    counts = []
+    counts: list[int] = []
+    alone: list[int] = []  # classes of one image
 
     def choose(labels: Labels) -> NDArray[np.intp]:
         learned, held_out = split(labels)
+        alone.extend(np.flatnonzero(np.bincount(labels) == 1))
         if images is not None and len(learned) < images:
             raise InputError(
                 f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; "
@@ -134,17 +136,35 @@ def from_files(
         return np.concatenate([learned, held_out])
 
     found = default_store(say).load(path, size, choose, packing)
+    if alone:
+        names = listed([found.classes[label] for label in alone])
+        say(f"Never held out, as there is one image of each: {names}.")
     rows = np.arange(len(found))
     return found.take(rows[: counts[0]]), found.take(rows[counts[0] :])
 
 
 def split(labels: Labels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return rows to learn from and rows to hold out: a balanced fifth, at most `HELD_OUT_IMAGES`."""
+    """Return rows to learn from and rows to hold out: a balanced fifth, at most `HELD_OUT_IMAGES`.
+
+    No class gives more than a fifth of its images (rounded up), nor its only one: a rare class is held out
+    less often than others, and is learned from all the same.
+
+    Args:
+        labels: int64 (images,).
+
+    Raises:
+        InputError: if there are fewer than `FEWEST_IMAGES`, or no class has two.
+    """
     if len(labels) < FEWEST_IMAGES:
         raise InputError(
             f"There are {len(labels)} images; at least {FEWEST_IMAGES} are needed: a fifth is held out."
         )
-    held_out = nested_subset(labels, min(HELD_OUT_IMAGES, len(labels) // 5), derive(0, "held out"))
+    rows, before = balanced_order(labels, derive(0, "held out"))
+    sizes = np.bincount(labels)[labels[rows]]
+    most = np.minimum(-(-sizes // 5), sizes - 1)
+    held_out = np.sort(rows[before < most][: min(HELD_OUT_IMAGES, len(labels) // 5)])
+    if not len(held_out):
+        raise InputError("No class has two images: none can be held out that is not the only one to learn.")
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
 
 

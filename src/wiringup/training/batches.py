@@ -204,6 +204,19 @@ def nested_subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.in
     """
     if not 0 <= n <= len(labels):
         raise InputError(f"A subset of {n} images was asked for, but there are {len(labels)}.")
+    return np.sort(balanced_order(labels, seed)[0][:n])
+
+
+def balanced_order(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return all rows in the random order in which `nested_subset` takes them.
+
+    Args:
+        labels: int64 (images,).
+        seed: of the draw.
+
+    Returns:
+        rows, and of each how many of its class come before it: (images,) both.
+    """
     stream = numpy_stream(seed, "nested subset")
     shuffled = stream.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
@@ -211,4 +224,4 @@ def nested_subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.in
     rank = np.concatenate([np.arange(size) for size in sizes]) if len(sizes) else by_class
     # the first image of every class comes before the second of any; classes in random order
     order = np.lexsort((stream.random(len(labels)), rank))
-    return np.sort(by_class[order[:n]])
+    return by_class[order], rank[order]

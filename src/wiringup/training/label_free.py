@@ -186,6 +186,7 @@ class _Phase:
         plan = Plan(spec.frames, self.how.batch, spec.frames, self.how.seed)
         self.updates = Updates(model, plasticity, plan, self.how.seed)
         self.flops = Flops()
+        self.architecture = architecture
         self.read = model.get_submodule(architecture.readouts[BEHAVIOR])
         moving = optimiser(self.updates.figures, self.how)
         self.state = TrainState(model, moving, Ledger.of(plasticity), self.updates)
@@ -210,7 +211,7 @@ class _Phase:
         """Make one step, enter it in the ledger and return the loss."""
         state, batch = self.state, self.how.batch
         if self.updates.begin(step * batch):
-            self.flops = sum(flops_by_layer(state.model, self.how.size or 0).values(), Flops())
+            self.flops = _operations(state.model, self.architecture, self.how.size or 0)
         for group in state.optimiser.param_groups:
             group["lr"] = learning_rate(self.how.schedule, self.how.lr, Position(0, step / self.spec.steps))
         loss = nt_xent(*self.represented(step), self.spec.temperature)
@@ -242,6 +243,20 @@ class _Phase:
             hook.remove()
         first, second = seen[-1].flatten(1).float().chunk(2)
         return first, second
+
+
+def _operations(model: nn.Module, architecture: Architecture, size: int) -> Flops:
+    """Return the operations for one image of ``size`` px.
+
+    The whole model runs, its decoder too; but the loss is taken from what the decoder reads, and no gradient
+    comes from behind that.
+    """
+    decoder = tuple(f"{block}." for block in architecture.blocks[DECODER])
+    counted = flops_by_layer(model, size)
+    for name in counted:
+        if f"{name}.".startswith(decoder):
+            counted[name] = replace(counted[name], backward=0)
+    return sum(counted.values(), Flops())
 
 
 def _before_decoder(model: nn.Module, architecture: Architecture, how: TrainSpec) -> Plasticity:

@@ -191,7 +191,8 @@ class _Run:
         state, images = self.state, len(fed.step.rows)
         for group in state.optimiser.param_groups:
             group["lr"] = self.rate
-        with dropout_stream(state.model, self.spec.seed, state.ledger.steps), precision(self.spec):
+        dropout = dropout_stream(state.model, self.spec.seed, state.ledger.steps, self.team.rank)
+        with dropout, precision(self.spec):
             logits = self.learning(*fed.inputs).to(self.dtype)
         self._check_classes(logits.shape[1])
         loss = self.team.loss(logits, fed.labels, images)

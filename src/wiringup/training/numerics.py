@@ -38,10 +38,17 @@ def precision(spec: TrainSpec) -> torch.autocast:
 
 
 @contextmanager
-def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
-    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed and step.
+def dropout_stream(model: nn.Module, seed: int, step: int, rank: int = 0) -> Iterator[None]:
+    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed, step and process.
 
     PyTorch's dropout takes no generator: its global stream is set for one pass and then put back.
+
+    Args:
+        model: on its device.
+        seed: of the training.
+        step: of the training, from 0.
+        rank: of the process, see `distributed.Team`: the images of its share have masks of their own. The
+            first draws what a process alone draws.
     """
     if not any(isinstance(module, _DropoutNd) for module in model.modules()):
         yield
@@ -50,7 +57,8 @@ def dropout_stream(model: nn.Module, seed: int, step: int) -> Iterator[None]:
     on_gpu = device.type == "cuda"
     stream = torch.cuda.default_generators[device.index or 0] if on_gpu else torch.default_generator
     before = stream.get_state()
-    stream.manual_seed(derive(seed, "dropout", step))
+    share = (rank,) if rank else ()
+    stream.manual_seed(derive(seed, "dropout", step, *share))
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from made_images import class_folders, encoded, flat, noise, write_folder, write_zip
+from made_images import class_folders, encoded, flat, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.memory import GB
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -238,3 +238,66 @@ def test_the_hash_of_images_is_what_it_always_was():
     assert stimuli.sha256 == digest.hexdigest()
     labelled = LabelledImages(stimuli, np.zeros(1500, np.int64), ("a",))
     assert labelled.take(np.arange(1499)).stimuli.sha256 != stimuli.sha256
+
+
+def bitmaps(values, size, write):
+    """Bitmaps of one size, grey but for their middle row."""
+    pixels = [flat(50, size) for _ in values]
+    for one, value in zip(pixels, values, strict=True):
+        one[size // 2] = value
+    return write({f"{'ab'[i % 2]}/{i}.ppm": encoded(one, "PPM") for i, one in enumerate(pixels)})
+
+
+@pytest.mark.parametrize("size", [8, 100])
+@pytest.mark.parametrize("kind", ["folder", "zip", "shards"])
+def test_equal_names_sizes_and_times_are_not_taken_for_equal_images(store, tmp_path, kind, size):
+    """As what is unpacked from a reproducible archive has them."""
+
+    def written(name, contents):
+        if kind == "zip":
+            return write_zip(tmp_path / f"{name}.zip", contents)
+        if kind == "shards":
+            labels = {f"{key.partition('.')[0]}.cls": key[:1].encode() for key in contents}
+            return write_tar(tmp_path / name / "x.tar", contents | labels).parent
+        return write_folder(tmp_path / name, contents)
+
+    def grey(name, values):
+        path = bitmaps(values, size, lambda contents: written(name, contents))
+        for file in (path, *path.rglob("*")):
+            os.utime(file, (0, 0))
+        return path
+
+    kept, _ = store
+    middles = [
+        kept.load(path, size).stimuli.pixels[:, size // 2, 0, 0].tolist()
+        for path in (grey("one", range(10, 13)), grey("two", range(200, 203)))
+    ]
+    assert list(map(sorted, middles)) == [[10, 11, 12], [200, 201, 202]]
+    assert len(files(kept)) == 2
+
+
+@pytest.mark.parametrize("kind", ["folder", "shards"])
+def test_images_that_were_moved_are_found_and_edited_ones_are_not(store, folder, tmp_path, kind, monkeypatch):
+    kept, _ = store
+    if kind == "shards":
+        contents = {f"{i}.png": encoded(image) for i, image in enumerate(PIXELS)}
+        folder = write_tar(tmp_path / "s" / "x.tar", contents | {f"{i}.cls": b"1" for i in range(12)}).parent
+    kept.load(folder, 16)
+    folder = folder.rename(tmp_path / "elsewhere")
+    with monkeypatch.context() as patched:
+        no_decoding(patched)
+        kept.load(folder, 16)
+    file = folder / ("x.tar" if kind == "shards" else "a/0000.png")
+    content, times = file.read_bytes(), file.stat()
+    at = content.index(b"IDAT") + 200
+    file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(InputError, match="not a readable image"):  # nothing old comes in its place
+        kept.load(folder, 16)
+
+
+def test_a_file_that_cannot_be_opened_is_named(store, folder):
+    (folder / "a" / "0002.png").unlink()
+    (folder / "a" / "0002.png").symlink_to(folder / "nowhere.png")
+    with pytest.raises(InputError, match=r"0002\.png cannot be read"):
+        store[0].load(folder, 16)

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_images import class_folders, encoded, noise, write_folder
 from wiringup.core.errors import InputError
+from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.experiments.worlds import HELD_OUT_IMAGES, calibration_images, from_files, make_world, split
+from wiringup.training.batches import nested_subset
 
 
 def images(n: int) -> LabelledImages:
@@ -19,6 +22,39 @@ def test_a_balanced_fifth_is_held_out_and_never_learned_from():
     assert np.bincount(labels[held_out]).tolist() == [5, 5, 5, 5]
     assert sorted([*learned, *held_out]) == list(range(100))
     assert len(split(images(4000).labels)[1]) == HELD_OUT_IMAGES
+
+
+def test_a_rare_class_gives_a_fifth_at_most_and_is_learned_from():
+    labels = np.repeat(np.arange(12), [100] * 9 + [5, 4, 1])
+    learned, held_out = split(labels)
+    assert np.bincount(labels[held_out], minlength=12).tolist() == [20] * 9 + [1, 1, 0]
+    assert np.bincount(labels[learned]).tolist() == [80] * 9 + [4, 3, 1]
+
+
+@pytest.mark.parametrize(("classes", "each"), [(2, 5), (10, 7), (4, 25), (10, 100), (8, 250), (1000, 20)])
+def test_of_balanced_classes_the_same_are_held_out_as_ever(classes, each):
+    """Their choice is in the address of every result that was learned from them."""
+    labels = np.repeat(np.arange(classes), each)
+    n = min(HELD_OUT_IMAGES, len(labels) // 5)
+    assert np.array_equal(split(labels)[1], nested_subset(labels, n, derive(0, "held out")))
+
+
+def test_the_images_that_have_always_been_held_out():
+    assert split(np.repeat(np.arange(4), 15))[1].tolist() == [9, 11, 13, 16, 21, 27, 33, 35, 39, 45, 52, 53]
+
+
+def test_a_class_with_one_image_is_learned_from_and_named(tmp_path):
+    pixels = noise(12)
+    contents = class_folders(pixels) | {"rare/0.png": encoded(pixels[0])}
+    told = []
+    learned, held_out = from_files(write_folder(tmp_path, contents), 8, None, 0, told.append)
+    assert np.bincount(learned.labels).tolist() == [5, 5, 1] and held_out.labels.tolist() == [0, 1]
+    assert told[-1] == "Never held out, as there is one image of each: rare."
+
+
+def test_classes_of_one_image_each_are_refused():
+    with pytest.raises(InputError, match="No class has two images"):
+        split(np.arange(10))
 
 
 def test_calibration_images_are_balanced_and_come_from_the_images_to_learn_from():

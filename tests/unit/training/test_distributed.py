@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from wiringup.core.errors import InputError
+from wiringup.core.seeds import torch_stream
+from wiringup.training import loop
 from wiringup.training.batches import Plan
 from wiringup.training.distributed import Team
 from wiringup.training.loop import train
+from wiringup.training.numerics import dropout_stream
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
 
@@ -123,3 +127,35 @@ def test_shares_are_the_batch(n, size):
     shares = [rows[Team(rank, size).share(n)] for rank in range(size)]
     assert [row for share in shares for row in share] == rows
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_every_process_has_masks_of_its_own_and_the_first_those_of_one_alone():
+    def mask(*process):
+        dropout = nn.Sequential(nn.Dropout(), nn.Linear(1, 1))
+        with dropout_stream(dropout, 3, 7, *process):
+            return dropout[0](torch.ones(1000))
+
+    alone, first, second, third = mask(), mask(0), mask(1), mask(2)
+    bernoulli = torch.empty(1000).bernoulli_(0.5, generator=torch_stream(3, "dropout", 7))
+    assert torch.equal(alone, 2 * bernoulli) and torch.equal(alone, first)
+    for one, other in ((first, second), (first, third), (second, third)):
+        assert 400 < (one != other).sum() < 600
+
+
+def test_a_training_draws_the_masks_of_its_process(tiny, tiny_areas, patterns, monkeypatch):
+    class All(Team):
+        """A process whose share is the whole batch, so that masks alone tell it from others."""
+
+        def share(self, n):
+            return slice(n)
+
+    def losses(team=None):
+        if team:
+            monkeypatch.setattr(loop, "gather", lambda device: team)
+        model = tiny()
+        model.pool = nn.Sequential(model.pool, nn.Dropout())
+        spec = TrainSpec("all", epochs(1), batch=8, augmentation="none")
+        return train(model, tiny_areas, patterns(16), spec).losses
+
+    alone = losses()
+    assert losses(All(rank=0)) == alone and losses(All(rank=1))[0] != alone[0]

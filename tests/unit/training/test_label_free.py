@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.checkpoint import FILE, Interval
+from wiringup.training.flops import IMAGES
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free, nt_xent
 from wiringup.training.ledger import Account
 from wiringup.training.loop import train
@@ -106,6 +108,32 @@ def test_every_architecture_learns_what_its_decoder_reads(name):
     account = learn_label_free(model, architecture, phase).ledger.label_free["waves"]
     everything = resolve(model, architecture, "all")
     assert account.synaptic_updates == 4 * (everything.count() - everything.count(area="decoder"))
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"), [("all", [1, 2, 2, 2, 2, 2, 2, 0]), ("IT", [0, 0, 0, 0, 1, 2, 2, 0])]
+)
+def test_operations_are_those_of_the_passes_that_are_made(name, passes):
+    """Counted by hand; no gradient comes through the decoder, which runs forward all the same."""
+    model, architecture, phase = other("alexnet", plasticity=name)
+    # 63 px become 15 by stride 4, then 7 and 3 by pooling; (kernel x inputs x outputs) at every place
+    layers = [11**2 * 3 * 4 * 15**2, 5**2 * 4 * 12 * 7**2]
+    layers += [9 * i * o * 3**2 for i, o in ((12, 24), (24, 16), (16, 16))]
+    layers += [16 * 6**2 * 256, 256 * 256, 256 * 3]
+    account = learn_label_free(model, architecture, phase).ledger.label_free["waves"]
+    assert account.forward == 4 * 2 * sum(layers)
+    assert account.backward == 4 * 2 * sum(n * layer for n, layer in zip(passes, layers, strict=True))
+
+
+@pytest.mark.parametrize("name", ["all", "critical", "downstream:IT"])
+def test_operations_are_those_of_pytorch(newborn, cornet, name):
+    """PyTorch counts what is dispatched: the objective too, and the pass on no device that counts for us."""
+    with FlopCounterMode(display=False) as counter:
+        account = learn_label_free(newborn(), cornet, spec(plasticity=name)).ledger.label_free["waves"]
+    similarities = 4 * 2 * 8 * 8 * newborn().decoder.linear.in_features
+    there_and_back = 3 * similarities  # both factors have a gradient
+    dry = IMAGES * account.forward // 32
+    assert account.flops == counter.get_total_flops() - there_and_back - dry
 
 
 @pytest.mark.parametrize(
