@@ -14,7 +14,7 @@ from made_images import class_folders, encoded, flat, noise, write_folder, write
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.memory import GB
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data import image_store
+from wiringup.data import image_store, pictures
 from wiringup.data.image_store import REPORTED, ImageStore
 from wiringup.data.images import read_labelled
 from wiringup.data.packed import Contents, read_packed, write_packed
@@ -301,3 +301,13 @@ def test_a_file_that_cannot_be_opened_is_named(store, folder):
     (folder / "a" / "0002.png").symlink_to(folder / "nowhere.png")
     with pytest.raises(InputError, match=r"0002\.png cannot be read"):
         store[0].load(folder, 16)
+
+
+def test_of_very_many_files_some_are_sampled(tmp_path, monkeypatch):
+    contents = {f"a/{i}.png": encoded(image) for i, image in enumerate(PIXELS[:5])}
+    path = write_folder(tmp_path / "many", contents)
+    monkeypatch.setattr(pictures, "MOST_SAMPLED", 2)
+    with pictures.open_pictures(path) as found:
+        marks = [found.mark(name) for name in sorted(found.names)]
+    assert [bool(sample) for _, _, sample in marks] == [True, False, False, True, False]
+    assert [size for size, _, _ in marks] == [len(contents[name]) for name in sorted(contents)]
