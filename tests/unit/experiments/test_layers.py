@@ -165,7 +165,7 @@ def test_what_cannot_be_searched_is_refused(benchmark, tmp_path):
     with pytest.raises(InputError, match="no layer 'V3'"):
         search(request("V3"), search_parts([benchmark], [], 0), tmp_path, silent)
     small = Predictivity(recording(30))
-    with pytest.raises(InputError, match=r"needs at least 20 images.*--search NAME"):
+    with pytest.raises(InputError, match=r"needs at least 21 images.*--search NAME"):
         search(request("V1"), search_parts([small], [], 0), tmp_path, silent)
 
 

@@ -111,9 +111,12 @@ def condensed_draws(resampled: Array, measured: Array, units: Index) -> dict[str
 
     Args:
         resampled: (splits, draws, units), with resampled stimuli.
-        measured: (splits, units), with all stimuli.
+        measured: (splits, units), with all stimuli; what is NaN here is left out of the draws too.
         units: (draws, units) indices of resampled units.
     """
+    left_out = np.isnan(measured)[:, None]
+    if left_out.any():
+        resampled = np.where(left_out, np.nan, resampled)
     return {
         "stimuli": condensed(resampled),
         "units": condensed(measured[:, None], units),

@@ -68,7 +68,8 @@ def resampled_reliability(trials: NDArray[np.float32], counts: NDArray[np.float6
         return np.stack([weighted_r(counts, a, b) for a, b in by_split])
 
     r = np.concatenate(_by_units(correlations, trials), 2)
-    whole: NDArray[np.float64] = 2 * r / (1 + r)
+    with np.errstate(divide="ignore"):  # of two images that a unit has left, r is -1 in many a resample
+        whole: NDArray[np.float64] = 2 * r / (1 + r)
     return whole
 
 
