@@ -22,6 +22,9 @@ from wiringup.core.score import Ceiling
 from wiringup.core.spec import content_hash
 from wiringup.core.threads import one_thread
 
+_FEW_HALVES = f"fewer than {reliability.FEWEST_HALVES} images with both halves of the repeats"
+NO_RELIABILITY = f"no noise ceiling: every neuron is constant or has {_FEW_HALVES}"
+
 
 def cross_validated_r(
     features: Responses, targets: Tensor, folds: Folds, mapping: Mapping | None = None
@@ -90,7 +93,7 @@ class Predictivity(RecordingBenchmark):
     @cached_property
     def ceiling(self) -> Ceiling | None:
         """The noise ceiling, or None."""
-        return reliability.ceiling(self.data.trials)
+        return reliability.ceiling(self.data.trials, self.drawn_images(reliability.SAMPLING_DRAWS))
 
     def compare(self, responses: Features) -> Comparison:
         """Predict every unit from ``responses`` (images, features); units are neurons.
@@ -98,11 +101,10 @@ class Predictivity(RecordingBenchmark):
         Raises:
             InputError: if no unit has enough test images with a response.
         """
-        left_out = self._left_out_note
+        note = self.folds.kind + self.leak_note + self._left_out_note + self._ceiling_note
         predictions = self.mapping.predict(responses, self.targets, self.folds.folds)
         r = held_out_r(predictions, self.targets, self.folds)
         found = aggregate(r)
-        note = self.folds.kind + self.leak_note + left_out + ("" if self.ceiling else f"; {NO_CEILING}")
         units, resample = found.units.numpy(), partial(self._resample, [p.cpu() for p in predictions], r)
         return Comparison(found.value, found.error, self.ceiling, units, note, resample)
 
@@ -117,6 +119,14 @@ class Predictivity(RecordingBenchmark):
         n = int(few.any(0).sum())
         told = f"fewer than {FEWEST_TEST_IMAGES} test images with a response, left out there"
         return f"; {n} of {few.shape[1]} neurons have folds of {told}" if n else ""
+
+    @property
+    def _ceiling_note(self) -> str:
+        if self.ceiling is None:
+            return f"; {NO_CEILING if self.data.trials.shape[2] < 2 else NO_RELIABILITY}"
+        n = self.ceiling.left_out
+        told = f"{n} of {self.n_units} neurons, which are constant or have {_FEW_HALVES}, in some halvings"
+        return f"; noise ceiling without {told}" if n else ""
 
     def _resample(self, predictions: Sequence[Tensor], r: Tensor) -> Resampled:
         held_out = [p.numpy() for p in predictions]

@@ -23,6 +23,28 @@ def noise(groups=None) -> Recording:
 )
 def test_a_ceiling_near_zero_is_not_divided_by(value, error, expected):
     assert usable(Ceiling(value, error)) is expected
+    assert usable(Ceiling(value, 0.0, sampling=error)) is expected
+
+
+def test_two_repeats_of_noise_seldom_pass_for_a_ceiling():
+    shown = from_pixels(np.random.default_rng(0).integers(0, 256, (100, 2, 2, 3), dtype=np.uint8))
+    trials = np.random.default_rng(1).normal(size=(60, 5, 100, 2)).astype(np.float32)
+    accepted = [usable(Predictivity(Recording("noise.V4", "V4", t, shown)).ceiling) for t in trials]
+    assert np.mean(accepted) <= 0.05
+    true = trials + np.random.default_rng(2).normal(size=(60, 5, 100, 1)).astype(np.float32)
+    accepted = [usable(Predictivity(Recording("true.V4", "V4", t, shown)).ceiling) for t in true]
+    assert np.mean(accepted) == 1.0
+
+
+def test_a_ceiling_tells_of_neurons_that_are_left_out():
+    features = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
+    data = noise()
+    data.trials[0, 3:, 1:] = np.nan
+    told = "1 of 8 neurons, which are constant or have fewer than 6 images with both halves of the repeats"
+    assert f"; noise ceiling without {told}, in some halvings" in Predictivity(data).score(features, "x").note
+    data.trials[:, 3:, 1:] = np.nan
+    assert "no noise ceiling: every neuron is constant or" in Predictivity(data).score(features, "x").note
+    assert "without" not in Predictivity(noise()).score(features, "x").note
 
 
 def test_a_recording_of_noise_is_scored_raw_and_says_why():
