@@ -20,7 +20,7 @@ def toy_files(folder: Path, images: int = 40, units: int = 4) -> tuple[Path, Pat
     return folder / "responses.npy", folder / "images.npz"
 
 
-def write_toy_benchmark(home: Path) -> None:
-    """Import a recording called "toy" into ``home``."""
-    responses, images = toy_files(home / "raw")
-    import_recordings("toy", "V4", responses, images, home=home)
+def write_toy_benchmark(home: Path, images: int = 40) -> None:
+    """Import a recording of ``images`` images called "toy" into ``home``."""
+    responses, shown = toy_files(home / "raw", images)
+    import_recordings("toy", "V4", responses, shown, home=home)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
-from wiringup.benchmarks.metrics.bootstrap import image_counts, unit_draws
+from wiringup.benchmarks.metrics.bootstrap import DRAWS, image_counts, unit_draws
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Draws, Score, normalise, normalise_draws
 from wiringup.core.seeds import numpy_stream
@@ -69,10 +69,13 @@ class AreaBenchmark(Measured[AreaData]):
     @cached_property
     def image_counts(self) -> NDArray[np.float64]:
         """How often each image is in each resample (draws, images): alike for all data on these images."""
+        return self.drawn_images(DRAWS)
+
+    def drawn_images(self, draws: int) -> NDArray[np.float64]:
+        """Return (draws, images): how often each image is in each resample."""
         groups = self.data.groups if isinstance(self.data, Recording) else None
-        return image_counts(
-            len(self.stimuli), numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256), groups
-        )
+        generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
+        return image_counts(len(self.stimuli), generator, groups, draws)
 
     def unit_draws(self, n: int) -> NDArray[np.intp]:
         """Return (draws, n) indices of resampled units: alike for all metrics on these data."""
@@ -135,13 +138,13 @@ def usable(ceiling: Ceiling) -> bool:
     Below `LOWEST_CEILING`, or within two standard errors of 0, the quotient would be noise blown up (by
     100 and more once it is squared).
     """
-    return ceiling.value >= max(LOWEST_CEILING, 2 * ceiling.error)
+    return ceiling.value >= max(LOWEST_CEILING, 2 * ceiling.uncertainty)
 
 
 def usable_ceiling_only(found: Comparison) -> Comparison:
     """Remove a ceiling that is not `usable`, with a note that gives its estimate."""
     if found.ceiling is None or usable(found.ceiling):
         return found
-    told = f"{found.ceiling.value:.3f} +- {found.ceiling.error:.3f}"
+    told = f"{found.ceiling.value:.3f} +- {found.ceiling.uncertainty:.3f}"
     note = f"{found.note}; noise ceiling {told} is too low or too uncertain to divide by: raw score"
     return replace(found, ceiling=None, note=note)

@@ -15,11 +15,15 @@ from wiringup.benchmarks.mappings import Mapping, Pls
 from wiringup.benchmarks.metrics import bootstrap, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.gram import Features
-from wiringup.benchmarks.metrics.splits import Folds
+from wiringup.benchmarks.metrics.splits import FEWEST_TEST_IMAGES, Folds
 from wiringup.benchmarks.recorded import NO_CEILING, RecordingBenchmark
+from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 from wiringup.core.spec import content_hash
 from wiringup.core.threads import one_thread
+
+_FEW_HALVES = f"fewer than {reliability.FEWEST_HALVES} images with both halves of the repeats"
+NO_RELIABILITY = f"no noise ceiling: every neuron is constant or has {_FEW_HALVES}"
 
 
 def cross_validated_r(
@@ -38,13 +42,28 @@ def cross_validated_r(
 
 
 def held_out_r(predictions: Sequence[Tensor], targets: Tensor, folds: Folds) -> Tensor:
-    """Return Pearson r (folds, units) between ``predictions`` of each fold's test images and ``targets``."""
+    """Return Pearson r (folds, units) between ``predictions`` of each fold's test images and ``targets``.
+
+    NaN where a unit has responses to fewer than `FEWEST_TEST_IMAGES` of a fold's test images.
+    """
     r = []
     with one_thread():
         for fold, predicted in zip(folds.folds, predictions, strict=True):
             measured = targets[torch.from_numpy(fold.test)].to(predicted.device)
             r.append(pearson(predicted, measured, ~measured.isnan()))
-    return torch.stack(r).cpu()
+    return torch.stack(r).cpu().masked_fill(too_few(targets, folds), torch.nan)
+
+
+def too_few(targets: Tensor, folds: Folds) -> Tensor:
+    """Return bool (folds, units): True where a unit has too few test images with a response.
+
+    Args:
+        targets: (images, units), NaN where there is no response.
+        folds: see `metrics.splits`.
+    """
+    present = ~targets.cpu().isnan()
+    counts = torch.stack([present[torch.from_numpy(fold.test)].sum(0) for fold in folds.folds])
+    return counts < FEWEST_TEST_IMAGES
 
 
 @dataclass(frozen=True)
@@ -74,16 +93,40 @@ class Predictivity(RecordingBenchmark):
     @cached_property
     def ceiling(self) -> Ceiling | None:
         """The noise ceiling, or None."""
-        return reliability.ceiling(self.data.trials)
+        return reliability.ceiling(self.data.trials, self.drawn_images(reliability.SAMPLING_DRAWS))
 
     def compare(self, responses: Features) -> Comparison:
-        """Predict every unit from ``responses`` (images, features); units are neurons."""
+        """Predict every unit from ``responses`` (images, features); units are neurons.
+
+        Raises:
+            InputError: if no unit has enough test images with a response.
+        """
+        note = self.folds.kind + self.leak_note + self._left_out_note + self._ceiling_note
         predictions = self.mapping.predict(responses, self.targets, self.folds.folds)
         r = held_out_r(predictions, self.targets, self.folds)
         found = aggregate(r)
-        note = self.folds.kind + self.leak_note + ("" if self.ceiling else f"; {NO_CEILING}")
         units, resample = found.units.numpy(), partial(self._resample, [p.cpu() for p in predictions], r)
         return Comparison(found.value, found.error, self.ceiling, units, note, resample)
+
+    @cached_property
+    def _left_out_note(self) -> str:
+        few = too_few(self.targets, self.folds)
+        if bool(few.all()):
+            raise InputError(
+                f"{self.data.name}: no neuron has responses to {FEWEST_TEST_IMAGES} of the test images of "
+                "any fold, so that none can be scored. Leave out images that few neurons were shown."
+            )
+        n = int(few.any(0).sum())
+        told = f"fewer than {FEWEST_TEST_IMAGES} test images with a response, left out there"
+        return f"; {n} of {few.shape[1]} neurons have folds of {told}" if n else ""
+
+    @property
+    def _ceiling_note(self) -> str:
+        if self.ceiling is None:
+            return f"; {NO_CEILING if self.data.trials.shape[2] < 2 else NO_RELIABILITY}"
+        n = self.ceiling.left_out
+        told = f"{n} of {self.n_units} neurons, which are constant or have {_FEW_HALVES}, in some halvings"
+        return f"; noise ceiling without {told}" if n else ""
 
     def _resample(self, predictions: Sequence[Tensor], r: Tensor) -> Resampled:
         held_out = [p.numpy() for p in predictions]

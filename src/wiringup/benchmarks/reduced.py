@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from wiringup.benchmarks.metrics import pca
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.readout import Subject
+from wiringup.models.readout import Subject, expanded
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,26 @@ class Reduced:
         """Return the subject's layer."""
         return self.subject.layer_for(area)
 
+    def expand(self, layers: Sequence[str]) -> list[str]:
+        """Return ``layers`` one by one, as the subject does."""
+        return expanded(self.subject, layers)
+
     def responses(self, stimuli: Stimuli, layers: Sequence[str]) -> dict[str, Tensor]:
         """Return {layer: float32 (images, components)}.
 
-        Raises:
-            InputError: if a layer answers all images that the components are fitted on alike.
+        A layer that answers all images alike that the components are fitted on has none: it answers with one
+        component of 0, which predicts nothing.
         """
-        if self.images is None:
-            shown = self.subject.responses(stimuli, layers)
-            return {layer: pca.fit(shown.pop(layer), self.components).scores.float() for layer in layers}
-        fitted = self.subject.responses(self.images, layers)
+        layers = self.expand(layers)
         shown = self.subject.responses(stimuli, layers)
-        return {
-            layer: pca.fit(fitted.pop(layer), self.components).transform(shown.pop(layer)).float()
-            for layer in layers
-        }
+        if self.images is None:
+            return {layer: self._reduced(shown.pop(layer)) for layer in layers}
+        fitted = self.subject.responses(self.images, layers)
+        return {layer: self._reduced(fitted.pop(layer), shown.pop(layer)) for layer in layers}
+
+    def _reduced(self, fitted: Tensor, shown: Tensor | None = None) -> Tensor:
+        try:
+            found = pca.fit(fitted, self.components)
+        except pca.NothingVaries:
+            return torch.zeros(len(fitted if shown is None else shown), 1, device=fitted.device)
+        return (found.scores if shown is None else found.transform(shown)).float()

@@ -25,11 +25,27 @@ Draws = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Ceiling:
-    """The noise ceiling of a benchmark: what a perfect model could reach, and its error."""
+    """The noise ceiling of a benchmark: what a perfect model could reach, and its error.
+
+    Attributes:
+        value: the ceiling.
+        error: its standard error as the metric reports it; of a split-half reliability the peer's, which is
+            over halvings alone, and 0 for two repeats, which can be halved in one way only.
+        upper: an upper bound, where there is one.
+        sampling: standard error from the sampling of images and their trials, where it is estimated.
+        left_out: number of units without a reliability in some or all halvings.
+    """
 
     value: float
     error: float
     upper: float | None = None
+    sampling: float = 0.0
+    left_out: int = 0
+
+    @property
+    def uncertainty(self) -> float:
+        """The larger of the errors: what decides whether the ceiling is told from 0."""
+        return max(self.error, self.sampling)
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ def _scores(
         raise InputError(f"{network.name} has no layers to choose from.")
     stimuli = group[0].stimuli
     layers = layers_of(network, stimuli)
-    names = list(request.model.layers) or distinct(layers, network.areas.values())
+    names = network.expand(request.model.layers) or distinct(layers, network.areas.values())
     sizes = {name: _size(name, network, layers) for name in names}
     images = len(stimuli) + (len(request.pca_images) if request.pca_images else 0)
     subject = Reduced(network, request.pca_images) if request.reduce else network
@@ -199,7 +199,7 @@ def distinct(layers: Mapping[str, Layer], preferred: Collection[str]) -> list[st
 
 
 def _size(name: str, subject: NetworkSubject, layers: Mapping[str, Layer]) -> int:
-    """Return the number of features of a layer named as a user may; 1 if it is unknown (told later)."""
+    """Return the number of features of a layer or area, one (see `expand`); 1 if unknown (told later)."""
     readout = Readout.parse(name, subject.areas)
     known = layers.get(f"{readout.module}@{readout.step}" if readout.step else readout.module)
     return 1 if known is None else known.features

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from wiringup.benchmarks.area import usable
-from wiringup.benchmarks.predictivity import Predictivity
+from wiringup.benchmarks.predictivity import Predictivity, held_out_r
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 from wiringup.core.stimuli import from_pixels
@@ -23,6 +23,28 @@ def noise(groups=None) -> Recording:
 )
 def test_a_ceiling_near_zero_is_not_divided_by(value, error, expected):
     assert usable(Ceiling(value, error)) is expected
+    assert usable(Ceiling(value, 0.0, sampling=error)) is expected
+
+
+def test_two_repeats_of_noise_seldom_pass_for_a_ceiling():
+    shown = from_pixels(np.random.default_rng(0).integers(0, 256, (100, 2, 2, 3), dtype=np.uint8))
+    trials = np.random.default_rng(1).normal(size=(60, 5, 100, 2)).astype(np.float32)
+    accepted = [usable(Predictivity(Recording("noise.V4", "V4", t, shown)).ceiling) for t in trials]
+    assert np.mean(accepted) <= 0.05
+    true = trials + np.random.default_rng(2).normal(size=(60, 5, 100, 1)).astype(np.float32)
+    accepted = [usable(Predictivity(Recording("true.V4", "V4", t, shown)).ceiling) for t in true]
+    assert np.mean(accepted) == 1.0
+
+
+def test_a_ceiling_tells_of_neurons_that_are_left_out():
+    features = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
+    data = noise()
+    data.trials[0, 3:, 1:] = np.nan
+    told = "1 of 8 neurons, which are constant or have fewer than 6 images with both halves of the repeats"
+    assert f"; noise ceiling without {told}, in some halvings" in Predictivity(data).score(features, "x").note
+    data.trials[:, 3:, 1:] = np.nan
+    assert "no noise ceiling: every neuron is constant or" in Predictivity(data).score(features, "x").note
+    assert "without" not in Predictivity(noise()).score(features, "x").note
 
 
 def test_a_recording_of_noise_is_scored_raw_and_says_why():
@@ -41,3 +63,37 @@ def test_groups_that_leave_too_few_images_to_test_on_are_refused():
     )
     with pytest.raises(InputError, match=r"fewer than 3 images to test on, .* \(10 groups, 10 images\)"):
         _ = Predictivity(few).folds
+
+
+def test_a_neuron_is_left_out_where_it_has_fewer_than_three_test_images():
+    benchmark = Predictivity(noise())
+    tested = benchmark.folds.folds[0].test
+    benchmark.data.trials[0, tested[2:]] = np.nan
+    benchmark.data.trials[1, tested[3:]] = np.nan
+    predictions = [torch.randn(6, 8, generator=torch.Generator().manual_seed(1))] * 10
+    r = held_out_r(predictions, benchmark.targets, benchmark.folds)
+    assert r[0].isnan().tolist() == [True] + [False] * 7
+    few = torch.stack([benchmark.targets[fold.test, 0].isnan().sum() > 3 for fold in benchmark.folds.folds])
+    assert torch.equal(r[:, 0].isnan(), few)
+
+
+def test_a_score_tells_of_neurons_that_are_left_out_and_resamples_without_them():
+    data = noise()
+    data.trials[0, 4:] = np.nan
+    data.trials[1, 30:] = np.nan
+    features = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
+    score = Predictivity(data).score(features, "x")
+    assert "; 2 of 8 neurons have folds of fewer than 3 test images with a response" in score.note
+    assert np.isnan(score.units).tolist() == [True] + [False] * 7
+    others = Recording("noise.V4", "V4", data.trials[1:], data.stimuli)
+    alone = Predictivity(others).score(features, "x")
+    assert score.raw == pytest.approx(alone.raw, abs=1e-6)
+    np.testing.assert_allclose(score.evidence()["stimuli"], alone.evidence()["stimuli"], atol=1e-6)
+    assert "neurons have folds" not in Predictivity(noise()).score(features, "x").note
+
+
+def test_a_recording_that_shows_every_neuron_two_test_images_is_refused():
+    data = noise()
+    data.trials[:, 2:] = np.nan
+    with pytest.raises(InputError, match=r"noise.V4: no neuron has responses to 3 of the test images"):
+        Predictivity(data).score(torch.randn(60, 20), "x")

@@ -6,6 +6,7 @@ from scipy.stats import pearsonr
 from sklearn.model_selection import ShuffleSplit
 
 from wiringup.benchmarks.metrics import reliability
+from wiringup.benchmarks.metrics.bootstrap import image_counts
 
 
 def simulated(units=60, images=600, repeats=12, noise=2.0, seed=0):
@@ -64,3 +65,27 @@ def test_one_repeat_has_no_ceiling():
 
 def test_silent_units_have_no_ceiling():
     assert reliability.ceiling(np.zeros((3, 40, 6), np.float32)) is None
+
+
+def test_a_unit_with_halves_of_few_images_has_no_reliability():
+    trials = simulated(3, 60, 2)
+    trials[0, 5:, 1] = np.nan
+    trials[1, 6:, 1] = np.nan
+    found = reliability.split_half_reliability(trials)
+    assert found.isnan().all(0).tolist() == [True, False, False]
+    assert reliability.ceiling(trials).left_out == 1
+    assert reliability.ceiling(simulated(3, 5, 4)) is None
+
+
+def test_the_sampling_of_images_is_in_the_error_that_two_repeats_do_not_show():
+    counts = image_counts(100, np.random.default_rng(1), draws=reliability.SAMPLING_DRAWS)
+    ceilings = [reliability.ceiling(simulated(5, 100, 2, seed=seed), counts) for seed in range(40)]
+    assert all(c.error < 1e-12 for c in ceilings)
+    spread = np.std([c.value for c in ceilings])
+    assert np.median([c.sampling for c in ceilings]) == pytest.approx(spread, rel=0.25)
+
+
+def test_opposite_halves_in_a_resample_are_no_certainty():
+    trials = np.array([[[1, -1], [-1, 1], [1, -1], [-1, 1], [1, -2], [-1, 2]]], np.float32)
+    counts = np.array([[3.0, 3, 0, 0, 0, 0], [1, 1, 1, 1, 1, 1]])
+    assert reliability.ceiling(trials, counts).sampling == np.inf

@@ -8,7 +8,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from wiringup.benchmarks.metrics import ridge
 from wiringup.benchmarks.metrics.gram import Features
-from wiringup.benchmarks.metrics.splits import Fold
+from wiringup.benchmarks.metrics.splits import Fold, grouped_folds
 from wiringup.core.errors import InputError
 
 ALPHAS = tuple(10.0**k for k in range(-4, 4))
@@ -162,3 +162,14 @@ def test_refuses_penalties_that_are_none(alphas, message):
     x, y = make(30, 10, 2)
     with pytest.raises(InputError, match=message):
         predicted(ridge.ridge, x, y, fold_of(30), alphas=alphas)
+
+
+@pytest.mark.parametrize("features", [10, 400])
+def test_refuses_to_choose_a_penalty_on_one_group(features):
+    x, y = make(60, features, 2)
+    folds = grouped_folds(np.repeat(["a", "b"], 30)).folds
+    with pytest.raises(InputError, match=r"at least three groups\. Use pls or linear"):
+        ridge.ridge(Features(torch.from_numpy(x)), torch.from_numpy(y), folds)
+    three = grouped_folds(np.repeat(["a", "b", "c"], 20)).folds
+    found = ridge.ridge(Features(torch.from_numpy(x)), torch.from_numpy(y), three)
+    assert [len(p) for p in found] == [20, 20, 20]

@@ -56,5 +56,11 @@ def test_few_groups_make_few_folds():
 def test_refuses_what_cannot_be_split():
     with pytest.raises(InputError, match="one group"):
         grouped_folds(np.repeat(["a"], 10))
-    with pytest.raises(InputError, match=r"at least 20 images .* got 19"):
-        make_folds(19)
+
+
+@pytest.mark.parametrize("labels", [None, ["a", "b"]])
+def test_no_split_tests_on_fewer_than_three_images(labels):
+    names = None if labels is None else np.resize(labels, 21)
+    assert {len(fold.test) for fold in make_folds(21, names).folds} == {3}
+    with pytest.raises(InputError, match=r"at least 21 images .* fewer than 3 to test on, .* got 20\. Use a"):
+        make_folds(20, None if names is None else names[:20])

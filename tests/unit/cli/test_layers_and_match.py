@@ -15,7 +15,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(catalog, "SUITES", {"toy@1": Suite("toy@1", ("toy", "cowley2023.210325.V4-pls"))})
-    write_toy_benchmark(tmp_path / "data")
+    write_toy_benchmark(tmp_path / "data", 44)
     return tmp_path
 
 
@@ -29,12 +29,12 @@ def test_search_then_score_with_the_layers_that_were_found(home, capsys):
     main(["layers", "cornet_s", *TINY, "--benchmark", "toy", "--layer", "V1.pool", "V2.output@1", "--json"])
     found = json.loads(capsys.readouterr().out)
     assert found["areas"]["V4"] in ("V1.pool", "V2.output@1")
-    assert found["searched"][0]["images"] == 20
+    assert found["searched"][0]["images"] == 22
     (report,) = found["report"]
-    assert (report["n_stimuli"], report["layer"]) == (20, found["areas"]["V4"])
+    assert (report["n_stimuli"], report["layer"]) == (22, found["areas"]["V4"])
     form = ["score", "cornet_s", *TINY, "--benchmark", "toy", "--layers-from", "layers.json"]
     assert fails(*form) == 2
-    assert "chosen on 20 of the 40 images of toy" in capsys.readouterr().err
+    assert "chosen on 22 of the 44 images of toy" in capsys.readouterr().err
     main([*form, "--unseen", "--json"])
     assert json.loads(capsys.readouterr().out) == [report]
     main(

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from wiringup.benchmarks.area import NO_RESPONSE
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.halves import image_hashes, scored_images
 from wiringup.benchmarks.predictivity import Predictivity
+from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.recordings import Recording
@@ -91,6 +93,16 @@ def test_layers_are_grouped_as_they_fit():
     assert list(fitting({}, 3)) == []
 
 
+class Constant:
+    name = identity = "constant"
+
+    def layer_for(self, area):
+        return "none"
+
+    def responses(self, stimuli, layers):
+        return {layer: torch.ones(len(stimuli), 3) for layer in layers}
+
+
 @pytest.fixture
 def benchmark():
     return Predictivity(recording(80))
@@ -159,13 +171,44 @@ def test_components_of_all_images_of_the_search_change_nothing(benchmark, tmp_pa
     assert given.searched[0].scores["V1"]["raw"] != pytest.approx(exact.searched[0].scores["V1"]["raw"])
 
 
+@pytest.mark.parametrize("reduce", [False, True])
+@pytest.mark.parametrize(
+    ("names", "layers"),
+    [(["all"], ["V1", "V2", "V4", "IT", "behavior"]), (["V2@all", "V1", "V2@1"], ["V2@0", "V2@1", "V1"])],
+)
+def test_names_of_many_layers_are_searched_one_by_one(benchmark, tmp_path, names, layers, reduce):
+    said = []
+    found = search(request(*names, reduce=reduce), search_parts([benchmark], [], 0), tmp_path, said.append)
+    assert list(found.searched[0].scores) == layers
+    assert said == [f"Scoring {len(layers)} of {len(layers)} layers on toy.V4:search ..."]
+
+
+def test_a_reduced_subject_tells_its_layers(odd):
+    assert Reduced(odd).expand(["all", "relu@all"]) == ["V4", "relu@0", "relu@1"]
+    assert set(Reduced(odd).responses(images(4, seed=0), ["relu@all"])) == {"relu@0", "relu@1"}
+
+
+@pytest.mark.parametrize("fitted_on", [None, images(12, seed=5)])
+def test_a_constant_layer_scores_0_beside_others(benchmark, fitted_on):
+    half_dead = Reduced(HalfDead(), fitted_on)
+    dead, alive = evaluate(half_dead, [benchmark], ["dead", "alive"])
+    assert (dead.raw, dead.score) == (0.0, 0.0) and NO_RESPONSE in dead.note
+    assert alive.raw != 0.0 and NO_RESPONSE not in alive.note
+
+
+class HalfDead(Constant):
+    def responses(self, stimuli, layers):
+        pixels = torch.from_numpy(stimuli.pixels.reshape(len(stimuli), -1)).float()
+        return {layer: pixels if layer == "alive" else torch.ones(len(stimuli), 3) for layer in layers}
+
+
 def test_what_cannot_be_searched_is_refused(benchmark, tmp_path):
     with pytest.raises(InputError, match="pixels have no layers to choose from"):
         SearchRequest(ScoreRequest("pixels"))
     with pytest.raises(InputError, match="no layer 'V3'"):
         search(request("V3"), search_parts([benchmark], [], 0), tmp_path, silent)
     small = Predictivity(recording(30))
-    with pytest.raises(InputError, match=r"needs at least 20 images.*--search NAME"):
+    with pytest.raises(InputError, match=r"needs at least 21 images.*--search NAME"):
         search(request("V1"), search_parts([small], [], 0), tmp_path, silent)
 
 
@@ -183,13 +226,3 @@ def test_the_reported_images_are_those_the_search_did_not_see(benchmark):
     (part,) = search_parts([benchmark], [], 3)
     assert len(set(image_hashes(scored_images(part)))) == 40
     assert evaluate(Constant(), [part])[0].raw == 0.0
-
-
-class Constant:
-    name = identity = "constant"
-
-    def layer_for(self, area):
-        return "none"
-
-    def responses(self, stimuli, layers):
-        return {layer: torch.ones(len(stimuli), 3) for layer in layers}

@@ -63,10 +63,10 @@ def weighted_r(counts: Array, x: Array, y: Array) -> Array:
     n = counts @ (valid if not valid.all() else valid[:, :1]).astype(np.float64)
     x, y = _centred(x, valid), _centred(y, valid)
     with np.errstate(invalid="ignore", divide="ignore"):
-        sx, sy = counts @ x, counts @ y
-        vx, vy = counts @ (x * x) - sx * sx / n, counts @ (y * y) - sy * sy / n
-        r: Array = (counts @ (x * y) - sx * sy / n) / np.sqrt(vx * vy)
-        r[~((vx > _CONSTANT * (counts @ (x * x))) & (vy > _CONSTANT * (counts @ (y * y))))] = np.nan
+        sx, sy, xx, yy, xy = (counts @ v for v in (x, y, x * x, y * y, x * y))
+        vx, vy = xx - sx * sx / n, yy - sy * sy / n
+        r: Array = (xy - sx * sy / n) / np.sqrt(vx * vy)
+        r[~((vx > _CONSTANT * xx) & (vy > _CONSTANT * yy))] = np.nan
     return r
 
 
@@ -111,14 +111,21 @@ def condensed_draws(resampled: Array, measured: Array, units: Index) -> dict[str
 
     Args:
         resampled: (splits, draws, units), with resampled stimuli.
-        measured: (splits, units), with all stimuli.
+        measured: (splits, units), with all stimuli; what is NaN here is left out of the draws too.
         units: (draws, units) indices of resampled units.
     """
+    resampled = left_out(resampled, measured)
     return {
         "stimuli": condensed(resampled),
         "units": condensed(measured[:, None], units),
         "both": condensed(resampled, units),
     }
+
+
+def left_out(resampled: Array, measured: Array) -> Array:
+    """Return ``resampled`` (splits, draws, units), NaN where ``measured`` (splits, units) is."""
+    missing = np.isnan(measured)[:, None]
+    return np.where(missing, np.nan, resampled) if missing.any() else resampled
 
 
 def mean_draws(resampled: Array, measured: Array, units: Index) -> dict[str, Array]:

@@ -20,6 +20,10 @@ COMPONENTS = 1000
 _RANK = 1e-12  # of the largest eigenvalue: rounding of a Gram matrix, below which no direction is known
 
 
+class NothingVaries(InputError):
+    """All images are answered alike, so that there are no components."""
+
+
 @dataclass(frozen=True, eq=False)
 class PCA:
     """A principal component analysis of ``features``.
@@ -76,7 +80,8 @@ def fit(features: Tensor, components: int = COMPONENTS) -> PCA:
         Signs: the largest entry of each column of ``left`` is positive.
 
     Raises:
-        InputError: for fewer than two images or one component, NaN, or responses that do not vary.
+        InputError: for fewer than two images or one component, or NaN.
+        NothingVaries: for responses that do not vary.
     """
     at_least(components, 1, "the number of components")
     at_least(len(features), 2, "the number of images to fit a PCA on")
@@ -85,7 +90,7 @@ def fit(features: Tensor, components: int = COMPONENTS) -> PCA:
     power, left = (torch.from_numpy(x).flip(-1)[..., :components] for x in (values, vectors))
     kept = int((power > _RANK * power[0]).sum()) if power[0] > 0 else 0
     if not kept:
-        raise InputError("The layer answers all images that the PCA is fitted on alike; nothing varies.")
+        raise NothingVaries("The layer answers all images that the PCA is fitted on alike; nothing varies.")
     left = left[:, :kept]
     top = left.abs().argmax(0, keepdim=True)
     left = left * left.gather(0, top).sign()

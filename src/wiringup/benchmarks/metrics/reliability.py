@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.benchmarks.metrics.bootstrap import weighted_r
-from wiringup.benchmarks.metrics.correlation import Aggregate, aggregate, pearson
+from wiringup.benchmarks.metrics.bootstrap import condensed, left_out, weighted_r
+from wiringup.benchmarks.metrics.correlation import aggregate, pearson
 from wiringup.benchmarks.metrics.threads import side_by_side
 from wiringup.core.score import Ceiling
 
@@ -22,6 +22,8 @@ Found = TypeVar("Found")
 
 N_SPLITS = 10
 SEED = 1
+FEWEST_HALVES = 6  # on 3, resamples of images let one in eight ceilings of pure noise pass; on 6, one in 30
+SAMPLING_DRAWS = 50  # tell a standard error to within a tenth
 _TRIALS_AT_ONCE = 250_000  # with their doubles they stay in the cache
 
 
@@ -50,7 +52,8 @@ def split_half_reliability(trials: NDArray[np.float32]) -> Tensor:
 
     Args:
         trials: (units, images, repeats), NaN where a trial is missing. A half is the mean of the trials it
-            has; an image that lacks all trials of a half is left out for that unit and split.
+            has; an image that lacks all trials of a half is left out for that unit and split. A unit that
+            has fewer than `FEWEST_HALVES` left is NaN there.
     """
     return torch.cat(_by_units(_reliability, trials), 1)
 
@@ -64,11 +67,12 @@ def resampled_reliability(trials: NDArray[np.float32], counts: NDArray[np.float6
     """
 
     def correlations(*halves: Tensor) -> NDArray[np.float64]:
-        by_split = zip(*(half.numpy().swapaxes(0, 1) for half in halves), strict=True)
-        return np.stack([weighted_r(counts, a, b) for a, b in by_split])
+        r = weighted_r(counts, *(half.flatten(1).numpy() for half in halves))  # wide products are fast ones
+        return r.reshape(len(counts), *halves[0].shape[1:]).swapaxes(0, 1)
 
     r = np.concatenate(_by_units(correlations, trials), 2)
-    whole: NDArray[np.float64] = 2 * r / (1 + r)
+    with np.errstate(divide="ignore"):  # of two images that a unit has left, r is -1 in many a resample
+        whole: NDArray[np.float64] = 2 * r / (1 + r)
     return whole
 
 
@@ -101,22 +105,37 @@ def half_means(trials: Tensor, halves: Tensor) -> tuple[Tensor, Tensor]:
 
 def _reliability(first: Tensor, second: Tensor) -> Tensor:
     valid = ~(first.isnan() | second.isnan())
-    return spearman_brown(pearson(first, second, None if bool(valid.all()) else valid))
+    if bool(valid.all()) and len(first) >= FEWEST_HALVES:
+        return spearman_brown(pearson(first, second))
+    whole = spearman_brown(pearson(first, second, valid))
+    return whole.masked_fill(valid.sum(0) < FEWEST_HALVES, torch.nan)
 
 
-def reliability(trials: NDArray[np.float32]) -> Aggregate | None:
-    """Return the split-half reliability (median over units, mean over splits), None for a single repeat."""
-    if trials.shape[2] < 2:
-        return None
-    return aggregate(split_half_reliability(trials))
-
-
-def ceiling(trials: NDArray[np.float32]) -> Ceiling | None:
+def ceiling(trials: NDArray[np.float32], counts: NDArray[np.float64] | None = None) -> Ceiling | None:
     """Return the noise ceiling of ``trials`` (units, images, repeats), or None where there is none.
 
-    One repeat (or published averages) says nothing about noise: no ceiling is ever assumed.
+    Median over units, mean over splits. One repeat (or published averages) says nothing about noise: no
+    ceiling is ever assumed.
+
+    Args:
+        trials: NaN where a trial is missing.
+        counts: (draws, images), resamples by which the error from the sampling of images is estimated. The
+            units stay: a score is divided by the reliability of those that it was made on.
     """
-    found = reliability(trials)
-    if found is None or not np.isfinite(found.value):
+    if trials.shape[2] < 2:
         return None
-    return Ceiling(found.value, found.error)
+    by_split = split_half_reliability(trials)
+    found = aggregate(by_split)
+    if not np.isfinite(found.value):
+        return None
+    sampling = 0.0 if counts is None else _sampling_error(trials, by_split.numpy(), counts)
+    return Ceiling(found.value, found.error, None, sampling, int(by_split.isnan().any(0).sum()))
+
+
+def _sampling_error(
+    trials: NDArray[np.float32], measured: NDArray[np.float64], counts: NDArray[np.float64]
+) -> float:
+    draws = condensed(left_out(resampled_reliability(trials, counts), measured))
+    known = draws[~np.isnan(draws)]
+    # halves of a few images can be opposites in a resample, which Spearman-Brown takes to -infinity
+    return float(known.std(ddof=1)) if len(known) > 1 and np.isfinite(known).all() else float("inf")

@@ -56,11 +56,16 @@ def ridge(
         One float64 (test images, units) for each fold.
 
     Raises:
-        InputError: if lengths differ, or ``alphas`` is empty or not positive.
+        InputError: if lengths differ, ``alphas`` is empty or not positive, or a fold trains on one group.
     """
     at_least(len(alphas), 1, "The number of ridge penalties")
     if not min(alphas) > 0:
         raise InputError(f"Ridge penalties have to be positive; got {min(alphas)}. For none, use linear.")
+    if any(fold.groups is not None and len(np.unique(fold.groups)) < 2 for fold in folds):
+        raise InputError(
+            "Ridge chooses its penalty by leaving out one group of the training images at a time, and a fold "
+            "trains on one group only: it needs at least three groups. Use pls or linear, or smaller groups."
+        )
     return _predictions(features, targets, folds, partial(_ridge, alphas=alphas, shared=shared))
 
 

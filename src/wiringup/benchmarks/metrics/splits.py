@@ -10,7 +10,8 @@ from wiringup.core.errors import InputError
 N_SPLITS = 10
 TRAIN_SIZE = 0.9
 SEED = 1
-FEWEST_TEST_IMAGES = 3
+FEWEST_TEST_IMAGES = 3  # on two, r is +1 or -1 whatever they are
+FEWEST_IMAGES = 21  # a tenth of them, rounded up, is `FEWEST_TEST_IMAGES`
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +60,14 @@ def make_folds(
 
 
 def stratified_splits(labels: NDArray[np.str_]) -> Folds:
-    """Return Brain-Score's splits: 10 x 90 % / 10 %, each label in proportion (random_state 1)."""
+    """Return Brain-Score's splits: 10 x 90 % / 10 %, each label in proportion (random_state 1).
+
+    Raises:
+        InputError: for fewer than `FEWEST_IMAGES`.
+    """
     from sklearn.model_selection import StratifiedShuffleSplit
 
+    _check_enough(len(labels))
     splitter = StratifiedShuffleSplit(n_splits=N_SPLITS, train_size=TRAIN_SIZE, random_state=SEED)
     pairs = splitter.split(np.zeros(len(labels)), labels)
     return Folds(f"{N_SPLITS} random splits stratified by label", tuple(Fold(*pair) for pair in pairs))
@@ -71,12 +77,11 @@ def shuffled_splits(n_images: int) -> Folds:
     """Return Brain-Score's splits for images without labels: 10 x 90 % / 10 % (random_state 1).
 
     Raises:
-        InputError: for fewer than 20 images, which leave less than 2 to test on.
+        InputError: for fewer than `FEWEST_IMAGES`.
     """
     from sklearn.model_selection import ShuffleSplit
 
-    if n_images < 20:
-        raise InputError(f"Predictivity needs at least 20 images for its 90 % / 10 % splits; got {n_images}.")
+    _check_enough(n_images)
     splitter = ShuffleSplit(n_splits=N_SPLITS, train_size=TRAIN_SIZE, random_state=SEED)
     pairs = splitter.split(np.zeros(n_images))
     return Folds(f"{N_SPLITS} random splits", tuple(Fold(*pair) for pair in pairs))
@@ -105,6 +110,15 @@ def grouped_folds(groups: NDArray[np.str_]) -> Folds:
             f"correlation means anything ({n_groups} groups, {len(groups)} images). Use larger groups."
         )
     return Folds(f"{n_folds} folds that keep {n_groups} groups together", folds)
+
+
+def _check_enough(n_images: int) -> None:
+    if n_images < FEWEST_IMAGES:
+        raise InputError(
+            f"Predictivity needs at least {FEWEST_IMAGES} images for its 90 % / 10 % splits: on fewer than "
+            f"{FEWEST_TEST_IMAGES} to test on, no correlation means anything; got {n_images}. Use a "
+            "recording of more images."
+        )
 
 
 def _can_stratify(labels: NDArray[np.str_]) -> bool:
