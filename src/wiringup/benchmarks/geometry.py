@@ -108,8 +108,9 @@ class Geometry(RecordingBenchmark):
     from 0.
 
     Ceiling: the same similarity between the mean responses of two halves of the repeats, averaged over
-    ten random halvings. It is not extrapolated to all repeats: Spearman-Brown holds for sums of scores, not
-    for similarities of geometries. A model is compared with the mean of all repeats, so that it can pass it.
+    ten random halvings, if that is more than chance. It is not extrapolated to all repeats: Spearman-Brown
+    holds for sums of scores, not for similarities of geometries. A model is compared with the mean of all
+    repeats, so that it can pass it.
 
     Attributes:
         measure: which similarity.
@@ -146,14 +147,27 @@ class Geometry(RecordingBenchmark):
         """The matrix (images, images) of the mean responses."""
         return self.measure.matrix(whole(self.targets))
 
-    @cached_property
+    @property
     def ceiling(self) -> Ceiling | None:
-        """One half of the repeats against the other, or None for a single repeat."""
+        """One half of the repeats against the other; None for a single repeat, or if they agree by chance."""
+        return self._ceiling_told[0]
+
+    @cached_property
+    def _ceiling_told(self) -> tuple[Ceiling | None, str]:
+        """The ceiling, and what is to be said of it.
+
+        By chance is what the halves, with the images of one in random order, reach within two standard
+        deviations: chance is not 0 for every measure, and with two repeats all halvings are the same.
+        """
         if self.data.trials.shape[2] < 2:
-            return None
-        between = [self._mean(a, b).value for a, b in self._halves()]
+            return None, NO_CEILING
+        halves = list(self._halves())
+        between = [self._mean(a, b).value for a, b in halves]
+        chance = [self._mean(a, b, _shuffling(i)).value for i, (a, b) in enumerate(halves)]
         value = float(np.mean(between))
-        return Ceiling(value, float(np.std(between) / len(between) ** 0.5)) if np.isfinite(value) else None
+        if not value > np.mean(chance) + 2 * np.std(chance, ddof=1):  # NaN is no ceiling either
+            return None, f"no noise ceiling: halves of the repeats reach {value:.3f}, which is within chance"
+        return Ceiling(value, float(np.std(between) / len(between) ** 0.5)), HALVES
 
     def _halves(self) -> Iterator[tuple[Tensor, Tensor]]:
         trials = torch.from_numpy(self.data.trials)
@@ -164,19 +178,22 @@ class Geometry(RecordingBenchmark):
     def compare(self, responses: Features) -> Comparison:
         """Compare the geometry of ``responses`` (images, features) with the recording's."""
         model = self.measure.matrix(responses).cpu()
-        found, chance = self._mean(model, self.measured), self._mean(model, self.measured, shuffled=True)
-        halves = HALVES if self.ceiling else NO_CEILING
-        note = f"{self.compared.kind}; images in random order: {chance.value:.3f}; {halves}"
-        return Comparison(found.value, found.error, self.ceiling, np.empty(0), note)
+        found, chance = self._mean(model, self.measured), self._mean(model, self.measured, _shuffling(0))
+        ceiling, told = self._ceiling_told
+        note = f"{self.compared.kind}; images in random order: {chance.value:.3f}; {told}"
+        return Comparison(found.value, found.error, ceiling, np.empty(0), note)
 
-    def _mean(self, x: Tensor, y: Tensor, shuffled: bool = False) -> Aggregate:
-        order = numpy_stream(0, "geometry", "shuffled")
+    def _mean(self, x: Tensor, y: Tensor, shuffling: np.random.Generator | None = None) -> Aggregate:
         values = []
         for fold in self.compared.folds:
-            other = order.permutation(fold.test) if shuffled else fold.test
+            other = fold.test if shuffling is None else shuffling.permutation(fold.test)
             values.append(self.measure.similarity(_part(x, other), _part(y, fold.test)))
         found = aggregate(torch.tensor(values, dtype=torch.float64)[:, None])
         return found if len(values) > 1 else Aggregate(found.value, float("nan"), found.units)
+
+
+def _shuffling(seed: int) -> np.random.Generator:
+    return numpy_stream(seed, "geometry", "shuffled")
 
 
 def _part(matrix: Tensor, index: NDArray[np.intp]) -> Tensor:

@@ -153,6 +153,21 @@ def test_ceiling_is_one_half_of_the_repeats_against_the_other(name):
     assert noisier.ceiling.value < benchmark.ceiling.value
 
 
+@pytest.mark.parametrize("images", ["test", "all"])
+@pytest.mark.parametrize("name", MEASURES)
+def test_halves_that_agree_by_chance_are_no_ceiling(name, images):
+    random, kept = np.random.default_rng(5), 0
+    for _ in range(20):
+        trials = random.standard_normal((8, 100, 2)).astype(np.float32)
+        benchmark = Geometry(
+            dataclasses.replace(recording()[0], trials=trials), measure=MEASURES[name], images=images
+        )
+        told = benchmark.compare(Features(torch.from_numpy(random.standard_normal((100, 4))))).note
+        kept += benchmark.ceiling is not None
+        assert ("within chance" in told) == (benchmark.ceiling is None)
+    assert kept <= 3
+
+
 def test_single_repeats_have_no_ceiling():
     data, signal = recording(repeats=1)
     found = Geometry(data).score(torch.from_numpy(signal), "layer")
