@@ -53,7 +53,7 @@ def recordings(
         Path,
         arg(
             metavar="FILE",
-            help=".npy, .npz or netCDF: units x images, or units x images x repeats. Several "
+            help=".npy, .npz, MATLAB (.mat) or netCDF: units x images, or units x images x repeats. Several "
             "populations in one .npz are pooled.",
         ),
     ],

@@ -1,16 +1,20 @@
-"""Arrays of numbers and text from npy and npz files, never from pickles."""
+"""Arrays from npy and npz files: never from pickles, and never larger than what is there."""
 
+import contextlib
+import math
 import zipfile
-import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.memory import free_memory, told
 
-_BROKEN = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error)
+DEFLATE = 1032
+"""The most bytes that deflate, the compression of npz, MATLAB and HDF5 files, packs into one."""
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
@@ -18,37 +22,111 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if it is damaged, no npz, or holds pickled objects.
+        InputError: if it is damaged, no npz, holds pickled objects, or announces more than is there.
     """
-    content = _read(path)
-    if isinstance(content, dict):
-        return content
-    raise InputError(f"{path} holds a single array (npy), not an npz.")
+    with readable(path):
+        if _starts(path) == npy.MAGIC_PREFIX:
+            raise InputError(f"{path} holds a single array (npy), not an npz.")
+        with zipfile.ZipFile(path) as archive:
+            return _members(archive, path)
 
 
 def read_npy(path: Path) -> NDArray[Any]:
     """Read the array of an npy file; raises as `read_npz`."""
-    content = _read(path)
-    if isinstance(content, dict):
-        raise InputError(f"{path} is an npz, although its name says npy.")
-    return content
+    with readable(path):
+        if _starts(path).startswith(b"PK"):
+            raise InputError(f"{path} is an npz, although its name says npy.")
+        with path.open("rb") as stream:
+            size = path.stat().st_size
+            _check_header(stream, str(path), size, size)
+            stream.seek(0)
+            return npy.read_array(stream, allow_pickle=False)
 
 
-def _read(path: Path) -> NDArray[Any] | dict[str, NDArray[Any]]:
+@contextlib.contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Raise typed errors for whatever a library makes of a damaged file ``path`` while it reads it.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        InputError: if reading fails, in whatever way.
+    """
     if not path.is_file():
         raise MissingDataError(f"There is no file {path}.")
     try:
-        with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            return loaded if isinstance(loaded, np.ndarray) else {key: loaded[key] for key in loaded.files}
-    except _BROKEN as error:
+        yield
+    except WiringupError:
+        raise
+    except Exception as error:  # of damaged bytes NumPy, SciPy and zipfile raise nearly every kind there is
         raise _unreadable(path, error) from error
 
 
+def check_size(what: str, announced: int, stored: int) -> None:
+    """Raise `InputError` if an array cannot be as large as it says, or does not fit into the memory.
+
+    Args:
+        what: what announces it, for the message.
+        announced: bytes of the array.
+        stored: bytes, compressed or not, that lie in the file for it.
+    """
+    if announced > DEFLATE * stored:
+        raise InputError(
+            f"{what} announces an array of {announced:,} bytes, but only {stored:,} are stored: "
+            "the file is damaged, or was cut short."
+        )
+    free = free_memory()
+    if free is not None and announced > free:
+        raise InputError(f"{what} needs {told(announced)} of memory, but only {told(free)} are free.")
+
+
+def _starts(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(len(npy.MAGIC_PREFIX))
+
+
+def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, NDArray[Any]]:
+    arrays: dict[str, NDArray[Any]] = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in arrays:
+            raise InputError(f"{path} holds two arrays called {name!r}.")
+        with archive.open(member) as stream:
+            _check_header(stream, f"{path}, array {name!r},", member.file_size, member.compress_size)
+        with archive.open(member) as stream:
+            arrays[name] = npy.read_array(stream, allow_pickle=False)
+    return arrays
+
+
+def _check_header(stream: IO[bytes], what: str, size: int, stored: int) -> None:
+    """Compare what the header of an npy announces with the bytes that there are.
+
+    Args:
+        stream: at the start of the npy; left after its header.
+        what: for the message.
+        size: of header and values, in bytes.
+        stored: the same as it lies in the file, compressed or not.
+    """
+    first = npy.read_magic(stream) == (1, 0)
+    read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+    shape, _, dtype = read(stream)
+    if dtype.hasobject:
+        raise ValueError("Object arrays are not allowed")
+    if min(shape, default=0) < 0:
+        raise InputError(f"{what} announces the impossible shape {shape}: the file is damaged.")
+    count = math.prod(shape)
+    check_size(what, count * max(1, dtype.itemsize), stored)
+    there = size - stream.tell()
+    if there != count * dtype.itemsize:
+        raise InputError(
+            f"{what} announces {count * dtype.itemsize:,} bytes of values (shape {shape}, {dtype}), but "
+            f"holds {there:,}: it was cut short or damaged, or several arrays were written into one file."
+        )
+
+
 def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = str(error)
+    reason = str(error) or type(error).__name__
     if "Object arrays" in reason:
         reason = "it holds pickled objects, which wiringup never loads"
-    elif "allow_pickle" in reason:  # numpy takes whatever it does not know for a pickle
+    elif "magic string" in reason or "not a zip" in reason:
         reason = "it is no .npy or .npz file, or holds pickled objects, which wiringup never loads"
     return InputError(f"{path} cannot be read as arrays ({reason}).")

@@ -58,7 +58,7 @@ def import_recordings(
     Args:
         name: what the set is to be called: letters, digits, dot, hyphen, underscore.
         area: V1, V2, V4 or IT.
-        responses: .npy, .npz or netCDF, units x images or units x images x repeats; NaN = missing.
+        responses: .npy, .npz, MATLAB or netCDF, units x images or units x images x repeats; NaN = missing.
         stimuli: folder, zip or npz of the images, in the order of the responses.
         table: CSV with one row for each image. A column filename, file or image puts the stimuli in its
             order (and leaves out those that it does not name).

@@ -1,4 +1,4 @@
-"""Anyone's responses from npy, npz or netCDF, as units x images x repeats."""
+"""Anyone's responses from npy, npz, MATLAB or netCDF files, as units x images x repeats."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.arrays import read_npy, read_npz
+from wiringup.data.matlab import read_mat
 from wiringup.data.netcdf import open_netcdf
 from wiringup.data.presentations import occurrences, unfolded
 
@@ -42,8 +43,9 @@ class Responses:
 
 
 def read_responses(path: Path) -> Responses:
-    """Read responses from ``.npy``, ``.npz`` (one array, or the one called ``responses``) or ``.nc``.
+    """Read responses from ``.npy``, ``.npz``, ``.mat`` or ``.nc``.
 
+    An ``.npz`` or ``.mat`` (MATLAB, up to 7.3) holds one array, or one that is called ``responses``.
     The arrays of an ``.npz`` with several populations of the same images are pooled, in the order of
     their names.
 
@@ -63,9 +65,13 @@ def read_responses(path: Path) -> Responses:
             return Responses(_three_axes(read_npy(path), path))
         case ".npz":
             return Responses(_from_npz(read_npz(path), path))
+        case ".mat":
+            return Responses(_three_axes(read_mat(path, "responses"), path))
         case ".nc" | ".nc4" | ".netcdf":
             return _read_netcdf(path)
-    raise InputError(f"{path} is none of .npy, .npz and .nc (netCDF); save the responses as one of them.")
+    raise InputError(
+        f"{path} is none of .npy, .npz, .mat (MATLAB) and .nc (netCDF); save the responses as one of them."
+    )
 
 
 def _single(arrays: Mapping[Any, Any], path: Path) -> Any:

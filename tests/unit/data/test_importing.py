@@ -224,8 +224,8 @@ def test_all_missing_and_no_numbers(lab):
 
 def test_files_that_cannot_be_read(lab):
     refused(lab, "There is no file of responses", MissingDataError, responses="nothing.npy")
-    (lab / "r.mat").write_bytes(b"")
-    refused(lab, r"is none of \.npy, \.npz and \.nc", responses="r.mat")
+    (lab / "r.txt").write_bytes(b"")
+    refused(lab, r"is none of \.npy, \.npz, \.mat \(MATLAB\) and \.nc", responses="r.txt")
     (lab / "bad.nc").write_bytes(b"not netCDF")
     refused(lab, "cannot be read as netCDF-4", responses="bad.nc")
     np.savez(lab / "bad.npz", a=np.zeros(1), b=np.zeros(1))
