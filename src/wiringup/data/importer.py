@@ -1,9 +1,9 @@
 """Bring in anyone's own recordings: checked at the door, stored whole, a data set by its name afterwards."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,9 @@ from wiringup.core.files import sha256_of
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.catalog import PUBLISHED
+from wiringup.data.image_table import IDS, Asked, Order, Property, columns_note, group_of, label_of, order_of
 from wiringup.data.images import read_stimuli
+from wiringup.data.matching import matched
 from wiringup.data.near_copies import near_copy_warnings
 from wiringup.data.recordings import Recording
 from wiringup.data.responses import Responses, read_responses
@@ -49,6 +51,7 @@ def import_recordings(
     table: Path | None = None,
     group: str | None = None,
     label: str | None = None,
+    filename: str | None = None,
     missing: float | None = None,
     size: int | None = None,
     home: Path | None = None,
@@ -60,11 +63,13 @@ def import_recordings(
         area: V1, V2, V4 or IT.
         responses: .npy, .npz, MATLAB or netCDF, units x images or units x images x repeats; NaN = missing.
         stimuli: folder, zip or npz of the images, in the order of the responses.
-        table: CSV with one row for each image. A column filename, file or image puts the stimuli in its
-            order (and leaves out those that it does not name).
-        group: column of ``table`` whose images are near-copies and never split between folds; by default
-            the column ``group`` if there is one.
-        label: column of ``table`` by which folds are stratified; by default ``label`` if there is one.
+        table: table with one row for each image. A column that names the images' files puts the stimuli in
+            its order, and leaves out those that it does not name.
+        group: column of ``table`` whose images are near-copies and never split between folds; by default one
+            that is spelled like it (`image_table.GROUPS`). ``"none"`` for no column, here and below.
+        label: column of ``table`` by which folds are stratified; by default as `image_table.LABELS`.
+        filename: column of ``table`` that names the files; by default as `image_table.FILES`, or any column
+            of text whose values name all images.
         missing: a number that stands for a missing trial, beside NaN.
         size: side in pixels to which images are resized; needed if they differ in size.
         home: the data folder; by default `data_home`.
@@ -76,19 +81,32 @@ def import_recordings(
     """
     check_name(name)
     one_of(area, AREAS, "area")
-    rows = _read_table_if_named(table, group, label)
+    asked = Asked(filename, group, label)
+    rows = _read_table_if_named(table, asked)
     found = read_responses(responses)
-    images = _in_table_order(read_stimuli(stimuli, size), rows)
+    images = read_stimuli(stimuli, size)
+    order = Order() if rows is None else order_of(rows, images, filename)
+    images = images if order.rows is None else images.take(order.rows)
     found, notes = _in_stimulus_order(found, images, rows)
     _check_counts(found, len(images), rows)
+    groups = Property() if rows is None else group_of(rows, group)
+    labels = Property() if rows is None else label_of(rows, label)
+    if rows is not None:
+        uses: dict[str, Sequence[str]] = {
+            "order": order.columns,
+            "groups": groups.columns,
+            "labels": labels.columns,
+        }
+        uses["ids"] = rows.find(*IDS)[:1] if found.image_ids is not None else []
+        notes = (*rows.notes, columns_note(rows, uses), *notes)
     trials, more = _clean(found.values, missing)
     recording = Recording(
         name=name,
         area=area,
         trials=trials,
         stimuli=images,
-        groups=None if rows is None else rows.named_or_usual(group, "group"),
-        labels=None if rows is None else rows.named_or_usual(label, "label"),
+        groups=groups.values,
+        labels=labels.values,
         source=f"Imported from {Path(responses).name} and {Path(stimuli).name}.",
     )
     files = {"responses": responses, "stimuli": stimuli, "table": table}
@@ -114,58 +132,13 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} is the name of a published data set; choose another name.")
 
 
-def _read_table_if_named(table: Path | None, group: str | None, label: str | None) -> Table | None:
+def _read_table_if_named(table: Path | None, asked: Asked) -> Table | None:
     if table is not None:
         return read_table(table)
-    for what, column in (("group", group), ("label", label)):
+    for what, column in vars(asked).items():
         if column is not None:
             raise InputError(f"The {what} column {column!r} needs a table (CSV) that it is a column of.")
     return None
-
-
-def _in_table_order(stimuli: Stimuli, table: Table | None) -> Stimuli:
-    if table is None or table.files is None or _numbered(table.files):
-        return stimuli
-    index = places_of(table.files, stimuli, table.path)
-    if len(set(index)) < len(index):
-        raise InputError(f"{table.path} names an image more than once; it needs one row for each image.")
-    return stimuli.take(np.array(index, dtype=np.intp))
-
-
-def places_of(files: list[str], stimuli: Stimuli, path: Path) -> list[int]:
-    """Return where each of ``files``, as a table names them, is among ``stimuli``.
-
-    Raises:
-        InputError: if one is not there.
-    """
-    found = matched(files, stimuli.ids)
-    unknown = [file for file, i in zip(files, found, strict=True) if i is None]
-    if unknown:
-        raise InputError(
-            f"{path} names {len(unknown)} images that are not among the {len(stimuli)} stimuli, "
-            f"such as {unknown[0]!r} (stimuli are called like {stimuli.ids[0]!r})."
-        )
-    return [i for i in found if i is not None]
-
-
-def _numbered(names: list[str]) -> bool:
-    """Return whether a column only counts the rows, from 0 or 1: the order is then the files' own."""
-    return any(names == [str(i) for i in range(start, start + len(names))] for start in (0, 1))
-
-
-def matched(wanted: list[str], names: tuple[str, ...]) -> list[int | None]:
-    """Return where each wanted name is among ``names``, or None.
-
-    Names are compared as they stand, by their last part, or without folder and suffix: the first of these
-    forms that finds the most, and in which no two of ``names`` are alike.
-    """
-    found: list[int | None] = [None] * len(wanted)
-    for form in (str, lambda n: PurePosixPath(n).name, lambda n: PurePosixPath(n).stem):
-        place = {form(name): i for i, name in enumerate(names)}
-        index = [place.get(form(name)) for name in wanted]
-        if len(place) == len(names) and index.count(None) < found.count(None):
-            found = index
-    return found
 
 
 def _in_stimulus_order(
@@ -174,7 +147,8 @@ def _in_stimulus_order(
     """Put responses whose images have names in the order of the stimuli."""
     if found.image_ids is None:
         return found, ()
-    names = tuple((table.ids if table is not None else None) or stimuli.ids)
+    ids = table.find(*IDS)[:1] if table is not None else []
+    names = tuple(table.column(ids[0]).tolist()) if table is not None and ids else stimuli.ids
     index = matched(list(names), found.image_ids)
     if None not in index and len(set(index)) == len(index) == len(found.image_ids):
         order = np.array(index, dtype=np.intp)

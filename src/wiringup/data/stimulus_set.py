@@ -15,6 +15,8 @@ from wiringup.data.images import read_named
 from wiringup.data.tables import Table, read_table
 
 _LARGEST_MIB = 64
+_IDS = ("stimulus_id", "image_id")
+_FILES = ("filename", "file", "image")
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,15 +53,17 @@ def open_stimulus_set(table: Path, archive: Path) -> StimulusSet:
         InputError: if ids are missing or not unique, or the zip does not hold exactly the files of the CSV.
     """
     rows = read_table(table)
-    if rows.ids is None or rows.files is None:
+    named = [next((c for c in names if c in rows.columns), None) for names in (_IDS, _FILES)]
+    if None in named:
         raise InputError(
             f"{table} needs the columns stimulus_id (or image_id) and filename; it has "
             f"{', '.join(rows.columns)}."
         )
-    if len(set(rows.ids)) < len(rows):
+    ids, files = (rows.column(str(name)).tolist() for name in named)
+    if len(set(ids)) < len(rows):
         raise InputError(f"{table} lists a stimulus id more than once.")
-    _check_members(archive, rows.files)
-    return StimulusSet(rows, archive, tuple(rows.ids), tuple(rows.files))
+    _check_members(archive, files)
+    return StimulusSet(rows, archive, tuple(ids), tuple(files))
 
 
 def _check_members(archive: Path, files: list[str]) -> None:

@@ -1,6 +1,10 @@
-"""The table beside a recording: one row for each image."""
+"""Tables of text, as spreadsheets, PsychoPy and pandas write them: CSV with a line of column names."""
 
+import codecs
 import csv
+import io
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,75 +14,157 @@ from numpy.typing import NDArray
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
 
-_FILE_COLUMNS = ("filename", "file", "image")
-_ID_COLUMNS = ("stimulus_id", "image_id")
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
+_QUOTED = re.compile(r'"[^"]*"')
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it starts with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+UNNAMED = "Unnamed: "
+"""What pandas calls a column without a name, before its number."""
+
+
+def plain(name: str) -> str:
+    """Return the name of a column without case and separators: 'Image File Name' is 'imagefilename'."""
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV with one row for each image.
+    """A table with one row for each image or trial.
 
     Attributes:
         path: the file.
         columns: values of each column, from top to bottom.
+        notes: sentences on what had to be assumed to read it.
     """
 
     path: Path
     columns: dict[str, list[str]]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def find(self, *spellings: str) -> list[str]:
+        """Return the columns that are spelled so (see `plain`), in the order of ``spellings``."""
+        return [name for wanted in spellings for name in self.columns if plain(name) == plain(wanted)]
+
+    def resolve(self, name: str) -> str:
+        """Return the column that is called ``name``, or the only one spelled like it; else `InputError`."""
+        alike = self.find(name)
+        if name in self.columns or len(alike) != 1:
+            return one_of(name, self.columns, f"column of {self.path.name}")
+        return alike[0]
+
     def column(self, name: str) -> NDArray[np.str_]:
         """Return a column without empty cells; raise `InputError` if it is not there or has gaps."""
-        values = self.columns[one_of(name, self.columns, f"column of {self.path.name}")]
-        for row, value in enumerate(values, start=2):
+        name = self.resolve(name)
+        for row, value in enumerate(self.columns[name], start=2):
             if not value:
                 raise InputError(f"{self.path} has an empty cell in column {name!r}, line {row}.")
-        return np.array(values)
-
-    def named_or_usual(self, name: str | None, usual: str) -> NDArray[np.str_] | None:
-        """Return the column ``name``; where none is named, the one called ``usual`` if there is one."""
-        if name is None and usual not in self.columns:
-            return None
-        return self.column(usual if name is None else name)
-
-    @property
-    def files(self) -> list[str] | None:
-        """The images' file names, if a column is called filename, file or image."""
-        return self._first(_FILE_COLUMNS)
-
-    @property
-    def ids(self) -> list[str] | None:
-        """The images' ids, if a column is called stimulus_id or image_id."""
-        return self._first(_ID_COLUMNS)
-
-    def _first(self, names: tuple[str, ...]) -> list[str] | None:
-        found = next((name for name in names if name in self.columns), None)
-        return None if found is None else self.column(found).tolist()
+        return np.array(self.columns[name])
 
 
 def read_table(path: Path) -> Table:
-    """Read a CSV with a line of column names.
+    """Read a table whose cells are parted by commas, semicolons, tabs or pipes.
+
+    UTF-8 and UTF-16 are told apart; what is neither is read as Windows-1252 (which holds Latin-1), with a
+    note. Columns without a name are called as pandas calls them; lines without content are passed over.
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if it is no UTF-8 text, is empty, or has lines of different lengths.
+        InputError: if it is no text, is empty, has lines of different lengths, two columns of one name, or
+            could be parted in two ways.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise MissingDataError(f"There is no table {path}.")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            lines = [line for line in csv.reader(stream) if line]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as a CSV in UTF-8 ({error}).") from error
-    if len(lines) < 2:
+    text, notes = _decoded(path)
+    (_, header), *rows = _lines(text, path)
+    if not rows:
         raise InputError(f"{path} needs a line of column names and one line for each image.")
-    header, *rows = lines
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         if len(row) != len(header):
             raise InputError(
                 f"{path}, line {number}, has {len(row)} cells, but there are {len(header)} column names."
             )
-    return Table(path, {name.strip(): [row[i].strip() for row in rows] for i, name in enumerate(header)})
+    names = [name or f"{UNNAMED}{i}" for i, name in enumerate(header)]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path} has {names.count(name)} columns called {name!r}; rename all but one.")
+    return Table(path, {name: [row[i] for _, row in rows] for i, name in enumerate(names)}, notes)
+
+
+def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return the text of a file, and a note where its encoding is a guess."""
+    raw = path.read_bytes()
+    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), None) or _unmarked(raw)
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        text = "\0"
+    if _CONTROL.search(text):
+        raise InputError(
+            f"{path} cannot be read as a CSV: its bytes are text in none of UTF-8, UTF-16 and Windows-1252 "
+            "(Latin-1). Save it as CSV in UTF-8."
+        )
+    if encoding != "cp1252":
+        return text, ()
+    return text, (
+        f"{path.name} is not UTF-8 and was read as Windows-1252 (Latin-1). If its letters look wrong, save "
+        "it as UTF-8.",
+    )
+
+
+def _unmarked(raw: bytes) -> str:
+    """Return the likely encoding of a file without a byte-order mark."""
+    if b"\0" in raw:  # delimiters and line ends of UTF-16 have a zero as their upper byte
+        return "utf-16-be" if b"\0" in raw[::2] else "utf-16-le"
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
+
+
+def _lines(text: str, path: Path) -> list[tuple[int, list[str]]]:
+    """Return the cells of every line that is not blank, with its number."""
+    delimiter, skipped = _delimiter(text, path)
+    lines = _parted(text, delimiter, path)[skipped:]
+    if not lines:
+        raise InputError(f"{path} is empty; it needs a line of column names and one line for each image.")
+    return lines
+
+
+def _parted(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]:
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
+    try:
+        lines = [(reader.line_num, [cell.strip() for cell in line]) for line in reader]
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}, cannot be read as a CSV ({error}).") from error
+    return [(number, cells) for number, cells in lines if any(cells)]
+
+
+def _delimiter(text: str, path: Path) -> tuple[str, int]:
+    """Return what parts the cells, and how many lines (Excel's ``sep=;``) say nothing else."""
+    bare = [line for line in _QUOTED.sub('"', text).splitlines() if line.strip()]
+    if bare and (said := re.fullmatch(r"sep=([,;\t|])\s*", bare[0])):
+        return said[1], 1
+    # One name above lines that could all be parted: refused later for the number of cells.
+    there = [d for d in _DELIMITERS if d in "".join(bare[:1])]
+    there = there or [d for d in _DELIMITERS if bare[1:] and all(d in line for line in bare[1:])]
+    even = [d for d in there if _even(_parted(text, d, path))] if len(there) > 1 else there
+    if len(even) > 1:
+        names = " or ".join(_DELIMITERS[d] for d in even)
+        raise InputError(f"{path} could be parted at every {names}; save it with one of them alone.")
+    return (even or there or [","])[0], 0
+
+
+def _even(lines: Sequence[tuple[int, list[str]]]) -> bool:
+    return len({len(cells) for _, cells in lines}) == 1

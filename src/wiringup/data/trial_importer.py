@@ -15,7 +15,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images import read_labelled, read_stimuli
-from wiringup.data.importer import check_name, matched, places_of, provenance_of
+from wiringup.data.importer import check_name, provenance_of
+from wiringup.data.matching import matched, places_of
 from wiringup.data.recordings import NO_ANSWER, Judgements, TwoChoice
 from wiringup.data.store import save_set
 from wiringup.data.tables import read_table

@@ -293,8 +293,8 @@ def test_tables(lab, text, arguments, message):
 
 def test_absent_and_unreadable_tables(lab):
     refused(lab, "There is no table", MissingDataError, table="no.csv")
-    (lab / "t.csv").write_bytes(b"group\n\xff\n")
-    refused(lab, "cannot be read as a CSV in UTF-8", table="t.csv")
+    (lab / "t.csv").write_bytes(b"group\n\x81\n")
+    refused(lab, "cannot be read as a CSV: its bytes are text in none of UTF-8", table="t.csv")
     refused(lab, "The label column 'kind' needs a table", label="kind")
 
 
