@@ -4,18 +4,102 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
+import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.limits import JSON_BYTES, JSON_DEPTH, SAME_FOLDER
 
 SAMPLE = 4096
 """Bytes in each of the blocks that `sample_of` reads."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_TOO_DEEP = f"it is nested more than {JSON_DEPTH} levels deep"
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def regular(path: Path, what: str = "file") -> Path:
+    """Return ``path`` if there is a plain file, which has a size and an end; every file from outside has to be.
+
+    A pipe or a device that is called like a file would keep its reader waiting, or never end.
+
+    Args:
+        path: where.
+        what: what it is taken for, for the message.
+
+    Raises:
+        MissingDataError: if there is nothing.
+        InputError: if it is something else, or cannot be looked at.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise MissingDataError(f"There is no {what} {path}.") from error
+    except (OSError, ValueError) as error:  # links in a circle, a name that no system takes
+        raise InputError(f"{str(path)!r} cannot be opened as a {what} ({error}).") from error
+    if stat.S_ISREG(mode):
+        return path
+    kind = _KINDS.get(stat.S_IFMT(mode), "something else")
+    raise InputError(f"{path} is {kind}, but has to be a {what}: a plain file.")
+
+
+def read_bounded(path: Path, most: int, what: str = "file") -> bytes:
+    """Return the bytes of a file from outside.
+
+    Args:
+        path: where.
+        most: bytes that it may have, see `core.limits`.
+        what: as in `regular`.
+
+    Raises:
+        MissingDataError, InputError: as `regular`, and if it is larger or cannot be read.
+    """
+    size = regular(path, what).stat().st_size
+    if size > most:
+        raise InputError(f"{path} has {size:,} bytes; a {what} may have {most:,}.")
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(most + 1)  # a file of /proc announces no bytes and may have any number
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
+    if len(content) > most:
+        raise InputError(f"{path} does not end after {most:,} bytes, the most that a {what} may have.")
+    return content
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Return everything below ``folder`` that is no folder itself; links to folders are followed.
+
+    Raises:
+        InputError: if a link leads back to a folder that it lies in, or links lead to one folder again and
+            again (`core.limits.SAME_FOLDER`).
+    """
+    found: list[Path] = []
+    visits: Counter[str] = Counter()
+    for top, folders, files in os.walk(folder, followlinks=True):
+        found += (Path(top, file) for file in files)
+        real = os.path.realpath(top)
+        visits[real] += 1
+        for link in (Path(top, name) for name in folders):
+            if link.is_symlink() and Path(real).is_relative_to(link.resolve()):
+                raise InputError(f"{link} is a link to a folder that it lies in; remove the link.")
+        if visits[real] > SAME_FOLDER:
+            raise InputError(
+                f"Links below {folder} lead to {real} more than {SAME_FOLDER} times; remove them."
+            )
+    return found
 
 
 @contextlib.contextmanager
@@ -73,7 +157,7 @@ def write_text(path: Path, content: str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` to ``path`` as indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -81,14 +165,48 @@ def read_json(path: Path) -> Any:
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if it is not JSON.
+        InputError: as `parsed_json`, or if it is no plain file or too large.
+    """
+    return parsed_json(read_bounded(path, JSON_BYTES), str(path))
+
+
+def parsed_json(content: bytes, where: str) -> Any:
+    """Return the value of a JSON document.
+
+    Raises:
+        InputError: naming ``where``, if it is not JSON, holds a number that is not finite (which JSON does not
+            know), or is nested too deeply.
     """
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise MissingDataError(f"There is no file {path}.") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}).") from error
+        value = json.loads(content, parse_constant=_not_finite, parse_float=_finite)
+        _check_depth(value)
+    except (ValueError, RecursionError) as error:
+        reason = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
+        raise InputError(f"{where} is not valid JSON ({reason}).") from error
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(JSON_DEPTH):
+        level = [
+            child
+            for holder in level
+            if isinstance(holder, dict | list)
+            for child in (holder.values() if isinstance(holder, dict) else holder)
+        ]
+        if not level:
+            return
+    raise ValueError(_TOO_DEEP)
+
+
+def _not_finite(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _not_finite(text)
 
 
 def sha256_of(path: Path) -> str:
