@@ -10,10 +10,10 @@ import os
 from wiringup.core.errors import InputError
 
 PIXELS = 128_000_000
-"""Of one picture: the largest cameras in use have 102 megapixels; one takes about 1.5 GB while it is decoded."""
+"""Of one picture: large cameras have 102 megapixels. One takes about 1.5 GB while it is decoded."""
 
 ASPECT = 100
-"""The long side of a picture over its short side: panoramas reach 20, and a square cut keeps the short side."""
+"""The long side of a picture over its short side: panoramas reach 20; a square cut keeps the short side."""
 
 PICTURE_BYTES = 4 * PIXELS
 """Of one picture's file: that many pixels, uncompressed, with transparency."""
@@ -22,7 +22,7 @@ PICTURES_BYTES = 256_000_000
 """Of picture files that are read ahead of those that are decoded, together."""
 
 JSON_BYTES = 64_000_000
-"""Of one JSON document: the largest that this package writes have some MB; read, one takes up to 25 times that."""
+"""Of one JSON document: the largest that this package writes have some MB. Read, it takes 25 times as much."""
 
 JSON_DEPTH = 100
 """Levels of one JSON document: those that this package writes have ten, and Python recurses to a thousand."""
