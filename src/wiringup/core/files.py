@@ -31,9 +31,10 @@ _KINDS = {
 
 
 def regular(path: Path, what: str = "file") -> Path:
-    """Return ``path`` if there is a plain file, which has a size and an end, as every file from outside has to.
+    """Return ``path`` if there is a plain file, which has a size and an end.
 
-    A pipe or a device that is called like a file would keep its reader waiting, or never end.
+    Every file from outside has to be one: a pipe or a device that is called like a file would keep its reader
+    waiting, or never end.
 
     Args:
         path: where.
@@ -174,8 +175,8 @@ def parsed_json(content: bytes, where: str) -> Any:
     """Return the value of a JSON document.
 
     Raises:
-        InputError: naming ``where``, if it is not JSON, holds a number that is not finite (JSON has none), or is
-            nested too deeply.
+        InputError: naming ``where``, if it is not JSON, holds a number that is not finite (JSON has none), or
+            is nested too deeply.
     """
     try:
         value = json.loads(content, parse_constant=_not_finite, parse_float=_finite)

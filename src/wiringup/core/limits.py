@@ -22,7 +22,7 @@ PICTURES_BYTES = 256_000_000
 """Of picture files that are read ahead of those that are decoded, together."""
 
 JSON_BYTES = 64_000_000
-"""Of one JSON document: the largest that this package writes have some MB. Read, it takes 25 times as much."""
+"""Of one JSON document: the largest that we write have some MB. Read, it takes 25 times as much."""
 
 JSON_DEPTH = 100
 """Levels of one JSON document: those that this package writes have ten, and Python recurses to a thousand."""

@@ -10,7 +10,8 @@ from typing import IO, Any
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.files import regular
 from wiringup.core.memory import free_memory, told
 
 DEFLATE = 1032
@@ -44,25 +45,36 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 
 @contextlib.contextmanager
-def readable(path: Path) -> Iterator[None]:
+def readable(path: Path, kind: str = "arrays") -> Iterator[None]:
     """Raise typed errors for whatever a library makes of a damaged file ``path`` while it reads it.
+
+    Args:
+        path: the file.
+        kind: what it is read as, for the message.
 
     Raises:
         MissingDataError: if there is no such file.
         InputError: if reading fails, in whatever way.
     """
-    if not path.is_file():
-        raise MissingDataError(f"There is no file {path}.")
+    regular(path)
     try:
         yield
     except WiringupError:
         raise
     except Exception as error:  # of damaged bytes NumPy, SciPy and zipfile raise nearly every kind there is
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, kind, error) from error
 
 
 def check_size(what: str, announced: int, stored: int) -> None:
-    """Raise `InputError` if an array cannot be as large as it says, or does not fit into the memory.
+    """Raise `InputError` as `check_stored`, or if an array does not fit into the memory."""
+    check_stored(what, announced, stored)
+    free = free_memory()
+    if free is not None and announced > free:
+        raise InputError(f"{what} needs {told(announced)} of memory, but only {told(free)} are free.")
+
+
+def check_stored(what: str, announced: int, stored: int) -> None:
+    """Raise `InputError` if an array cannot be as large as it says.
 
     Args:
         what: what announces it, for the message.
@@ -74,9 +86,6 @@ def check_size(what: str, announced: int, stored: int) -> None:
             f"{what} announces an array of {announced:,} bytes, but only {stored:,} are stored: "
             "the file is damaged, or was cut short."
         )
-    free = free_memory()
-    if free is not None and announced > free:
-        raise InputError(f"{what} needs {told(announced)} of memory, but only {told(free)} are free.")
 
 
 def _starts(path: Path) -> bytes:
@@ -123,10 +132,10 @@ def _check_header(stream: IO[bytes], what: str, size: int, stored: int) -> None:
         )
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
+def _unreadable(path: Path, kind: str, error: Exception) -> InputError:
     reason = str(error) or type(error).__name__
     if "Object arrays" in reason:
         reason = "it holds pickled objects, which wiringup never loads"
     elif "magic string" in reason or "not a zip" in reason:
         reason = "it is no .npy or .npz file, or holds pickled objects, which wiringup never loads"
-    return InputError(f"{path} cannot be read as arrays ({reason}).")
+    return InputError(f"{path} cannot be read as {kind} ({reason}).")

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError
-from wiringup.data.arrays import check_size, readable
+from wiringup.data.arrays import check_size, check_stored, readable
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_UNSTORED = 1 << 26  # bytes that a data set may have without any in the file: a mere dimension has none
 _USER_BLOCK = 512  # MATLAB puts its own line of text in front
 
 
@@ -23,25 +24,26 @@ def is_hdf5(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def open_hdf5(path: Path) -> Iterator[Any]:
-    """Yield the ``h5py.File`` of a file that refers to no other file.
+def open_hdf5(path: Path, kind: str = "HDF5") -> Iterator[Any]:
+    """Yield the ``h5py.File`` of a file that refers to no other file; ``kind`` is what messages call it.
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if h5py is not installed, the file is damaged, or it refers to other files.
+        InputError: if h5py is not installed, the file is damaged, or it refers to other files, or a data
+            set in it announces more than is stored.
     """
     try:
         import h5py
     except ImportError as error:
         raise InputError(f"Reading {path} needs one more package: pip install 'wiringup[netcdf]'.") from error
-    with readable(path), h5py.File(path, "r") as file:
-        _refuse_references(file, path)
+    with readable(path, kind), h5py.File(path, "r") as file:
+        _check_objects(file, path)
         yield file
 
 
-def check_contained(path: Path) -> None:
+def check_contained(path: Path, kind: str = "HDF5") -> None:
     """Raise as `open_hdf5` unless a file can be read as HDF5 and refers to no other file."""
-    with open_hdf5(path):
+    with open_hdf5(path, kind):
         pass
 
 
@@ -55,8 +57,8 @@ def numbers(dataset: Any, what: str) -> NDArray[Any]:
     return np.asarray(dataset[()])
 
 
-def _refuse_references(file: Any, path: Path) -> None:
-    """Raise `InputError` if anything in ``file`` is to be read from another file.
+def _check_objects(file: Any, path: Path) -> None:
+    """Raise `InputError` if anything in ``file`` is to be read from another file, or is not in it.
 
     Links can make circles, so that objects are known by their address.
     """
@@ -78,8 +80,15 @@ def _refuse_references(file: Any, path: Path) -> None:
             seen.add(address)
             if isinstance(found, h5py.Group):
                 left.append(found)
-            elif isinstance(found, h5py.Dataset) and (found.external or found.is_virtual):
-                raise _refers(path, found.name)
+            elif isinstance(found, h5py.Dataset):
+                _check_dataset(found, path)
+
+
+def _check_dataset(found: Any, path: Path) -> None:
+    if found.external or found.is_virtual:
+        raise _refers(path, found.name)
+    if found.nbytes > _UNSTORED:
+        check_stored(f"{path}: {found.name!r}", int(found.nbytes), int(found.id.get_storage_size()))
 
 
 def _refers(path: Path, name: str) -> InputError:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wiringup.core.errors import InputError, WiringupError
+from wiringup.data.hdf5 import check_contained
 
 
 @contextlib.contextmanager
@@ -13,7 +14,8 @@ def open_netcdf(path: Path) -> Iterator[Any]:
     """Yield the ``xarray.Dataset`` of a netCDF-4 file; values are read when they are asked for.
 
     Raises:
-        InputError: if xarray or h5netcdf is not installed, or the file cannot be read.
+        MissingDataError: if there is no such file.
+        InputError: if xarray or h5netcdf is not installed, the file cannot be read, or it refers to others.
     """
     try:
         import h5netcdf  # noqa: F401  xarray needs it, but would not say so
@@ -22,10 +24,11 @@ def open_netcdf(path: Path) -> Iterator[Any]:
         raise InputError(
             f"Reading {path} needs two more packages: pip install 'wiringup[netcdf]'."
         ) from error
+    check_contained(path, "netCDF-4")
     try:
         with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
             yield dataset
     except WiringupError:
         raise
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # of damaged bytes the libraries raise nearly every kind there is
         raise InputError(f"{path} cannot be read as netCDF-4 ({error}).") from error
