@@ -83,7 +83,7 @@ def test_links_that_multiply_end(tmp_path):
     for i in range(29):
         for name in ("x", "y"):
             (tmp_path / str(i) / name).symlink_to(tmp_path / str(i + 1))
-    with pytest.raises(InputError, match=f"lead to .* over {limits.SAME_FOLDER} times"):
+    with pytest.raises(InputError, match=f"lead to .* more than {limits.SAME_FOLDER} times"):
         files_below(tmp_path / "0")
 
 
