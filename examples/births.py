@@ -31,8 +31,8 @@ from wiringup.core.files import write_text
 from wiringup.core.home import data_home
 from wiringup.experiments.pipeline import born
 from wiringup.experiments.scoring import ScoreRequest, score
-from wiringup.models.architecture import ModelSpec, outline, spec_of
-from wiringup.models.weights import read_state_dict
+from wiringup.models.architecture import ModelSpec, outline
+from wiringup.models.trained import read_trained
 
 TEACHER = "(the teacher)"
 
@@ -67,8 +67,8 @@ def main() -> None:
 
 
 def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    state = read_state_dict(options.teacher)
-    spec = spec_of(state, options.model, options.size, str(options.teacher))
+    taught_network = read_trained(options.teacher, options.model, options.size)
+    state, spec = dict(taught_network.state), taught_network.spec
     layers, seeds = tuple(options.layer), tuple(options.seed)
     size = {"size": spec.size, "width": spec.width, "classes": spec.classes, "layers": layers}
     yield Row("(pixels)", ScoreRequest("pixels", size=spec.size))

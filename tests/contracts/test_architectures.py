@@ -11,7 +11,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, area_of, build, spec_of
 from wiringup.models.readout import preprocess, subject
-from wiringup.models.weights import load_weights, read_state_dict, save_weights
+from wiringup.models.trained import read_trained
+from wiringup.models.weights import save_weights
 from wiringup.training.batches import Plan
 from wiringup.training.named_sets import DECODER
 from wiringup.training.plasticity import resolve
@@ -141,10 +142,9 @@ def test_gradients_reach_what_is_trained_and_nothing_else(name, plasticity):
 def test_a_state_dict_comes_back_from_its_file(name, tmp_path):
     model, spec = newborn(name, seed=3)
     save_weights(model, tmp_path / "w.safetensors")
-    state = read_state_dict(tmp_path / "w.safetensors")
-    assert spec_of(state, name, spec.size, "w") == spec
-    again = build(spec)
-    load_weights(again, state)
+    found = read_trained(tmp_path / "w.safetensors", name, spec.size)
+    assert found.spec == spec and found.notes == ()
+    again = found.network()
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
     with pytest.raises(InputError, match=f"so it is no checkpoint of {name}"):
         spec_of({"other.weight": torch.zeros(1)}, name, spec.size, "w")

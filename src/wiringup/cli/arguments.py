@@ -44,6 +44,14 @@ BeforePlasticity = Annotated[
 BeforeRate = Annotated[float, arg(metavar="LR", help="Learning rate of that phase (SGD, cosine).")]
 Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]", help="Seeds; every seed is one birth.")]
 Size = Annotated[int, arg(metavar="PX", help="Side of the model's input in pixels.")]
+WeightsKey = Annotated[
+    str | None,
+    arg(
+        metavar="NAME",
+        help="Which weights to take of a checkpoint that holds several, as in state_dict or state_dict_ema. "
+        "Averaged ones (EMA) by default; what was taken is said.",
+    ),
+]
 Width = Annotated[float, arg(help="Factor on the number of channels; 1 is the published network.")]
 Classes = Annotated[int, arg(help="Number of object classes of the decoder.")]
 KeepGain = Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json, Size
+from wiringup.cli.arguments import Json, Size, WeightsKey
 from wiringup.cli.show import as_json, say, table
 
 
@@ -19,6 +19,7 @@ def bridge(
         arg(metavar="AREA=LAYER [...]", help="Read an area out elsewhere, as in V4=V4.output@1."),
     ] = (),
     size: Size = 224,
+    weights_key: WeightsKey = None,
     json: Json = False,
 ) -> None:
     """Write a network as a Brain-Score submission: code, weights and commands, without wiringup.
@@ -32,11 +33,13 @@ def bridge(
     """
     from wiringup.experiments.bridge import BridgeRequest, write_package
 
-    package = write_package(BridgeRequest(model, weights, name, layer, size), out)
+    package = write_package(BridgeRequest(model, weights, name, layer, size, weights_key), out)
     if json:
         readouts = {area: f"{r.module}@{r.step}" for area, r in package.readouts.items()}
         facts = {"identifier": package.identifier, "folder": str(package.folder), "readouts": readouts}
-        as_json(facts | {"parameters": package.parameters})
+        as_json(facts | {"parameters": package.parameters, "weights_notes": list(package.notes)})
         return
+    for note in package.notes:
+        say(f"Note: {note}")
     table(["area", "layer", "step"], [[a, r.module, str(r.step)] for a, r in package.readouts.items()])
     say(f"Wrote {package.folder}; README.md in it says how to score and submit it.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg, subcommand
 
-from wiringup.cli.arguments import Json, Runs
+from wiringup.cli.arguments import Json, Runs, WeightsKey
 from wiringup.cli.show import as_json, number, say, table
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ def plot(
     weights: Annotated[
         Path | None, arg(metavar="FILE", help="A checkpoint to draw beside what is born.")
     ] = None,
+    weights_key: WeightsKey = None,
     layer: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]", help="Draw these layers only.")] = (),
     seed: Annotated[int, arg(help="Seed of the birth whose weights are drawn.")] = 0,
     json: Json = False,
@@ -80,11 +81,16 @@ def plot(
     from wiringup.experiments.genomes import open_genome
     from wiringup.figures.genome import draw
     from wiringup.figures.match import check_format, write
-    from wiringup.models.weights import read_state_dict
+    from wiringup.models.weights import read_weights
 
     check_format(out)
-    trained = None if weights is None else read_state_dict(weights)
-    shown = drawing(open_genome(genome, data_home()), seed, trained, layer)
+    distilled = open_genome(genome, data_home())
+    names = [f"{name}.weight" for name in distilled.layers]
+    read = None if weights is None else read_weights(weights, names, weights_key)
+    for note in () if read is None else read.notes:
+        say(f"Note: {note}")
+    trained = None if read is None else read.state
+    shown = drawing(distilled, seed, trained, layer)
     write(draw(shown), out)
     layers = [*([shown.first.name] if shown.first else []), *(k.name for k in shown.layers)]
     if json:

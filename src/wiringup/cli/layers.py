@@ -15,6 +15,7 @@ from wiringup.cli.arguments import (
     Normalisation,
     Seeds,
     Size,
+    WeightsKey,
     Width,
 )
 from wiringup.cli.score import print_scores
@@ -51,6 +52,7 @@ def layers(
     ] = None,
     birth: Birth = "kaiming_normal",
     weights: Annotated[Path | None, arg(metavar="FILE", help="Search in this checkpoint instead.")] = None,
+    weights_key: WeightsKey = None,
     seed: Seeds = (0,),
     split: Annotated[int, arg(metavar="N", help="Seed of the division of the images into halves.")] = 0,
     size: Size = 224,
@@ -81,7 +83,10 @@ def layers(
     from wiringup.experiments.scoring import score as score_rows
 
     home, tell = data_home(), silent if json else say
-    request = ScoreRequest(model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm)
+    request = ScoreRequest(
+        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm,
+        weights_key=weights_key,
+    )  # fmt: skip
     images = None if pca in (None, THE_SEARCH) else read_stimuli(Path(str(pca)), size=size)
     wanted = SearchRequest(request, pca is not None, images)
     benchmarks, others = ([load_benchmark(name, home) for name in names] for names in (benchmark, search))

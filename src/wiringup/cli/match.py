@@ -19,6 +19,7 @@ from wiringup.cli.arguments import (
     Seeds,
     Size,
     Unseen,
+    WeightsKey,
     Width,
 )
 from wiringup.cli.show import as_json, number, say, silent, table
@@ -37,6 +38,7 @@ def match(
     weights: Annotated[
         tuple[Path, ...], arg(metavar="FILE [FILE ...]", help="Score these checkpoints, seeds of one model.")
     ] = (),
+    weights_key: WeightsKey = None,
     seed: Seeds = (0,),
     reference: Annotated[
         tuple[str, ...],
@@ -87,7 +89,9 @@ def match(
     request = ScoreRequest(
         model, birth, None, seed, (), size, width, classes, normalisation, batchnorm, layer_map, unseen
     )
-    conditions = [matching.condition(request, weights)]
+    if weights_key is not None and not weights:
+        raise InputError("--weights-key says what to take of a checkpoint; give --weights too.")
+    conditions = [matching.condition(request, weights, weights_key)]
     if reference:
         conditions.append(matching.reference_condition(reference, request, out))
     home, tell = data_home(), silent if json else say

@@ -18,6 +18,7 @@ from wiringup.cli.arguments import (
     Model,
     Runs,
     Size,
+    WeightsKey,
     Width,
 )
 from wiringup.cli.show import as_json, number, progress_bar, say, table
@@ -122,6 +123,7 @@ def distill(
         str, arg(metavar="RECIPE", help="What to fit; wiringup genome recipes lists all.")
     ] = "weight_compression",
     architecture: Annotated[str, arg(help="The network that the weights belong to.")] = "cornet_s",
+    weights_key: WeightsKey = None,
     seed: Annotated[int, arg(help="Seed of clusterings and subsamples.")] = 0,
     hidden: Annotated[
         int | None,
@@ -142,12 +144,10 @@ def distill(
     """
     from wiringup.birth.distill import distill as fit
     from wiringup.core.files import sha256_of
-    from wiringup.models.architecture import build, spec_of
-    from wiringup.models.weights import check_fits, read_state_dict
+    from wiringup.models.trained import read_trained
 
-    state = read_state_dict(weights)
-    spec = spec_of(state, architecture, 224, str(weights))
-    check_fits(build(spec), state, str(weights))
+    trained = read_trained(weights, architecture, 224, weights_key)
+    state, spec = trained.state, trained.spec
     source = {"file": weights.name, "file_sha256": sha256_of(weights)}
     with progress_bar(quiet=json) as progress:
         genome = fit(
@@ -169,7 +169,12 @@ def distill(
         "bits at 16 per figure": genome.bits(16),
         "sha256": genome.sha256,
     }
-    as_json(facts) if json else table(["genome", ""], [[k, str(v)] for k, v in facts.items()])
+    if json:
+        as_json(facts | {"weights_notes": list(trained.notes)})
+        return
+    for note in trained.notes:
+        say(f"Note: {note}")
+    table(["genome", ""], [[k, str(v)] for k, v in facts.items()])
 
 
 def train(

@@ -17,6 +17,7 @@ from wiringup.cli.arguments import (
     Seeds,
     Size,
     Unseen,
+    WeightsKey,
     Width,
 )
 from wiringup.cli.show import as_json, number, say, silent, table
@@ -34,6 +35,7 @@ def score(
     ],
     birth: Birth = "kaiming_normal",
     weights: Annotated[Path | None, arg(metavar="FILE", help="Score this checkpoint instead.")] = None,
+    weights_key: WeightsKey = None,
     seed: Seeds = (0,),
     layer: Annotated[
         tuple[str, ...],
@@ -114,6 +116,7 @@ def score(
         unseen,
         memory,
         cache,
+        weights_key,
     )
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)

@@ -24,11 +24,12 @@ from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments import bridge_texts as texts
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cornet_s import parameter_count
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject, subject
-from wiringup.models.weights import load_weights, read_state_dict, save_weights
+from wiringup.models.trained import read_trained
+from wiringup.models.weights import save_weights
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 HASH_DIGITS = 8
@@ -45,6 +46,7 @@ class BridgeRequest:
             is appended, because Brain-Score keeps responses under the identifier alone.
         layers: ``AREA=LAYER`` for areas that are not to be read out where the architecture says.
         size: side of the model's input in px.
+        weights_key: which of several sets of weights in the checkpoint; see `models.state_dicts.find`.
 
     Raises:
         InputError: if the name could not be a Python module.
@@ -55,6 +57,7 @@ class BridgeRequest:
     name: str = ""
     layers: tuple[str, ...] = ()
     size: int = 224
+    weights_key: str | None = None
 
     def __post_init__(self) -> None:
         one_of(self.model, ARCHITECTURES.names(), "model")
@@ -74,12 +77,14 @@ class Package:
         folder: the plugin: ``OUT/models/IDENTIFIER``.
         readouts: area or "behavior" -> the module and time step read out.
         parameters: trainable figures of the network.
+        notes: sentences on how the checkpoint was read.
     """
 
     identifier: str
     folder: Path
     readouts: dict[str, Readout] = field(default_factory=dict)
     parameters: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def write_package(request: BridgeRequest, out: Path) -> Package:
@@ -90,10 +95,8 @@ def write_package(request: BridgeRequest, out: Path) -> Package:
         InputError: if the weights do not fit or are not finite, a layer does not exist, or the folder is
             there already.
     """
-    state = read_state_dict(request.weights)
-    spec = spec_of(state, request.model, request.size, str(request.weights))
-    network = build(spec)
-    load_weights(network, state, str(request.weights))
+    trained = read_trained(request.weights, request.model, request.size, request.weights_key)
+    spec, network = trained.spec, trained.network()
     _check_finite(network, request.weights)
     read = subject(network, spec, ARCHITECTURES[spec.architecture])
     readouts = _readouts(request, read)
@@ -102,8 +105,8 @@ def write_package(request: BridgeRequest, out: Path) -> Package:
     folder = out / "models" / identifier
     if folder.exists():
         raise InputError(f"{folder} is there already. Remove it first, or choose another --name or --out.")
-    package = Package(identifier, folder, readouts, parameter_count(network))
-    _write(package, spec, network)
+    package = Package(identifier, folder, readouts, parameter_count(network), trained.notes)
+    _write(package, spec, network, trained.classes)
     return package
 
 
@@ -125,13 +128,13 @@ def _check_finite(network: nn.Module, path: Path) -> None:
         raise InputError(f"{path} holds NaN or infinite weights, the first in {wrong[0]}.")
 
 
-def _write(package: Package, spec: ModelSpec, network: nn.Module) -> None:
+def _write(package: Package, spec: ModelSpec, network: nn.Module, classes: tuple[str, ...] | None) -> None:
     package.folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=package.folder.parent, prefix=".part-"))
     try:
         for name, text in _texts(package, spec).items():
             (made / name).write_text(text)
-        save_weights(network, made / texts.WEIGHTS)
+        save_weights(network, made / texts.WEIGHTS, classes)
         made.chmod(0o755)
         made.rename(package.folder)
     finally:

@@ -8,8 +8,8 @@ from wiringup.birth.description import of_birth, of_trained
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.scoring import STORED, ScoreRequest
 from wiringup.experiments.stored import is_stored
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
-from wiringup.models.weights import read_state_dict
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.trained import read_trained
 from wiringup.results.bits import BORN, REFERENCE, TRAINED
 
 
@@ -23,10 +23,11 @@ def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
         facts = {"kind": REFERENCE, "name": request.model, "network": shown}
         return facts | {"batchnorm": None, "figures": None, "precision": None, "bits": None}
     if request.weights is not None:
-        spec = spec_of(read_state_dict(request.weights), request.model, request.size, str(request.weights))
+        trained = read_trained(request.weights, request.model, request.size, request.weights_key)
+        spec, notes = trained.spec, list(trained.notes)
         size, kind, name, batchnorm = of_trained(build(spec)), TRAINED, request.weights.name, STORED
     else:
-        spec = ModelSpec(request.model, request.width, request.classes, request.size)
+        spec, notes = ModelSpec(request.model, request.width, request.classes, request.size), []
         recipe, genome = find_genome(request.birth, home, spec)
         birth = BirthSpec(recipe, 0, genome.sha256 if genome else "", request.batchnorm)
         size, kind, batchnorm = of_birth(birth, genome), BORN, request.batchnorm
@@ -34,4 +35,5 @@ def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
         name = f"{recipe} ({Path(request.birth).name})" if own else recipe
     network = f"{spec.architecture}, width {spec.width:g}, {spec.size} px"
     facts = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm}
-    return facts | {"figures": size.figures, "precision": size.precision, "bits": size.bits}
+    sizes = {"figures": size.figures, "precision": size.precision, "bits": size.bits}
+    return facts | sizes | ({"weights_notes": notes} if notes else {})

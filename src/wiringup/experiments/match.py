@@ -81,9 +81,9 @@ def match(condition: Requests, label: str, exam: Exam, home: Path, say: Said) ->
     return replace(whole, identities=tuple(identities))
 
 
-def condition(request: ScoreRequest, weights: Sequence[Path]) -> Requests:
-    """Return ``request``, or one request for each checkpoint in ``weights``."""
-    return [replace(request, weights=path) for path in weights] or [request]
+def condition(request: ScoreRequest, weights: Sequence[Path], key: str | None = None) -> Requests:
+    """Return ``request``, or one request for each checkpoint in ``weights``; ``key``: see `ScoreRequest`."""
+    return [replace(request, weights=path, weights_key=key) for path in weights] or [request]
 
 
 def title(condition: Requests) -> str:
@@ -109,7 +109,7 @@ def reference_condition(names: Sequence[str], request: ScoreRequest, runs: Path)
     Raises:
         InputError: if a name is none of these.
     """
-    plain = replace(request, birth="kaiming_normal", weights=None, layers=())
+    plain = replace(request, birth="kaiming_normal", weights=None, weights_key=None, layers=())
     if len(names) == 1 and names[0] in (PIXELS, *ARCHITECTURES.names()):
         same = names[0] in ARCHITECTURES and _same_network(names[0], request)
         kept = request.layer_map if same else None

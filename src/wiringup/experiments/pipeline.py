@@ -20,7 +20,7 @@ from wiringup.core.spec import later, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
-from wiringup.models.weights import load_weights, read_state_dict, save_weights
+from wiringup.models.weights import load_weights, read_weights, save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.distributed import leads
@@ -214,7 +214,7 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     )
     record = _record(run, result, time.monotonic() - started)
     if leads():
-        save_weights(model, store.folder(run.uid) / WEIGHTS)
+        save_weights(model, store.folder(run.uid) / WEIGHTS, run.images.classes)
         store.save(record)
     return record, model
 
@@ -223,7 +223,7 @@ def _restored(run: Run, store: Store) -> nn.Module:
     """Return the network of a finished run, in evaluation mode."""
     path = store.folder(run.uid) / WEIGHTS
     model = build(run.spec.model)
-    load_weights(model, read_state_dict(path), str(path))
+    load_weights(model, read_weights(path, model.state_dict()).state, str(path))
     return model.eval()
 
 

@@ -18,17 +18,17 @@ from wiringup.core.checks import at_least, one_of
 from wiringup.core.clock import Clock
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
-from wiringup.core.spec import neutral, uid
+from wiringup.core.spec import later, neutral, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.stored import is_stored, read_stored
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import default_cache
 from wiringup.models.readout import NetworkSubject, Subject, subject
 from wiringup.models.storage import Storage
-from wiringup.models.weights import load_weights, read_state_dict
+from wiringup.models.trained import read_trained
 from wiringup.results.record import score_to_dict
 
 PIXELS = "pixels"
@@ -54,6 +54,7 @@ class ScoreRequest:
         unseen: score on the images alone on which no layer was chosen, not refuse the others.
         memory: GB that responses and their scoring may take; see `models.storage.Storage`.
         cache: keep responses between runs; see `models.cache`.
+        weights_key: which of several sets of weights in the checkpoint; see `models.state_dicts.find`.
     """
 
     model: str
@@ -70,6 +71,7 @@ class ScoreRequest:
     unseen: bool = False
     memory: float | None = neutral(None)
     cache: bool = neutral(False)
+    weights_key: str | None = later(None)
 
     def __post_init__(self) -> None:
         if not is_stored(self.model):
@@ -87,6 +89,8 @@ class ScoreRequest:
             raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
+        if self.weights is None and self.weights_key is not None:
+            raise InputError("--weights-key says what to take of a checkpoint; give --weights too.")
         self._check_layer_map()
 
     def _check_layer_map(self) -> None:
@@ -129,9 +133,13 @@ def scored(
 ) -> Iterator[tuple[Candidate, list[Score]]]:
     """Yield every candidate with its scores on the benchmarks that show the same images."""
     storage = Storage(request.memory, say=say, cache=default_cache(say) if request.cache else None)
+    told: set[str] = set()
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
         for candidate in candidates(request, stimuli, home, storage):
+            for note in (n for n in candidate.facts.get("weights_notes", ()) if n not in told):
+                say(f"Note: {note}")
+                told.add(note)
             names = ", ".join(b.name for b in group)
             say(f"Scoring {_title(candidate.facts)} on {names} ({len(stimuli):,} images) ...")
             clock = Clock()
@@ -224,13 +232,11 @@ def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Stora
 
 
 def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candidate:
-    state = read_state_dict(path)
-    spec = spec_of(state, request.model, request.size, str(path))
-    model = build(spec)
-    load_weights(model, state, str(path))
+    trained = read_trained(path, request.model, request.size, request.weights_key)
+    spec, model = trained.spec, trained.network()
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
-    facts |= {"bits": of_trained(model).bits}
+    facts |= {"bits": of_trained(model).bits, "weights_notes": list(trained.notes)}
     return Candidate(_subject(model, spec, storage), facts)
 
 

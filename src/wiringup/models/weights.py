@@ -1,6 +1,8 @@
 """Load checkpoints without running anything that is in them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +12,91 @@ from torch import Tensor, nn
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path
+from wiringup.models.state_dicts import find, flat
+
+CLASSES = "classes"
+"""Under this name a file says which class each output of the decoder stands for."""
 
 
-def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Read a state dict from ``.safetensors`` or a PyTorch file (plain, or under ``state_dict``).
+@dataclass(frozen=True)
+class Weights:
+    """What a checkpoint holds of one network.
 
-    DataParallel's ``module.`` prefix is removed. PyTorch files are read with ``weights_only``.
+    Attributes:
+        state: its entries, under the network's own names.
+        classes: names of the classes in the order of the decoder's outputs; None where the file does not say.
+        notes: sentences that the user should read.
+    """
+
+    state: dict[str, Tensor]
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read_weights(path: Path, names: Collection[str], key: str | None = None) -> Weights:
+    """Read the weights of a network from ``.safetensors`` or a PyTorch file, whatever wrapper they lie in.
+
+    Prefixes (``module.``, ``_orig_mod.``, ``model.``, in any nesting) are taken off. PyTorch files are read
+    with ``weights_only``.
+
+    Args:
+        path: the checkpoint.
+        names: of the network's parameters and buffers.
+        key: which of several sets of weights to take; see `state_dicts.find`.
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if the file is not a checkpoint, or holds objects other than tensors and plain values.
+        InputError: if the file is not a checkpoint, or holds objects other than tensors and plain values; or
+            it does not decide which weights to take.
     """
     if not path.is_file():
         raise MissingDataError(f"There is no checkpoint {path}.")
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    nested = (content[key] for key in ("state_dict", "model", "weights") if key in content)
-    content = next((inner for inner in nested if isinstance(inner, Mapping)), content)
-    tensors = {k.removeprefix("module."): v for k, v in content.items() if isinstance(v, Tensor)}
+    content, about = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    tensors = flat(content)
     if not tensors:
         raise InputError(f"{path} holds no tensors; expected a state dict, alone or under 'state_dict'.")
-    return tensors
+    found = find(tensors, names, str(path), key)
+    return Weights(found.state, _class_names(about), found.notes)
 
 
-def _read_safetensors(path: Path) -> Mapping[str, Any]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def _class_names(about: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Return the names of the classes where a file has them, as trainers write them."""
+    numbered = about.get("class_to_idx")
+    if isinstance(numbered, Mapping) and sorted(numbered.values()) == list(range(len(numbered))):
+        return tuple(sorted(map(str, numbered), key=lambda name: numbered[name]))
+    for name in (CLASSES, "class_names"):
+        listed_there = about.get(name)
+        if isinstance(listed_there, list | tuple) and listed_there:
+            return tuple(map(str, listed_there))
+    return None
+
+
+Content = tuple[Mapping[str, Any], Mapping[str, Any]]
+"""Tensors, and what else a file says about them."""
+
+
+def _read_safetensors(path: Path) -> Content:
+    from safetensors import SafetensorError, safe_open
 
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as content:
+            written = (content.metadata() or {}).get(CLASSES)
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(f"{path} is no whole safetensors file ({error}).") from error
+    return tensors, {} if written is None else {CLASSES: _listed_in(written)}
 
 
-def _read_torch(path: Path) -> Mapping[str, Any]:
+def _listed_in(written: str) -> list[str] | None:
+    """Return the list of names in a file's metadata; None if another program wrote something else there."""
+    try:
+        found = json.loads(written)
+    except (json.JSONDecodeError, RecursionError):
+        return None
+    return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
+
+
+def _read_torch(path: Path) -> Content:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
@@ -54,15 +108,23 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
         ) from error
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds a {type(content).__name__}; expected a state dict.")
-    return content
+    return content, content
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
-    """Write a model's state dict as safetensors, atomically."""
+def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = None) -> None:
+    """Write a model's state dict as safetensors, atomically.
+
+    Args:
+        model: the network.
+        path: the file.
+        classes: names of the classes in the order of the decoder's outputs, kept in the file; None if they
+            are not known.
+    """
     from safetensors.torch import save_file
 
+    about = None if classes is None else {CLASSES: json.dumps(list(classes))}
     with atomic_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary, about)
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:

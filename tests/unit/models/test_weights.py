@@ -1,3 +1,4 @@
+import itertools
 import pickle
 
 import pytest
@@ -6,7 +7,8 @@ from safetensors.torch import save_file
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.models.architecture import ModelSpec, build
-from wiringup.models.weights import load_weights, read_state_dict
+from wiringup.models.trained import read_trained
+from wiringup.models.weights import load_weights, save_weights
 
 SPEC = ModelSpec(width=1 / 16, classes=4, size=32)
 
@@ -15,19 +17,123 @@ def state():
     return {k: torch.full_like(v, 2) for k, v in build(SPEC).state_dict().items()}
 
 
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}])
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_published_forms_of_a_checkpoint_are_read(tmp_path, wrap, prefix):
+def wrapped(prefix, content):
+    return {prefix + k: v for k, v in content.items()}
+
+
+def zeros():
+    return {k: torch.zeros_like(v) for k, v in state().items()}
+
+
+def read(path, key=None):
+    return read_trained(path, "cornet_s", 32, key)
+
+
+def value(trained):
+    return trained.network().V2.conv3.weight.unique().tolist()
+
+
+WRAPPERS = {
+    "plain": lambda s: s,
+    "lightning": lambda s: {"epoch": 3, "state_dict": s, "optimizer_states": [{"state": {0: torch.ones(2)}}]},
+    "tutorial": lambda s: {"model_state_dict": s, "optimizer_state_dict": {"state": {0: torch.ones(2)}}},
+    "torchvision": lambda s: {"model": s, "args": {"lr": 0.1}},
+    "network": lambda s: {"network": s},
+    "deep": lambda s: {"checkpoint": {"net": s}},
+}
+PREFIXES = ["", "module.", "_orig_mod.module.", "module.module.", "model.", "a.b.model.net."]
+
+
+@pytest.mark.parametrize(
+    ("wrap", "prefix"), [*itertools.product(["lightning"], PREFIXES), *((w, "_orig_mod.") for w in WRAPPERS)]
+)
+def test_forms_that_trainers_write_are_read_and_the_prefix_is_named(tmp_path, wrap, prefix):
     path = tmp_path / "c.pth"
-    torch.save(wrap({prefix + k: v for k, v in state().items()}), path)
-    model = build(SPEC)
-    load_weights(model, read_state_dict(path))
-    assert (model.V2.conv3.weight == 2).all()
+    torch.save(WRAPPERS[wrap](wrapped(prefix, state())), path)
+    found = read(path)
+    assert value(found) == [2] and found.spec == SPEC
+    told = f"{path}: the prefix {prefix!r} was taken off the names of its weights."
+    assert found.notes == ((told,) if prefix else ())
 
 
-def test_safetensors_are_read(tmp_path):
-    save_file({k: v.contiguous() for k, v in state().items()}, tmp_path / "c.safetensors")
-    assert read_state_dict(tmp_path / "c.safetensors").keys() == state().keys()
+def test_safetensors_are_read_with_prefixes_too(tmp_path):
+    save_file({f"module.{k}": v.contiguous() for k, v in state().items()}, tmp_path / "c.safetensors")
+    found = read(tmp_path / "c.safetensors")
+    assert found.state.keys() == state().keys() and "'module.'" in found.notes[0]
+
+
+AVERAGED = {
+    "timm": (lambda raw, ema: {"state_dict": raw, "state_dict_ema": ema}, "state_dict", "state_dict_ema"),
+    "torchvision": (
+        lambda raw, ema: {
+            "model": wrapped("module.", raw),
+            "model_ema": {"n_averaged": torch.tensor(3), **wrapped("module.module.", ema)},
+        },
+        "model",
+        "model_ema",
+    ),
+    "one mapping": (lambda raw, ema: {**wrapped("net.", raw), **wrapped("ema_net.", ema)}, "net", "ema_net"),
+    "within": (lambda raw, ema: {**raw, **wrapped("ema.", ema)}, ".", "ema"),
+    "below": (lambda raw, ema: {**wrapped("net.", raw), **wrapped("net.ema.", ema)}, "net", "net.ema"),
+}
+
+
+@pytest.mark.parametrize(("make", "raw", "ema"), AVERAGED.values(), ids=AVERAGED)
+def test_averaged_weights_are_taken_aloud_and_the_raw_ones_can_be_chosen(tmp_path, make, raw, ema):
+    path = tmp_path / "c.pth"
+    torch.save(make(zeros(), state()), path)
+    found = read(path)
+    assert value(found) == [2]
+    told = next(note for note in found.notes if "TAKEN" in note)
+    assert f"TAKEN: {ema}" in told and "(averaged over training)" in told and f"--weights-key {raw}" in told
+    assert value(read(path, raw)) == [0] and value(read(path, ema)) == [2]
+    assert f"TAKEN: {raw}" in next(note for note in read(path, raw).notes if "TAKEN" in note)
+    with pytest.raises(InputError, match=r"holds no weights of this network under 'emma'\. Allowed: "):
+        read(path, "emma")
+
+
+def test_of_two_networks_none_is_taken_without_a_word(tmp_path):
+    path = tmp_path / "c.pth"
+    torch.save({"student": state(), "teacher": zeros()}, path)
+    with pytest.raises(InputError, match=r"2 sets of weights.*student.*teacher.*--weights-key"):
+        read(path)
+    assert value(read(path, "student")) == [2]
+    torch.save({"last": state(), "best": state()}, path)
+    assert value(read(path)) == [2]  # they are the same
+
+
+def test_what_stands_beside_the_network_is_named(tmp_path):
+    path = tmp_path / "c.pth"
+    torch.save({"state_dict": {**wrapped("model.", state()), "criterion.weight": torch.ones(4)}}, path)
+    assert f"{path}: 1 entries beside the network were left out: criterion.weight." in read(path).notes
+    torch.save({**state(), "extra": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="1 unexpected: extra"):
+        read(path)
+    torch.save({k: v for k, v in wrapped("module.", state()).items() if "V2.conv3" not in k}, path)
+    with pytest.raises(InputError, match=r"1 missing: V2\.conv3\.weight"):
+        read(path)
+
+
+def test_a_mapping_that_holds_itself_ends(tmp_path):
+    content = {"state_dict": state()}
+    content["again"] = content
+    torch.save(content, tmp_path / "c.pth")
+    assert value(read(tmp_path / "c.pth")) == [2]
+
+
+def test_class_names_travel_in_the_file(tmp_path):
+    names = ("10", "2", "1", "dog")
+    save_weights(build(SPEC), tmp_path / "c.safetensors", names)
+    assert read(tmp_path / "c.safetensors").classes == names
+    save_weights(build(SPEC), tmp_path / "none.safetensors")
+    assert read(tmp_path / "none.safetensors").classes is None
+    for about in ({"classes": list(names)}, {"class_to_idx": {"2": 1, "10": 0, "dog": 3, "1": 2}}):
+        torch.save({"state_dict": state(), **about}, tmp_path / "c.pth")
+        assert read(tmp_path / "c.pth").classes == names
+    torch.save({"state_dict": state(), "classes": ["a", "b"]}, tmp_path / "c.pth")
+    found = read(tmp_path / "c.pth")
+    assert found.classes is None
+    assert "names 2 classes (a, b), which are not one for each of the decoder's 4 outputs" in found.notes[0]
 
 
 def test_missing_and_misshapen_entries_are_named():
@@ -55,16 +161,16 @@ def test_pickled_objects_are_refused_and_never_run(tmp_path, capsys):
     (tmp_path / "raw.pth").write_bytes(pickle.dumps(Evil(), protocol=2))
     for name in ("evil.pth", "raw.pth"):
         with pytest.raises(InputError, match="never runs"):
-            read_state_dict(tmp_path / name)
+            read(tmp_path / name)
     assert "must never run" not in capsys.readouterr().out
 
 
 def test_no_checkpoint_and_no_tensors_are_told_apart(tmp_path):
     with pytest.raises(MissingDataError, match="There is no checkpoint"):
-        read_state_dict(tmp_path / "none.pth")
+        read(tmp_path / "none.pth")
     torch.save({"epoch": 3}, tmp_path / "empty.pth")
     with pytest.raises(InputError, match="holds no tensors"):
-        read_state_dict(tmp_path / "empty.pth")
+        read(tmp_path / "empty.pth")
 
 
 def test_whatever_else_a_file_holds_it_is_named(tmp_path):
@@ -72,4 +178,4 @@ def test_whatever_else_a_file_holds_it_is_named(tmp_path):
     for content in (b"root:x:0:0:root:/root:/bin/bash\n", b"qqq", b"h\x00.", b"", bytes(range(256))):
         path.write_bytes(content)
         with pytest.raises(InputError, match="cannot be read as a checkpoint"):
-            read_state_dict(path)
+            read(path)
