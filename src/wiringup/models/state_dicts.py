@@ -98,19 +98,23 @@ def _needed(names: Collection[str]) -> set[str]:
 def _chosen(
     sets: Mapping[str, set[str]], tensors: Mapping[str, Tensor], needed: set[str], source: str
 ) -> str:
-    whole = [place for place, held in sets.items() if needed <= held]
-    if not whole:  # the best there is: what it lacks is told when it is loaded
-        return max(sets, key=lambda place: len(sets[place]), default="")
+    most = max((len(needed & held) for held in sets.values()), default=0)
+    whole = [place for place, held in sets.items() if len(needed & held) == most]
     averaged = [place for place in whole if _AVERAGED.search(place.lower())]
     if len(averaged) == 1:
         return averaged[0]
-    first = whole[0]
-    if all(torch.equal(tensors[place + n], tensors[first + n]) for place in whole for n in needed):
-        return first
+    if len(whole) < 2 or _same(tensors, whole, needed):  # what a set lacks is told when it is loaded
+        return whole[0] if whole else ""
     raise InputError(
         f"{source} holds {len(whole)} sets of weights of this network: {_listed(whole)}. Say which to take, "
         f"as in --weights-key {_called(whole[0])}."
     )
+
+
+def _same(tensors: Mapping[str, Tensor], places: list[str], names: set[str]) -> bool:
+    first = places[0]
+    pairs = [(tensors.get(first + name), tensors.get(place + name)) for place in places for name in names]
+    return all(a is b or (a is not None and b is not None and torch.equal(a, b)) for a, b in pairs)
 
 
 def _named(key: str, sets: Mapping[str, set[str]], source: str) -> str:
