@@ -1,7 +1,7 @@
 """``wiringup run``: the main job."""
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,21 +57,35 @@ def run(
     finish(Store(out), study.uid, json)
 
 
-def finish(store: "Store", name: str, json: bool) -> None:
-    """Write the report of a study and print its table."""
-    from wiringup.figures.report import write
+def finish(store: "Store", name: str, json: bool, kind: str = "study") -> None:
+    """Write report, figure and table of a study or sweep, and print its table.
+
+    Args:
+        store: where it lies.
+        name: its address.
+        json: whether JSON is printed instead.
+        kind: how JSON calls its address.
+    """
+    from wiringup.figures.report import diverged, figure_name, write
     from wiringup.figures.tables import last_moments, moments_table
-    from wiringup.results.curves import moments
+    from wiringup.results.curves import moments, told_at_chance
     from wiringup.results.record import rows
 
     document, records = store.study(name)
-    reference = document["spec"]["reference"]
+    reference, lost = document["spec"]["reference"], diverged(document)
     path = write(store.folder(name), document, records, reference)
+    figure, left_out = path.with_name(figure_name(document)), told_at_chance(records, reference)
     if json:
-        as_json({"study": name, "report": str(path), "rows": rows(records)})
+        facts = {kind: name, "report": str(path), "figure": str(figure), "left_out": left_out}
+        as_json(facts | {"rows": rows(records), "diverged": [asdict(one) for one in lost]})
         return
     sys.stderr.write("\n")
     simulated = " (simulated recordings)" if any(r.simulated for r in records) else ""
     title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
-    table(*moments_table(last_moments(moments(records, reference))), title=title)
+    table(*moments_table(last_moments(moments(records, reference)), lost), title=title)
+    for one in lost:
+        say(f"No score: {one.label}, seed {one.seed}. {one.why}")
+    if left_out:
+        say(left_out)
+    say(f"Figure: {figure}")
     say(f"Report: {path}")

@@ -1,14 +1,13 @@
 """``wiringup sweep``: births x plasticities x images x epochs, as percentages of one reference."""
 
-import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import arg
 
 from wiringup.cli.arguments import Json, Runs, Seeds, Width
-from wiringup.cli.show import as_json, say, silent, table
+from wiringup.cli.run import finish
+from wiringup.cli.show import say, silent
 
 
 def sweep(
@@ -52,15 +51,10 @@ def sweep(
       wiringup sweep --images tiny-imagenet/train.zip --brain real --birth kn wc
           --plasticity critical decoder downstream:IT --controls
     """
-    from wiringup.core.files import atomic_path
     from wiringup.core.home import data_home
     from wiringup.experiments.progress import Progress, packing, terminal
     from wiringup.experiments.sweep import Sweep, SweepSpec
     from wiringup.experiments.worlds import make_world
-    from wiringup.figures.sweep import draw
-    from wiringup.figures.tables import last_moments, moments_table
-    from wiringup.results.curves import moments
-    from wiringup.results.record import rows
     from wiringup.results.store import Store
 
     spec = SweepSpec(
@@ -71,20 +65,5 @@ def sweep(
     shown = packing(terminal(json))
     world = make_world(images, brain, max(n_images), spec.calibration, size, data_home(), tell, shown)
     made = Sweep(spec, world, store, data_home())
-    swept = made.run(Progress({}, terminal(json)))
-    records = swept.records
-    found = moments(records, made.reference.label)
-    simulated = any(record.simulated for record in records)
-    path = store.folder(made.uid) / "sweep.png"
-    with atomic_path(path) as partial:
-        draw(found, made.document()["cells"], simulated).savefig(partial, format="png")
-    if json:
-        diverged = [asdict(one) for one in swept.diverged]
-        as_json({"sweep": made.uid, "figure": str(path), "rows": rows(records), "diverged": diverged})
-        return
-    sys.stderr.write("\n")
-    title = "Brain match as % of the reference, mean ± sd over seeds"
-    table(*moments_table(last_moments(found)), title=title + (" (simulated recordings)" if simulated else ""))
-    for one in swept.diverged:
-        say(f"No score: {one.label}, seed {one.seed}. {one.why}")
-    say(f"Figure: {path}")
+    made.run(Progress({}, terminal(json)))
+    finish(store, made.uid, json, "sweep")

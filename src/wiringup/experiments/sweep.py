@@ -21,7 +21,7 @@ from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
-from wiringup.results.record import Record
+from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
@@ -106,15 +106,6 @@ class Cell:
     def label(self) -> str:
         """For example ``kaiming_normal, critical, 500 images x 4 epochs``."""
         return f"{self.birth}, {self.plasticity}, {self.images:,} images x {self.epochs:g} epochs"
-
-
-@dataclass(frozen=True)
-class Diverged:
-    """A run that has no score: its training diverged, and why."""
-
-    label: str
-    seed: int
-    why: str
 
 
 @dataclass(frozen=True)

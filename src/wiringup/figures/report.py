@@ -11,11 +11,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from wiringup.core.files import atomic_path, write_text
-from wiringup.figures import updates
+from wiringup.figures import sweep, updates
 from wiringup.figures.style import SIMULATED
-from wiringup.figures.tables import Table, last_moments, moments_table, to_csv
-from wiringup.results.curves import Moment, moments
-from wiringup.results.record import Record
+from wiringup.figures.tables import Table, last_moments, moments_table, numbers_table, to_csv
+from wiringup.results.curves import Moment, moments, told_at_chance
+from wiringup.results.record import Diverged, Record
 
 CSS = """
 :root { color-scheme: light; }
@@ -34,29 +34,70 @@ details { margin: .5rem 0; } summary { cursor: pointer; }
 
 
 def write(folder: Path, study: Mapping[str, Any], records: Sequence[Record], reference: str) -> Path:
-    """Write ``report.html``, ``brain_match.png`` and ``table.csv`` into ``folder``; return the report."""
-    points = moments(records, reference)
-    figure = updates.draw(points, simulated=any(r.simulated for r in records))
-    with atomic_path(folder / "brain_match.png") as path:
+    """Write ``report.html``, ``table.csv`` and the figure into ``folder``; return the report.
+
+    The figure is ``sweep.png`` of a sweep, whose document holds its cells, ``brain_match.png`` of a study.
+    """
+    points, left_out = moments(records, reference), told_at_chance(records, reference)
+    figure = _figure(study, records, points, left_out)
+    with atomic_path(folder / figure_name(study)) as path:
         figure.savefig(path, format="png")
-    write_text(folder / "table.csv", to_csv(moments_table(points)))
-    write_text(folder / "report.html", page(study, records, points, figure))
+    write_text(folder / "table.csv", to_csv(numbers_table(points, diverged(study))))
+    write_text(folder / "report.html", page(study, records, points, figure, left_out))
     return folder / "report.html"
 
 
+def figure_name(study: Mapping[str, Any]) -> str:
+    """Return the file name of a study's figure."""
+    return "sweep.png" if _cells(study) else "brain_match.png"
+
+
+def diverged(study: Mapping[str, Any]) -> list[Diverged]:
+    """Return the runs of a sweep that have no score."""
+    return [Diverged(**one) for one in study.get("spec", {}).get("diverged", ())]
+
+
+def _cells(study: Mapping[str, Any]) -> sweep.Cells:
+    found: sweep.Cells = study.get("spec", {}).get("cells", {})
+    return found
+
+
+def _figure(
+    study: Mapping[str, Any], records: Sequence[Record], points: Sequence[Moment], left_out: str
+) -> Figure:
+    simulated = any(r.simulated for r in records)
+    if cells := _cells(study):
+        return sweep.draw(points, cells, simulated, left_out, diverged(study))
+    return updates.draw(points, simulated, left_out)
+
+
 def page(
-    study: Mapping[str, Any], records: Sequence[Record], points: Sequence[Moment], figure: Figure
+    study: Mapping[str, Any],
+    records: Sequence[Record],
+    points: Sequence[Moment],
+    figure: Figure,
+    left_out: str = "",
 ) -> str:
-    """Return the report as HTML; every text that comes from outside is escaped."""
+    """Return the report as HTML; every text that comes from outside is escaped.
+
+    Args:
+        study: its document, as stored.
+        records: of all its runs.
+        points: all scored moments.
+        figure: is embedded.
+        left_out: what `curves.told_at_chance` says.
+    """
     parts = [
         "<h1>Brain match with few supervised synaptic updates</h1>",
         _warning(records),
         _what(study, records),
-        f'<img alt="Brain match against supervised synaptic updates" src="{_embed(figure)}">',
+        f'<img alt="{_text(_alt(study))}" src="{_embed(figure)}">',
         "<h2>Birth and end of every condition</h2>",
-        _table(moments_table(last_moments(points))),
+        _table(moments_table(last_moments(points), diverged(study))),
+        f"<p><strong>{_text(left_out)}</strong></p>" if left_out else "",
         _legend(records),
-        _details("Every scored moment", _table(moments_table(points))),
+        _diverged(diverged(study)),
+        _details("Every scored moment", _table(moments_table(points, diverged(study)))),
         _details("Benchmarks, ceilings and errors at the end of each run", _table(_score_table(records))),
         _details("Where the synapses are", _table(_synapse_table(records))),
         "<h2>How it was made</h2>",
@@ -88,13 +129,21 @@ def _what(study: Mapping[str, Any], records: Sequence[Record]) -> str:
     )
 
 
+def _alt(study: Mapping[str, Any]) -> str:
+    return "Brain match of every combination" if _cells(study) else "Brain match against synaptic updates"
+
+
+def _diverged(runs: Sequence[Diverged]) -> str:
+    told = "".join(f"<li>{_text(f'{d.label}, seed {d.seed}: {d.why}')}</li>" for d in runs)
+    return f"<p>No score, because the training diverged:</p><ul>{told}</ul>" if told else ""
+
+
 def _legend(records: Sequence[Record]) -> str:
     seeds = len({r.seed for r in records})
     missing = sorted({name for r in records for p in r.points for name in p.missing})
     absent = f" Not scored, and not averaged in: {_text(', '.join(missing))}." if missing else ""
     return (
-        "<p>Percentages are of the reference at the end of its training (mean over seeds); none are given "
-        "where the reference itself is within two standard errors of zero. "
+        "<p>Percentages are of the reference at the end of its training (mean over seeds). "
         f"± is the standard deviation over {seeds} seeds: too few for a test, enough to see what is noise. "
         "<em>Updates</em> are labelled images as actually seen; <em>synaptic updates</em> are updates times "
         f"trained synapses.{absent}</p>"

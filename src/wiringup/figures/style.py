@@ -1,5 +1,6 @@
 """One look for every figure: colours that a colour-blind reader can tell apart, no global state."""
 
+import textwrap
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -20,8 +21,18 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def look(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return {label: (colour, marker)}, distinct for up to eight labels."""
-    return {label: (COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]) for i, label in enumerate(labels)}
+    """Return {label: (colour, marker)}, distinct for up to 64 labels: each round takes other markers."""
+    n = len(COLORS)
+    return {label: (COLORS[i % n], MARKERS[(i + i // n) % n]) for i, label in enumerate(labels)}
+
+
+def head(figure: Figure, title: str, simulated: bool, left_out: str = "") -> None:
+    """Write above a figure what it shows, and what a reader must know: simulated data, what is left out."""
+    wide = int(figure.get_figwidth() * 15)  # characters of this size in a line
+    lines = [title, f"({SIMULATED})" if simulated else "", left_out]
+    told = [part for line in lines for part in textwrap.wrap(line, wide)]
+    if told:
+        figure.suptitle("\n".join(told), fontsize=9)
 
 
 def clean(axes: Axes) -> None:

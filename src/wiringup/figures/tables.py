@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wiringup.results.curves import COLUMNS, Moment, Spread
-from wiringup.results.record import MEAN
+from wiringup.results.record import MEAN, Diverged
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -29,11 +29,61 @@ def plus_minus(spread: Spread, digits: int = 1) -> str:
     return text if not np.isfinite(spread.sd) else f"{text} ± {spread.sd:.{digits}f}"
 
 
-def moments_table(moments: Sequence[Moment]) -> Table:
-    """Return one row for every scored moment: counts, percentages of the reference, match and accuracy."""
-    areas = [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
+def moments_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) -> Table:
+    """Return one row for every scored moment, for people: counts, percentages, match and accuracy.
+
+    Conditions of which a run diverged are marked; those of which nothing is left have a row that says so.
+
+    Args:
+        moments: of all conditions.
+        diverged: runs without a score.
+    """
+    areas = _shown(moments)
     header = ["condition", "epoch", "updates", "trained", "syn. updates", *(f"{a} %" for a in areas)]
-    return [*header, "match", "top-1"], [_row(m, areas) for m in moments]
+    header += ["match", "top-1"]
+    lost = _lost(diverged)
+    body = [_row(m, areas, lost.get(m.label, ())) for m in moments]
+    scored = {m.label for m in moments}
+    blank = ["–"] * (len(header) - 2)
+    return header, body + [[label, "diverged", *blank] for label in lost if label not in scored]
+
+
+def numbers_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) -> Table:
+    """Return the same for programs: plain numbers, mean and standard deviation apart, units in the header.
+
+    What does not exist (the deviation of one seed, percentages of a reference at chance) is an empty cell.
+    """
+    areas = [a for a in COLUMNS if a in moments[0].match]
+    header = [
+        "condition", "epoch (0 is birth)", "updates (labelled images)", "trained (synapses)",
+        "synaptic updates (updates x synapses)", "seeds", "diverged seeds",
+    ]  # fmt: skip
+    for area in areas:
+        header += [f"{area} (% of reference)", f"{area} sd (% of reference)"]
+        header += [f"{area} (ceiled score)", f"{area} sd (ceiled score)"]
+    lost = _lost(diverged)
+    body = [_numbers(m, areas, lost.get(m.label, ())) for m in moments]
+    scored = {m.label for m in moments}
+    columns = len(header) + 2
+    for label, runs in lost.items():
+        if label not in scored:
+            body.append([label, *[""] * 4, "0", _seeds(runs), *[""] * (columns - 7)])
+    return [*header, "top-1 (fraction)", "top-1 sd (fraction)"], body
+
+
+def _shown(moments: Sequence[Moment]) -> list[str]:
+    return [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
+
+
+def _lost(diverged: Sequence[Diverged]) -> dict[str, list[Diverged]]:
+    """Return label -> its runs that diverged."""
+    return {
+        label: [d for d in diverged if d.label == label] for label in dict.fromkeys(d.label for d in diverged)
+    }
+
+
+def _seeds(runs: Sequence[Diverged]) -> str:
+    return " ".join(str(d.seed) for d in runs)
 
 
 def last_moments(moments: Sequence[Moment]) -> list[Moment]:
@@ -48,12 +98,28 @@ def last_moments(moments: Sequence[Moment]) -> list[Moment]:
     return list(kept.values())
 
 
-def _row(moment: Moment, areas: Sequence[str]) -> list[str]:
+def _row(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list[str]:
+    label = f"{moment.label} (diverged: seed {_seeds(lost)})" if lost else moment.label
     when = "birth" if moment.epoch == 0 else f"{moment.epoch:g}"
     counts = [count(v) for v in (moment.updates, moment.trained, moment.synaptic_updates)]
     percent = [plus_minus(moment.percent[a]) for a in areas]
     absolute = [plus_minus(moment.match[MEAN], 3), plus_minus(moment.top1, 2)]
-    return [moment.label, when, *counts, *percent, *absolute]
+    return [label, when, *counts, *percent, *absolute]
+
+
+def _numbers(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list[str]:
+    nothing = Spread(float("nan"), float("nan"), 0)
+    spreads = [s for a in areas for s in (moment.percent.get(a, nothing), moment.match[a])]
+    counts = [moment.epoch, moment.updates, moment.trained, moment.synaptic_updates, moment.top1.n]
+    values = [v for s in (*spreads, moment.top1) for v in (s.mean, s.sd)]
+    return [moment.label, *map(_number, counts), _seeds(lost), *map(_number, values)]
+
+
+def _number(value: float) -> str:
+    """Return every digit of a number; nothing for one that does not exist."""
+    if not np.isfinite(value):
+        return ""
+    return str(int(value)) if value == int(value) else repr(float(value))
 
 
 def units_table(rows: Sequence[Mapping[str, Any]]) -> Table:

@@ -7,18 +7,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from wiringup.figures.style import SIMULATED, clean, look, new_figure
+from wiringup.figures.style import clean, head, look, new_figure
 from wiringup.results.curves import COLUMNS, Moment
 from wiringup.results.record import MEAN
 
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
 
 
-def draw(moments: Sequence[Moment], simulated: bool) -> Figure:
-    """Return a figure with one panel for the mean and one for each area.
+def draw(moments: Sequence[Moment], simulated: bool, left_out: str = "") -> Figure:
+    """Return a figure with one panel for the mean and one for each area where the reference is above chance.
 
     Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
-    Where the reference is at chance there are no percentages: that panel shows the scores themselves.
+    If the reference is at chance everywhere there are no percentages: panels show the scores themselves.
+
+    Args:
+        moments: of all conditions.
+        simulated: whether the recordings are.
+        left_out: the sentence about areas without a panel, see `curves.told_at_chance`.
     """
     areas = [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
     columns = (len(areas) + 1) // 2
@@ -31,10 +36,7 @@ def draw(moments: Sequence[Moment], simulated: bool) -> Figure:
         axes.set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    figure.suptitle(
-        "Brain match against supervised synaptic updates" + (f"\n({SIMULATED})" if simulated else ""),
-        fontsize=10,
-    )
+    head(figure, "Brain match against supervised synaptic updates", simulated, left_out)
     return figure
 
 
@@ -45,7 +47,8 @@ def _panel(axes: Axes, area: str, moments: Sequence[Moment], birth: float) -> No
         _curve(axes, area, [m for m in moments if m.label == label], birth, styles[label])
     known = moments[0].has_percent(area)
     axes.axhline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
-    title = "mean of all" if area == MEAN else area
+    averaged = ", ".join(a for a in moments[0].percent if a != MEAN)
+    title = f"mean of {averaged or 'nothing'}" if area == MEAN else area
     axes.set_title(title if known else f"{title} (reference at chance)", fontsize=9, loc="left")
     axes.set_ylabel("% of reference" if known else "ceiled score", fontsize=8)
     axes.set_xlabel("supervised synaptic updates", fontsize=8)

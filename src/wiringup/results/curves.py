@@ -1,6 +1,10 @@
-"""Brain match as a percentage of a reference, with its spread over seeds."""
+"""Brain match as a percentage of a reference, with its spread over seeds.
 
-from collections.abc import Sequence
+One rule decides what is shown: an area in which the reference itself is at chance (see `at_chance`) says
+nothing of any condition. It has no percentages, no panel in a figure, and no part in the mean.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,9 +31,9 @@ class Moment:
     """The same moment of all seeds of one condition.
 
     Attributes:
-        match: area or "mean" -> brain match over seeds.
-        percent: area or "mean" -> the same as a percentage of the reference; NaN where the reference
-            itself is at chance.
+        match: area -> brain match over seeds; "mean" -> over the areas in ``percent``.
+        percent: area or "mean" -> the same as a percentage of the reference, for areas in which the reference
+            is above chance. If there is none, all areas are here, as NaN.
         shown: area or "mean" -> what a figure shows of each seed: the percentage, or the brain match
             itself where there are no percentages.
     """
@@ -45,7 +49,7 @@ class Moment:
     shown: dict[str, list[float]]
 
     def has_percent(self, area: str) -> bool:
-        """Return whether the reference is above chance in ``area``."""
+        """Return whether there are percentages in ``area``: not if the reference is at chance everywhere."""
         return bool(np.isfinite(self.percent[area].mean))
 
 
@@ -61,43 +65,80 @@ def moments(records: Sequence[Record], reference: str) -> list[Moment]:
 
     Percentages are of the mean over seeds of the last moment of the runs labelled ``reference``: a ratio
     of means, which two noisy reference seeds disturb less than a mean of ratios. Where that mean is not
-    above chance (see `at_chance`), percentages would be noise divided by noise: they are NaN.
+    above chance, percentages would be noise divided by noise: such areas are left out, of the mean too.
 
     Raises:
         InputError: if no record has the label ``reference``, or seeds were scored at different moments.
     """
-    base = _reference(records, reference)
+    last = _last(records, reference)
+    areas, chance = _areas(last), at_chance(last)
+    kept = [a for a in areas if a not in chance] or areas
+    base = {a: _mean([_match(p, kept)[a] for p in last]) for a in (*kept, MEAN)}
+    if len(chance) == len(areas):
+        base = dict.fromkeys(base, float("nan"))
     labels = list(dict.fromkeys(r.label for r in records))
     return [m for label in labels for m in _condition([r for r in records if r.label == label], base)]
 
 
-def at_chance(points: Sequence[Point], area: str) -> bool:
-    """Return whether the raw scores of ``area`` are, on average, within two standard errors of zero."""
-    scores = [s for p in points for s in p.scores if s.area == area]
-    return bool(scores) and bool(np.mean([s.raw for s in scores]) <= 2 * np.mean([s.error for s in scores]))
+def at_chance(points: Sequence[Point]) -> dict[str, tuple[float, float]]:
+    """Return the areas in which raw scores are, on average, within two standard errors of zero.
+
+    Returns:
+        area -> (raw score, standard error), means over ``points`` and over the area's benchmarks.
+    """
+    found = {}
+    for area in _areas(points):
+        scores = [s for p in points for s in p.scores if s.area == area]
+        raw, error = _mean([s.raw for s in scores]), _mean([s.error for s in scores])
+        if raw <= 2 * error:
+            found[area] = raw, error
+    return found
 
 
-def _reference(records: Sequence[Record], label: str) -> dict[str, float]:
+def told_at_chance(records: Sequence[Record], reference: str) -> str:
+    """Return the sentence that says where the reference is at chance, and what follows; "" if nowhere."""
+    last = _last(records, reference)
+    chance = at_chance(last)
+    if not chance:
+        return ""
+    named = ", ".join(f"{area} (raw {raw:.3f}, error {error:.3f})" for area, (raw, error) in chance.items())
+    because = f"the reference itself is within two standard errors of zero: {named}"
+    if len(chance) == len(_areas(last)):
+        return f"There are no percentages, because {because}. Scores are shown as they are."
+    return f"Left out of percentages, mean and figure, because {because}."
+
+
+def _last(records: Sequence[Record], label: str) -> list[Point]:
     last = [r.last for r in records if r.label == label]
     if not last:
         raise InputError(f"No run is labelled {label!r}, so there is nothing to take percentages of.")
-    return {
-        area: float("nan") if at_chance(last, area) else float(np.mean([p.match[area] for p in last]))
-        for area in last[0].match
-    }
+    return last
 
 
-def _condition(records: Sequence[Record], base: dict[str, float]) -> list[Moment]:
+def _areas(points: Sequence[Point]) -> list[str]:
+    return [a for a in SCORED if a in points[0].match]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _match(point: Point, averaged: Sequence[str]) -> dict[str, float]:
+    """Return the brain match in every area, and the mean over those that are ``averaged``."""
+    return {a: point.match[a] for a in _areas([point])} | {MEAN: _mean([point.match[a] for a in averaged])}
+
+
+def _condition(records: Sequence[Record], base: Mapping[str, float]) -> list[Moment]:
     epochs = {tuple(p.epoch for p in r.points) for r in records}
     if len(epochs) != 1:
         raise InputError(f"The seeds of {records[0].label!r} were scored at different moments: {epochs}.")
     return [_moment(records, [r.points[i] for r in records], base) for i in range(len(epochs.pop()))]
 
 
-def _moment(records: Sequence[Record], points: Sequence[Point], base: dict[str, float]) -> Moment:
-    areas = [a for a in COLUMNS if a in points[0].match]
-    match = {a: [p.match[a] for p in points] for a in areas}
-    percent = {a: [100 * v / base[a] for v in match[a]] for a in areas}
+def _moment(records: Sequence[Record], points: Sequence[Point], base: Mapping[str, float]) -> Moment:
+    each = [_match(p, [a for a in base if a != MEAN]) for p in points]
+    match = {a: [values[a] for values in each] for a in each[0]}
+    percent = {a: [100 * v / base[a] for v in match[a]] for a in base}
     return Moment(
         label=records[0].label,
         epoch=points[0].epoch,
@@ -105,7 +146,7 @@ def _moment(records: Sequence[Record], points: Sequence[Point], base: dict[str, 
         synaptic_updates=float(np.mean([p.synaptic_updates for p in points])),
         trained=records[0].synapses["trained"],
         top1=spread([np.nan if p.top1 is None else p.top1 for p in points]),
-        match={a: spread(match[a]) for a in areas},
-        percent={a: spread(percent[a]) for a in areas},
-        shown={a: percent[a] if np.isfinite(base[a]) else match[a] for a in areas},
+        match={a: spread(v) for a, v in match.items()},
+        percent={a: spread(v) for a, v in percent.items()},
+        shown={a: percent[a] if np.isfinite(base[a]) else match[a] for a in base},
     )

@@ -79,6 +79,15 @@ class Record:
         return self.points[-1]
 
 
+@dataclass(frozen=True)
+class Diverged:
+    """A run that has no record: its training diverged, and why."""
+
+    label: str
+    seed: int
+    why: str
+
+
 def provenance(seconds: float) -> dict[str, Any]:
     """Return the versions, the machine and the date that belong beside every number."""
     packages = ("wiringup", "torch", "numpy", "scipy", "scikit-learn")

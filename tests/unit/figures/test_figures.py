@@ -1,12 +1,15 @@
+import csv
 import re
 from dataclasses import replace
 
 import pytest
 
-from made_records import make_record, point
+from made_records import make_record, point, score
 from wiringup.figures import report, updates
-from wiringup.figures.tables import count, last_moments, moments_table, plus_minus, to_csv
-from wiringup.results.curves import Spread, moments
+from wiringup.figures.style import look
+from wiringup.figures.tables import count, last_moments, moments_table, numbers_table, plus_minus, to_csv
+from wiringup.results.curves import Spread, moments, told_at_chance
+from wiringup.results.record import Diverged
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
     one, two = (replace(p, match={**p.match, "IT": 0.1}) for p in records[0].points)
     three_areas = [replace(records[0], points=(one, two))]
     figure = updates.draw(moments(three_areas, "ref <all>"), simulated=False)
-    assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of all", "V4", "IT"]
+    assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4, IT", "V4", "IT"]
     assert len(figure.axes) == 4
 
 
@@ -57,6 +60,89 @@ def test_the_table_shows_a_shared_birth_once(records):
     assert header[:6] == ["condition", "epoch", "updates", "trained", "syn. updates", "mean %"]
     assert body[2][:5] == ["few", "1", "100", "10", "1 k"]
     assert body[2][5:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
+
+
+def with_behaviour(record, raw, match):
+    """Add behaviour, whose error is .01, to every moment of a record."""
+    points = tuple(
+        replace(
+            p,
+            match={**p.match, "behavior": match, "mean": (p.match["V4"] + match) / 2},
+            scores=(*p.scores, score("b.i2n", match, area="behavior", raw=raw)),
+        )
+        for p in record.points
+    )
+    return replace(record, points=points)
+
+
+def test_an_area_in_which_the_reference_is_at_chance_is_left_out_in_words(tmp_path, records):
+    odd = [with_behaviour(r, 0.015, 0.3) for r in records]
+    points = moments(odd, "ref <all>")
+    header, body = moments_table(last_moments(points))
+    assert header[5:] == ["mean %", "V4 %", "match", "top-1"]
+    assert body[2][5:8] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
+    left_out = told_at_chance(odd, "ref <all>")
+    assert left_out == (
+        "Left out of percentages, mean and figure, because the reference itself is within two standard "
+        "errors of zero: behavior (raw 0.015, error 0.010)."
+    )
+    figure = updates.draw(points, simulated=False, left_out=left_out)
+    assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4", "V4"]
+    assert "behavior (raw 0.015" in figure.get_suptitle().replace("\n", " ")
+    page = report.write(tmp_path, {"uid": "abc"}, odd, "ref <all>").read_text()
+    assert left_out in page
+    rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    assert rows[-1]["behavior (% of reference)"] == "" and rows[-1]["behavior (ceiled score)"] == "0.3"
+
+
+def test_behaviour_above_chance_is_shown(records):
+    good = [with_behaviour(r, 0.025, 0.3) for r in records]
+    assert told_at_chance(good, "ref <all>") == ""
+    header, body = moments_table(last_moments(moments(good, "ref <all>")))
+    assert header[5:8] == ["mean %", "V4 %", "behavior %"]
+    assert body[2][7] == "100.0 ± 0.0"
+
+
+def test_the_csv_holds_numbers_alone(records):
+    lost = [Diverged("few", 2, "the loss is nan"), Diverged("gone", 0, "the loss is nan")]
+    points = moments(records, "ref <all>")
+    table = list(csv.DictReader(to_csv(numbers_table(points, lost)).splitlines()))
+    few, gone = table[3], table[4]
+    assert {name: few[name] for name in list(few)[:7]} == {
+        "condition": "few", "epoch (0 is birth)": "1", "updates (labelled images)": "100",
+        "trained (synapses)": "10", "synaptic updates (updates x synapses)": "1000", "seeds": "2",
+        "diverged seeds": "2",
+    }  # fmt: skip
+    assert float(few["V4 (% of reference)"]) == pytest.approx(60)
+    assert float(few["V4 sd (% of reference)"]) == pytest.approx(200 * 0.1 / 2**0.5)
+    assert float(few["mean (ceiled score)"]) == pytest.approx(0.3)
+    assert (few["top-1 (fraction)"], few["top-1 sd (fraction)"]) == ("0.25", "0")
+    assert [v for v in gone.values() if v] == ["gone", "0", "0"]
+    for row in table:
+        for name, value in row.items():
+            assert name == "condition" or value == "" or float(value) >= 0
+
+
+def test_a_condition_that_diverged_is_marked_in_table_and_report(tmp_path, records):
+    why = "Training diverged: the loss is <nan>"
+    lost = [Diverged("few", 2, why), Diverged("gone", 0, why)]
+    _, body = moments_table(last_moments(moments(records, "ref <all>")), lost)
+    assert [row[:2] for row in body[-2:]] == [["few (diverged: seed 2)", "1"], ["gone", "diverged"]]
+    assert set(body[-1][2:]) == {"–"} and len({len(row) for row in body}) == 1
+    document = {"uid": "abc", "spec": {"diverged": [vars(one) for one in lost]}}
+    page = report.write(tmp_path, document, records, "ref <all>").read_text()
+    assert "gone, seed 0: Training diverged: the loss is &lt;nan&gt;" in page
+
+
+def test_the_report_of_a_sweep_draws_the_sweep(tmp_path, records):
+    cell = {"birth": "kn", "images": 10, "epochs": 1}
+    cells = {"ref <all>": {**cell, "plasticity": "all"}, "few": {**cell, "plasticity": "few"}}
+    report.write(tmp_path, {"uid": "abc", "spec": {"cells": cells}}, records, "ref <all>")
+    assert {p.name for p in tmp_path.iterdir()} == {"report.html", "sweep.png", "table.csv"}
+
+
+def test_sixty_four_conditions_can_be_told_apart():
+    assert len(set(look([str(i) for i in range(64)]).values())) == 64
 
 
 @pytest.mark.parametrize(

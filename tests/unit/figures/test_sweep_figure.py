@@ -5,6 +5,7 @@ import pytest
 from wiringup.core.errors import InputError
 from wiringup.figures.sweep import draw
 from wiringup.results.curves import Moment, spread
+from wiringup.results.record import Diverged
 
 
 def moment(label, epoch, percent, spent=10):
@@ -35,6 +36,29 @@ def test_plasticities_make_dots_with_birth_and_spent_updates():
     assert [t.get_text() for t in axes.get_yticklabels()] == ["critical  (2 M)", "all  (2 M)"]
     hollow, dots, tick = axes.lines[:3]
     assert (hollow.get_xdata()[0], list(dots.get_xdata()), tick.get_xdata()[0]) == (51, [60, 62], 61)
+
+
+def test_cells_that_diverged_are_marked_in_the_map():
+    cells = {
+        f"{n}x{e}": {"birth": "kn", "plasticity": "all", "images": n, "epochs": e}
+        for n in (10, 20)
+        for e in (1, 2)
+    }
+    lost = [Diverged("10x2", 0, "nan"), Diverged("20x1", 1, "nan")]
+    figure = draw([moment(k, 1, 50) for k in cells if k != "10x2"], cells, simulated=False, diverged=lost)
+    axes = figure.axes[0]
+    assert [t.get_text() for t in axes.texts] == ["51", "diverged", "51\n(1 diverged)", "51"]
+    assert axes.images[0].get_array().mask.tolist() == [[False, True], [False, False]]
+
+
+def test_plasticities_that_diverged_are_marked_beside_the_dots():
+    cells = {p: {"birth": "kn", "plasticity": p, "images": 10, "epochs": 1} for p in ("all", "critical", "x")}
+    lost = [Diverged("critical", 0, "nan"), Diverged("x", 1, "nan")]
+    points = [moment(p, e, 50, 2_000_000) for p in ("all", "x") for e in (0, 1)]
+    axes = draw(points, cells, simulated=False, diverged=lost).axes[0]
+    told = [t.get_text() for t in axes.get_yticklabels()]
+    assert told == ["x  (2 M), 1 diverged", "critical  (diverged)", "all  (2 M)"]
+    assert {line.get_ydata()[0] for line in axes.lines[:-1]} == {0, 2}
 
 
 def test_nothing_to_draw():
