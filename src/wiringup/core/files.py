@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.errors import BusyError, InputError, MissingDataError, WiringupError
 from wiringup.core.limits import JSON_BYTES, JSON_DEPTH, SAME_FOLDER
 
 SAMPLE = 4096
@@ -137,6 +137,24 @@ def full_disk_explained(path: Path) -> Iterator[None]:
                 "what was finished before is kept and not computed twice."
             ) from error
         raise
+
+
+@contextlib.contextmanager
+def locked(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock file ``path`` while the block runs; a process that dies lets go of it.
+
+    Raises:
+        BusyError: saying ``busy``, if another process, or another block of this one, holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = FileLock(path).acquire(timeout=0)
+    except Timeout as error:
+        raise BusyError(busy) from error
+    with lock:
+        yield
 
 
 def _umask() -> int:

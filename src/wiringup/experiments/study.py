@@ -4,8 +4,9 @@ Train a reference with all synapses from Kaiming normal; distil it; give birth f
 train few synapses on few images; and compare with controls that spend as many updates.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any
 
 from torch import nn
@@ -20,6 +21,7 @@ from wiringup.core.spec import to_dict, uid
 from wiringup.core.stimuli import LabelledImages
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
+from wiringup.experiments.sharing import Job, claimed, do_all
 from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
@@ -32,6 +34,7 @@ REFERENCE = "KN, all (reference)"
 WC_CRITICAL = "WC + critical"
 EQUAL_UPDATES = "KN, all, equal updates"
 EQUAL_SYNAPTIC = "KN, all, equal synaptic updates"
+GENOME = "genome.json"  # in the folder of the reference that it was distilled from
 KN, WC = "kaiming_normal", "weight_compression"
 
 
@@ -112,9 +115,14 @@ class Study:
         return ModelSpec("cornet_s", self.spec.width, len(self.world.pool.classes), self.spec.size)
 
     def run(self, progress: Progress) -> list[Record]:
-        """Make every run that is not finished yet; return all records, condition by condition."""
+        """Make every run that is not finished yet; return all records, condition by condition.
+
+        Several processes in one store share the runs, see `sharing`.
+        """
         progress.plan = self.plan()
-        records = [r for seed in self.spec.seeds for r in self._seed(seed, progress)]
+        each = product(self.spec.seeds, CONDITIONS)
+        jobs = [Job(f"{c.label}, seed {seed}", partial(self._one, c, seed, progress)) for seed, c in each]
+        records = do_all(jobs, progress.say)
         labels = [c.label for c in CONDITIONS]
         records.sort(key=lambda r: (labels.index(r.label), r.seed))
         self.store.save_study(self.uid, self.document(), [r.uid for r in records])
@@ -143,28 +151,37 @@ class Study:
         seen = self._duration(condition).in_images(len(self._images(condition)), self.spec.batch)
         return {f"train:{condition.plasticity}": seen, "score": len(self._moments(condition)) + 2}
 
-    def _seed(self, seed: int, progress: Progress) -> Iterator[Record]:
-        genome: Genome | None = None
-        for condition in CONDITIONS:
-            run = self._make(condition, seed, genome)
+    def _one(self, condition: Condition, seed: int, progress: Progress) -> Record:
+        genome = self._genome(seed, progress) if condition.recipe == WC else None
+        return self._execute(condition, self._make(condition, seed, genome), progress)
+
+    def _execute(self, condition: Condition, run: Run, progress: Progress) -> Record:
+        """Make a run that no other process is at; a reference is distilled too."""
+        with claimed(self.store, run.uid):
             if self.store.finished(run.uid, run.spec):
                 progress.skip(self._work(condition))
-                progress.say(f"Known: {run.label}, seed {seed}  [{run.uid}]")
+                progress.say(f"Known: {run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
             else:
-                progress.say(f"Now: {run.label}, seed {seed}  [{run.uid}]")
+                progress.say(f"Now: {run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
             record, model = execute(run, self.store, progress.advance)
-            if genome is None:
-                genome = self._distil(run, model)
-                progress.advance("distil", 1, f"distilled the reference, seed {seed}")
-            yield record
+            if condition.label == REFERENCE:
+                self._distil(run, model)
+                progress.advance("distil", 1, f"distilled the reference, seed {run.spec.birth.seed}")
+        return record
 
-    def _distil(self, run: Run, model: nn.Module) -> Genome:
-        path = self.store.folder(run.uid) / "genome.json"
-        if path.is_file():
-            return Genome.load(path)
-        genome = distill(model.state_dict(), run.spec.birth.seed, {"run": run.uid, "label": run.label})
-        genome.save(path)
-        return genome
+    def _genome(self, seed: int, progress: Progress) -> Genome:
+        """Return the genome of a seed's reference, which is made if it is not there."""
+        reference = self._make(CONDITIONS[0], seed, None)
+        path = self.store.folder(reference.uid) / GENOME
+        if not path.is_file():
+            self._execute(CONDITIONS[0], reference, progress)
+        return Genome.load(path)
+
+    def _distil(self, run: Run, model: nn.Module) -> None:
+        path = self.store.folder(run.uid) / GENOME
+        if not path.is_file():
+            about = {"run": run.uid, "label": run.label}
+            distill(model.state_dict(), run.spec.birth.seed, about).save(path)
 
     def _make(self, condition: Condition, seed: int, genome: Genome | None) -> Run:
         chosen = self._images(condition)

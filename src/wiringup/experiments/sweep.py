@@ -6,6 +6,7 @@ the network that learns with all synapses, from Kaiming normal, on the most imag
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from wiringup.core.spec import to_dict, uid
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
+from wiringup.experiments.sharing import Job, claimed, do_all
 from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Diverged, Record
@@ -165,6 +167,8 @@ class Sweep:
     def run(self, progress: Progress) -> Swept:
         """Make every run that is not finished yet; a training that diverges is noted, and the sweep goes on.
 
+        Several processes in one store share the runs, see `sharing`.
+
         Raises:
             DivergedError: if the reference diverges, of which everything else is a percentage.
         """
@@ -173,24 +177,31 @@ class Sweep:
         for run, seen in runs:
             for kind, amount in _work(run, seen).items():
                 progress.plan[kind] = progress.plan.get(kind, 0) + amount
-        found = Swept([], [])
-        for run, seen in runs:
-            try:
-                found.records.append(self._one(run, seen, progress))
-            except DivergedError as error:
-                if run.label == self.reference.label:
-                    raise
-                found.diverged.append(Diverged(run.label, run.spec.birth.seed, str(error)))
-                progress.say(f"{error} The sweep goes on without it.")
+        jobs = [Job(_name(run), partial(self._one, run, seen, progress)) for run, seen in runs]
+        made = do_all(jobs, progress.say)
+        records = [one for one in made if isinstance(one, Record)]
+        found = Swept(records, [one for one in made if isinstance(one, Diverged)])
         document = self.document() | {"diverged": [asdict(one) for one in found.diverged]}
         self.store.save_study(self.uid, document, [r.uid for r in found.records])
         return found
 
-    def _one(self, run: Run, seen: int, progress: Progress) -> Record:
-        if self.store.finished(run.uid, run.spec):
-            progress.skip(_work(run, seen))
-        progress.say(f"{run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
-        return execute(run, self.store, progress.advance)[0]
+    def _one(self, run: Run, seen: int, progress: Progress) -> Record | Diverged:
+        with claimed(self.store, run.uid):
+            why = self.store.diverged(run.uid)
+            if why or self.store.finished(run.uid, run.spec):
+                progress.skip(_work(run, seen))
+            progress.say(_name(run))
+            if why is None:
+                try:
+                    return execute(run, self.store, progress.advance)[0]
+                except DivergedError as error:
+                    why = str(error)
+                    self.store.save_diverged(run.uid, run.spec, why)
+        if run.label == self.reference.label:
+            raise DivergedError(why)
+        again = f"to try it again, remove {self.store.folder(run.uid)}"
+        progress.say(f"{why} The sweep goes on without it ({again}).")
+        return Diverged(run.label, run.spec.birth.seed, why)
 
     def _runs(self) -> Iterator[tuple[Run, int]]:
         """Yield every run and the number of images that it will see."""
@@ -215,6 +226,10 @@ class Sweep:
             moments=(),
         )
         return Run(cell.label, spec, chosen, self.world.exam, genome, self.world.calibration)
+
+
+def _name(run: Run) -> str:
+    return f"{run.label}, seed {run.spec.birth.seed}  [{run.uid}]"
 
 
 def _work(run: Run, seen: int) -> dict[str, float]:

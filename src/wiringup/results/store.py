@@ -10,9 +10,11 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import read_json, write_json
 from wiringup.core.spec import changed
+from wiringup.core.spec import to_dict as plain
 from wiringup.results.record import Record, from_dict, to_dict
 
 RECORD = "record.json"
+DIVERGED = "diverged.json"
 STUDY = "study.json"
 SCORES = "scores.json"
 MATCH = "match.json"
@@ -51,6 +53,15 @@ class Store:
     def save(self, record: Record) -> None:
         """Write a finished run."""
         write_json(self.folder(record.uid) / RECORD, to_dict(record))
+
+    def diverged(self, uid: str) -> str | None:
+        """Return why the training of ``uid`` diverged, if it did."""
+        path = self.folder(uid) / DIVERGED
+        return str(read_json(path)["why"]) if path.is_file() else None
+
+    def save_diverged(self, uid: str, spec: Any, why: str) -> None:
+        """Write down that a training diverged, so that nobody tries it again; remove the folder to do so."""
+        write_json(self.folder(uid) / DIVERGED, {"spec": plain(spec), "why": why})
 
     def save_study(self, uid: str, spec: Any, runs: list[str]) -> None:
         """Write the list of runs of a study."""

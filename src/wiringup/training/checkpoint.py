@@ -12,8 +12,8 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from wiringup.core.errors import BusyError, DivergedError, InputError
-from wiringup.core.files import write_bytes
+from wiringup.core.errors import DivergedError, InputError
+from wiringup.core.files import locked, write_bytes
 from wiringup.core.spec import diff
 from wiringup.training.divergence import bad_weight
 from wiringup.training.ledger import Ledger
@@ -186,16 +186,8 @@ def held(folder: Path | None) -> Iterator[None]:
     if folder is None:
         yield
         return
-    from filelock import FileLock, Timeout
-
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = FileLock(folder / LOCK).acquire(timeout=0)
-    except Timeout as error:
-        raise BusyError(
-            f"Another training is running in {folder}. Wait until it ends, or use another folder."
-        ) from error
-    with lock:
+    busy = f"Another training is running in {folder}. Wait until it ends, or use another folder."
+    with locked(folder / LOCK, busy):
         # what a killed process left half-written
         for part in folder.glob(f".{FILE}.*.part"):
             part.unlink(missing_ok=True)

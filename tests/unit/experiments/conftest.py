@@ -29,9 +29,13 @@ def recording(n: int = 40, units: int = 4, repeats: int = 4) -> Recording:
     return Recording("toy.V4", "V4", trials.astype(np.float32), shown.stimuli, simulated=True)
 
 
-@pytest.fixture
-def world() -> World:
+def make_world() -> World:
     benchmark = Predictivity(recording())
     pool = patterns(48, seed=0)
     exam = Exam(Suite("toy@1", ("toy.V4", "absent.IT")), (benchmark,), patterns(20, seed=1))
     return World(pool, calibration_images(pool, 16), exam)
+
+
+@pytest.fixture
+def world() -> World:
+    return make_world()

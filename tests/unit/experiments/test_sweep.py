@@ -34,8 +34,7 @@ def test_every_combination_beside_one_reference(sweep):
     assert records[0].label == "kaiming_normal, all, 48 images x 2 epochs" == sweep.document()["reference"]
     assert [r.last.updates for r in records] == [96, 24, 48, 48, 96]
     found = {m.label: m for m in moments(records, sweep.reference.label)}
-    last = [m for m in moments(records, sweep.reference.label) if m.label == records[0].label][-1]
-    assert last.percent["mean"].mean == pytest.approx(100)
+    assert found[records[0].label].shown["mean"] == [records[0].last.match["mean"]]  # so small, at chance
     assert len({r.points[0].match["mean"] for r in records}) == 1  # one birth
     assert set(found) == set(cells)
     assert sweep.store.study(sweep.uid)[0]["spec"]["cells"] == cells
