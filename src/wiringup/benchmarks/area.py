@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
 from wiringup.benchmarks.metrics.bootstrap import DRAWS, image_counts, unit_draws
-from wiringup.benchmarks.metrics.gram import Features
+from wiringup.benchmarks.metrics.gram import Features, check_finite
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Draws, Score, normalise, normalise_draws
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
@@ -81,18 +81,23 @@ class AreaBenchmark(Measured[AreaData]):
         """Return (draws, n) indices of resampled units: alike for all metrics on these data."""
         return unit_draws(n, numpy_stream(BOOTSTRAP_SEED, "units", self.data.sha256))
 
+    @property
+    def undefined(self) -> str:
+        """Why no model has a score on these data (nothing in them varies), or an empty string."""
+        raise NotImplementedError
+
     def compare(self, responses: Features) -> Comparison:
         """Compare ``responses`` (images, features) with the data."""
         raise NotImplementedError
 
     def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
-        """Score ``responses`` (images, features) of ``layer``.
+        """Score ``responses`` (images, features) of ``layer``; NaN, with the reason, where nothing varies.
 
         Raises:
             InputError: if there is not one response per image, or a response is NaN.
         """
         check_responses(self, responses)
-        found = usable_ceiling_only(defined(self.compare(Features.of(responses))))
+        found = self._found(Features.of(responses))
         top = None if found.ceiling is None else found.ceiling.value
         value, applied = normalise(found.raw, top, normalisation)
         return Score(
@@ -112,6 +117,12 @@ class AreaBenchmark(Measured[AreaData]):
             units=found.units if len(found.units) else None,
             evidence=None if found.resample is None else partial(_ceiled_draws, found.resample, top, applied),
         )
+
+    def _found(self, responses: Features) -> Comparison:
+        if self.undefined:
+            check_finite(responses.values)
+            return Comparison(float("nan"), float("nan"), None, np.empty(0), self.undefined)
+        return usable_ceiling_only(defined(self.compare(responses)))
 
 
 def _ceiled_draws(resample: Callable[[], Resampled], ceiling: float | None, normalisation: str) -> Draws:

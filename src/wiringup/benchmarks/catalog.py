@@ -9,7 +9,7 @@ from wiringup.benchmarks.accuracy import TopK
 from wiringup.benchmarks.behavior import ChoiceConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.error_consistency import ErrorConsistency
-from wiringup.benchmarks.geometry import MEASURES, Geometry
+from wiringup.benchmarks.geometry import FOLDS, MEASURES, Geometry
 from wiringup.benchmarks.mappings import MAPPINGS
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.benchmarks.predictivity import Predictivity
@@ -69,7 +69,8 @@ BRAIN_SCORE_PUBLIC = Suite(
 """Brain-Score's five public benchmarks."""
 
 DEFAULT_METRIC = "pls"
-NEURAL_METRICS = (*MAPPINGS, *MEASURES)
+_OVER_FOLDS = {f"{measure}-{FOLDS}": measure for measure in MEASURES}
+NEURAL_METRICS = (*MAPPINGS, *MEASURES, *_OVER_FOLDS)
 """What may stand for "pls" at the end of a name, on every recording."""
 
 SUITES: Mapping[str, Suite] = {suite.name: suite for suite in (REAL_SUITE, BRAIN_SCORE_PUBLIC)}
@@ -187,4 +188,6 @@ def make_benchmark(data: DataSet, name: str = "", metric: str = DEFAULT_METRIC) 
 def _make_neural(data: Recording, name: str, metric: str) -> Benchmark:
     if one_of(metric, NEURAL_METRICS, "neural metric") in MEASURES:
         return Geometry(data, name, MEASURES[metric])
+    if metric in _OVER_FOLDS:
+        return Geometry(data, name, MEASURES[_OVER_FOLDS[metric]], FOLDS)
     return Predictivity(data, name, MAPPINGS[metric])

@@ -1,6 +1,6 @@
 """Geometry of a population: RSA, CKA and Procrustes between a model's features and mean responses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
@@ -12,16 +12,17 @@ from torch import Tensor
 
 from wiringup.benchmarks.area import Comparison
 from wiringup.benchmarks.metrics import geometry, rdm, reliability
+from wiringup.benchmarks.metrics.bootstrap import Array, Index
 from wiringup.benchmarks.metrics.correlation import Aggregate, aggregate
 from wiringup.benchmarks.metrics.gram import Features
-from wiringup.benchmarks.metrics.splits import Fold, Folds
 from wiringup.benchmarks.recorded import NO_CEILING, RecordingBenchmark, mean_over_repeats
 from wiringup.core.checks import one_of
 from wiringup.core.score import Ceiling
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import content_hash
 
-IMAGES = ("test", "all")
+ALL, FOLDS = "all", "folds"
+ERROR_DRAWS = reliability.SAMPLING_DRAWS
 HALVES = "ceiling: one half of the repeats against the other, not extrapolated to all; a model can pass it"
 
 
@@ -38,6 +39,9 @@ class Measure(Protocol):
     def similarity(self, x: Tensor, y: Tensor) -> float:
         """Compare two such matrices of the same images: 1 for the same geometry."""
 
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return (draws,): the similarity for resampled images, ``counts`` (draws, images) of each."""
+
 
 @dataclass(frozen=True)
 class Rsa:
@@ -52,6 +56,10 @@ class Rsa:
     def similarity(self, x: Tensor, y: Tensor) -> float:
         """Return Spearman's rho."""
         return geometry.rsa(x, y)
+
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return Spearman's rho of resampled images."""
+        return geometry.resampled_rsa(x, y, counts)
 
 
 @dataclass(frozen=True)
@@ -73,6 +81,10 @@ class Cka:
         """Return CKA."""
         return geometry.linear_cka(x, y, self.debiased)
 
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return CKA of resampled images."""
+        return geometry.resampled_cka(x, y, counts, self.debiased)
+
 
 @dataclass(frozen=True)
 class Procrustes:
@@ -88,6 +100,10 @@ class Procrustes:
         """Return the similarity."""
         return geometry.procrustes(x, y)
 
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return the similarity of resampled images."""
+        return geometry.resampled_procrustes(x, y, counts)
+
 
 MEASURES: Mapping[str, Measure] = {"rsa": Rsa(), "cka": Cka(), "procrustes": Procrustes()}
 """The last part of a benchmark's name -> the similarity."""
@@ -100,12 +116,15 @@ def whole(responses: Tensor) -> Features:
 
 @dataclass(frozen=True)
 class Geometry(RecordingBenchmark):
-    """Similarity of a model's geometry and a recording's, on the test images of predictivity's folds.
+    """Similarity of a model's geometry and a recording's, over all images at once.
 
-    Nothing is fitted, so that near-copies in other folds do no harm. Raw: mean over folds; error: standard
-    deviation over folds / sqrt(folds) (none for a single one). Missing responses are at their unit's mean.
-    The note tells what the model's responses reach in random order: chance, which for Procrustes is far
-    from 0.
+    Nothing is fitted, so that near-copies do no harm. Missing responses are at their unit's mean; images
+    without any response are left out, and so are, for RSA, images to which all units respond alike. Error:
+    standard deviation over resamples of the images (groups as a whole). The note tells what the model's
+    responses reach in random order: chance, which for Procrustes is far from 0.
+
+    On ``folds``, the similarity is that of the test images of each of predictivity's folds alone. Raw: mean
+    over folds; error: standard deviation over folds / sqrt(folds).
 
     Ceiling: the same similarity between the mean responses of two halves of the repeats, averaged over
     ten random halvings, if that is more than chance. It is not extrapolated to all repeats: Spearman-Brown
@@ -114,33 +133,32 @@ class Geometry(RecordingBenchmark):
 
     Attributes:
         measure: which similarity.
-        images: "test", or "all" for all images at once.
+        images: "all", or "folds".
     """
 
     measure: Measure = field(default_factory=Rsa)
-    images: str = "test"
+    images: str = ALL
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of(self.images, IMAGES, "choice of images")
+        one_of(self.images, (ALL, FOLDS), "choice of images")
 
     @property
     def metric(self) -> str:
-        """The label of the measure, such as ``rsa-spearman``; with ``-all`` if it is over all images."""
-        return self.measure.label + ("" if self.images == "test" else "-all")
+        """The label of the measure, such as ``rsa-spearman``; with ``-folds`` if it is over folds."""
+        return self.measure.label + ("" if self.images == ALL else f"-{FOLDS}")
 
     @cached_property
     def sha256(self) -> str:
         """Hash of data, images, metric and all its parameters."""
-        return content_hash([self.metric, self.measure, self.data.sha256])
+        return content_hash([self.metric, self.measure, self.images, self.data.sha256])
 
     @cached_property
-    def compared(self) -> Folds:
-        """The sets of images whose geometry is compared, as the test images of folds."""
-        if self.images == "test":
-            return self.folds
-        nothing, everything = np.arange(0), np.arange(len(self.stimuli))
-        return Folds("all images at once", (Fold(nothing, everything),))
+    def undefined(self) -> str:
+        """Why no model has a score: the recording's geometry does not even correlate with itself."""
+        if not np.isnan(self._mean(self.measured, self.measured, self._compared(self.measured)).value):
+            return ""
+        return f"no score: fewer than {geometry.FEWEST_IMAGES} images to which the recorded responses differ"
 
     @cached_property
     def measured(self) -> Tensor:
@@ -161,9 +179,9 @@ class Geometry(RecordingBenchmark):
         """
         if self.data.trials.shape[2] < 2:
             return None, NO_CEILING
-        halves = list(self._halves())
-        between = [self._mean(a, b).value for a, b in halves]
-        chance = [self._mean(a, b, _shuffling(i)).value for i, (a, b) in enumerate(halves)]
+        halves = [(a, b, self._compared(a, b)) for a, b in self._halves()]
+        between = [self._mean(*half).value for half in halves]
+        chance = [self._mean(*half, _shuffling(i)).value for i, half in enumerate(halves)]
         value = float(np.mean(between))
         if not value > np.mean(chance) + 2 * np.std(chance, ddof=1):  # NaN is no ceiling either
             return None, f"no noise ceiling: halves of the repeats reach {value:.3f}, which is within chance"
@@ -175,27 +193,66 @@ class Geometry(RecordingBenchmark):
             first, second = (mean_over_repeats(trials[:, :, torch.from_numpy(half)]) for half in split)
             yield self.measure.matrix(whole(first)), self.measure.matrix(whole(second))
 
+    def _compared(self, *recorded: Tensor) -> list[Index]:
+        """Return the sets of images whose geometry is compared: those that have a place in ``recorded``."""
+        kept = ~self.targets.isnan().all(1).numpy() & np.all([_placed(m) for m in recorded], axis=0)
+        if self.images == ALL:
+            return [np.flatnonzero(kept)]
+        return [fold.test[kept[fold.test]] for fold in self.folds.folds]
+
     def compare(self, responses: Features) -> Comparison:
         """Compare the geometry of ``responses`` (images, features) with the recording's."""
-        model = self.measure.matrix(responses).cpu()
-        found, chance = self._mean(model, self.measured), self._mean(model, self.measured, _shuffling(0))
+        model, sets = self.measure.matrix(responses).cpu(), self._compared(self.measured)
+        found = self._mean(model, self.measured, sets)
+        chance = self._mean(model, self.measured, sets, _shuffling(0))
+        error = self._over_images(model, sets[0]) if self.images == ALL else found.error
         ceiling, told = self._ceiling_told
-        note = f"{self.compared.kind}; images in random order: {chance.value:.3f}; {told}"
-        return Comparison(found.value, found.error, ceiling, np.empty(0), note)
+        note = f"{self._told(sets)}; images in random order: {chance.value:.3f}; {told}"
+        return Comparison(found.value, error, ceiling, np.empty(0), note)
 
-    def _mean(self, x: Tensor, y: Tensor, shuffling: np.random.Generator | None = None) -> Aggregate:
+    def _told(self, sets: Sequence[Index]) -> str:
+        tested = (
+            np.arange(len(self.stimuli)) if self.images == ALL else _union(f.test for f in self.folds.folds)
+        )
+        left_out = len(tested) - len(_union(sets))
+        told = f" ({left_out} left out: no response, or the same of all units)" if left_out else ""
+        return ("all images at once" if self.images == ALL else self.folds.kind) + told
+
+    def _mean(
+        self, x: Tensor, y: Tensor, sets: Sequence[Index], shuffling: np.random.Generator | None = None
+    ) -> Aggregate:
         values = []
-        for fold in self.compared.folds:
-            other = fold.test if shuffling is None else shuffling.permutation(fold.test)
-            values.append(self.measure.similarity(_part(x, other), _part(y, fold.test)))
-        found = aggregate(torch.tensor(values, dtype=torch.float64)[:, None])
-        return found if len(values) > 1 else Aggregate(found.value, float("nan"), found.units)
+        for index in sets:
+            other = index if shuffling is None else shuffling.permutation(index)
+            enough = len(index) >= geometry.FEWEST_IMAGES
+            values.append(
+                self.measure.similarity(_part(x, other), _part(y, index)) if enough else float("nan")
+            )
+        return aggregate(torch.tensor(values, dtype=torch.float64)[:, None])
+
+    def _over_images(self, model: Tensor, index: Index) -> float:
+        """Return the standard deviation of the similarity over resamples of the images."""
+        counts = self.drawn_images(ERROR_DRAWS)[:, index]
+        draws = self.measure.resampled(_part(model, index), _part(self.measured, index), counts)
+        known = draws[~np.isnan(draws)]
+        return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
 
 
 def _shuffling(seed: int) -> np.random.Generator:
     return numpy_stream(seed, "geometry", "shuffled")
 
 
-def _part(matrix: Tensor, index: NDArray[np.intp]) -> Tensor:
+def _placed(matrix: Tensor) -> NDArray[np.bool_]:
+    """Return (images,): False where an image has no dissimilarity to any other."""
+    there = ~matrix.isnan().numpy()
+    np.fill_diagonal(there, False)
+    return np.asarray(there.any(1))
+
+
+def _union(sets: Iterable[Index]) -> Index:
+    return np.unique(np.concatenate(list(sets)))
+
+
+def _part(matrix: Tensor, index: Index) -> Tensor:
     chosen = torch.from_numpy(index)
     return matrix[chosen][:, chosen]

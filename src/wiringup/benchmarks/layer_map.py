@@ -94,8 +94,17 @@ def load_layer_map(path: Path) -> LayerMap:
 def choose(searched: Sequence[Searched]) -> dict[str, str]:
     """Return area -> the layer with the highest mean score over the area's benchmarks.
 
-    Scores are ceiled ones, or raw ones if a benchmark of the area has no ceiling; of equals, the first.
+    Scores are ceiled ones, or raw ones if a benchmark of the area has no ceiling; of equals, the first. One
+    that is not defined counts as 0.
+
+    Raises:
+        InputError: if no layer has a score on a benchmark.
     """
+    for one in searched:
+        if all(s["raw"] is None for s in one.scores.values()):
+            raise InputError(
+                f"No layer can be chosen on {one.benchmark}: none has a score on it; wiringup score says why."
+            )
     areas = dict.fromkeys(s.area for s in searched)
     return {area: _best([s for s in searched if s.area == area]) for area in areas}
 
@@ -116,14 +125,22 @@ def mean_scores(searched: Sequence[Searched]) -> dict[str, float]:
 
 
 def summary(scores: Sequence[Score]) -> dict[str, float | None]:
-    """Return the means over seeds of one layer's scores on one benchmark, as `Searched` holds them."""
+    """Return the means over seeds of one layer's scores on one benchmark, as `Searched` holds them.
+
+    What is not defined is None.
+    """
     ceiling = None if scores[0].normalisation == UNCEILED else scores[0].ceiling
     return {
-        "raw": float(np.nan_to_num(np.mean([s.raw for s in scores]))),  # not defined counts as 0
+        "raw": _mean([s.raw for s in scores]),
         "error": float(np.nan_to_num(np.mean([s.error for s in scores]))),
         "ceiling": ceiling,
-        "score": float(np.nan_to_num(np.mean([s.score for s in scores]))),
+        "score": _mean([s.score for s in scores]),
     }
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    mean = float(np.mean(values))
+    return None if np.isnan(mean) else mean
 
 
 def seen(benchmark: Benchmark, layers: LayerMap) -> np.ndarray:

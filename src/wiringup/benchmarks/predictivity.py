@@ -95,13 +95,35 @@ class Predictivity(RecordingBenchmark):
         """The noise ceiling, or None."""
         return reliability.ceiling(self.data.trials, self.drawn_images(reliability.SAMPLING_DRAWS))
 
+    @cached_property
+    def undefined(self) -> str:
+        """Why no model has a score: no neuron has test images to which its responses differ."""
+        return (
+            "no score: no recorded neuron varies over the test images of any fold"
+            if self._still.all()
+            else ""
+        )
+
+    @cached_property
+    def _still(self) -> NDArray[np.bool_]:
+        """(neurons,): True where responses are there, but the same to all test images of every fold."""
+        own = [self.targets[torch.from_numpy(fold.test)] for fold in self.folds.folds]
+        constant = held_out_r(own, self.targets, self.folds).isnan().all(0)
+        return (constant & ~too_few(self.targets, self.folds).all(0)).numpy()
+
+    @property
+    def _still_note(self) -> str:
+        n = int(self._still.sum())
+        told = "do not vary over the test images of any fold and have no score"
+        return f"; {n} of {self.n_units} neurons {told}" if n else ""
+
     def compare(self, responses: Features) -> Comparison:
         """Predict every unit from ``responses`` (images, features); units are neurons.
 
         Raises:
             InputError: if no unit has enough test images with a response.
         """
-        note = self.folds.kind + self.leak_note + self._left_out_note + self._ceiling_note
+        note = self.folds.kind + self.leak_note + self._left_out_note + self._still_note + self._ceiling_note
         predictions = self.mapping.predict(responses, self.targets, self.folds.folds)
         r = held_out_r(predictions, self.targets, self.folds)
         found = aggregate(r)

@@ -34,6 +34,13 @@ class Similarity(AreaBenchmark[Dissimilarities]):
         """The noise ceiling: lower bound as ``value``, upper bound as ``upper``; None for one subject."""
         return rdm.noise_ceiling(self.data.rdms)
 
+    @cached_property
+    def undefined(self) -> str:
+        """Why no model has a score: a subject finds all images alike."""
+        vectors = rdm.upper_triangle(self.data.rdms)
+        alike = np.flatnonzero(vectors.min(1) == vectors.max(1))
+        return f"no score: all dissimilarities of subject {alike[0]} are equal" if len(alike) else ""
+
     def compare(self, responses: Features) -> Comparison:
         """Compare the RDM of ``responses`` (images, features) with every subject's; units are subjects."""
         model = rdm.correlation_distance(responses).cpu().numpy()

@@ -31,7 +31,7 @@ class BrainMatch:
         suite: name of the suite.
         mean: mean over ``areas``; NaN if there is none.
         areas: area -> mean over its benchmarks.
-        missing: benchmarks of the suite that have no score.
+        missing: benchmarks of the suite that have no score, or an undefined one.
         unceiled: benchmarks whose score has no ceiling. They are listed, not averaged: a raw correlation is
             no fraction of what can be explained.
         simulated: True if any part is simulated.
@@ -75,7 +75,7 @@ def brain_match(scores: Sequence[Score], suite: Suite) -> BrainMatch:
     Raises:
         InputError: if a benchmark has several scores (layers, models), or normalisations are mixed.
     """
-    found = {s.benchmark: s for s in scores if s.benchmark in suite.benchmarks}
+    found = {s.benchmark: s for s in scores if s.benchmark in suite.benchmarks and not np.isnan(s.score)}
     _check_single(scores, suite)
     present = [found[name] for name in suite.benchmarks if name in found]
     ceiled = [s for s in present if s.normalisation != UNCEILED]

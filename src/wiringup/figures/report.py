@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -165,13 +166,17 @@ def _score_table(records: Sequence[Record]) -> Table:
     body = [
         [
             r.label, str(r.seed), s.benchmark + (" (simulated)" if s.simulated else ""), s.layer,
-            f"{s.raw:.3f}", f"{s.error:.3f}", "none" if s.ceiling is None else f"{s.ceiling:.3f}",
-            f"{s.score:.3f}", s.normalisation,
+            _number(s.raw), _number(s.error), "none" if s.ceiling is None else _number(s.ceiling),
+            _number(s.score), s.normalisation,
         ]
         for r in records
         for s in r.last.scores
     ]  # fmt: skip
     return header, body
+
+
+def _number(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
 
 
 def _synapse_table(records: Sequence[Record]) -> Table:

@@ -88,7 +88,7 @@ def at_chance(points: Sequence[Point]) -> dict[str, tuple[float, float]]:
     """
     found = {}
     for area in _areas(points):
-        scores = [s for p in points for s in p.scores if s.area == area]
+        scores = [s for p in points for s in p.scores if s.area == area and not np.isnan(s.raw)]
         raw, error = _mean([s.raw for s in scores]), _mean([s.error for s in scores])
         if raw <= 2 * error:
             found[area] = raw, error

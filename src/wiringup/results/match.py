@@ -104,9 +104,12 @@ def match_of(label: str, suite: str, scores: Sequence[Sequence[Score]], missing:
     Args:
         label: of the condition; see `draws.drawn`.
         suite: name of the suite.
-        scores: for each benchmark, one score for each seed.
+        scores: for each benchmark, one score for each seed. Where one is undefined, the benchmark is missing.
         missing: benchmark of the suite that could not be scored -> why.
     """
+    seeds = len(scores[0]) if scores else 0
+    undefined = {s.benchmark: s.note for of in scores for s in of if np.isnan(s.score)}
+    scores = [of for of in scores if of[0].benchmark not in undefined]
     samples = {of[0].benchmark: Sample.of(of) for of in scores}
     lines = {of[0].benchmark: _line(of, drawn(samples[of[0].benchmark], label)) for of in scores}
     parts: dict[str, Sample] = {}
@@ -120,11 +123,11 @@ def match_of(label: str, suite: str, scores: Sequence[Sequence[Score]], missing:
     return Match(
         label=label,
         suite=suite,
-        seeds=len(scores[0]) if scores else 0,
+        seeds=seeds,
         lines=lines,
         areas={area: draws[area].estimate() for area in parts},
         mean=draws[MEAN].estimate() if parts else NOTHING,
-        missing=dict(missing),
+        missing=dict(missing) | undefined,
         draws=draws,
     )
 

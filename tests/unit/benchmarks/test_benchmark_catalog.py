@@ -60,7 +60,8 @@ def test_nothing_imported_passes_for_a_published_set(home):
 @pytest.mark.parametrize("metric", NEURAL_METRICS)
 def test_every_recording_has_every_neural_metric(home, metric):
     found = load_benchmark(f"mine.V4-{metric}", home)
-    assert found.name == f"mine.V4-{metric}" and found.metric.startswith(metric)
+    assert found.name == f"mine.V4-{metric}" and found.metric.startswith(metric.removesuffix("-folds"))
+    assert found.metric.endswith("-folds") == metric.endswith("-folds")
     with pytest.raises(MissingDataError, match="wiringup fetch cowley2023"):
         load_benchmark(f"cowley2023.210325.V4-{metric}", home)
 

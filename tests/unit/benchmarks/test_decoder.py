@@ -37,3 +37,11 @@ def test_refuses_absent_classes_and_nan():
     fit[0, 0] = torch.inf
     with pytest.raises(InputError, match="NaN or infinite"):
         class_probabilities(fit, labels, fit, 3)
+
+
+def test_features_at_the_edge_of_float32_do_not_overflow():
+    (fit, labels), (test, _) = images(150), images(60)
+    fit, test = torch.sign(fit), torch.sign(test)  # a mean of .9 away from a value of -1
+    fit[:, 0], fit[0, 0] = 1.0, -1.0
+    plain = class_probabilities(fit, labels, test, 3)
+    np.testing.assert_allclose(class_probabilities(fit * 3e38, labels, test * 3e38, 3), plain, atol=1e-5)

@@ -145,7 +145,17 @@ def test_a_summary_is_the_mean_over_seeds():
     assert found["raw"] == pytest.approx(score.raw + 0.5)
     assert found["score"] == pytest.approx(score.score + 1)
     assert found["ceiling"] == score.ceiling
-    assert summary([dataclasses.replace(score, raw=np.nan, score=np.nan)])["score"] == 0.0
+    undefined = summary([dataclasses.replace(score, raw=np.nan, score=np.nan, error=np.nan)])
+    assert (undefined["raw"], undefined["score"]) == (None, None)
+
+
+def test_no_layer_is_chosen_on_a_benchmark_without_a_score():
+    assert choose([searched(recording(), a=0.3), searched(recording(), a=0.1)]) == {"V4": "a"}
+    still = searched(recording(), a=0.3, b=0.2)
+    for row in still.scores.values():
+        row.update(raw=None, score=None)
+    with pytest.raises(InputError, match="No layer can be chosen on toy: none has a score on it"):
+        choose([searched(recording(), a=0.3, b=0.2), still])
 
 
 def test_images_of_the_search_are_refused_or_left_out():

@@ -97,3 +97,18 @@ def test_a_recording_that_shows_every_neuron_two_test_images_is_refused():
     data.trials[:, 2:] = np.nan
     with pytest.raises(InputError, match=r"noise.V4: no neuron has responses to 3 of the test images"):
         Predictivity(data).score(torch.randn(60, 20), "x")
+
+
+def test_a_recording_in_which_nothing_varies_has_no_score():
+    features = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
+    data = noise()
+    data.trials[3] = 0.1
+    found = Predictivity(data).score(features, "x")
+    assert "; 1 of 8 neurons do not vary over the test images of any fold and have no score" in found.note
+    assert np.isnan(found.units).tolist() == [False] * 3 + [True] + [False] * 4
+    data.trials[:] = np.arange(8, dtype=np.float32)[:, None, None]
+    found = Predictivity(data).score(features, "x")
+    assert np.isnan([found.raw, found.score, found.error]).all() and found.normalisation == "none"
+    assert found.note == "no score: no recorded neuron varies over the test images of any fold"
+    constant = Predictivity(noise()).score(torch.ones(60, 20), "x")
+    assert constant.raw == 0 and "the layer answers" in constant.note  # a layer's fault, not the recording's

@@ -8,7 +8,10 @@ import torch
 from scipy.spatial.distance import pdist, squareform
 
 from wiringup.benchmarks.metrics import rdm
+from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError
+from wiringup.core.stimuli import from_pixels
+from wiringup.data.recordings import Dissimilarities
 
 with warnings.catch_warnings():
     # rsatoolbox's own imports warn in ways that change from release to release
@@ -73,3 +76,27 @@ def test_refuses_dissimilarities_with_nan():
     broken[0, 1, 2] = np.nan
     with pytest.raises(InputError, match="leave out the images"):
         rdm.noise_ceiling(broken)
+
+
+@pytest.mark.parametrize("unit", [1e36, 1e25, 1e-30])
+def test_rdm_does_not_depend_on_the_unit_of_features(unit):
+    plain = rdm.correlation_distance(torch.from_numpy(FEATURES))
+    torch.testing.assert_close(
+        rdm.correlation_distance(torch.from_numpy(FEATURES) * unit), plain, rtol=1e-5, atol=1e-5
+    )
+    assert not bool(rdm.correlation_distance(torch.from_numpy(FEATURES) * unit).isnan().any())
+
+
+def test_images_with_one_pattern_are_at_distance_0():
+    features = torch.from_numpy(FEATURES.copy())
+    features[4] = features[9] * 1.0
+    assert rdm.correlation_distance(features)[4, 9] == 0
+
+
+def test_a_subject_who_finds_all_images_alike_leaves_no_score():
+    images = from_pixels(np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8))
+    rdms = SUBJECTS.copy()
+    rdms[2] = 1 - np.eye(20)
+    found = Similarity(Dissimilarities("d", "IT", rdms, images)).score(torch.from_numpy(FEATURES), "x")
+    assert np.isnan([found.raw, found.score, found.error]).all()
+    assert found.note == "no score: all dissimilarities of subject 2 are equal"

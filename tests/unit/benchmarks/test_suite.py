@@ -37,6 +37,12 @@ def test_missing_and_unceiled_benchmarks_are_named():
     assert np.isnan(brain_match([], SUITE).mean)
 
 
+def test_a_score_that_is_not_defined_is_missing_and_never_counts_as_0():
+    found = brain_match([*FULL[:2], score("c", "IT", np.nan, "none"), FULL[3]], SUITE)
+    assert found.missing == ("c",) and found.unceiled == ()
+    assert found.areas == pytest.approx({"V1": 0.3, "behavior": 0.9}) and found.mean == pytest.approx(0.6)
+
+
 def test_simulated_parts_are_told():
     assert brain_match([score("a", "V1", 0.2, simulated=True)], SUITE).simulated
 

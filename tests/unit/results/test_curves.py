@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from made_records import score
 from wiringup.core.errors import InputError
 from wiringup.results.curves import moments, spread
 
@@ -39,3 +42,10 @@ def test_no_percentages_of_a_reference_at_chance(record):
     assert birth.shown["V4"] == [0.3]
     assert not birth.has_percent("mean")  # the only area
     assert moments([record("ref", 0, 0.3, 0.025)], "ref")[1].has_percent("V4")
+
+
+def test_a_score_that_is_not_defined_says_nothing_of_chance(record):
+    at_chance = record("ref", 0, 0.3, 0.015)
+    still = dataclasses.replace(at_chance.last, scores=(*at_chance.last.scores, score("c.V4", np.nan)))
+    changed = dataclasses.replace(at_chance, points=(at_chance.points[0], still))
+    assert not moments([changed], "ref")[1].has_percent("V4")

@@ -171,3 +171,13 @@ def test_means_of_samples_go_draw_by_draw():
     assert mean.values.tolist() == [2.0, 3.0]
     assert mean.draws["stimuli"].tolist() == [[2.0, 3.0], [3.0, 4.0]]
     assert isinstance(drawn(mean, "m"), Drawn)
+
+
+def test_a_score_that_is_not_defined_is_missing_with_the_reason_and_never_counts_as_0():
+    still = score("b", np.nan, area="IT", raw=np.nan, error=np.nan, note="no score: nothing varies")
+    match = match_of("m", "s@1", [[made("a", 0.4)], [still]], {"c": "not here"})
+    assert match.missing == {"c": "not here", "b": "no score: nothing varies"}
+    assert list(match.lines) == ["a"] and match.mean.value == 0.4 and list(match.areas) == ["V4"]
+    assert match.seeds == 1 and json.loads(json.dumps(to_dict(match)))["missing"]["b"].startswith("no score")
+    nothing = match_of("m", "s@1", [[still, still]], {})
+    assert nothing.seeds == 2 and np.isnan(nothing.mean.value)

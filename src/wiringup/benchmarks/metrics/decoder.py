@@ -8,6 +8,7 @@ from wiringup.benchmarks.metrics.gram import check_finite
 from wiringup.core.errors import InputError
 
 INVERSE_PENALTY = 1e-3
+_HUGE = 2.0**64  # differences of float32 features beyond the root of its range can overflow
 
 
 def class_probabilities(
@@ -42,6 +43,12 @@ def class_probabilities(
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, solver="newton-cg", max_iter=1000)
     )
+    if max(_largest(fit), _largest(test)) > _HUGE:  # standardised features do not depend on their unit
+        fit, test = fit / _HUGE, test / _HUGE
     model.fit(fit.cpu().numpy(), labels)
     probabilities: NDArray[np.float64] = model.predict_proba(test.cpu().numpy()).astype(np.float64)
     return probabilities
+
+
+def _largest(features: Tensor) -> float:
+    return max(abs(float(end)) for end in features.aminmax()) if features.numel() else 0.0

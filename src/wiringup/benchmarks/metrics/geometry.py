@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from wiringup.benchmarks.metrics import rdm
+from wiringup.benchmarks.metrics.bootstrap import Array
 from wiringup.core.checks import at_least, same_length
 
 FEWEST_IMAGES = 4
@@ -61,12 +62,76 @@ def procrustes(x: Tensor, y: Tensor) -> float:
 def angular_distance(x: Tensor, y: Tensor) -> float:
     """Return theta of `procrustes`, in radians (0 to pi / 2)."""
     _check(x, y)
-    a, b = (_factor(centred(k)) for k in (x, y))
+    return _angle(*(_factor(centred(k)) for k in (x, y)))
+
+
+def _angle(a: Tensor, b: Tensor) -> float:
     norm = float(a.norm() * b.norm())
     if not norm > 0:
         return math.nan
     overlap = float(torch.linalg.svdvals(a.T @ b).sum()) / norm
     return math.acos(min(1.0, overlap))
+
+
+def resampled_rsa(x: Tensor, y: Tensor, counts: Array) -> Array:
+    """Return `rsa` (draws,) of resampled images, ``counts`` (draws, images); NaN as there.
+
+    Pairs of an image with its own copies are left out, as in `rdm.resampled_spearman`.
+    """
+    _check(x, y)
+    vectors = np.stack([rdm.upper_triangle(matrix.numpy()) for matrix in (x, y)])
+    if np.isnan(vectors).any():
+        return np.full(len(counts), np.nan)
+    return rdm.resampled_spearman([(0, 1)], vectors, counts)[:, 0]
+
+
+def resampled_cka(x: Tensor, y: Tensor, counts: Array, debiased: bool = True) -> Array:
+    """Return `linear_cka` (draws,) of resampled images, ``counts`` (draws, images).
+
+    Debiased, the sums of HSIC are over different images: copies of one are no pair.
+    """
+    _check(x, y)
+    x, y, weights = centred(x), centred(y), torch.from_numpy(counts).T
+    hsic = _unbiased_hsic if debiased else _hsic
+    between, own, other = (hsic(a, b, weights) for a, b in ((x, y), (x, x), (y, y)))
+    return (between / own.sqrt() / other.sqrt()).numpy()
+
+
+def _hsic(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    """Return (draws,): the inner product of two Gram matrices, centred over weighted images."""
+    a, b, n = x @ weights, y @ weights, weights.sum(0)
+    pairs = (weights * ((x * y) @ weights)).sum(0)
+    total = (weights * a).sum(0) * (weights * b).sum(0)
+    return pairs - 2 * (weights * a * b).sum(0) / n + total / n**2
+
+
+def _unbiased_hsic(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+    """Return (draws,): HSIC of weighted images, as a sum over four different ones.
+
+    Of k_ij (l_ij + l_qr - 2 l_iq): with weights 1, eq. 5 of Song et al. (2012) times the number of terms.
+    """
+    x, y = (k.clone().fill_diagonal_(0.0) for k in (x, y))
+    w, w2, w3 = weights, weights**2, weights**3
+    a, b, product = x @ w, y @ w, x * y
+    once, twice = product @ w, product @ w2
+    n, n2 = w.sum(0), w2.sum(0)
+    pairs = (n**2 - n2) * (w * once).sum(0) - 4 * n * (w2 * once).sum(0) + 4 * (w3 * once).sum(0)
+    pairs += 2 * (w2 * twice).sum(0)
+    triples = (n - w) * (a * b - twice) - (x @ w2) * b - a * (y @ w2) + 2 * (product @ w3)
+    separate = (w * a).sum(0) * (w * b).sum(0) - 4 * (w2 * a * b).sum(0) + 2 * (w2 * twice).sum(0)
+    return pairs - 2 * (w * triples).sum(0) + separate
+
+
+def resampled_procrustes(x: Tensor, y: Tensor, counts: Array) -> Array:
+    """Return `procrustes` (draws,) of resampled images, ``counts`` (draws, images)."""
+    _check(x, y)
+    a, b = (_factor(centred(k)) for k in (x, y))
+    return np.array([_weighted_procrustes(a, b, w[:, None]) for w in torch.from_numpy(counts)])
+
+
+def _weighted_procrustes(a: Tensor, b: Tensor, weights: Tensor) -> float:
+    a, b = ((f - (weights * f).sum(0) / weights.sum()) * weights.sqrt() for f in (a, b))
+    return 1 - 2 * _angle(a, b) / math.pi
 
 
 def centred(gram: Tensor) -> Tensor:

@@ -126,6 +126,10 @@ def check_finite(features: Tensor) -> None:
             "The responses hold NaN or infinite values, so they cannot be scored. "
             "The weights may have diverged in training, or were read incompletely."
         )
+    if features.dtype == torch.float64 and features.numel():
+        largest = max(abs(float(end)) for end in features.aminmax())
+        if largest > torch.finfo(torch.float32).max:
+            raise InputError(f"The responses reach {largest:.3g}: their products overflow. Rescale them.")
 
 
 class _Accumulator:

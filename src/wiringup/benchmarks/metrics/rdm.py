@@ -23,14 +23,17 @@ _RANKS_AT_ONCE = 1_000_000  # numbers in the ranks of all RDMs in some draws: 8 
 def correlation_distance(responses: Features | Tensor) -> Tensor:
     """Return the RDM (images, images), float64: 1 - Pearson r over features between two images.
 
-    Rows and columns of an image whose features are all equal are NaN: it correlates with nothing.
+    Rows and columns of an image whose features are all equal are NaN: it correlates with nothing. Images
+    that differ by less than rounding are at distance 0, so that rounding is never ranked.
     """
     features = Features.of(responses)
     covariance = features.pattern_covariance
     variance = covariance.diagonal()
-    power = features.values.square().sum(1, dtype=torch.float64)
+    # Squares of float32 features can overflow; these sums are float64.
+    power = variance + features.values.shape[1] * features.values.mean(1, dtype=torch.float64).square()
     norm = torch.where(variance > CONSTANT * power, variance, torch.nan).sqrt()
     rdm = 1 - covariance / norm[:, None] / norm[None, :]
+    rdm[rdm.abs() <= CONSTANT] = 0.0
     return rdm.fill_diagonal_(0.0) if len(rdm) else rdm
 
 
