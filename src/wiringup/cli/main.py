@@ -1,6 +1,7 @@
 """The ``wiringup`` command: one function for each subcommand, errors without tracebacks."""
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,13 +70,16 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit with 2 for bad input, 75 when preempted and 130 when interrupted."""
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="wiringup",
-            description=DESCRIPTION,
-            args=sys.argv[1:] if arguments is None else arguments,
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        with warnings.catch_warnings():
+            # of large photographs Pillow warns as of an attack; `core.limits` bounds them
+            warnings.filterwarnings("ignore", "Image size .* exceeds limit")
+            tyro.extras.subcommand_cli_from_dict(
+                COMMANDS,
+                prog="wiringup",
+                description=DESCRIPTION,
+                args=sys.argv[1:] if arguments is None else arguments,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
     except PreemptedError as error:
         print(error, file=sys.stderr)
         sys.exit(PREEMPTED)

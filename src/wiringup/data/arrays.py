@@ -68,9 +68,14 @@ def readable(path: Path, kind: str = "arrays") -> Iterator[None]:
 def check_size(what: str, announced: int, stored: int) -> None:
     """Raise `InputError` as `check_stored`, or if an array does not fit into the memory."""
     check_stored(what, announced, stored)
+    check_room(what, announced)
+
+
+def check_room(what: str, size: int) -> None:
+    """Raise `InputError` if ``size`` bytes do not fit into the memory that is free."""
     free = free_memory()
-    if free is not None and announced > free:
-        raise InputError(f"{what} needs {told(announced)} of memory, but only {told(free)} are free.")
+    if free is not None and size > free:
+        raise InputError(f"{what} needs {told(size)} of memory, but only {told(free)} are free.")
 
 
 def check_stored(what: str, announced: int, stored: int) -> None:

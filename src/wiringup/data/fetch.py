@@ -1,13 +1,12 @@
 """Bring public data into the data folder: downloaded, or copied from a folder; every file verified."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.core.files import atomic_path
+from wiringup.core.files import atomic_path, files_below
 from wiringup.core.home import data_home, writable
 from wiringup.data.download import Progress, download
 from wiringup.data.source import Source, SourceFile
@@ -112,7 +111,7 @@ def _download_all(source: Source, missing: list[SourceFile], folder: Path, progr
 def _located(name: str, missing: list[SourceFile], from_dir: Path) -> dict[SourceFile, Path]:
     if not from_dir.is_dir():
         raise MissingDataError(f"There is no folder {from_dir} to fetch {name} from.")
-    below = [Path(top, leaf) for top, _, leaves in os.walk(from_dir, followlinks=True) for leaf in leaves]
+    below = files_below(from_dir)
     found: dict[SourceFile, Path] = {}
     problems: list[str] = []
     for file in missing:
@@ -131,7 +130,7 @@ def _matches(file: SourceFile, below: list[Path]) -> Iterator[Path]:
 
     Another file is worth its hash if it has the size, or, where no size was recorded, the suffix.
     """
-    named = [path for path in below if path.name == file.name]
+    named = [path for path in below if path.name == file.name and path.is_file()]
     others = (path for path in below if path.name != file.name and path.is_file())
     alike = (path for path in others if path.suffix == Path(file.name).suffix or file.size is not None)
     return (path for path in (*named, *alike) if file.is_at(path))

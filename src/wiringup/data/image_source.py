@@ -6,6 +6,8 @@ A new kind is one function here and one line in `_opened`.
 import contextlib
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import sha256_of
+from wiringup.core.limits import RENDERED as MOST_RENDERED
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.cifar import FILES, is_cifar, read_cifar
@@ -54,6 +57,7 @@ class ImageSource:
             sizes, times and samples.
         read: returns the content of an image by its number.
         where: returns how messages call an image.
+        notes: sentences on what of the source is not used.
     """
 
     ids: tuple[str, ...]
@@ -62,6 +66,7 @@ class ImageSource:
     fingerprint: str
     read: Callable[[int], Content]
     where: Callable[[int], str]
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -83,14 +88,14 @@ def open_source(path: Path | str, size: int) -> Iterator[ImageSource]:
     name = str(path)
     path = Path(path).expanduser()
     with contextlib.ExitStack() as stack:
-        if name.partition(":")[0] == RENDERED and not path.exists():
+        if name.partition(":")[0] == RENDERED and not _exists(path):
             yield _rendered(name, size)
         else:
             yield _opened(path, stack)
 
 
 def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
-    if "{" not in str(path) and not path.exists():
+    if "{" not in str(path) and not _exists(path):
         raise MissingDataError(
             f"There is no folder or file {path} to read images from. Allowed are {ALLOWED}."
         )
@@ -105,6 +110,13 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
     packed_up = path.suffix.lower() in (".gz", ".tgz", ".bz2", ".xz")
     hint = "Unpack it first. " if packed_up else ""
     raise InputError(f"{path} is nothing that images can be read from. {hint}Allowed are {ALLOWED}.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no system has such a name
+        return False
 
 
 def _class_folders(pictures: Pictures) -> ImageSource:
@@ -124,11 +136,11 @@ def _class_folders(pictures: Pictures) -> ImageSource:
 
 def _shards(path: Path) -> ImageSource:
     shards = shard_paths(path)
-    samples = read_samples(shards)
+    samples, unused = read_samples(shards)
     found = [sample.label for sample in samples]
-    numbers = [label for label in found if isinstance(label, int)]
-    if numbers:
-        classes = tuple(str(i) for i in range(max(numbers) + 1))
+    numbers = {label for label in found if isinstance(label, int)}
+    if numbers:  # which are names too: nothing is counted up to them
+        classes = tuple(str(number) for number in sorted(numbers))
     else:
         classes = tuple(in_natural_order(sorted({str(label) for label in found})))
     ids = tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
@@ -140,7 +152,16 @@ def _shards(path: Path) -> ImageSource:
         _hash_of([marks, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]),
         lambda i: samples[i].read(),
         lambda i: samples[i].where,
+        _not_used(path, unused),
     )
+
+
+def _not_used(path: Path, unused: Counter[str]) -> tuple[str, ...]:
+    number = unused.total()
+    if not number:
+        return ()
+    endings = listed([f"{ending} ({n:,})" for ending, n in unused.most_common() if n])
+    return (f"{number:,} files in {path} are no image or label of a sample and are not used: {endings}.",)
 
 
 def _cifar(path: Path) -> ImageSource:
@@ -169,8 +190,10 @@ def _stack(images: LabelledImages, fingerprint: str, path: Path) -> ImageSource:
 
 def _rendered(name: str, size: int) -> ImageSource:
     number = name.partition(":")[2]
-    if not number.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,18}", number):
         raise InputError(f"{name!r} does not say how many objects to render; write {RENDERED}:2000.")
+    if int(number) > MOST_RENDERED:
+        raise InputError(f"{name} asks for {int(number):,} objects; at most {MOST_RENDERED:,} are rendered.")
     spec = RenderSpec(int(number), size, _LEVEL)
     latents = draw_latents(spec)
     return ImageSource(

@@ -16,16 +16,21 @@ from numpy.typing import NDArray
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.home import cache_home, writable
 from wiringup.core.kept import KeptFiles, limit_asked, touch
-from wiringup.core.memory import GB, told
+from wiringup.core.limits import PICTURES_BYTES
+from wiringup.core.memory import GB
+from wiringup.core.memory import told as told_size
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
+from wiringup.data.decoding import Seen, squared, told
 from wiringup.data.image_source import ImageSource, open_source
-from wiringup.data.images import Choose, Progress
+from wiringup.data.images import Choose, Progress, Say
 from wiringup.data.packed import SUFFIX, Contents, read_packed, write_packed
-from wiringup.data.pictures import squared
 
-RULE = "short side to size, centre crop; 1"
-"""How an image becomes square; raise the number when that changes, or kept pixels would be stale."""
+RULE = "short side to size, centre crop; 2"
+"""How an image becomes square (`decoding`); raise the number when that changes, or kept ones would be stale.
+
+2: upright and on grey. Images without EXIF orientation and transparency have the same pixels as by 1.
+"""
 
 REPORTED = 20  # corrupt images that are named in one message
 WHOLE = 4  # a part of the images is packed by itself if it is less than 1 / WHOLE of all
@@ -58,6 +63,8 @@ class ImageStore(KeptFiles):
             WiringupError: if the pixels do not fit the limit or the disk.
         """
         with open_source(path, size) as source:
+            for note in source.notes:
+                self.say(note)
             rows = np.arange(len(source)) if choose is None else choose(source.labels)
             everything = self.find(_key(source, size))
             if everything is not None:
@@ -94,7 +101,7 @@ class ImageStore(KeptFiles):
             if found is not None:
                 return found
             self._check_room(len(source) if rows is None else len(rows), size)
-            pack(source, size, self._path(key), rows, progress)
+            pack(source, size, self._path(key), rows, progress, self.say)
             with self.locked():
                 self.evict()
             return read_packed(self._path(key))
@@ -106,9 +113,9 @@ class ImageStore(KeptFiles):
         needed = images * size**2 * 3
         if not self.has_room(needed):
             raise WiringupError(
-                f"{images:,} images at {size} px take {told(needed)}; {self.folder} may hold "
-                f"{told(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on a "
-                "larger disk, or learn from fewer images."
+                f"{images:,} images at {size} px take {told_size(needed)}; {self.folder} may hold "
+                f"{told_size(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on "
+                "a larger disk, or learn from fewer images."
             )
 
 
@@ -123,6 +130,7 @@ def pack(
     path: Path,
     rows: NDArray[np.intp] | None = None,
     progress: Progress | None = None,
+    say: Say | None = None,
 ) -> None:
     """Decode images and write them to a packed file, whole or not at all.
 
@@ -132,6 +140,7 @@ def pack(
         path: where to write.
         rows: which images; by default all.
         progress: told how many are done.
+        say: as in `images.read_stimuli`.
 
     Raises:
         InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
@@ -140,15 +149,19 @@ def pack(
     rows = np.arange(len(source)) if rows is None else rows
     ids = tuple(source.ids[row] for row in rows)
     contents = Contents(ids, source.labels[rows], source.classes, size)
-    write_packed(path, contents, _decoded(source, size, rows, progress))
+    seen: list[str] = []
+    write_packed(path, contents, _decoded(source, size, rows, progress, seen.append))
+    for sentence in told(seen, len(rows)):
+        if say is not None:
+            say(sentence)
 
 
 def _decoded(
-    source: ImageSource, size: int, rows: NDArray[np.intp], progress: Progress | None
+    source: ImageSource, size: int, rows: NDArray[np.intp], progress: Progress | None, seen: Seen
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield square images in order: read one after the other, decoded side by side."""
     corrupt: list[str] = []
-    for done, image in enumerate(_ahead(source, size, rows), 1):
+    for done, image in enumerate(_ahead(source, size, rows, seen), 1):
         try:
             yield image.result()
         except InputError as error:
@@ -161,27 +174,33 @@ def _decoded(
         raise InputError(_told(corrupt, len(rows)))
 
 
-def _ahead(source: ImageSource, size: int, rows: NDArray[np.intp]) -> Iterator["Future[NDArray[np.uint8]]"]:
-    pending: deque[Future[NDArray[np.uint8]]] = deque()
+def _ahead(
+    source: ImageSource, size: int, rows: NDArray[np.intp], seen: Seen
+) -> Iterator["Future[NDArray[np.uint8]]"]:
+    pending: deque[tuple[Future[NDArray[np.uint8]], int]] = deque()
     with ThreadPoolExecutor() as pool:
         try:
             for row in rows:
-                pending.append(_begin(pool, source, int(row), size))
-                if len(pending) > _AHEAD:
-                    yield pending.popleft()
-            yield from pending
+                pending.append(_begin(pool, source, int(row), size, seen))
+                while len(pending) > _AHEAD or sum(length for _, length in pending) > PICTURES_BYTES:
+                    yield pending.popleft()[0]
+            yield from (future for future, _ in pending)
         finally:
-            for future in pending:
+            for future, _ in pending:
                 future.cancel()
 
 
-def _begin(pool: ThreadPoolExecutor, source: ImageSource, row: int, size: int) -> "Future[NDArray[np.uint8]]":
+def _begin(
+    pool: ThreadPoolExecutor, source: ImageSource, row: int, size: int, seen: Seen
+) -> tuple["Future[NDArray[np.uint8]]", int]:
+    """Return the image to come, and how many bytes wait to be decoded."""
     try:
-        return pool.submit(squared, source.read(row), source.where(row), size)
+        content = source.read(row)
+        return pool.submit(squared, content, source.where(row), size, seen), len(content)
     except InputError as error:
         failed: Future[NDArray[np.uint8]] = Future()
         failed.set_exception(error)
-        return failed
+        return failed, 0
 
 
 def _told(corrupt: Sequence[str], number: int) -> str:

@@ -1,11 +1,12 @@
 """Images from a folder, a zip or an npz, decoded into one stack of pixels.
 
 Files are taken in natural order (``image2`` before ``image10``). Hidden files, ``__MACOSX`` folders and
-files that are no images are passed over, and a folder that wraps everything else is ignored.
+files that are no images are passed over, and a folder that wraps everything else is ignored. How an image
+is decoded is said in `decoding`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,20 +15,28 @@ from numpy.typing import NDArray
 
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import regular
+from wiringup.core.limits import PICTURES_BYTES
 from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
-from wiringup.data.arrays import read_npz
-from wiringup.data.names import class_of_each, in_natural_order, labels_of, unwrapped
-from wiringup.data.pictures import Pictures, decode, dimensions, open_pictures, resize, square
+from wiringup.data.arrays import check_room, read_npz
+from wiringup.data.decoding import decode, dimensions, resize, square, told
+from wiringup.data.names import class_of_each, classes_of_numbers, in_natural_order, labels_of, unwrapped
+from wiringup.data.pictures import Pictures, open_pictures
 
 Progress = Callable[[int, int], None]
 """Called with the number of images done and the number of all."""
 Choose = Callable[[NDArray[np.int64]], NDArray[np.intp]]
 """Receives the label of every image and returns the index of those to read, in order."""
 
+Say = Callable[[str], None]
+"""Receives a sentence that the user should read."""
+
 _BLOCK = 256
 
 
-def read_stimuli(path: Path | str, size: int | None = None, progress: Progress | None = None) -> Stimuli:
+def read_stimuli(
+    path: Path | str, size: int | None = None, progress: Progress | None = None, say: Say | None = None
+) -> Stimuli:
     """Read images without labels.
 
     Args:
@@ -35,6 +44,7 @@ def read_stimuli(path: Path | str, size: int | None = None, progress: Progress |
         size: side in pixels to which every image is resized (bilinear with antialiasing; the aspect is
             not kept). Without it all images need to have one size.
         progress: told how many images are done.
+        say: told of how many images were turned upright, laid on grey, or the first of several frames.
 
     Returns:
         The images in natural order of their names; ids are the names below any wrapping folder.
@@ -48,11 +58,16 @@ def read_stimuli(path: Path | str, size: int | None = None, progress: Progress |
         return from_pixels(_sized(_stack_of(path, read_npz(path)), size))
     with open_pictures(path) as pictures:
         names = in_natural_order(pictures.names)
-        return Stimuli(_read(pictures, names, size, progress), tuple(unwrapped(names)))
+        return Stimuli(_read(pictures, names, size, progress, say), tuple(unwrapped(names)))
 
 
-def read_named(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
+def read_named(path: Path, names: Sequence[str], as_stored: bool = False) -> NDArray[np.uint8]:
     """Return the pixels of the images called ``names`` in a folder or zip, in this order.
+
+    Args:
+        path: the folder or zip.
+        names: as they stand there.
+        as_stored: as in `decoding.decode`.
 
     Raises:
         InputError: if one is not there, cannot be read, or their sizes differ.
@@ -61,7 +76,7 @@ def read_named(path: Path, names: Sequence[str]) -> NDArray[np.uint8]:
         absent = sorted(set(names) - set(pictures.names))
         if absent:
             raise InputError(f"{path} lacks {len(absent)} of {len(names)} images, such as {absent[0]!r}.")
-        return _read(pictures, list(names), None, None)
+        return _read(pictures, list(names), None, as_stored=as_stored)
 
 
 def read_labelled(
@@ -70,17 +85,20 @@ def read_labelled(
     classes: Sequence[str] | None = None,
     choose: Choose | None = None,
     progress: Progress | None = None,
+    say: Say | None = None,
 ) -> LabelledImages:
     """Read images with the class of each.
 
     Args:
         path: a folder or zip with one folder of images for each class, or an npz with one uint8 array
-            (n, h, w[, 3]), integers ``labels`` (n,) and, if wanted, names ``classes``.
+            (n, h, w[, 3]), integers ``labels`` (n,) and, if wanted, names ``classes`` which they count;
+            without them, each number that occurs is the name of a class.
         size: as in `read_stimuli`.
         classes: names of the classes in the order in which labels count them; by default the folders'
             names in natural order.
         choose: picks the images to decode by their labels; by default all.
         progress: told how many images are done.
+        say: as in `read_stimuli`.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
@@ -96,7 +114,7 @@ def read_labelled(
         order = tuple(classes) if classes is not None else tuple(dict.fromkeys(folders))
         labels = labels_of(folders, order)
         index = np.arange(len(names)) if choose is None else choose(labels)
-        pixels = _read(pictures, [names[i] for i in index], size, progress)
+        pixels = _read(pictures, [names[i] for i in index], size, progress, say)
         stimuli = Stimuli(pixels, tuple(ids[i] for i in index))
     return LabelledImages(stimuli, labels[index], order)
 
@@ -124,35 +142,60 @@ def _checked(path: Path | str, size: int | None) -> Path:
         raise MissingDataError(f"There is no folder or file {path} to read images from.")
     if size is not None:
         at_least(size, 1, "The size of images in pixels")
-    if path.is_file() and path.suffix.lower() not in (".zip", ".npz"):
+    if path.is_dir():
+        return path
+    if path.suffix.lower() not in (".zip", ".npz"):
         raise InputError(f"{path} is neither a folder of images, nor a zip, nor an npz.")
-    return path
+    return regular(path)
 
 
 def _read(
-    pictures: Pictures, names: list[str], size: int | None, progress: Progress | None
+    pictures: Pictures,
+    names: list[str],
+    size: int | None,
+    progress: Progress | None = None,
+    say: Say | None = None,
+    as_stored: bool = False,
 ) -> NDArray[np.uint8]:
     """Decode ``names`` block by block: bytes are read in order, decoded side by side."""
     if not names:
         raise InputError(f"No image of {pictures.path} was chosen.")
-    first = decode(pictures.read(names[0]), pictures.where(names[0]), size)
+    first = decode(pictures.read(names[0]), pictures.where(names[0]), size, as_stored=as_stored)
+    check_room(f"{len(names):,} images of {pictures.path}", len(names) * first.nbytes)
     pixels = np.empty((len(names), *first.shape), dtype=np.uint8)
+    seen: list[str] = []
+
+    def decoded(name: str, content: bytes) -> NDArray[np.uint8]:
+        return decode(content, pictures.where(name), size, seen.append, as_stored)
+
+    done = 0
     with ThreadPoolExecutor() as pool:
-        for start in range(0, len(names), _BLOCK):
-            block = names[start : start + _BLOCK]
-            contents = [pictures.read(name) for name in block]
-            wheres = [pictures.where(name) for name in block]
-            for i, image in enumerate(pool.map(decode, contents, wheres, [size] * len(block)), start):
+        for block, contents in _blocks(pictures, names):
+            for image in pool.map(decoded, block, contents):
                 if image.shape != first.shape:
-                    raise _sizes_differ(pictures, names)
-                pixels[i] = image
+                    raise _sizes_differ(pictures, names, as_stored)
+                pixels[done] = image
+                done += 1
             if progress is not None:
-                progress(start + len(block), len(names))
+                progress(done, len(names))
+    for sentence in told(seen, len(names)):
+        if say is not None:
+            say(sentence)
     return pixels
 
 
-def _sizes_differ(pictures: Pictures, names: list[str]) -> InputError:
-    sizes = Counter(dimensions(pictures.read(name), pictures.where(name)) for name in names)
+def _blocks(pictures: Pictures, names: list[str]) -> Iterator[tuple[list[str], list[bytes]]]:
+    """Yield the names and files of some images at a time: so many, or as many as fit the memory."""
+    block: list[bytes] = []
+    for i, name in enumerate(names, 1):
+        block.append(pictures.read(name))
+        if len(block) == _BLOCK or sum(map(len, block)) > PICTURES_BYTES or i == len(names):
+            yield names[i - len(block) : i], block
+            block = []
+
+
+def _sizes_differ(pictures: Pictures, names: list[str], as_stored: bool) -> InputError:
+    sizes = Counter(dimensions(pictures.read(name), pictures.where(name), as_stored) for name in names)
     listed = ", ".join(f"{w}x{h} ({n} images)" for (w, h), n in sizes.most_common(4))
     more = f" and {len(sizes) - 4} more" if len(sizes) > 4 else ""
     side = min(sizes.most_common(1)[0][0])
@@ -192,9 +235,10 @@ def _labelled_npz(
     if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(f"{path} has to hold integers 'labels', one for each image, beside the images.")
     names = arrays.pop("classes", None)
+    if classes is None and names is not None:
+        classes = [str(name) for name in names.tolist()]
     if classes is None:
-        found = range(int(labels.max(initial=-1)) + 1) if names is None else names.tolist()
-        classes = [str(name) for name in found]
+        classes, labels = classes_of_numbers(labels)
     stimuli = from_pixels(_stack_of(path, arrays))
     labelled = LabelledImages(stimuli, labels.astype(np.int64), tuple(classes))
     if choose is not None:

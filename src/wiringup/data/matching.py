@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.pictures import SUFFIXES
+from wiringup.data.decoding import SUFFIXES
 
 Parts = tuple[str, ...]
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,3 +71,17 @@ def labels_of(folders: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]
         one_of(folder, classes, "class folder")
     position = {name: i for i, name in enumerate(classes)}
     return np.array([position[folder] for folder in folders], dtype=np.int64)
+
+
+def classes_of_numbers(labels: NDArray[np.integer[Any]]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the classes that numbers stand for, and the index of each label among them.
+
+    A number is the name of a class and no count: labels 0 and 7 are two classes, called 0 and 7.
+
+    Raises:
+        InputError: if a number is negative.
+    """
+    found, index = np.unique(labels, return_inverse=True)
+    if len(found) and found[0] < 0:
+        raise InputError(f"Labels have to be 0 or more; found {found[0]}.")
+    return tuple(str(n) for n in found.tolist()), index.astype(np.int64)

@@ -1,7 +1,5 @@
 """BrainIO stimulus sets, as Brain-Score stores images: a CSV with a row for each, and a zip."""
 
-import zipfile
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -13,6 +11,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.images import read_named
 from wiringup.data.tables import Table, read_table
+from wiringup.data.zips import open_zip
 
 _LARGEST_MIB = 64
 _IDS = ("stimulus_id", "image_id")
@@ -36,9 +35,13 @@ class StimulusSet:
     files: tuple[str, ...]
 
     def images(self, rows: NDArray[np.intp]) -> Stimuli:
-        """Return the images of ``rows``, in that order; raise `InputError` if one cannot be read."""
+        """Return the images of ``rows``, in that order; raise `InputError` if one cannot be read.
+
+        They are decoded as stored, neither turned nor laid on grey, as Brain-Score's own loader does it: its
+        scores were made with such pixels.
+        """
         names = [self.files[row] for row in rows]
-        return Stimuli(read_named(self.archive, names), tuple(self.ids[row] for row in rows))
+        return Stimuli(read_named(self.archive, names, as_stored=True), tuple(self.ids[row] for row in rows))
 
 
 def open_stimulus_set(table: Path, archive: Path) -> StimulusSet:
@@ -67,17 +70,13 @@ def open_stimulus_set(table: Path, archive: Path) -> StimulusSet:
 
 
 def _check_members(archive: Path, files: list[str]) -> None:
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [member for member in opened.infolist() if not member.is_dir()]
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{archive} is not a readable zip ({error}); is the copy complete?") from error
-    counts = Counter(member.filename for member in members)
+    with open_zip(archive) as opened:
+        members = [member for member in opened.infolist() if not member.is_dir()]
+    names = {member.filename for member in members}
     huge = (member.filename for member in members if member.file_size > _LARGEST_MIB << 20)
-    _refuse(archive, "lead out of the archive", filter(_leads_out, counts))
-    _refuse(archive, "are in it twice", (name for name, n in counts.items() if n > 1))
-    _refuse(archive, "are missing from it", set(files) - set(counts))
-    _refuse(archive, "are not in the stimulus set", set(counts) - set(files))
+    _refuse(archive, "lead out of the archive", filter(_leads_out, names))
+    _refuse(archive, "are missing from it", set(files) - names)
+    _refuse(archive, "are not in the stimulus set", names - set(files))
     _refuse(archive, f"have more than {_LARGEST_MIB} MiB", huge)
 
 

@@ -1,13 +1,15 @@
 """Every kind of labelled images, recognised from what is there, and refused with what is allowed."""
 
+import tarfile
+
 import numpy as np
 import pytest
 
 from made_images import class_folders, encoded, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.data.decoding import squared
 from wiringup.data.image_source import open_source
 from wiringup.data.images import read_labelled
-from wiringup.data.pictures import squared
 
 
 def opened(path, size=8):
@@ -114,7 +116,8 @@ def test_shards_by_range_by_folder_and_alone(tmp_path):
         assert source.labels.tolist() == [i % 3 for i in range(10)] and source.classes == ("0", "1", "2")
         assert (source.ids[0], source.ids[9]) == ("shard-000/s/000", "shard-002/s/009")
     last, found = opened(tmp_path / "x" / "shard-002.tar")
-    assert np.array_equal(found, pixels[8:]) and last.labels.tolist() == [2, 0]
+    assert np.array_equal(found, pixels[8:]) and last.labels.tolist() == [1, 0]
+    assert last.classes == ("0", "2")  # numbers are names, and none is counted that does not occur
     middle, _ = opened(str(pattern).replace("000..002", "1..1").replace("{", "00{"))
     assert middle.ids[0] == "shard-001/s/004"
 
@@ -125,9 +128,8 @@ def test_labels_from_json_may_be_names(tmp_path, form):
     path = shards(tmp_path, noise(6), lambda i: form(names[i % 3]), "json")
     source, _ = opened(path)
     assert source.classes == ("cat9", "cat10", "owl") and source.labels.tolist() == [2, 1, 0] * 2
-    assert opened(shards(tmp_path / "n", noise(3), lambda i: {"label": 2 * i}, "json"))[0].classes == tuple(
-        "01234"
-    )
+    numbers = opened(shards(tmp_path / "n", noise(3), lambda i: {"label": 2**40 * i}, "json"))[0]
+    assert numbers.classes == ("0", "1099511627776", "2199023255552") and numbers.labels.tolist() == [0, 1, 2]
 
 
 IMAGE = encoded(noise(1)[0])
@@ -143,7 +145,14 @@ IMAGE = encoded(noise(1)[0])
         ({"a.png": IMAGE, "a.json": {"label": True}}, "holds no label"),
         ({"a.png": IMAGE, "a.json": b"{"}, "holds no label"),
         ({"a.png": IMAGE, "a.jpg": IMAGE, "a.cls": b"1"}, "the key 'a' has 2 images"),
-        ({"a.cls": b"1"}, "hold no images"),
+        ({"a.cls": b"1"}, r"'a\.cls' has no image beside it; looked for a\.jpg, "),
+        ({"a.txt": b"1"}, "hold no images"),
+        ({"a0.5.png": IMAGE, "a0.5.cls": b"1", "a0.6.png": IMAGE}, r"'a0\.6\.png' has no label beside it"),
+        ({"a.png": IMAGE, "a.json": b'{"label": NaN}'}, "holds no label .*NaN is no number"),
+        ({"a.png": IMAGE, "a.json": b"[" * 100_000}, "holds no label .*nested more than 100 levels"),
+        ({"a.png": IMAGE, "a.cls": b"9" * 5000}, "a name of at most 1000 characters"),
+        ({"a.png": IMAGE, "a.cls": b"\xff"}, r"'a\.cls' in .* holds no label"),
+        ({"a.png": IMAGE, "a.cls": b" " * 2_000_000}, "it is too long for a label"),
         (
             {"a.png": IMAGE, "a.cls": b"1", "b.png": IMAGE, "b.cls": b"dog"},
             "some labels are numbers and some",
@@ -166,8 +175,63 @@ def test_shards_that_are_damaged_compressed_or_missing(tmp_path):
     write_tar(tmp_path / "y-1.tar", {})
     with pytest.raises(MissingDataError, match=r"2 of 3 shards are not there: .*y-2\.tar, .*y-3\.tar"):
         opened(tmp_path / "y-{1..3}.tar")
-    with pytest.raises(InputError, match="runs backwards"):
+    with pytest.raises(InputError, match=r"The range \{3\.\.1\} in .*y-\{3\.\.1\}\.tar runs backwards"):
         opened(tmp_path / "y-{3..1}.tar")
+    for endless in ("y-{0..999999999999}.tar", "y-{0..999}-{0..999}.tar"):
+        with pytest.raises(InputError, match=r"names more than 100,000 shards"):
+            opened(tmp_path / endless)
+    with pytest.raises(MissingDataError, match="y-0-00-x"):
+        opened(tmp_path / "y-{0..1}-{00..10}-x.tar")
+
+
+def test_dots_in_the_names_of_shards(tmp_path):
+    """As in names that hold a scale or a contrast; what is no part of a sample is told."""
+    pixels, contents = noise(6), {}
+    for i, image in enumerate(pixels):
+        key = f"obj_{i}" if i % 3 else f"obj_{i}_scale0.{i}"
+        contents |= {f"{key}.PNG": encoded(image), f"{key}.cls": str(i % 2).encode()}
+    contents |= {
+        "obj_1.txt": b"a caption",
+        "obj_1.seg.png": IMAGE,
+        "obj_2.meta.json": b"{}",
+        "._obj_3.png": b"?",
+    }
+    contents |= {"obj_2.json": b"{}"}
+    source, found = opened(write_tar(tmp_path / "x.tar", contents))
+    assert np.array_equal(found, pixels) and source.labels.tolist() == [0, 1] * 3
+    assert source.ids[:2] == ("x/obj_0_scale0.0", "x/obj_1")
+    assert source.notes == (
+        f"4 files in {tmp_path / 'x.tar'} are no image or label of a sample and are not used: "
+        ".txt (1), .json (1), .seg.png (1), .meta.json (1).",
+    )
+
+
+def test_a_name_twice_in_a_shard(tmp_path):
+    path = write_tar(tmp_path / "x.tar", {"a.png": IMAGE, "a.cls": b"1"})
+    with tarfile.open(path, "a") as archive:
+        archive.addfile(tarfile.TarInfo("a.cls"))
+    with pytest.raises(InputError, match=r"holds 'a\.cls' twice"):
+        opened(path)
+
+
+def test_members_of_a_tar_that_lie(tmp_path):
+    path = write_tar(tmp_path / "x.tar", {"a.cls": b"1", "a.png": IMAGE})
+    whole = path.read_bytes()
+    about = tarfile.TarInfo("a.png")
+    for size, message in ((10**10, "does not lie in it"), (-512, "not a readable, uncompressed tar")):
+        about.size = size
+        path.write_bytes(whole[:1024] + about.tobuf(tarfile.GNU_FORMAT) + whole[1536:])
+        with pytest.raises(InputError, match=message):
+            opened(path)
+
+
+def test_numbers_in_an_npz_are_names(tmp_path):
+    np.savez(tmp_path / "x.npz", images=noise(3), labels=np.array([2**40, 7, 2**40]))
+    source, _ = opened(tmp_path / "x.npz")
+    assert source.classes == ("7", "1099511627776") and source.labels.tolist() == [1, 0, 1]
+    np.savez(tmp_path / "x.npz", images=noise(3), labels=np.array([0, -1, 0]))
+    with pytest.raises(InputError, match="Labels have to be 0 or more; found -1"):
+        opened(tmp_path / "x.npz")
 
 
 def test_rendered_objects(tmp_path, monkeypatch):
@@ -175,8 +239,11 @@ def test_rendered_objects(tmp_path, monkeypatch):
     again, more = opened("rendered:24", 16)
     assert pixels.shape == (16, 16, 16, 3) and np.bincount(source.labels).tolist() == [2] * 8
     assert np.array_equal(more[:16], pixels) and again.fingerprint != source.fingerprint
-    with pytest.raises(InputError, match="write rendered:2000"):
-        opened("rendered")
+    for number in ("", ":", ":many", ":" + "9" * 5000):
+        with pytest.raises(InputError, match="write rendered:2000"):
+            opened(f"rendered{number}")
+    with pytest.raises(InputError, match="asks for 999,999,999,999 objects; at most 10,000,000"):
+        opened("rendered:999999999999")
     monkeypatch.chdir(tmp_path)
     write_folder(tmp_path / "rendered", class_folders(noise(2)))
     assert opened("rendered")[0].classes == ("a", "b")  # what is there goes first

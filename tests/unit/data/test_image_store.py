@@ -15,10 +15,10 @@ from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.memory import GB
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data import image_store, pictures
+from wiringup.data.decoding import squared
 from wiringup.data.image_store import REPORTED, ImageStore
 from wiringup.data.images import read_labelled
 from wiringup.data.packed import Contents, read_packed, write_packed
-from wiringup.data.pictures import squared
 
 PIXELS = noise(12, 16, 16)
 
