@@ -12,6 +12,7 @@ from wiringup.core.stimuli import LabelledImages, from_pixels
 CLASSES = 40
 GRAIN = 8  # px between independent values: as smooth as a photograph, so that files have a usual size
 QUALITY = 90
+FORMAT = "JPEG"
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def draw(folder: Path, n: int, side: int) -> Pictures:
         image = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
         paths.append(folder / f"class{labels[i]:02d}" / f"{i:05d}.jpg")
         paths[-1].parent.mkdir(parents=True, exist_ok=True)
-        image.save(paths[-1], quality=QUALITY)
-        with Image.open(paths[-1]) as decoded:
+        image.save(paths[-1], FORMAT, quality=QUALITY)
+        with Image.open(paths[-1], formats=[FORMAT]) as decoded:
             pixels[i] = np.asarray(decoded)
     names = tuple(f"class{i:02d}" for i in range(CLASSES))
     return Pictures(tuple(paths), LabelledImages(from_pixels(pixels), labels, names))

@@ -9,6 +9,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from wiringup.bench.pictures import FORMAT
+
 
 class Decoded(Dataset[Tensor]):
     """Image files, opened and made square one by one: uint8 (size, size, 3)."""
@@ -20,7 +22,7 @@ class Decoded(Dataset[Tensor]):
         return len(self.paths)
 
     def __getitem__(self, i: int) -> Tensor:
-        with Image.open(self.paths[i]) as opened:
+        with Image.open(self.paths[i], formats=[FORMAT]) as opened:
             image = opened.convert("RGB")
         least, size = min(image.size), self.size
         width, height = (size * side // least for side in image.size)

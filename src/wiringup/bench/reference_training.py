@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from wiringup.bench.pictures import FORMAT
+
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
 
@@ -36,7 +38,7 @@ class Files(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Return a normalised image (3, size, size) and its label."""
-        with Image.open(self.paths[index]) as file:
+        with Image.open(self.paths[index], formats=[FORMAT]) as file:
             image = file.convert("RGB")
         box = random_box(*image.size) if self.augment else None
         image = image.resize((self.size, self.size), Image.Resampling.BILINEAR, box)

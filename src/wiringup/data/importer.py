@@ -84,7 +84,8 @@ def import_recordings(
     asked = Asked(filename, group, label)
     rows = _read_table_if_named(table, asked)
     found = read_responses(responses)
-    images = read_stimuli(stimuli, size)
+    shown: list[str] = []
+    images = read_stimuli(stimuli, size, say=shown.append)
     order = Order() if rows is None else order_of(rows, images, filename)
     images = images if order.rows is None else images.take(order.rows)
     found, notes = _in_stimulus_order(found, images, rows)
@@ -111,7 +112,7 @@ def import_recordings(
     )
     files = {"responses": responses, "stimuli": stimuli, "table": table}
     provenance = provenance_of(files)
-    warnings = (*notes, *more, *near_copy_warnings(recording))
+    warnings = (*shown, *notes, *more, *near_copy_warnings(recording))
     folder = save_set(
         recording,
         data_home() if home is None else home,

@@ -72,9 +72,10 @@ def import_trials(
     check_name(name)
     sheet = read_sheet(trials)
     _check_fit(sheet, fit)
-    judged, image, unused = _judged(sheet, read_stimuli(stimuli, size))
+    shown: list[str] = []
+    judged, image, unused = _judged(sheet, read_stimuli(stimuli, size, say=shown.append))
     truth = _truth(sheet, image, judged, labels)
-    learned = None if fit in (None, SAME) else read_labelled(Path(str(fit)), size)
+    learned = None if fit in (None, SAME) else read_labelled(Path(str(fit)), size, say=shown.append)
     classes = learned.classes if learned is not None else _all_classes(sheet, truth)
     test = LabelledImages(judged, _indexed(sheet, "true class", truth, classes), classes)
     source = f"Imported from {Path(trials).name} and {Path(stimuli).name}."
@@ -82,7 +83,7 @@ def import_trials(
     data, warnings = _made(name, sheet, image, test, chosen_fit, source)
     files = {"trials": trials, "stimuli": stimuli, "labels": labels}
     files["fit"] = None if fit in (None, SAME) else Path(str(fit))
-    told = (*unused, *warnings)
+    told = (*shown, *unused, *warnings)
     provenance = provenance_of(files) | {"warnings": list(told)}
     folder = save_set(data, data_home() if home is None else home, provenance)
     return ImportedTrials(data, folder, told)

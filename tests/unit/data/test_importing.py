@@ -384,3 +384,15 @@ def test_a_data_folder_that_cannot_be_written_says_what_to_do(lab):
     (lab / "home").write_text("a file in the way")
     with pytest.raises(WiringupError, match=r"Cannot write to .*imported .*Set WIRINGUP_DATA"):
         bring(lab, "r.npy")
+
+
+def test_what_was_done_to_the_pictures_is_said(lab):
+    frames = [Image.new("RGB", (6, 6), (value,) * 3) for value in (10, 90)]
+    stream = io.BytesIO()
+    frames[0].save(stream, "GIF", save_all=True, append_images=frames[1:])
+    (lab / "stimuli/1.png").write_bytes(stream.getvalue())
+    told = "1 of 7 images has several frames; the first is used."
+    outcome = bring(lab)
+    assert outcome.warnings[0] == told
+    meta = json.loads((outcome.folder / "meta.json").read_text())
+    assert meta["provenance"]["warnings"][0] == told

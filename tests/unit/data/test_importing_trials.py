@@ -174,3 +174,12 @@ def test_damage_is_noticed(lab):
     np.savez(folder / "arrays.npz", **arrays)
     with pytest.raises(InputError, match="is damaged"):
         catalog.load("mine", lab / "home")
+
+
+def test_what_was_done_to_the_pictures_is_said(lab):
+    first = next((lab / "images").iterdir())
+    with Image.open(first) as image:
+        image.putalpha(0)
+        image.save(first)
+    outcome = bring(lab)
+    assert outcome.warnings[0].endswith("images is transparent in part; what is behind is grey (128).")
