@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wiringup.benchmarks.area import BOOTSTRAP_SEED
 from wiringup.benchmarks.benchmark import Responses, check_responses
-from wiringup.benchmarks.decoding import class_scores, shown
+from wiringup.benchmarks.decoding import answers, shown
 from wiringup.benchmarks.metrics.bootstrap import image_counts
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
@@ -84,8 +84,8 @@ class TopK:
         """
         check_normalisation(normalisation)
         check_responses(self, responses)
-        found = class_scores(Features.of(responses), self.fit, self.test, self.name, layer)
-        correct = rank(found, self.test.labels) < self.k
+        found = answers(Features.of(responses), self.fit, self.test, self.name, layer)
+        correct = rank(found.scores, self.test.labels) < self.k
         raw = float(correct.mean())
         score, applied = normalise(raw, 1.0, FRACTION)
         return Score(
@@ -101,7 +101,7 @@ class TopK:
             n_stimuli=len(correct),
             n_units=len(self.test.classes),
             simulated=self.simulated,
-            note=self._note(),
+            note=self._note() if self.fit is not None else f"{self._note()}; {found.source}",
             evidence=partial(self._draws, correct),
         )
 

@@ -14,7 +14,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisatio
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.recordings import DataSet
-from wiringup.models.readout import Subject, expanded
+from wiringup.models.readout import Subject, classes_of, expanded
 
 Responses = Features | Tensor
 """(images, features); as `Features`, what benchmarks share is computed once."""
@@ -90,7 +90,8 @@ def evaluate(
         with clock.phase("responses"):
             responses = subject.responses(benchmarks[group[0]].stimuli, names)
         for layer in names:
-            features = Features(responses.pop(layer))  # a layer's responses are freed once they are scored
+            # a layer's responses are freed once they are scored
+            features = Features(responses.pop(layer), classes_of(subject))
             for i in (i for i in group if layer in wanted[i]):
                 with clock.phase("scoring"):
                     found[i, layer] = benchmarks[i].score(features, layer, normalisation)

@@ -1,12 +1,17 @@
 """What a decoder on a model's features is shown and what it says: shared by behaviour and accuracy."""
 
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features, check_finite
+from wiringup.core.checks import listed
+from wiringup.core.classes import EXAMPLES, differing_classes, places_of_classes
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
 
@@ -39,10 +44,34 @@ def decoded(features: Features, fit: LabelledImages, test: LabelledImages) -> ND
     return features.decoded[key]
 
 
-def class_scores(
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a model says of each image.
+
+    Attributes:
+        scores: (images, classes), in the order of the benchmark's classes; higher is likelier.
+        source: where they come from, for a score's note.
+        logits: whether the scores are logits, and not probabilities.
+    """
+
+    scores: NDArray[np.floating]
+    source: str
+    logits: bool = True
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """float64 (images, classes): the probabilities as they are, of logits the softmax."""
+        found: NDArray[np.float64] = self.scores.astype(np.float64)
+        return softmax(found, axis=1) if self.logits else found
+
+
+def answers(
     features: Features, fit: LabelledImages | None, test: LabelledImages, name: str, layer: str
-) -> NDArray[np.floating]:
-    """Return (test images, classes): `decoded` probabilities, or, without images to fit on, the logits.
+) -> Answers:
+    """Return what a decoder fitted on ``fit`` says, or, without images to fit on, the model's own logits.
+
+    Logits are brought into the order of the benchmark's classes by name. Where the model does not know the
+    names of its classes, they are taken as they stand, and `Answers.source` says so.
 
     Args:
         features: responses of ``layer`` to the images of `shown`.
@@ -52,18 +81,39 @@ def class_scores(
         layer: name of the layer, for messages.
 
     Raises:
-        InputError: as `decoded`, or if there is not one feature per class where logits are needed.
+        InputError: as `decoded`, or if there is not one feature per class where logits are needed, or the
+            model's classes are not the benchmark's.
     """
     if fit is not None:
-        return decoded(features, fit, test)
-    logits, n_classes = features.values, len(test.classes)
+        return Answers(decoded(features, fit, test), fitted_on(fit, test), logits=False)
+    logits, own = features.values, features.classes
     check_finite(logits)
-    if logits.shape[1] != n_classes:
+    n_outputs = len(test.classes) if own is None else len(own)
+    if logits.shape[1] != n_outputs:
         raise InputError(
-            f"{name}: layer {layer!r} has {logits.shape[1]} features, but logits for {n_classes} "
+            f"{name}: layer {layer!r} has {logits.shape[1]} features, but logits for {n_outputs} "
             "classes are needed. Name the layer of the logits with --layer."
         )
-    return logits.cpu().numpy()
+    if own is None:
+        return Answers(logits.cpu().numpy(), f"logits; {_assumed(test.classes)}")
+    order = places_of_classes(test.classes, own)
+    if order is None:
+        raise InputError(
+            f"{name}: the model's classes are not the benchmark's ({differing_classes(test.classes, own)}). "
+            "Say how the benchmark calls them with --classes FILE (one name a line, in the order of the "
+            "model's outputs), or import the benchmark with images to fit a decoder on (--fit)."
+        )
+    return Answers(logits[:, order].cpu().numpy(), "logits, classes matched by name")
+
+
+def _assumed(classes: Sequence[str]) -> str:
+    """Return a warning for logits of unknown classes: which output was taken for which class."""
+    pairs = [f"output {i} for {name!r}" for i, name in enumerate(classes[:EXAMPLES])]
+    return (
+        "THE ORDER OF CLASSES IS ASSUMED: the model does not say which class each of its outputs stands for; "
+        f"taken were {listed(pairs)}{' ...' if len(classes) > EXAMPLES else ''}. If that is wrong, "
+        "name the classes in the order of the outputs: --classes FILE, one name a line"
+    )
 
 
 def fitted_on(fit: LabelledImages, test: LabelledImages) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wiringup.benchmarks.area import Comparison, defined, usable_ceiling_only
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
-from wiringup.benchmarks.decoding import class_scores, fitted_on, shown
+from wiringup.benchmarks.decoding import answers, shown
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.kappa import error_consistency
 from wiringup.core.areas import BEHAVIOR
@@ -52,8 +52,9 @@ class ErrorConsistency(Measured[Judgements]):
         check_normalisation(normalisation)
         check_responses(self, responses)
         fit, test = self.data.fit, self.data.test
-        chosen = class_scores(Features.of(responses), fit, test, self.name, layer).argmax(1)
-        found = usable_ceiling_only(defined(self._compare(chosen == test.labels)))
+        answered = answers(Features.of(responses), fit, test, self.name, layer)
+        right = answered.scores.argmax(1) == test.labels
+        found = usable_ceiling_only(defined(self._compare(right, answered.source)))
         top = None if found.ceiling is None else found.ceiling.value
         value, applied = normalise(found.raw, top, NORMALISATION)
         return Score(
@@ -73,10 +74,9 @@ class ErrorConsistency(Measured[Judgements]):
             units=found.units,
         )
 
-    def _compare(self, right: NDArray[np.bool_]) -> Comparison:
+    def _compare(self, right: NDArray[np.bool_], source: str) -> Comparison:
         people = self.data.correct
         found = error_consistency(right.astype(np.float64), people)
-        source = "logits" if self.data.fit is None else fitted_on(self.data.fit, self.data.test)
         note = f"{source}; {right.mean():.1%} correct, people {np.nanmean(people):.1%}"
         note += "; errors by bootstrap over images"
         undefined = int(np.isnan(found.subjects).sum())

@@ -17,7 +17,7 @@ from wiringup.core.files import read_json, write_json
 from wiringup.core.score import UNCEILED, Score
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.readout import Subject
+from wiringup.models.readout import Subject, classes_of
 
 UNSEEN = ":unseen"
 
@@ -194,6 +194,11 @@ class Mapped:
     def identity(self) -> str:
         """The subject's own identity: which layer is read out stands in every score."""
         return self.subject.identity
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The subject's own classes."""
+        return classes_of(self.subject)
 
     def layer_for(self, area: str) -> str:
         """Return the chosen layer, or the subject's own."""

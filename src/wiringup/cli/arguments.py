@@ -53,7 +53,14 @@ WeightsKey = Annotated[
     ),
 ]
 Width = Annotated[float, arg(help="Factor on the number of channels; 1 is the published network.")]
-Classes = Annotated[int, arg(help="Number of object classes of the decoder.")]
+Classes = Annotated[
+    int | Path,
+    arg(
+        metavar="N|FILE",
+        help="Number of object classes of the decoder, or a file that names them in the order of its outputs "
+        "(one name a line, or a JSON list).",
+    ),
+]
 KeepGain = Annotated[
     bool,
     arg(help="Resize the weights of a genome of another architecture, so that responses keep their size."),
@@ -75,3 +82,13 @@ LayersFrom = Annotated[
 Unseen = Annotated[bool, arg(help="Leave out the images on which the layers of --layers-from were chosen.")]
 Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]
+
+
+def named_classes(classes: int | Path) -> tuple[int, tuple[str, ...] | None]:
+    """Return the number of classes that --classes says, and their names if it names them."""
+    from wiringup.data.class_names import read_class_names
+
+    if isinstance(classes, int):
+        return classes, None
+    names = read_class_names(classes)
+    return len(names), names

@@ -17,6 +17,7 @@ from wiringup.cli.arguments import (
     Size,
     WeightsKey,
     Width,
+    named_classes,
 )
 from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, say, silent, table
@@ -83,9 +84,10 @@ def layers(
     from wiringup.experiments.scoring import score as score_rows
 
     home, tell = data_home(), silent if json else say
+    count, names = named_classes(classes)
     request = ScoreRequest(
-        model, birth, weights, seed, layer, size, width, classes, normalisation, batchnorm,
-        weights_key=weights_key,
+        model, birth, weights, seed, layer, size, width, count, normalisation, batchnorm,
+        weights_key=weights_key, class_names=names,
     )  # fmt: skip
     images = None if pca in (None, THE_SEARCH) else read_stimuli(Path(str(pca)), size, say=tell)
     wanted = SearchRequest(request, pca is not None, images)

@@ -21,6 +21,7 @@ from wiringup.cli.arguments import (
     Unseen,
     WeightsKey,
     Width,
+    named_classes,
 )
 from wiringup.cli.show import as_json, number, say, silent, table
 from wiringup.core.errors import InputError
@@ -86,9 +87,11 @@ def match(
     if weights and (birth != "kaiming_normal" or seed != (0,)):
         raise InputError("--weights are networks that were born already; leave out --birth and --seed.")
     layer_map = None if layers_from is None else load_layer_map(layers_from)
+    count, names = named_classes(classes)
     request = ScoreRequest(
-        model, birth, None, seed, (), size, width, classes, normalisation, batchnorm, layer_map, unseen
-    )
+        model, birth, None, seed, (), size, width, count, normalisation, batchnorm, layer_map, unseen,
+        class_names=names,
+    )  # fmt: skip
     if weights_key is not None and not weights:
         raise InputError("--weights-key says what to take of a checkpoint; give --weights too.")
     conditions = [matching.condition(request, weights, weights_key)]

@@ -20,6 +20,7 @@ from wiringup.cli.arguments import (
     Size,
     WeightsKey,
     Width,
+    named_classes,
 )
 from wiringup.cli.show import as_json, number, progress_bar, say, silent, table
 from wiringup.core.errors import InputError
@@ -80,7 +81,8 @@ def birth(
     from wiringup.models.architecture import ModelSpec
     from wiringup.models.weights import save_weights
 
-    model_spec = ModelSpec(model, width, classes, size)
+    count, names = named_classes(classes)
+    model_spec = ModelSpec(model, width, count, size)
     recipe, genome = find_genome(birth, data_home(), model_spec, map, keep_gain=keep_gain)
     policy = batchnorm or ("default" if calibrate is None else "calibrated")
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
@@ -91,7 +93,7 @@ def birth(
     with progress_bar(quiet=json) as bar:
         tell = lambda seen, frames, loss: bar(seen, frames, f"{before}, loss {loss:.2f}")  # noqa: E731
         network, accounts = grown(model_spec, spec, genome, images, phase, progress=tell)
-    save_weights(network, out)
+    save_weights(network, out, names)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}
     if phase is not None and policy.startswith("default"):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Classes, Json, Model, Size, Width
+from wiringup.cli.arguments import Classes, Json, Model, Size, Width, named_classes
 from wiringup.cli.show import as_json, say, table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def plasticity(
     from wiringup.training.named_sets import PATTERN, names
     from wiringup.training.plasticity import resolve
 
-    spec = ModelSpec(model, width, classes, size)
+    spec = ModelSpec(model, width, named_classes(classes)[0], size)
     architecture, network = ARCHITECTURES[spec.architecture], outline(spec)
     if plasticity is not None:
         found = resolve(network, architecture, plasticity, seed)

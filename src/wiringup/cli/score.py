@@ -19,6 +19,7 @@ from wiringup.cli.arguments import (
     Unseen,
     WeightsKey,
     Width,
+    named_classes,
 )
 from wiringup.cli.show import as_json, number, say, silent, table
 from wiringup.core.score import DEFAULT_NORMALISATION
@@ -100,6 +101,7 @@ def score(
     from wiringup.figures.tables import to_csv, units_table
     from wiringup.results.store import Store
 
+    count, names = named_classes(classes)
     layer_map = None if layers_from is None else load_layer_map(layers_from)
     request = ScoreRequest(
         model,
@@ -109,7 +111,7 @@ def score(
         layer,
         size,
         width,
-        classes,
+        count,
         normalisation,
         batchnorm,
         layer_map,
@@ -117,6 +119,7 @@ def score(
         memory,
         cache,
         weights_key,
+        names,
     )
     benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
     rows = score_rows(request, benchmarks, data_home(), silent if json else say)

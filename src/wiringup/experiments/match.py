@@ -109,7 +109,9 @@ def reference_condition(names: Sequence[str], request: ScoreRequest, runs: Path)
     Raises:
         InputError: if a name is none of these.
     """
-    plain = replace(request, birth="kaiming_normal", weights=None, weights_key=None, layers=())
+    plain = replace(
+        request, birth="kaiming_normal", weights=None, weights_key=None, class_names=None, layers=()
+    )
     if len(names) == 1 and names[0] in (PIXELS, *ARCHITECTURES.names()):
         same = names[0] in ARCHITECTURES and _same_network(names[0], request)
         kept = request.layer_map if same else None

@@ -232,7 +232,7 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
 
     def score(moment: Moment) -> dict[str, Any]:
         told("other", 0, "")
-        read = subject(moment.model, run.spec.model, architecture)
+        read = subject(moment.model, run.spec.model, architecture, classes=run.images.classes)
         scores, accuracy = run.exam.sit(read)
         match = brain_match(scores, run.exam.suite)
         point = Point(

@@ -1,7 +1,7 @@
 """Score one model, born or trained, on any benchmarks: what ``wiringup score`` does."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ class ScoreRequest:
         memory: GB that responses and their scoring may take; see `models.storage.Storage`.
         cache: keep responses between runs; see `models.cache`.
         weights_key: which of several sets of weights in the checkpoint; see `models.state_dicts.find`.
+        class_names: names of the classes in the order of the decoder's outputs, where the checkpoint or the
+            file of responses does not say them, or calls them otherwise than the benchmark.
     """
 
     model: str
@@ -72,6 +74,7 @@ class ScoreRequest:
     memory: float | None = neutral(None)
     cache: bool = neutral(False)
     weights_key: str | None = later(None)
+    class_names: tuple[str, ...] | None = later(None)
 
     def __post_init__(self) -> None:
         if not is_stored(self.model):
@@ -201,8 +204,8 @@ def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Sto
 
 def _candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     if is_stored(request.model):
-        facts = _facts(request.model, None, None, None)
-        yield Candidate(read_stored(Path(request.model)), facts)
+        facts, stored = _facts(request.model, None, None, None), read_stored(Path(request.model))
+        yield Candidate(replace(stored, classes=request.class_names or stored.classes), facts)
     elif request.model in REFERENCES:
         yield from _references(request, storage)
     elif request.weights is not None:
@@ -224,7 +227,7 @@ def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Stora
     calibration = spread_over(stimuli, CALIBRATION_IMAGES) if uses_images(request.batchnorm) else None
     for seed in request.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", request.batchnorm)
-        network = _subject(born(spec, birth, genome, calibration), spec, storage)
+        network = _subject(born(spec, birth, genome, calibration), spec, storage, request.class_names)
         facts = _facts(spec.architecture, recipe, seed, spec.size)
         facts |= {"width": spec.width, "batchnorm": request.batchnorm, "genome": birth.genome or None}
         facts |= {"bits": of_birth(birth, genome).bits}
@@ -237,11 +240,19 @@ def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candid
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
     facts |= {"bits": of_trained(model).bits, "weights_notes": list(trained.notes)}
-    return Candidate(_subject(model, spec, storage), facts)
+    classes = request.class_names or trained.classes
+    if classes is not None and len(classes) != spec.classes:
+        raise InputError(
+            f"--classes names {len(classes)} classes, but {path} has {spec.classes} outputs; one name for "
+            "each output is needed."
+        )
+    return Candidate(_subject(model, spec, storage, classes), facts)
 
 
-def _subject(model: nn.Module, spec: ModelSpec, storage: Storage) -> NetworkSubject:
-    return subject(model, spec, ARCHITECTURES[spec.architecture], storage=storage)
+def _subject(
+    model: nn.Module, spec: ModelSpec, storage: Storage, classes: tuple[str, ...] | None
+) -> NetworkSubject:
+    return subject(model, spec, ARCHITECTURES[spec.architecture], storage=storage, classes=classes)
 
 
 def _facts(model: str, birth: str | None, seed: int | None, size: int | None) -> dict[str, Any]:

@@ -87,6 +87,7 @@ class NetworkSubject:
         batch: images in one forward pass.
         device: where the network runs.
         storage: where the responses are held.
+        classes: names of the classes in the order of the decoder's outputs; None if they are not known.
     """
 
     name: str
@@ -96,6 +97,7 @@ class NetworkSubject:
     batch: int = 64
     device: str = "cpu"
     storage: Storage = field(default_factory=Storage)
+    classes: tuple[str, ...] | None = None
     _identity: str = field(default="", repr=False)
 
     @property
@@ -252,13 +254,21 @@ def expanded(subject: Subject, layers: Sequence[str]) -> list[str]:
     return subject.expand(layers) if isinstance(subject, Expands) else list(layers)
 
 
+def classes_of(subject: Subject) -> tuple[str, ...] | None:
+    """Return the names of a subject's classes in the order of its decoder's outputs, if it knows them."""
+    return getattr(subject, "classes", None)
+
+
 def subject(
     module: nn.Module,
     spec: ModelSpec,
     architecture: Architecture,
     name: str = "",
     storage: Storage | None = None,
+    classes: tuple[str, ...] | None = None,
 ) -> NetworkSubject:
     """Return a registered network as a subject, read out where its architecture says."""
-    found = NetworkSubject(name or spec.architecture, module, architecture.readouts, spec.size)
+    found = NetworkSubject(
+        name or spec.architecture, module, architecture.readouts, spec.size, classes=classes
+    )
     return found if storage is None else replace(found, storage=storage)

@@ -25,6 +25,7 @@ class StoredSubject:
         layers: layer -> real numbers (images, features).
         ids: the name of each image. With names, rows are found by them, in whatever order; without, they
             have to be in the order of the benchmark's images.
+        classes: names of the classes in the order of the logits, if a layer holds logits and they are known.
 
     Raises:
         InputError: if there is no layer, the layers differ in their number of images, a response is NaN
@@ -34,6 +35,7 @@ class StoredSubject:
     name: str
     layers: Mapping[str, NDArray[np.float32]]
     ids: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import atomic_path
+from wiringup.core.files import atomic_path, parsed_json
 from wiringup.models.state_dicts import find, flat
 
 CLASSES = "classes"
@@ -90,8 +90,8 @@ def _read_safetensors(path: Path) -> Content:
 def _listed_in(written: str) -> list[str] | None:
     """Return the list of names in a file's metadata; None if another program wrote something else there."""
     try:
-        found = json.loads(written)
-    except (json.JSONDecodeError, RecursionError):
+        found = parsed_json(written.encode(), CLASSES)
+    except InputError:
         return None
     return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
 

@@ -28,10 +28,12 @@ class Features:
 
     Attributes:
         values: (images, features), on any device; may be backed by a file.
+        classes: names of the model's classes in the order of its decoder's outputs; None if not known.
         decoded: what a decoder made of them, by the hash of the images it was fitted on and asked about.
     """
 
     values: Tensor
+    classes: tuple[str, ...] | None = None
     decoded: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict, repr=False)
 
     @classmethod
