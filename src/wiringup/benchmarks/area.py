@@ -66,6 +66,16 @@ class AreaBenchmark(Measured[AreaData]):
         """The number of neurons or subjects that were recorded."""
         raise NotImplementedError
 
+    @property
+    def unit_ids(self) -> tuple[str, ...] | None:
+        """How the data's own file calls each unit; None if by its place, from 0."""
+        return None
+
+    @property
+    def assumed_note(self) -> str:
+        """What the import of the data had to assume; empty if nothing."""
+        return ""
+
     @cached_property
     def image_counts(self) -> NDArray[np.float64]:
         """How often each image is in each resample (draws, images): alike for all data on these images."""
@@ -113,8 +123,9 @@ class AreaBenchmark(Measured[AreaData]):
             n_stimuli=len(self.stimuli),
             n_units=self.n_units,
             simulated=self.simulated,
-            note=found.note,
+            note="; ".join(filter(None, (found.note, self.assumed_note))),
             units=found.units if len(found.units) else None,
+            unit_ids=self.unit_ids if len(found.units) else None,
             evidence=None if found.resample is None else partial(_ceiled_draws, found.resample, top, applied),
         )
 

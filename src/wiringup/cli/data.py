@@ -61,17 +61,38 @@ def recordings(
         Path,
         arg(
             metavar="DIR|ZIP|NPZ",
-            help="The images, in the order of the responses: natural order of the file names (2 before 10).",
+            help="The images. Where no file says which is which, the responses stand in the natural order of "
+            "their names (2 before 10); see --order.",
         ),
     ],
     table: Annotated[
-        Path | None, arg(metavar="CSV", help="One row for each image; may name its file and its group.")
+        Path | None,
+        arg(
+            metavar="CSV",
+            help="One row for each image, in the order of the responses: its file, group, label.",
+        ),
+    ] = None,
+    filename: Annotated[
+        str | None,
+        arg(
+            metavar="COLUMN", help='The column that names the image files. "none", here and below: no column.'
+        ),
     ] = None,
     group: Annotated[
         str | None,
         arg(metavar="COLUMN", help="Images of one group (a movie) are never split between folds."),
     ] = None,
     label: Annotated[str | None, arg(metavar="COLUMN", help="Folds are balanced by this column.")] = None,
+    order: Annotated[
+        str | None,
+        arg(
+            metavar="natural|plain", help="Order of the responses: 2 before 10, or as text is sorted (10, 2)."
+        ),
+    ] = None,
+    axes: Annotated[
+        str | None,
+        arg(metavar="AXES", help="What the axes of the responses are, as in images,units,repeats."),
+    ] = None,
     missing: Annotated[
         float | None, arg(metavar="CODE", help="The value that marks a missing trial.")
     ] = None,
@@ -92,20 +113,21 @@ def recordings(
     from wiringup.data.importer import import_recordings
 
     imported = import_recordings(
-        name, area, responses, stimuli, table=table, group=group, label=label, missing=missing,
-        size=size, home=data_home(),
+        name, area, responses, stimuli, table=table, group=group, label=label, filename=filename, order=order,
+        axes=axes, missing=missing, size=size, home=data_home(),
     )  # fmt: skip
     recording = imported.recording
     units, images, repeats = recording.trials.shape
     facts = {"name": name, "area": area, "units": units, "images": images, "repeats": repeats}
     if json:
+        facts |= {"order": imported.order, "assumed": list(recording.assumed)}
         as_json(facts | {"warnings": list(imported.warnings)})
         return
     for warning in imported.warnings:
         say(f"Note: {warning}")
     say(f"Imported {name} (recordings): {area}, {units} units x {images} images x {repeats} repeats.")
     ids = recording.stimuli.ids
-    say(f"The first image is {ids[0]}, the last {ids[-1]}: check that the responses have the same order.")
+    say(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
     if repeats == 1:
         say("One value for each image: no noise ceiling can be estimated; scores will be raw correlations.")
     say(f"Score on it with: wiringup score cornet_s --benchmark {name}")

@@ -59,6 +59,7 @@ class Score:
         normalisation: how: a key of `NORMALISATIONS`, or ``"none"``.
         error: standard error of ``raw`` (the metric says over what).
         units: raw score of each unit (neuron, subject), where there are units.
+        unit_ids: how the data's own file calls each unit; None if by its place, from 0.
         evidence: returns bootstrap draws of ``score``, ceiled like it; the same resamples for every model on
             the same data. None where the formula offers none.
     """
@@ -77,6 +78,7 @@ class Score:
     simulated: bool = False
     note: str = ""
     units: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+    unit_ids: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
     evidence: Callable[[], Draws] | None = field(default=None, compare=False, repr=False)
 
 

@@ -15,7 +15,7 @@ from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.matching import matched, places_of
-from wiringup.data.tables import UNNAMED, Table, plain
+from wiringup.data.tables import UNNAMED, Table, is_count, plain
 
 NONE = "none"
 """Instead of the name of a column: no column is to be taken."""
@@ -134,11 +134,6 @@ def _contradiction(
     )
 
 
-def is_count(values: Sequence[str]) -> bool:
-    """Return whether values only count the rows, from 0 or 1: they are positions and name nothing."""
-    return any(list(values) == [str(i) for i in range(start, start + len(values))] for start in (0, 1))
-
-
 @dataclass(frozen=True, eq=False)
 class Property:
     """Values of a column, one for each row, and the column; None and () where there is none."""
@@ -197,21 +192,23 @@ def columns_note(table: Table, uses: Mapping[str, Sequence[str]]) -> str:
     Args:
         table: the table.
         uses: what was taken ("order", "groups" ...) -> the columns that it was taken from.
-
-    Raises:
-        InputError: if no column was used.
     """
     used = {name for names in uses.values() for name in names}
-    rest = [name for name in table.columns if name not in used and not _only_index(table, name)]
-    if not used:
+    rest = [repr(name) for name in table.columns if name not in used and not _only_index(table, name)]
+    said = [f"{what} from {', '.join(map(repr, names))}" for what, names in uses.items() if names]
+    if rest:
+        said.append(f"not used: {listed(rest)}")
+    return f"{table.path.name}: {'; '.join(said)}." if said else ""
+
+
+def refuse_unused(table: Table, uses: Mapping[str, Sequence[str]]) -> None:
+    """Raise `InputError` if nothing of a table was used."""
+    if not any(uses.values()):
         raise InputError(
             f"Nothing of {table.path} would be used: no column of it ({listed(list(table.columns))}) names "
             "the images or is spelled like one of groups or labels. Say what they are with --filename, "
             "--group or --label, or leave the table out."
         )
-    taken = "; ".join(f"{what} from {', '.join(map(repr, names))}" for what, names in uses.items() if names)
-    unused = f"; not used: {listed([repr(name) for name in rest])}" if rest else ""
-    return f"{table.path.name}: {taken}{unused}."
 
 
 def _only_index(table: Table, name: str) -> bool:

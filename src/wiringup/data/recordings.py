@@ -26,6 +26,9 @@ class Recording:
         labels: (images,) names by which folds are stratified.
         simulated: True if no animal was involved.
         source: citation and licence in one line.
+        unit_ids: the name of each unit, or its row, in the file that it comes from; None where units are
+            called by their place here.
+        assumed: what an import had to assume about the files, in a few words each.
     """
 
     name: str
@@ -36,6 +39,8 @@ class Recording:
     labels: NDArray[np.str_] | None = None
     simulated: bool = False
     source: str = ""
+    unit_ids: tuple[str, ...] | None = None
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_area(self.area)
@@ -49,6 +54,8 @@ class Recording:
         for what in (self.groups, self.labels):
             if what is not None:
                 same_length(len(what), len(self.stimuli), f"{self.name}: groups or labels", "the stimuli")
+        if self.unit_ids is not None:
+            same_length(len(self.unit_ids), len(self.trials), f"{self.name}: unit_ids", "the axis of units")
 
     @cached_property
     def sha256(self) -> str:

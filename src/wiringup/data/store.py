@@ -38,7 +38,8 @@ def imported_names(home: Path) -> list[str]:
 def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
     """Store a data set as ``home/imported/<name>``: arrays (no pickles) and a description.
 
-    The folder appears only when it is complete. Saving the same content again changes nothing.
+    The folder appears only when it is complete. Saving the same content again changes nothing, unless what is
+    said about it (names of units, what was assumed) is new.
 
     Args:
         data: what to store.
@@ -52,17 +53,26 @@ def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
     folder = imported_folder(home, data.name)
     if folder.exists():
         _check_same(folder, data)
-        return folder
+        if _beside(data) == _beside(load_set(home, data.name)):
+            return folder
     writable(folder.parent)
-    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
+    unfinished, earlier = (folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part") for _ in range(2))
     try:
         with atomic_path(unfinished / _ARRAYS) as path, path.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **_arrays(data))
         write_json(unfinished / _META, _description(data, provenance))
+        if folder.exists():
+            folder.rename(earlier)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(earlier, ignore_errors=True)
     return folder
+
+
+def _beside(data: Storable) -> tuple[Any, ...]:
+    """Return what a set says about itself that decides no score, and is therefore not in its hash."""
+    return (data.unit_ids, data.assumed) if isinstance(data, Recording) else ()
 
 
 def load_set(home: Path, name: str) -> Storable:
@@ -115,7 +125,8 @@ def _check_same(folder: Path, data: Storable) -> None:
 def _arrays(data: Storable) -> Arrays:
     if isinstance(data, Recording):
         arrays = {"trials": data.trials, **_stack("", data.stimuli)}
-        return arrays | _present({"groups": data.groups, "labels": data.labels})
+        units = None if data.unit_ids is None else np.array(data.unit_ids)
+        return arrays | _present({"groups": data.groups, "labels": data.labels, "unit_ids": units})
     arrays = {"image": data.image, "choice": data.choice, **_labelled("test", data.test)}
     if isinstance(data, TwoChoice):
         arrays |= {"sample": data.sample, "distractor": data.distractor}
@@ -151,7 +162,8 @@ def _description(data: Storable, provenance: dict[str, Any]) -> dict[str, Any]:
 def _facts(data: Storable) -> dict[str, Any]:
     if isinstance(data, Recording):
         units, images, repeats = data.trials.shape
-        return {"kind": RECORDING, "area": data.area, "units": units, "images": images, "repeats": repeats}
+        facts = {"kind": RECORDING, "area": data.area, "units": units, "images": images, "repeats": repeats}
+        return facts | {"assumed": list(data.assumed)}
     return {
         "kind": CHOICES if isinstance(data, TwoChoice) else JUDGEMENTS,
         "area": BEHAVIOR,
@@ -191,4 +203,6 @@ def _recording(meta: dict[str, Any], arrays: Arrays) -> Recording:
         groups=arrays.get("groups"),
         labels=arrays.get("labels"),
         source=meta["source"],
+        unit_ids=tuple(arrays["unit_ids"].tolist()) if "unit_ids" in arrays else None,
+        assumed=tuple(meta.get("assumed", ())),  # sets that were imported earlier do not say
     )

@@ -33,6 +33,11 @@ def plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
+def is_count(values: Sequence[str]) -> bool:
+    """Return whether values only count their places, from 0 or 1: they are positions and name nothing."""
+    return any(list(values) == [str(i) for i in range(start, start + len(values))] for start in (0, 1))
+
+
 @dataclass(frozen=True)
 class Table:
     """A table with one row for each image or trial.

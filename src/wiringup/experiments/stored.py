@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.arrays import read_npy, read_npz
-from wiringup.data.responses import Responses, read_responses
+from wiringup.data.responses import Responses, by_usual_id, read_responses
 from wiringup.models.stored import StoredSubject
 
 NETCDF = (".nc", ".nc4", ".netcdf")
@@ -87,11 +87,12 @@ def _from_safetensors(path: Path) -> Found:
 
 
 def _by_layer(found: Responses) -> Found:
+    found, ids = by_usual_id(found)
     values = found.values[:, :, 0] if found.values.shape[2] == 1 else np.nanmean(found.values, 2)
     if found.layers is None:
-        return {ONLY: values.T}, found.image_ids
+        return {ONLY: values.T}, ids
     labels = np.array(found.layers)
-    return {name: values[labels == name].T for name in dict.fromkeys(found.layers)}, found.image_ids
+    return {name: values[labels == name].T for name in dict.fromkeys(found.layers)}, ids
 
 
 def _table(values: NDArray[Any], name: str, path: Path) -> NDArray[np.float32]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -125,7 +126,8 @@ def _number(value: float) -> str:
 def units_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Return one row for every unit (neuron, subject) of kept scores, with what names the score.
 
-    Units are counted from 0 in the order of the recording. A unit without a score (it never varies on test
+    Units are called as in the file that was imported: by their ids, or by their rows, counted from 0; also
+    where others were left out. A unit without a score (it never varies on test
     images) has an empty cell, and a score without units (accuracy, a similarity of geometries) no row.
 
     Args:
@@ -135,7 +137,7 @@ def units_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     body = [
         [*(_cell(row.get(name)) for name in named), str(unit), _cell(raw)]
         for row in rows
-        for unit, raw in enumerate(row["units"] or [])
+        for unit, raw in zip(row.get("unit_ids") or itertools.count(), row["units"] or [], strict=False)
     ]
     return [*named, "unit", "raw"], body
 

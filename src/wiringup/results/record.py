@@ -106,10 +106,12 @@ def score_to_dict(score: Score, *, units: bool = True) -> dict[str, Any]:
         score: the score.
         units: whether the scores of single units come along.
     """
-    plain = (f.name for f in dataclasses.fields(score) if f.name not in ("units", "evidence"))
+    apart = ("units", "unit_ids", "evidence")
+    plain = (f.name for f in dataclasses.fields(score) if f.name not in apart)
     values = {name: _plain(getattr(score, name)) for name in plain}
     if units:
         values["units"] = None if score.units is None else [_plain(round(float(u), 6)) for u in score.units]
+        values["unit_ids"] = None if score.unit_ids is None else list(score.unit_ids)
     return values
 
 
@@ -124,6 +126,7 @@ def score_from_dict(values: Mapping[str, Any]) -> Score:
     fields: dict[str, Any] = {k: v for k, v in values.items() if k in known}
     fields |= {k: np.nan for k in ("raw", "score", "error") if fields[k] is None}
     fields["units"] = None if units is None else np.array([np.nan if u is None else u for u in units])
+    fields["unit_ids"] = None if fields.get("unit_ids") is None else tuple(fields["unit_ids"])
     return Score(**fields)
 
 

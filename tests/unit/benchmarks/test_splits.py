@@ -31,7 +31,8 @@ def test_without_labels_the_splits_are_plain():
 @pytest.mark.parametrize("labels", [np.arange(200).astype(str), np.r_[LABELS[:199], ["alone"]]])
 def test_labels_too_rare_to_stratify_are_not_used(labels):
     made = make_folds(200, labels=labels)
-    assert made.kind == "10 random splits"
+    assert make_folds(200).kind == "10 random splits"
+    assert made.kind.startswith("10 random splits; labels are not balanced: there are too many of them, or")
     np.testing.assert_array_equal(made.folds[0].test, make_folds(200).folds[0].test)
 
 
@@ -40,6 +41,7 @@ def test_groups_stay_together_and_every_image_is_tested_once():
     groups = np.repeat([f"movie{i:02d}" for i in range(40)], random.integers(3, 20, 40))
     made = make_folds(len(groups), labels=np.array(["a"] * len(groups)), groups=groups)
     assert len(made) == 10
+    assert made.kind == "10 folds that keep 40 groups together; labels are not balanced: groups come first"
     for fold in made.folds:
         assert not set(groups[fold.train]) & set(groups[fold.test])
         assert len(fold.train) + len(fold.test) == len(groups)

@@ -62,7 +62,7 @@ def refused(lab, message, error=InputError, **arguments):
 @pytest.mark.parametrize("form", ["r.npy", "r.npz", "r.nc"])
 def test_round_trip(lab, trials, form):
     outcome = bring(lab, form)
-    assert outcome.warnings == ()
+    assert outcome.warnings == (("r.npz holds more, which was not used: other.",) if form == "r.npz" else ())
     assert outcome.folder == lab / "home" / "imported" / "mine"
     found = catalog.load("mine", lab / "home")
     assert (found.name, found.area) == ("mine", "V4")
@@ -107,8 +107,33 @@ def test_missing_code(lab):
     np.save(lab / "c.npy", counts)
     found = bring(lab, "c.npy", missing=255).recording.trials[:, :, 0]
     assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]]
-    warnings = bring(lab, "c.npy", "other", missing=-1).warnings
-    assert warnings == ("The code -1 for missing trials does not occur in the responses.",)
+
+
+@pytest.mark.parametrize(
+    ("stored", "code", "told"),
+    [
+        (np.uint8, -1, "between 0 and 34"),
+        (np.uint8, 0.5, "between 0 and 34"),
+        (np.float32, -99.9, "between 0 and 34"),
+        (np.float32, 1e300, "between 0 and 34"),
+        (np.float64, np.nan, "between 0 and 34"),
+    ],
+)
+def test_a_code_that_never_occurs_is_refused(lab, stored, code, told):
+    np.save(lab / "c.npy", np.arange(UNITS * IMAGES, dtype=stored).reshape(UNITS, IMAGES))
+    refused(
+        lab, f"The code .* does not occur in the responses, which lie {told}", responses="c.npy", missing=code
+    )
+
+
+@pytest.mark.parametrize("stored", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("widened", [False, True])
+def test_the_code_is_compared_in_the_stored_type(lab, stored, widened):
+    rates = np.full((UNITS, IMAGES), 3.5, stored)
+    rates[3, 4] = -99.9
+    np.save(lab / "c.npy", rates.astype(np.float64) if widened and stored == np.float32 else rates)
+    found = bring(lab, "c.npy", missing=-99.9).recording.trials[:, :, 0]
+    assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]]
 
 
 def test_groups_and_labels_from_named_or_usual_columns(lab):
@@ -196,8 +221,8 @@ def test_units_without_responses_are_dropped_with_a_warning(lab, trials):
     ("shape", "message"),
     [
         ((5, 9), r"responses are to 9 images \(shape \(5, 9, 1\).* but there are 7 stimuli\.$"),
-        ((7, 5), r"5 images .* 7 stimuli\. This looks like images x units; pass units x images\.$"),
-        ((5, 3, 7), r"This looks like units x repeats x images; pass units x images x repeats\.$"),
+        ((7, 5), r"5 images .* 7 stimuli\. This looks like images x units; .* say --axes images,units\.$"),
+        ((5, 3, 7), r"This looks like units x repeats x images; .* say --axes units,repeats,images\.$"),
         ((7,), r"has shape \(7,\); responses have to be units x images"),
         ((0, 7), r"has shape \(0, 7\)"),
     ],
@@ -254,9 +279,9 @@ def test_unknown_dimensions(lab, dimensions, message):
 
 def test_presentations_and_repeats_at_once(lab):
     array = xarray.DataArray(
-        np.zeros((5, 4, 2)),
+        np.zeros((5, 14, 2)),
         dims=("unit", "presentation", "repeat"),
-        coords={"image_id": ("presentation", list("aabb"))},
+        coords={"image_id": ("presentation", list("01234560123456"))},
         name="x",
     )
     array.to_netcdf(lab / "d.nc", engine="h5netcdf")
@@ -324,14 +349,19 @@ def test_the_same_again_is_welcome_but_nothing_else(lab, trials):
 
 
 def test_description(lab):
-    bring(lab, missing=-5)
+    values = np.load(lab / "r.npy")
+    values[0, 0, 0] = -5
+    np.save(lab / "r.npy", values)
+    (lab / "t.csv").write_text("name,size\n" + "".join(f"{i}.png,1\n" for i in reversed(range(IMAGES))))
+    bring(lab, missing=-5, table="t.csv")
     meta = store.describe(lab / "home", "mine")
     assert (meta["units"], meta["images"], meta["repeats"]) == (UNITS, IMAGES, REPEATS)
     assert meta["provenance"]["responses"]["file"] == "r.npy"
     assert len(meta["provenance"]["responses"]["sha256"]) == 64
     assert meta["provenance"]["stimuli"] == {"file": "stimuli"}
     assert meta["provenance"]["missing"] == -5
-    assert len(meta["provenance"]["warnings"]) == 1
+    assert meta["provenance"]["order"] == "column 'name' of the table"
+    assert meta["provenance"]["warnings"] == ["t.csv: order from 'name'; not used: 'size'."]
 
 
 def test_changed_and_damaged_sets_are_refused(lab):

@@ -1,6 +1,6 @@
 """Which images fit and which test: the peer's shuffled splits, and folds that keep groups together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,16 +47,19 @@ def make_folds(
     """Return the folds for ``n_images``: grouped if groups are given, else the peer's shuffled splits.
 
     Groups win over labels: near-copies of one image on both sides of a fold are a leak (in V1, neighbouring
-    frames of a movie turn r .26 into .82). Labels that are too rare to stratify by are not used.
+    frames of a movie turn r .26 into .82). Labels that decide nothing (too rare to
+    stratify by) are named in ``kind``.
 
     Raises:
         InputError: if there are fewer than two groups, or too few images to split.
     """
     if groups is not None:
-        return grouped_folds(groups)
-    if labels is not None and _can_stratify(labels):
+        made, why = grouped_folds(groups), "groups come first"
+    elif labels is not None and _can_stratify(labels):
         return stratified_splits(labels)
-    return shuffled_splits(n_images)
+    else:
+        made, why = shuffled_splits(n_images), "there are too many of them, or too few images of one"
+    return made if labels is None else replace(made, kind=f"{made.kind}; labels are not balanced: {why}")
 
 
 def stratified_splits(labels: NDArray[np.str_]) -> Folds:
