@@ -13,13 +13,14 @@ from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.halves import image_hashes, part, scored_images
 from wiringup.core.errors import InputError
-from wiringup.core.files import read_json, write_json
 from wiringup.core.score import UNCEILED, Score
+from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.readout import Subject, classes_of
 
 UNSEEN = ":unseen"
+ADVICE = "Restore it from a copy, or choose again: wiringup layers MODEL ..."
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class LayerMap:
 
     def save(self, path: Path) -> None:
         """Write the map as JSON, with its hash."""
-        write_json(path, {"sha256": self.sha256, **asdict(self)})
+        write_sealed(path, {"sha256": self.sha256, **asdict(self)})
 
 
 def load_layer_map(path: Path) -> LayerMap:
@@ -78,7 +79,7 @@ def load_layer_map(path: Path) -> LayerMap:
         MissingDataError: if there is no such file.
         InputError: if it is no layer map, or was changed since.
     """
-    values = read_json(path)
+    values = read_sealed(path, ADVICE)
     try:
         stated = values.pop("sha256")
         searched = tuple(Searched(**{**s, "images": tuple(s["images"])}) for s in values.pop("searched"))

@@ -4,7 +4,8 @@
 Layers carry the state-dict names of the modules they give birth to. Values that are too many for a document
 (trained weights) lie beside it in ``NAME.weights.safetensors``; the document names their hashes. Documents
 without ``schema`` are of version 1, which knew only CORnet-S and had neither BatchNorm nor linear entries;
-versions 1 and 2 knew only weight compression and name no recipe.
+versions 1 and 2 knew only weight compression and name no recipe. Both files carry a seal (`core.sealed`); one
+that was written by hand has none.
 """
 
 import json
@@ -21,10 +22,16 @@ from wiringup.birth.kinds import layer_from_dict
 from wiringup.birth.layers import BatchNormLayer, Layer, layer_to_dict
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
-from wiringup.core.files import atomic_path, read_json, write_text
+from wiringup.core.files import read_json
+from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path
 from wiringup.core.spec import content_hash
 
 SCHEMA = 3
+
+ADVICE = (
+    "Restore it from a copy, or distil it again; a study distils its own again if it is deleted. If it was "
+    "changed on purpose, make it a genome of its own: wiringup genome seal FILE --out NEW.json"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,26 +117,35 @@ class Genome:
         )
 
     @classmethod
-    def load(cls, path: Path) -> "Genome":
+    def load(cls, path: Path, *, edited: bool = False) -> "Genome":
         """Read a genome file.
+
+        Args:
+            path: the file; what lies beside it is read with it.
+            edited: whether it may have been changed since it was written.
 
         Raises:
             MissingDataError: if there is no such file.
-            InputError: if it is not JSON or not a genome; the message names file, layer and field.
+            InputError: if it is damaged, not JSON or not a genome; the message names file, layer and field.
         """
+        for file in (path, beside(path)):
+            if not edited:
+                expect_seal(file, ADVICE)
         try:
             return cls.from_dict(read_json(path), _read_tensors(beside(path)))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
     def save(self, path: Path) -> None:
-        """Write the genome to ``path`` atomically, one line for each field; long values go beside it."""
+        """Write the genome with a seal, atomically, one line for each field; long values go beside it."""
         if tensors := self._tensors():
             from safetensors.numpy import save_file
 
-            with atomic_path(beside(path)) as temporary:
-                save_file(tensors, temporary)
-        write_text(path, _readable(self.to_dict()) + "\n")
+            with sealed_path(beside(path)) as temporary:
+                save_file(tensors, temporary, metadata={KEY: BLANK})
+        with sealed_path(path) as temporary:
+            text = _readable({KEY: BLANK, **self.to_dict()}) + "\n"
+            temporary.write_text(text, encoding="utf-8", newline="\n")
 
     def _layers_to_dict(self) -> dict[str, Any]:
         return {name: layer_to_dict(layer) for name, layer in self.layers.items()}

@@ -1,7 +1,7 @@
-"""``wiringup genome``: what genomes hold, drawn and compared, and all birth recipes."""
+"""``wiringup genome``: what genomes hold, drawn, compared and sealed, and all birth recipes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -145,6 +145,28 @@ def _apart(d: "Difference") -> str:
     return ", ".join(parts) or d.note
 
 
+def seal(
+    file: Annotated[Positional[Path], arg(metavar="FILE", help="A genome file that was written or changed.")],
+    out: Annotated[Path, arg(metavar="FILE", help="Where to write it as a genome of its own.")],
+    json: Json = False,
+) -> None:
+    """Give a genome that was written or changed by hand a hash of its own.
+
+    Genome files carry a hash of themselves; one that was changed is refused until it is sealed again. Its
+    source then says that this was done by hand. Values beside the file cannot be changed in this way.
+
+    For example:
+      wiringup genome seal edited.json --out mine.json
+    """
+    from wiringup.birth.genome import Genome
+
+    edited = Genome.load(file, edited=True)
+    genome = replace(edited, source={**edited.source, "sealed": "by hand"})
+    genome.save(out)
+    facts = {"file": str(out), "recipe": genome.recipe, "layers": len(genome.layers), "sha256": genome.sha256}
+    as_json(facts) if json else table(["genome", ""], [[k, str(v)] for k, v in facts.items()])
+
+
 def recipes(json: Json = False) -> None:
     """List all birth recipes: what they do, where they are from, and what to type.
 
@@ -227,12 +249,13 @@ def genome(
         Annotated[None, subcommand("show", constructor=show)]
         | Annotated[None, subcommand("plot", constructor=plot)]
         | Annotated[None, subcommand("diff", constructor=diff)]
+        | Annotated[None, subcommand("seal", constructor=seal)]
         | Annotated[None, subcommand("recipes", constructor=recipes)]
         | Annotated[None, subcommand("bits", constructor=bits)],
         arg(name=""),
     ],
 ) -> None:
-    """Show, draw and compare genomes; list all birth recipes; set brain match against description length.
+    """Show, draw, compare and seal genomes; list all birth recipes; set brain match against bits.
 
     For example:
       wiringup genome show wc
@@ -240,6 +263,8 @@ def genome(
       wiringup genome plot wc --out wc.png
 
       wiringup genome diff wc genome.json
+
+      wiringup genome seal edited.json --out mine.json
 
       wiringup genome recipes
 

@@ -10,7 +10,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data import brainscore, published_sets, store
-from wiringup.data.fetch import fetch_command, files_of
+from wiringup.data.fetch import check_whole, fetch_command, files_of
 from wiringup.data.images import Progress, read_labelled
 from wiringup.data.recordings import DataSet
 
@@ -104,7 +104,7 @@ def load(name: str, home: Path | None = None) -> DataSet:
     entry = PUBLISHED[name]
     if entry.read is None:
         raise InputError(f"{name} is a set of labelled images, not of responses; use load_images.")
-    _check_present(name, home)
+    _check_files(name, home)
     return entry.read(home)
 
 
@@ -119,7 +119,7 @@ def load_images(
     """
     home = data_home() if home is None else home
     names = [key for key, entry in PUBLISHED.items() if entry.kind == IMAGES]
-    _check_present(one_of(name, names, "set of labelled images"), home)
+    _check_files(one_of(name, names, "set of labelled images"), home)
     return read_labelled(home / PUBLISHED[name].images, size, progress=progress)
 
 
@@ -146,10 +146,12 @@ def available(home: Path | None = None) -> list[str]:
     return [entry.name for entry in known(home) if entry.present]
 
 
-def _check_present(name: str, home: Path) -> None:
+def _check_files(name: str, home: Path) -> None:
     why = _absent(PUBLISHED[name], home)
     if why:
         raise MissingDataError(f"The data set {name} is not there: {why}")
+    for source in PUBLISHED[name].sources:
+        check_whole(source, home)
 
 
 def _absent(entry: Published, home: Path) -> str:

@@ -2,9 +2,10 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
-from wiringup.core.checks import one_of
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import atomic_path, files_below
 from wiringup.core.home import data_home, writable
@@ -69,6 +70,34 @@ def files_of(name: str) -> tuple[Source, list[SourceFile]]:
         return source, list(source.files)
     one_of(part, source.parts, f"part of {source.name}")
     return source, [file for file in source.files if file.part in ("", part)]
+
+
+def check_whole(name: str, home: Path) -> None:
+    """Check that the files of a source, or of a part of one, still have their published hashes.
+
+    A file that is not there is left to its reader. One that was checked is not read again before it changes.
+
+    Raises:
+        InputError: naming those that have not, and how to bring them back.
+    """
+    source, files = files_of(name)
+    paths = {file: home / source.name / file.name for file in files}
+    damaged = [str(path) for file, path in paths.items() if path.is_file() and not _is_whole(file, path)]
+    if damaged:
+        raise InputError(
+            f"Damaged, or changed since they were fetched (another hash): {listed(damaged)}. "
+            f"Bring them back with: {fetch_command(source)}"
+        )
+
+
+def _is_whole(file: SourceFile, path: Path) -> bool:
+    about = path.stat()
+    return _has_hash(file, path, about.st_mtime_ns, about.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _has_hash(file: SourceFile, path: Path, _changed: int, _size: int) -> bool:
+    return file.is_at(path)
 
 
 def fetch_command(source: Source) -> str:

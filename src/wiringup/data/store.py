@@ -10,8 +10,8 @@ import numpy as np
 
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import atomic_path, read_json, write_json
 from wiringup.core.home import writable
+from wiringup.core.sealed import add_comment, expect_seal, read_sealed, sealed_path, write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.arrays import read_npz
 from wiringup.data.recordings import Judgements, Recording, TwoChoice
@@ -23,6 +23,7 @@ Storable = Recording | TwoChoice | Judgements
 Arrays = dict[str, np.ndarray[Any, Any]]
 _ARRAYS = "arrays.npz"
 _META = "meta.json"
+ADVICE = "Restore it from a copy, or remove the folder and import the set again."
 
 
 def imported_folder(home: Path, name: str) -> Path:
@@ -58,9 +59,11 @@ def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
     writable(folder.parent)
     unfinished, earlier = (folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part") for _ in range(2))
     try:
-        with atomic_path(unfinished / _ARRAYS) as path, path.open("wb") as stream:
-            np.savez(stream, allow_pickle=False, **_arrays(data))
-        write_json(unfinished / _META, _description(data, provenance))
+        with sealed_path(unfinished / _ARRAYS) as path:
+            with path.open("wb") as stream:
+                np.savez(stream, allow_pickle=False, **_arrays(data))
+            add_comment(path)
+        write_sealed(unfinished / _META, _description(data, provenance))
         if folder.exists():
             folder.rename(earlier)
         unfinished.rename(folder)
@@ -86,6 +89,7 @@ def load_set(home: Path, name: str) -> Storable:
     if not folder.is_dir():
         raise MissingDataError(f"No imported set {name!r} in {folder.parent}.")
     meta = _read_meta(folder)
+    expect_seal(folder / _ARRAYS, ADVICE)
     try:
         data = _data_set(meta, read_npz(folder / _ARRAYS))
         intact = data.sha256 == meta["sha256"]
@@ -102,7 +106,7 @@ def describe(home: Path, name: str) -> dict[str, Any]:
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
-    meta = read_json(folder / _META)
+    meta = read_sealed(folder / _META, ADVICE)
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise _damaged(folder, f"(its format is not {FORMAT})")
     return meta

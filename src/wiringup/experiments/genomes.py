@@ -14,6 +14,7 @@ from wiringup.birth.transfer import DONOR, LAYER_MAPS, read_layer_map, transfer
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import user_home
+from wiringup.data.fetch import check_whole
 from wiringup.models.architecture import ModelSpec, outline
 
 PUBLISHED = "weight-compression"
@@ -125,10 +126,13 @@ def published(home: Path) -> Genome:
 
     Raises:
         MissingDataError: with the command that fetches them.
+        InputError: if one of their files is damaged.
     """
     folders = [folder / PUBLISHED for folder in (home, user_home())]
+    folder = next((f for f in folders if f.is_dir()), folders[0])
+    check_whole(PUBLISHED, folder.parent)
     try:
-        return read_published(next((f for f in folders if f.is_dir()), folders[0]))
+        return read_published(folder)
     except MissingDataError as error:
         raise MissingDataError(
             f"Weight compression draws from the published figures, which are not in {folders[0]}. "

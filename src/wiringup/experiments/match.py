@@ -9,14 +9,13 @@ from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.catalog import find_suite, load_benchmark
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import read_json
 from wiringup.core.score import Score
 from wiringup.core.spec import uid
 from wiringup.experiments.pipeline import WEIGHTS
 from wiringup.experiments.scoring import PIXELS, Said, ScoreRequest, reportable, scored
 from wiringup.models.architecture import ARCHITECTURES
 from wiringup.results.match import Match, match_of
-from wiringup.results.store import RECORD
+from wiringup.results.store import RECORD, Store
 
 Requests = Sequence[ScoreRequest]
 """One condition: seeds of one request, or checkpoints of several."""
@@ -127,7 +126,7 @@ def _same_network(model: str, request: ScoreRequest) -> bool:
 
 def _trained(name: str, plain: ScoreRequest, runs: Path) -> ScoreRequest:
     if (runs / name / RECORD).is_file() and (runs / name / WEIGHTS).is_file():
-        model = read_json(runs / name / RECORD)["spec"]["model"]
+        model = Store(runs).record(name).spec["model"]
         kept = plain.layer_map if _same_network(model["architecture"], plain) else None
         return replace(
             plain, model=model["architecture"], size=model["size"], weights=runs / name / WEIGHTS,

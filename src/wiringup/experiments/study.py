@@ -4,16 +4,17 @@ Train a reference with all synapses from Kaiming normal; distil it; give birth f
 train few synapses on few images; and compare with controls that spend as many updates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from wiringup import __version__
 from wiringup.birth.apply import BirthSpec
-from wiringup.birth.distill import distill
+from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
@@ -165,7 +166,7 @@ class Study:
                 progress.say(f"Now: {run.label}, seed {run.spec.birth.seed}  [{run.uid}]")
             record, model = execute(run, self.store, progress.advance)
             if condition.label == REFERENCE:
-                self._distil(run, model)
+                record = self._distil(run, record, model)
                 progress.advance("distil", 1, f"distilled the reference, seed {run.spec.birth.seed}")
         return record
 
@@ -173,15 +174,23 @@ class Study:
         """Return the genome of a seed's reference, which is made if it is not there."""
         reference = self._make(CONDITIONS[0], seed, None)
         path = self.store.folder(reference.uid) / GENOME
-        if not path.is_file():
-            self._execute(CONDITIONS[0], reference, progress)
-        return Genome.load(path)
+        record = self.store.finished(reference.uid, reference.spec)
+        if record is None or not record.genome or not path.is_file():
+            record = self._execute(CONDITIONS[0], reference, progress)
+        return _checked(path, record.genome)
 
-    def _distil(self, run: Run, model: nn.Module) -> None:
-        path = self.store.folder(run.uid) / GENOME
+    def _distil(self, run: Run, record: Record, model: nn.Module) -> Record:
+        """Distil a reference, unless that was done before; return its record, which names the genome."""
+        path, state = self.store.folder(run.uid) / GENOME, model.state_dict()
         if not path.is_file():
             about = {"run": run.uid, "label": run.label}
-            distill(model.state_dict(), run.spec.birth.seed, about).save(path)
+            distill(state, run.spec.birth.seed, about).save(path)
+            record = replace(record, genome="")
+        genome = _checked(path, record.genome, state_hash(state))
+        if record.genome != genome.sha256:
+            record = replace(record, genome=genome.sha256)
+            self.store.save(record)
+        return record
 
     def _make(self, condition: Condition, seed: int, genome: Genome | None) -> Run:
         chosen = self._images(condition)
@@ -230,6 +239,23 @@ class Study:
             return ()
         last = self.spec.few_epochs if condition.few else self.spec.epochs
         return tuple(epochs(e) for e in self.spec.moments if e < last)
+
+
+def _checked(path: Path, named: str, state: str = "") -> Genome:
+    """Read the genome of a reference, which has to be the one that was distilled from it.
+
+    Args:
+        path: its file.
+        named: its hash in the record of the reference; "" where none is named yet.
+        state: hash of the weights that it was distilled from, where they are known.
+    """
+    genome = Genome.load(path)
+    if genome.sha256 != (named or genome.sha256) or (state and genome.source.get("state_sha256") != state):
+        raise InputError(
+            f"{path} holds another genome ({genome.sha256:.12}...) than was distilled from this run. Restore "
+            "it from a copy, or delete it: it is then distilled again."
+        )
+    return genome
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,17 @@ from torch import Tensor, nn
 
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import atomic_path, parsed_json
+from wiringup.core.files import parsed_json
+from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path, verify
 from wiringup.models.state_dicts import find, flat
 
 CLASSES = "classes"
 """Under this name a file says which class each output of the decoder stands for."""
+
+ADVICE = (
+    "Restore it from a copy. The weights of a run are made again if they are deleted together with the run's "
+    "record.json."
+)
 
 
 @dataclass(frozen=True)
@@ -46,8 +52,8 @@ def read_weights(path: Path, names: Collection[str], key: str | None = None) -> 
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if the file is not a checkpoint, or holds objects other than tensors and plain values; or
-            it does not decide which weights to take.
+        InputError: if the file is damaged, is not a checkpoint, or holds objects other than tensors and plain
+            values; or it does not decide which weights to take.
     """
     if not path.is_file():
         raise MissingDataError(f"There is no checkpoint {path}.")
@@ -78,6 +84,7 @@ Content = tuple[Mapping[str, Any], Mapping[str, Any]]
 def _read_safetensors(path: Path) -> Content:
     from safetensors import SafetensorError, safe_open
 
+    expect_seal(path, ADVICE)
     try:
         with safe_open(path, "pt") as content:
             written = (content.metadata() or {}).get(CLASSES)
@@ -97,6 +104,7 @@ def _listed_in(written: str) -> list[str] | None:
 
 
 def _read_torch(path: Path) -> Content:
+    verify(path, ADVICE)  # other programs write these, and no seal with them
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
@@ -112,7 +120,7 @@ def _read_torch(path: Path) -> Content:
 
 
 def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = None) -> None:
-    """Write a model's state dict as safetensors, atomically.
+    """Write a model's state dict as safetensors with a seal, atomically.
 
     Args:
         model: the network.
@@ -122,8 +130,8 @@ def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = N
     """
     from safetensors.torch import save_file
 
-    about = None if classes is None else {CLASSES: json.dumps(list(classes))}
-    with atomic_path(path) as temporary:
+    about = {KEY: BLANK} | ({} if classes is None else {CLASSES: json.dumps(list(classes))})
+    with sealed_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary, about)
 
 

@@ -55,6 +55,8 @@ class Record:
         losses: mean training loss of every epoch.
         provenance: versions, machine, date and seconds.
         ledger: what was spent in all, see `Ledger.summary` of the training.
+        genome: hash of the genome that was distilled from what was learned (`birth.genome.Genome.sha256`); ""
+            if none was.
     """
 
     uid: str
@@ -67,6 +69,7 @@ class Record:
     provenance: Mapping[str, Any]
     schema: int = field(default=SCHEMA)
     ledger: Mapping[str, Any] = field(default_factory=dict)
+    genome: str = ""
 
     @property
     def simulated(self) -> bool:

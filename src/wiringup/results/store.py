@@ -8,7 +8,7 @@ from typing import Any
 
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import read_json, write_json
+from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import changed
 from wiringup.core.spec import to_dict as plain
 from wiringup.results.record import Record, from_dict, to_dict
@@ -18,6 +18,11 @@ DIVERGED = "diverged.json"
 STUDY = "study.json"
 SCORES = "scores.json"
 MATCH = "match.json"
+
+AGAIN = (
+    "Restore it from a copy, or delete it and run the command that made it again: what else is whole is not "
+    "computed twice."
+)
 
 
 @dataclass(frozen=True)
@@ -38,43 +43,52 @@ class Store:
         """Return the record of ``uid`` if that run is finished.
 
         Raises:
-            InputError: if the stored specification is another one (a changed file, or a broken hash).
+            InputError: if the record is damaged, or was written for another specification.
         """
         path = self.folder(uid) / RECORD
         if not path.is_file():
             return None
-        record = from_dict(read_json(path))
+        record = self.record(uid)
         if differs := changed(dict(record.spec), spec):
             raise InputError(
                 f"{path} was written for another specification; it differs in {sorted(differs)}."
             )
         return record
 
+    def record(self, uid: str) -> Record:
+        """Return the record of a finished run.
+
+        Raises:
+            MissingDataError: if there is none.
+            InputError: if it is damaged, or of another format.
+        """
+        return from_dict(read_sealed(self.folder(uid) / RECORD, AGAIN))
+
     def save(self, record: Record) -> None:
         """Write a finished run."""
-        write_json(self.folder(record.uid) / RECORD, to_dict(record))
+        write_sealed(self.folder(record.uid) / RECORD, to_dict(record))
 
     def diverged(self, uid: str) -> str | None:
         """Return why the training of ``uid`` diverged, if it did."""
         path = self.folder(uid) / DIVERGED
-        return str(read_json(path)["why"]) if path.is_file() else None
+        return str(read_sealed(path, AGAIN)["why"]) if path.is_file() else None
 
     def save_diverged(self, uid: str, spec: Any, why: str) -> None:
         """Write down that a training diverged, so that nobody tries it again; remove the folder to do so."""
-        write_json(self.folder(uid) / DIVERGED, {"spec": plain(spec), "why": why})
+        write_sealed(self.folder(uid) / DIVERGED, {"spec": plain(spec), "why": why})
 
     def save_study(self, uid: str, spec: Any, runs: list[str]) -> None:
         """Write the list of runs of a study."""
-        write_json(self.folder(uid) / STUDY, {"uid": uid, "spec": spec, "runs": runs})
+        write_sealed(self.folder(uid) / STUDY, {"uid": uid, "spec": spec, "runs": runs})
 
     def save_scores(self, uid: str, rows: list[dict[str, Any]]) -> None:
         """Write the rows of one ``wiringup score`` call."""
-        write_json(self.folder(uid) / SCORES, rows)
+        write_sealed(self.folder(uid) / SCORES, {"rows": rows})
 
     def save_match(self, uid: str, match: dict[str, Any]) -> Path:
         """Write the brain match of one ``wiringup match`` call; return where."""
         path = self.folder(uid) / MATCH
-        write_json(path, match)
+        write_sealed(path, match)
         return path
 
     def study(self, name: str) -> tuple[dict[str, Any], list[Record]]:
@@ -90,12 +104,12 @@ class Store:
                 f"There is no study {name!r} in {self.root}.{did_you_mean(name, known)} "
                 f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
             )
-        document: dict[str, Any] = read_json(path)
-        return document, [self._record(uid) for uid in document["runs"]]
+        document: dict[str, Any] = read_sealed(path, AGAIN)
+        return document, [self._of_study(uid) for uid in document["runs"]]
 
-    def _record(self, uid: str) -> Record:
+    def _of_study(self, uid: str) -> Record:
         try:
-            return from_dict(read_json(self.folder(uid) / RECORD))
+            return self.record(uid)
         except MissingDataError as error:
             raise MissingDataError(
                 f"Run {uid} of this study is not finished. Start wiringup run again to continue it."
@@ -105,12 +119,14 @@ class Store:
         """Yield every finished run; records of another format are passed over."""
         for path in sorted(self.root.glob(f"*/{RECORD}")):
             with contextlib.suppress(InputError):
-                yield from_dict(read_json(path))
+                yield self.record(path.parent.name)
 
     def scores(self) -> list[dict[str, Any]]:
         """Return the rows of every ``wiringup score`` call that was kept."""
-        return [row for path in sorted(self.root.glob(f"*/{SCORES}")) for row in read_json(path)]
+        found = (read_sealed(path, AGAIN) for path in sorted(self.root.glob(f"*/{SCORES}")))
+        # the first versions wrote the rows alone
+        return [row for kept in found for row in (kept if isinstance(kept, list) else kept["rows"])]
 
     def matches(self) -> list[dict[str, Any]]:
         """Return every brain match that was kept."""
-        return [read_json(path) for path in sorted(self.root.glob(f"*/{MATCH}"))]
+        return [read_sealed(path, AGAIN) for path in sorted(self.root.glob(f"*/{MATCH}"))]

@@ -13,7 +13,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from wiringup.core.errors import DivergedError, InputError
-from wiringup.core.files import locked, write_bytes
+from wiringup.core.files import locked
+from wiringup.core.sealed import add_comment, expect_seal, sealed_path
 from wiringup.core.spec import diff
 from wiringup.training.divergence import bad_weight
 from wiringup.training.ledger import Ledger
@@ -21,6 +22,7 @@ from wiringup.training.updates import Updates
 
 FILE = "checkpoint.pt"
 LOCK = ".lock"
+AFRESH = "Restore it from a copy, or delete it to begin this training again."
 ELSEWHERE = (
     "If nothing else was changed, this is another kind of processor, or another PyTorch: the statistics that "
     "BatchNorm is born with differ there in the last digits. Continue where the training began. "
@@ -132,7 +134,9 @@ class Checkpoints:
         check_finite(state, self)
         content = io.BytesIO()
         torch.save({"identity": dict(self.identity), "state": state.to_dict()}, content)
-        write_bytes(self.path, content.getvalue())
+        with sealed_path(self.path) as temporary:
+            temporary.write_bytes(content.getbuffer())
+            add_comment(temporary)
         self._written = time.monotonic()
 
     def save_if_due(self, state: TrainState) -> None:
@@ -165,12 +169,13 @@ def diverged(what: str, state: TrainState, checkpoints: Checkpoints) -> Diverged
 
 
 def _read(path: Path) -> dict[str, Any]:
+    expect_seal(path, AFRESH)
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # torn bytes end PyTorch's reader in whatever way they happen to
-        raise InputError(f"{path} is damaged; delete it to begin this training again.") from error
+        raise InputError(f"{path} is damaged. {AFRESH}") from error
     if not isinstance(content, dict) or content.keys() != {"identity", "state"}:
         raise InputError(f"{path} is not a checkpoint of a training; use another folder.")
     return content

@@ -9,8 +9,10 @@ from wiringup.benchmarks import catalog
 from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
+from wiringup.birth.genome import Genome
 from wiringup.birth.recipes import RECIPES
 from wiringup.cli.main import main
+from wiringup.core import sealed
 from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.weights import save_weights
@@ -101,3 +103,33 @@ def test_what_is_wrong_is_told(files, tmp_path, capsys):
     assert "precision in bits is 0" in refused(capsys, "show", files / "a.json", "--precision", 0)
     assert "has to end in one of .png" in refused(capsys, "plot", files / "a.json", "--out", "x.doc")
     assert "kaiming_normal is a rule" in refused(capsys, "diff", files / "a.json", "kn")
+
+
+def test_an_edited_genome_is_refused_until_it_is_sealed(files, tmp_path, capsys):
+    edited = tmp_path / "edited.json"
+    Genome.load(files / "a.json").save(edited)
+    document = json.loads(edited.read_text())
+    document["layers"]["V1.norm1"]["weight_mean"] = 3.5
+    edited.write_text(json.dumps(document))
+    message = refused(capsys, "show", edited)
+    assert "edited.json is damaged, or was changed after it was written" in message
+    assert "wiringup genome seal FILE --out NEW.json" in message
+    facts = told(capsys, "seal", edited, "--out", tmp_path / "mine.json")
+    mine = Genome.load(tmp_path / "mine.json")
+    assert mine.layers["V1.norm1"].weight_mean == 3.5
+    assert mine.source["sealed"] == "by hand"
+    assert facts["sha256"] == mine.sha256 != Genome.load(files / "a.json").sha256
+    assert told(capsys, "show", tmp_path / "mine.json")["sha256"] == mine.sha256
+    document["layers"]["V1.norm1"]["kind"] = "nonsense"
+    edited.write_text(json.dumps(document))
+    assert "kind of layer V1.norm1" in refused(capsys, "seal", edited, "--out", tmp_path / "no.json")
+    assert not (tmp_path / "no.json").exists()
+
+
+def test_a_genome_written_by_hand_opens_with_one_line(files, tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(sealed, "_SAID", set())
+    document = Genome.load(files / "a.json").to_dict()
+    (tmp_path / "by_hand.json").write_text(json.dumps(document))
+    assert Genome.load(tmp_path / "by_hand.json").sha256 == Genome.load(files / "a.json").sha256
+    (line,) = caplog.messages
+    assert "by_hand.json carries no hash of itself" in line

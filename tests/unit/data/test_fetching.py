@@ -8,7 +8,7 @@ from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.data import download as downloading
 from wiringup.data import fetch as fetching
 from wiringup.data.download import download
-from wiringup.data.fetch import fetch, fetch_command
+from wiringup.data.fetch import check_whole, fetch, fetch_command
 from wiringup.data.source import Source, SourceFile
 from wiringup.data.sources import SOURCES
 
@@ -187,6 +187,17 @@ def test_fetch_keeps_what_is_verified_and_replaces_what_is_not(server, toy, tmp_
     path.write_bytes(CONTENT[:-1] + b"?")
     fetch("toy", tmp_path, report=quiet)
     assert path.read_bytes() == CONTENT
+
+
+def test_a_file_that_was_damaged_after_it_was_fetched_is_named(server, toy, tmp_path):
+    toy(file_at(server))
+    check_whole("toy", tmp_path)  # none there
+    fetch("toy", tmp_path, report=quiet)
+    check_whole("toy", tmp_path)
+    path = tmp_path / "toy" / "a.bin"
+    path.write_bytes(bytes([CONTENT[0] ^ 1]) + CONTENT[1:])
+    with pytest.raises(InputError, match=r"Damaged.*a\.bin\. Bring them back .*wiringup fetch toy"):
+        check_whole("toy", tmp_path)
 
 
 def test_fetch_without_network_suggests_a_folder(toy, tmp_path):

@@ -367,11 +367,18 @@ def test_description(lab):
 def test_changed_and_damaged_sets_are_refused(lab):
     folder = bring(lab).folder
     whole = (folder / "arrays.npz").read_bytes()
+    (folder / "arrays.npz").write_bytes(whole.replace(b"fortran_order", b"fortran_Order", 1))
+    with pytest.raises(InputError, match=r"arrays\.npz is damaged, or was changed"):
+        catalog.load("mine", lab / "home")
     (folder / "arrays.npz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"is damaged \(.*Remove the folder and import it again"):
         catalog.load("mine", lab / "home")
     (folder / "arrays.npz").write_bytes(whole)
     meta = json.loads((folder / "meta.json").read_text())
+    (folder / "meta.json").write_text(json.dumps(meta | {"area": "IT"}))
+    with pytest.raises(InputError, match=r"does not match the hash that it carries.*import the set again"):
+        catalog.load("mine", lab / "home")
+    del meta["seal"]  # as the first versions wrote it: its content has a hash of its own
     (folder / "meta.json").write_text(json.dumps(meta | {"area": "IT"}))
     with pytest.raises(InputError, match="content does not match its hash"):
         catalog.load("mine", lab / "home")

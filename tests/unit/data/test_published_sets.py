@@ -1,5 +1,6 @@
 import csv
 import io
+import shutil
 import zipfile
 
 import numpy as np
@@ -215,3 +216,13 @@ def test_incomplete_copies_are_noticed(tmp_path):
     path.write_bytes(b"short")
     with pytest.raises(MissingDataError, match=r"val\.zip has 5 bytes instead of 4122944"):
         catalog.load_images("tinyimagenet40.val", tmp_path)
+
+
+def test_a_damaged_published_set_is_refused(shared, tmp_path):
+    folder = tmp_path / "cichy2016"
+    shutil.copytree(shared / "data" / "cichy2016", folder)
+    catalog.load("cichy2016.IT", tmp_path)
+    whole = (folder / "rdms.npz").read_bytes()
+    (folder / "rdms.npz").write_bytes(whole[:-9] + bytes([whole[-9] ^ 4]) + whole[-8:])
+    with pytest.raises(InputError, match=r"rdms\.npz\. Bring them back with: wiringup fetch cichy2016"):
+        catalog.load("cichy2016.IT", tmp_path)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +111,41 @@ def test_impossible_studies_are_refused():
         StudySpec(seeds=(1, 1))
     with pytest.raises(InputError, match="number of images of the reference"):
         StudySpec(pool=10, few_images=20)
+
+
+def reference_genome(study) -> Path:
+    (path,) = study.store.root.glob("*/genome.json")
+    return path
+
+
+def test_the_record_of_the_reference_names_its_genome(study):
+    records = {r.label: r for r in study.run(quiet())}
+    genome = Genome.load(reference_genome(study))
+    assert records[REFERENCE].genome == genome.sha256
+    assert study.store.record(records[REFERENCE].uid).genome == genome.sha256
+    assert {r.genome for label, r in records.items() if label != REFERENCE} == {""}
+
+
+def test_an_exchanged_genome_is_noticed(study):
+    study.run(quiet())
+    path = reference_genome(study)
+    genome, refused = Genome.load(path), pytest.raises(InputError, match="than was distilled from this run")
+    other = replace(genome.layers["V2.norm_skip"], weight_mean=2.0)
+    replace(genome, layers={**genome.layers, "V2.norm_skip": other}).save(path)
+    with refused:
+        study.run(quiet())
+    # its record from before records named genomes: the weights that it was distilled from still tell it apart
+    replace(genome, source={**genome.source, "state_sha256": "0" * 64}).save(path)
+    study.store.save(replace(study.store.record(path.parent.name), genome=""))
+    with refused:
+        study.run(quiet())
+    genome.save(path)
+    study.run(quiet())
+    assert study.store.record(path.parent.name).genome == genome.sha256
+
+
+def test_a_study_killed_before_its_genome_was_named_continues(study):
+    expected = [content(r) for r in study.run(quiet())]
+    path = reference_genome(study)
+    study.store.save(replace(study.store.record(path.parent.name), genome=""))
+    assert [content(r) for r in study.run(quiet())] == expected

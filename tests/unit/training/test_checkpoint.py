@@ -240,7 +240,8 @@ def test_device_and_workers_do_not_make_another_training(newborn, cornet, patter
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"torn", "is damaged; delete it"), (None, "not a checkpoint of a training")]
+    ("content", "message"),
+    [(b"torn", "is damaged. Restore it from a copy, or delete it"), (None, "not a checkpoint of a training")],
 )
 def test_damaged_checkpoints_are_refused(newborn, cornet, patterns, tmp_path, content, message):
     if content:

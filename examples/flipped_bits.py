@@ -1,0 +1,196 @@
+"""Flip single bits in every kind of file that a later step reads, and count what is still taken for whole.
+
+    python examples/flipped_bits.py
+
+Each kind is made and read with the package's own functions. Nothing may be accepted. Takes two minutes.
+"""
+
+import random
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from wiringup.benchmarks.layer_map import LayerMap, Searched, load_layer_map
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.distill import distill
+from wiringup.birth.genome import Genome, beside
+from wiringup.core.errors import InputError
+from wiringup.core.files import sha256_of
+from wiringup.core.seeds import numpy_stream
+from wiringup.core.stimuli import LabelledImages, from_pixels
+from wiringup.data.packed import Contents, read_packed, write_packed
+from wiringup.data.recordings import Recording
+from wiringup.data.source import SourceFile
+from wiringup.data.store import load_set, save_set
+from wiringup.experiments.pipeline import born
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.models.cache import ResponseCache
+from wiringup.models.weights import read_weights, save_weights
+from wiringup.results.record import Point, Record, provenance
+from wiringup.results.store import Store
+from wiringup.training.label_free import LabelFreeSpec, learn_label_free
+from wiringup.training.loop import train
+from wiringup.training.schedule import steps
+from wiringup.training.spec import TrainSpec
+
+FLIPS = 1000
+CORNET = ARCHITECTURES["cornet_s"]
+NETWORK = ModelSpec(width=1 / 32, classes=4, size=32)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of file: its name, one of it, and what reads it (and raises `InputError` at damage)."""
+
+    name: str
+    path: Path
+    read: Callable[[], Any]
+
+
+def network() -> torch.nn.Module:
+    """Return a small newborn network."""
+    return born(NETWORK, BirthSpec("kaiming_normal"), None, None)
+
+
+def images(n: int = 16) -> LabelledImages:
+    """Return ``n`` images of noise in four classes."""
+    pixels = numpy_stream(0, "flips").integers(0, 256, (n, 32, 32, 3), np.uint8)
+    return LabelledImages(from_pixels(pixels), np.arange(n) % 4, tuple("abcd"))
+
+
+def learn(folder: Path) -> None:
+    """Train a newborn network, from the checkpoint in ``folder`` if there is one."""
+    train(network(), CORNET, images(), TrainSpec("decoder", steps(2), batch=8, lr=0.01), folder=folder)
+
+
+def before(folder: Path) -> None:
+    """Let a newborn network learn without labels, from the checkpoint in ``folder`` if there is one."""
+    how = TrainSpec("all", steps(1), batch=4, lr=0.01, schedule="constant", augmentation="none", size=32)
+    learn_label_free(network(), CORNET, LabelFreeSpec("waves", how), folder)
+
+
+def checkpoints(folder: Path) -> list[Kind]:
+    """Return the checkpoints of both phases."""
+    learn(folder / "run")
+    before(folder / "before")
+    return [
+        Kind("checkpoint.pt", folder / "run" / "checkpoint.pt", lambda: learn(folder / "run")),
+        Kind("before/checkpoint.pt", folder / "before" / "checkpoint.pt", lambda: before(folder / "before")),
+    ]
+
+
+def weights_and_genomes(folder: Path) -> list[Kind]:
+    """Return weights, and a genome with values beside it."""
+    weights, genome = folder / "weights.safetensors", folder / "genome.json"
+    save_weights(network(), weights)
+    distill(network().state_dict(), recipe="shuffled_kernel").save(genome)
+    return [
+        Kind("weights.safetensors", weights, lambda: read_weights(weights, network().state_dict())),
+        Kind("genome.json", genome, lambda: Genome.load(genome)),
+        Kind("genome.weights.safetensors", beside(genome), lambda: Genome.load(genome)),
+    ]
+
+
+def results(folder: Path) -> list[Kind]:
+    """Return what a folder of runs holds."""
+    store = Store(folder)
+    point = Point(1.0, 100, 1000, 0.5, {"V4": 0.1, "mean": 0.1}, (), ())
+    spec: dict[str, Any] = {"lr": 0.1, "model": {"architecture": "cornet_s"}}
+    store.save(
+        Record("run", "WC + critical", 0, spec, {"trained": 10, "all": 90}, (point,), (1.5,), provenance(2))
+    )
+    store.save_study("study", {"reference": "KN"}, ["run"])
+    store.save_scores("score", [{"benchmark": "b.V4", "raw": 0.25}])
+    store.save_match("match", {"label": "KN", "mean": {"value": 0.25}})
+    store.save_diverged("gone", spec, "the loss is nan at step 3")
+    return [
+        Kind("record.json", folder / "run" / "record.json", lambda: store.record("run")),
+        Kind("study.json", folder / "study" / "study.json", lambda: store.study("study")),
+        Kind("scores.json", folder / "score" / "scores.json", store.scores),
+        Kind("match.json", folder / "match" / "match.json", store.matches),
+        Kind("diverged.json", folder / "gone" / "diverged.json", lambda: store.diverged("gone")),
+    ]
+
+
+def layer_map(folder: Path) -> list[Kind]:
+    """Return a layer map."""
+    path = folder / "layers.json"
+    scores = {"V4.output": {"raw": 0.1, "error": 0.01, "ceiling": 0.8, "score": 0.1 / 0.8}}
+    searched = Searched("b.V4", "V4", ("0123456789abcdef",), scores)
+    LayerMap("cornet_s", {"birth": "kn"}, {"V4": "V4.output"}, (searched,), "exact scores").save(path)
+    return [Kind("layer map", path, lambda: load_layer_map(path))]
+
+
+def data(folder: Path) -> list[Kind]:
+    """Return an imported set, packed images and a downloaded file."""
+    trials = numpy_stream(0, "trials").normal(size=(4, 16, 3)).astype(np.float32)
+    made = save_set(Recording("mine", "V4", trials, images().stimuli), folder, {"file": "mine.npy"})
+    packed, fetched, shown = folder / "packed.safetensors", folder / "fetched.csv", images()
+    contents = Contents(shown.stimuli.ids, shown.labels, shown.classes, 32)
+    write_packed(packed, contents, list(shown.stimuli.pixels))
+    fetched.write_text("object,choice\n" * 100)
+    source = SourceFile("fetched.csv", sha256_of(fetched))
+    return [
+        Kind("imported set: meta.json", made / "meta.json", lambda: load_set(folder, "mine")),
+        Kind("imported set: arrays.npz", made / "arrays.npz", lambda: load_set(folder, "mine")),
+        Kind("packed images", packed, lambda: read_packed(packed)),
+        Kind("downloaded file", fetched, lambda: there(source.is_at(fetched) or None)),
+    ]
+
+
+def kept(folder: Path) -> list[Kind]:
+    """Return a kept response."""
+    cache = ResponseCache(folder)
+    with cache.filling(8, {"V4": 16}, {"V4": "key"}) as stores:
+        stores["V4"].copy_(torch.arange(128.0).reshape(8, 16))
+    (path,) = folder.glob("*.npy")
+    return [Kind("kept response", path, lambda: there(cache.find("key")))]
+
+
+def there(found: Any) -> None:
+    """Raise `InputError` where a reader says of a damaged file that there is none."""
+    if found is None:
+        raise InputError("It is made again.")
+
+
+def kinds(folder: Path) -> list[Kind]:
+    """Make one file of every kind."""
+    makers = (checkpoints, weights_and_genomes, results, layer_map, data, kept)
+    return [kind for make in makers for kind in make(folder / make.__name__)]
+
+
+def accepted(kind: Kind, flips: int, seed: int = 0) -> int:
+    """Return how many of ``flips`` files with one flipped bit are read as if nothing were wrong."""
+    kind.read()  # whole, it is taken
+    whole, draw, count = kind.path.read_bytes(), random.Random(seed), 0
+    for _ in range(flips):
+        place, bit = draw.randrange(len(whole)), draw.randrange(8)
+        kind.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << bit]) + whole[place + 1 :])
+        try:
+            kind.read()
+            count += 1
+        except InputError:
+            pass
+    kind.path.write_bytes(whole)
+    return count
+
+
+def main() -> None:
+    """Print the table; exit with 1 if anything was accepted."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        rows = [(kind.name, FLIPS, accepted(kind, FLIPS)) for kind in kinds(Path(name))]
+    print(f"{'kind of file':28}{'flips':>8}{'accepted':>10}")
+    for name, flips, count in rows:
+        print(f"{name:28}{flips:8,}{count:10,}")
+    sys.exit(1 if any(count for *_, count in rows) else 0)
+
+
+if __name__ == "__main__":
+    main()
