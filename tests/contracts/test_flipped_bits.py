@@ -28,8 +28,8 @@ def flipped_bits():
 NAMES = (
     "checkpoint.pt", "before/checkpoint.pt", "weights.safetensors", "genome.json",
     "genome.weights.safetensors", "record.json", "study.json", "scores.json", "match.json",
-    "diverged.json", "layer map", "imported set: meta.json", "imported set: arrays.npz", "packed images", "downloaded file",
-    "kept response",
+    "diverged.json", "layer map", "imported set: meta.json", "imported set: arrays.npz", "packed images",
+    "downloaded file", "kept response",
 )  # fmt: skip
 
 
