@@ -14,10 +14,12 @@ from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import layer_from_dict
 from wiringup.birth.layers import Layer
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import sha256_of
+from wiringup.core.files import read_bounded, sha256_of
+from wiringup.data.arrays import read_npy
 
 REPOSITORY = "franzigeiger/training_reductions"
 COMMIT = "61e88053fd1cb289cfbfaa70eb397d6174a32e2e"
+_LARGEST = 64_000_000  # bytes of one file; the published ones have a few MB
 GABOR_FILE = "gm_gabor_V1.conv1.npy"
 CLUSTERED = (
     "V1.conv2",
@@ -65,10 +67,7 @@ def read_published(folder: Path) -> Genome:
 
 
 def _gabors(path: Path) -> Layer:
-    try:
-        fits = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path} is not an array of numbers ({error}).") from error
+    fits = read_npy(path)
     return layer_from_dict("V1.conv1", {"kind": "gabor", "kernel_size": 7, "fits": fits})
 
 
@@ -91,10 +90,10 @@ def read_arrays(path: Path) -> Any:
             damaged.
     """
     try:
-        return _ArrayReader(io.BytesIO(path.read_bytes())).load()
+        return _ArrayReader(io.BytesIO(read_bounded(path, _LARGEST))).load()
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError) as error:
+    except Exception as error:  # of damaged bytes an unpickler raises nearly every kind there is
         raise InputError(f"{path} is damaged, or no pickle of arrays ({error}).") from error
 
 

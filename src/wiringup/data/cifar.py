@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import hash_of
+from wiringup.core.files import hash_of, read_bounded, regular
+from wiringup.core.limits import LABEL_BYTES
+from wiringup.data.arrays import check_room
 
 SIDE = 32
 _PLANES = 3 * SIDE * SIDE
@@ -94,10 +96,11 @@ def _files(path: Path) -> tuple[_Version, list[Path]]:
 
 
 def _records(file: Path, version: _Version) -> NDArray[np.uint8]:
-    if not file.is_file():
+    if not file.exists():
         raise InputError(
             f"{version.name} lacks {file}; its training files are {', '.join(version.training)}."
         )
+    check_room(str(file), regular(file).stat().st_size)
     content = np.fromfile(file, np.uint8)
     if not len(content) or len(content) % (_PLANES + version.labels):
         raise InputError(
@@ -108,5 +111,15 @@ def _records(file: Path, version: _Version) -> NDArray[np.uint8]:
 
 
 def _class_names(file: Path, version: _Version) -> tuple[str, ...]:
-    names = file.read_text().split() if file.is_file() else []
-    return tuple(names if len(names) == version.classes else map(str, range(version.classes)))
+    if not file.exists():
+        return tuple(map(str, range(version.classes)))
+    try:
+        names = tuple(read_bounded(file, LABEL_BYTES, "list of classes").decode().split())
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no text in UTF-8 ({error}).") from error
+    if len(set(names)) != version.classes or len(names) != version.classes:
+        raise InputError(
+            f"{file} has to name the {version.classes} classes of {version.name}, a different one in each "
+            f"line; it has {len(names)} names, {len(set(names))} of them different."
+        )
+    return names

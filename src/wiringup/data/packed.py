@@ -17,15 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import atomic_path
+from wiringup.core.errors import InputError
+from wiringup.core.files import atomic_path, parsed_json, regular
+from wiringup.core.limits import JSON_BYTES
 from wiringup.core.stimuli import LabelledImages, Rows, Stimuli
 
 SUFFIX = ".safetensors"
 FORMAT = "wiringup images 1"
 
 _LENGTH = struct.Struct("<Q")  # a safetensors file begins with the length of its header
-_LONGEST = 100_000_000  # bytes of a header, as safetensors itself allows
 _UNKNOWN = "0" * 64  # stands for the hash while the hash is computed
 _READ = 1 << 24  # bytes that are hashed at a time
 
@@ -147,8 +147,7 @@ def read_packed(path: Path) -> LabelledImages:
         MissingDataError: if there is no such file.
         InputError: if it is none of ours, or damaged.
     """
-    if not path.is_file():
-        raise MissingDataError(f"There is no file of packed images {path}.")
+    regular(path, "file of packed images")
     with path.open("rb") as stream:
         header, start = _read_header(stream.read(_LENGTH.size), stream, path)
     try:
@@ -159,8 +158,12 @@ def read_packed(path: Path) -> LabelledImages:
             raise damaged(path, "its content does not match its hash")
         labels, stack, names = (_mapped(path, start, header[n]) for n in ("labels", "pixels", "ids"))
         stimuli = PackedStimuli(stack, np.arange(len(stack)), names)
-        return LabelledImages(stimuli, np.array(labels, np.int64), tuple(json.loads(metadata["classes"])))
-    except (KeyError, TypeError, ValueError) as error:
+        return LabelledImages(
+            stimuli,
+            np.array(labels, np.int64),
+            tuple(parsed_json(metadata["classes"].encode(), "its list of classes")),
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise damaged(path, str(error)) from error
@@ -176,8 +179,8 @@ def _read_header(beginning: bytes, stream: Any, path: Path) -> tuple[dict[str, A
         raise damaged(path, "it is too short")
     (length,) = _LENGTH.unpack(beginning)
     try:
-        header = json.loads(stream.read(length)) if length <= _LONGEST else None
-    except ValueError as error:
+        header = parsed_json(stream.read(length), "the header") if length <= JSON_BYTES else None
+    except InputError as error:
         raise damaged(path, "it has no safetensors header") from error
     if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
         raise damaged(path, "its header is not that of packed images")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.checks import one_of
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
+from wiringup.core.files import regular
 from wiringup.data.arrays import read_npy, read_npz
 from wiringup.data.image_table import FILES, IDS
 from wiringup.data.matlab import read_mat
@@ -128,8 +129,7 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> Responses:
         InputError: if it cannot be read, or is not units x images (x repeats) of real numbers.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise MissingDataError(f"There is no file of responses {path}.")
+    regular(path, "file of responses")
     match path.suffix.lower():
         case ".npy":
             return Responses(_three_axes(read_npy(path), path, axes), settled=axes is not None)

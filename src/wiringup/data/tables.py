@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.checks import one_of
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
+from wiringup.core.files import read_bounded
+from wiringup.core.limits import TABLE_BYTES
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "pipe"}
 _QUOTED = re.compile(r'"[^"]*"')
@@ -87,8 +89,6 @@ def read_table(path: Path) -> Table:
             could be parted in two ways.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise MissingDataError(f"There is no table {path}.")
     text, notes = _decoded(path)
     (_, header), *rows = _lines(text, path)
     if not rows:
@@ -107,7 +107,7 @@ def read_table(path: Path) -> Table:
 
 def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
     """Return the text of a file, and a note where its encoding is a guess."""
-    raw = path.read_bytes()
+    raw = read_bounded(path, TABLE_BYTES, "table")
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), None) or _unmarked(raw)
     try:
         text = raw.decode(encoding)

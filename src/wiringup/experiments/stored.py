@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
+from wiringup.core.files import regular
 from wiringup.data.arrays import read_npy, read_npz
 from wiringup.data.responses import Responses, by_usual_id, read_responses
 from wiringup.models.stored import StoredSubject
@@ -38,8 +39,7 @@ def read_stored(path: Path) -> StoredSubject:
         InputError: if it cannot be read, or what it holds cannot be the responses of a model.
     """
     path = path.expanduser()
-    if not path.is_file():
-        raise MissingDataError(f"There is no file of responses {path}.")
+    regular(path, "file of responses")
     match path.suffix.lower():
         case ".npz":
             layers, ids = _with_ids(read_npz(path), path)

@@ -1,6 +1,7 @@
 """Load checkpoints without running anything that is in them."""
 
 import json
+import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from wiringup.core.checks import listed
-from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import parsed_json
+from wiringup.core.errors import InputError
+from wiringup.core.files import parsed_json, regular
 from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path, verify
 from wiringup.models.state_dicts import find, flat
 
@@ -55,8 +56,7 @@ def read_weights(path: Path, names: Collection[str], key: str | None = None) -> 
         InputError: if the file is damaged, is not a checkpoint, or holds objects other than tensors and plain
             values; or it does not decide which weights to take.
     """
-    if not path.is_file():
-        raise MissingDataError(f"There is no checkpoint {path}.")
+    regular(path, "checkpoint")
     content, about = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     tensors = flat(content)
     if not tensors:
@@ -105,6 +105,7 @@ def _listed_in(written: str) -> list[str] | None:
 
 def _read_torch(path: Path) -> Content:
     verify(path, ADVICE)  # other programs write these, and no seal with them
+    _check_archive(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except OSError:
@@ -117,6 +118,17 @@ def _read_torch(path: Path) -> Content:
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds a {type(content).__name__}; expected a state dict.")
     return content, content
+
+
+def _check_archive(path: Path) -> None:
+    """Raise `InputError` if a PyTorch file is compressed, as PyTorch writes none: it may have any size."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except Exception:  # no archive, as files of old versions are, or a damaged one: PyTorch's reader tells
+        return
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise InputError(f"{path} is a compressed archive, as PyTorch writes none; save it with torch.save.")
 
 
 def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = None) -> None:

@@ -96,5 +96,5 @@ def test_missing_and_foreign_files(originals, tmp_path):
     with pytest.raises(InputError, match=r"cluster_V2\.skip\.pkl lacks centers, weight_stds"):
         read_published(tmp_path)
     np.save(tmp_path / "gm_gabor_V1.conv1.npy", np.array([{}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match=r"gm_gabor_V1\.conv1\.npy is not an array of numbers"):
+    with pytest.raises(InputError, match=r"gm_gabor_V1\.conv1\.npy cannot be read as arrays"):
         read_published(tmp_path)
