@@ -7,6 +7,7 @@ from typing import Any
 
 import tyro
 
+from wiringup import __version__
 from wiringup.cli.bench import bench
 from wiringup.cli.bridge import bridge
 from wiringup.cli.cache import cache
@@ -60,6 +61,8 @@ For example:
 
   wiringup COMMAND --help
       what a command takes, with examples
+
+  wiringup --version
 """
 
 BAD_INPUT = 2
@@ -69,6 +72,10 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit with 2 for bad input, 75 when preempted and 130 when interrupted."""
+    asked = sys.argv[1:] if arguments is None else arguments
+    if list(asked) == ["--version"]:
+        print(f"wiringup {__version__}")
+        return
     try:
         with warnings.catch_warnings():
             # of large photographs Pillow warns as of an attack; `core.limits` bounds them
@@ -77,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 COMMANDS,
                 prog="wiringup",
                 description=DESCRIPTION,
-                args=sys.argv[1:] if arguments is None else arguments,
+                args=asked,
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
     except PreemptedError as error:

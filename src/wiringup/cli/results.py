@@ -1,7 +1,8 @@
 """``wiringup results`` and ``wiringup report``: what was kept."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
@@ -9,39 +10,78 @@ from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.run import finish
 from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, say, table
+from wiringup.core.areas import SCORED
+
+if TYPE_CHECKING:
+    from wiringup.results.record import Record
 
 
 def results(out: Runs = Path("runs"), json: Json = False) -> None:
-    """List finished runs and kept scores.
+    """List what was kept: finished runs, scores, brain matches, studies and sweeps.
 
     For example:
       wiringup results
 
       wiringup results --json > results.json
     """
-    from wiringup.figures.tables import count
     from wiringup.results.record import rows
     from wiringup.results.store import Store
 
     store = Store(out)
-    records, scores = list(store.records()), store.scores()
+    records, scores, matches, studies = (
+        list(store.records()),
+        store.scores(),
+        store.matches(),
+        store.studies(),
+    )
     if json:
-        as_json([{"kind": "run", **r} for r in rows(records)] + [{"kind": "score", **s} for s in scores])
+        kinds = {"run": rows(records), "score": scores, "match": matches, "study": studies}
+        as_json([{"kind": kind, **one} for kind, found in kinds.items() for one in found])
         return
     if records:
-        header = ["run", "condition", "seed", "epochs", "updates", "syn. updates", "mean match", "simulated"]
-        body = [
-            [
-                r.uid, r.label, str(r.seed), f"{r.last.epoch:g}", count(r.last.updates),
-                count(r.last.synaptic_updates), number(r.last.match["mean"]), "yes" if r.simulated else "no",
-            ]
-            for r in records
-        ]  # fmt: skip
-        table(header, body, title=f"Runs in {out}")
+        _print_runs(records, f"Runs in {out}")
     if scores:
         print_scores(scores)
-    if not records and not scores:
+    if matches:
+        _print_matches(matches)
+    if studies:
+        body = [[one["uid"], one["spec"]["reference"], str(len(one["runs"]))] for one in studies]
+        table(["study or sweep", "reference", "runs"], body, title="For wiringup report")
+    if not (records or scores or matches or studies):
         say(f"Nothing is kept in {out} yet. Start with: wiringup run --quick")
+
+
+def _print_runs(records: Sequence["Record"], title: str) -> None:
+    from wiringup.figures.tables import count
+
+    header = ["run", "condition", "seed", "epochs", "updates", "syn. updates", "mean match", "simulated"]
+    body = [
+        [
+            r.uid, r.label, str(r.seed), f"{r.last.epoch:g}", count(r.last.updates),
+            count(r.last.synaptic_updates), number(r.last.match["mean"]), "yes" if r.simulated else "no",
+        ]
+        for r in records
+    ]  # fmt: skip
+    table(header, body, title=title)
+
+
+def _print_matches(matches: Sequence[Mapping[str, Any]]) -> None:
+    areas = [a for a in SCORED if any(a in m["areas"] for m in matches)]
+    header = ["brain match of", "suite", "seeds", *areas, "mean", "± error", "fraction", "of"]
+    body = [
+        [
+            m["label"] + (" (simulated)" if m["simulated"] else ""), m["suite"], str(m["seeds"]),
+            *(_value(m["areas"].get(a)) for a in areas), _value(m["mean"]), _value(m["mean"], "error"),
+            _value(m.get("fraction", {}).get("mean")), m.get("reference", "–"),
+        ]
+        for m in matches
+    ]  # fmt: skip
+    table(header, body, title="Brain matches")
+
+
+def _value(estimate: Mapping[str, Any] | None, name: str = "value") -> str:
+    found = None if estimate is None else estimate[name]
+    return "–" if found is None else number(found)
 
 
 def report(

@@ -8,9 +8,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+
+UNBOUND = 10_000  # columns of an output that is no terminal
+GAP = 3  # between two columns
+MOST = 24  # width that a single word may ask for
 
 
 def say(message: str) -> None:
@@ -53,15 +58,82 @@ def as_json(value: Any) -> None:
 
 
 def table(header: Sequence[str], body: Sequence[Sequence[str]], title: str = "") -> None:
-    """Print a table to stdout; where the output is no terminal, as wide as its content."""
-    console = Console(width=None if sys.stdout.isatty() else 220, highlight=False, markup=False)
+    """Print a table to stdout; nothing of it is ever cut off.
+
+    Where the output is no terminal it is as wide as its content. On a terminal, words are wrapped and numbers
+    are not. If it does not fit, words that are the same in every row are said once, below, and columns that
+    still do not fit beside each other follow in further blocks, see `_blocks`.
+    """
+    console = Console(width=None if sys.stdout.isatty() else UNBOUND, highlight=False, markup=False)
+    columns: list[Sequence[str]] = list(zip(header, *body, strict=True))
+    shared = [] if _fits(columns, console.width) else _shared(columns)
+    for part in _blocks([c for c in columns if c not in shared], console.width):
+        console.print(_grid(part, title))
+        title = ""
+    if shared:
+        console.print(f"In every row: {', '.join(f'{name} {cells[0]}'.strip() for name, *cells in shared)}.")
+
+
+def _grid(columns: Sequence[Sequence[str]], title: str = "") -> Table:
     grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    for i, name in enumerate(header):
-        words = any(row[i][:1].isalpha() for row in body)
-        grid.add_column(name, justify="left" if words or i == 0 else "right", no_wrap=not sys.stdout.isatty())
-    for row in body:
+    for i, (name, *cells) in enumerate(columns):
+        words = _is_words(cells)
+        grid.add_column(
+            name, justify="left" if words or i == 0 else "right", min_width=_narrowest([name, *cells]),
+            overflow="fold",
+        )  # fmt: skip
+    for row in zip(*(column[1:] for column in columns), strict=True):
         grid.add_row(*row)
-    console.print(grid)
+    return grid
+
+
+def _is_words(cells: Sequence[str]) -> bool:
+    return any(cell[:1].isalpha() for cell in cells)
+
+
+def _narrowest(column: Sequence[str]) -> int:
+    """Return how narrow a column may become: numbers stay whole, words are wrapped, very long ones folded."""
+    parts = [part for cell in column for part in (cell.split() if _is_words(column[1:]) else [cell])]
+    return min(MOST, max((cell_len(part) for part in parts), default=0))
+
+
+def _shared(columns: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Return the columns of words that are the same in all of several rows."""
+    same = [c for c in columns if len(c) > 2 and len({*c[1:]}) == 1 and _is_words(c[1:])]
+    return same if len(same) < len(columns) else []
+
+
+def _fits(columns: Sequence[Sequence[str]], width: int) -> bool:
+    return sum(map(_narrowest, columns)) + GAP * len(columns) - 1 <= width
+
+
+def _blocks(columns: Sequence[Sequence[str]], width: int) -> list[list[Sequence[str]]]:
+    """Return the columns that stand beside each other, block by block.
+
+    Each block begins with what names the rows: the first columns that tell them apart, if they take no more
+    than half the width, or else a number.
+    """
+    if _fits(columns, width):
+        return [list(columns)]
+    keys = _naming(columns, width // 2)
+    blocks = [list(keys)]
+    for column in columns[len(keys) :] if keys[0] is columns[0] else columns:
+        if len(blocks[-1]) > len(keys) and not _fits([*blocks[-1], column], width):
+            blocks.append(list(keys))
+        blocks[-1].append(column)
+    return blocks
+
+
+def _naming(columns: Sequence[Sequence[str]], width: int) -> list[Sequence[str]]:
+    """Return the first columns that tell rows apart, if they are narrow enough, or else numbers of rows."""
+    rows = len(columns[0]) - 1
+    for n in range(1, len(columns)):
+        keys = list(columns[:n])
+        if sum(map(_narrowest, keys)) + GAP * n > width:
+            break
+        if len({*zip(*(key[1:] for key in keys), strict=True)}) == rows:
+            return keys
+    return [["row", *(str(i + 1) for i in range(rows))]]
 
 
 def number(value: float | None, digits: int = 3) -> str:

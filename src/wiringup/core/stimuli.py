@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.brief import Brief
 from wiringup.core.checks import same_length
 from wiringup.core.errors import InputError
 
@@ -44,6 +45,10 @@ class Stimuli:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    def __repr__(self) -> str:
+        height, width = self.sides
+        return f"{type(self).__name__}({len(self):,} images, {height} x {width} px)"
 
     @property
     def sides(self) -> tuple[int, int]:
@@ -120,7 +125,7 @@ def _span(side: int, ratio: float) -> _Span:
 
 
 @dataclass(frozen=True, eq=False)
-class LabelledImages:
+class LabelledImages(Brief):
     """Images with the class of each: what a network is trained, fitted or tested on.
 
     Attributes:

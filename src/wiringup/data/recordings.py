@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.areas import check_area
+from wiringup.core.brief import Brief
 from wiringup.core.checks import same_length
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -16,7 +17,7 @@ NO_ANSWER = -1
 
 
 @dataclass(frozen=True, eq=False)
-class Recording:
+class Recording(Brief):
     """Responses of a neural population to images.
 
     Attributes:
@@ -65,7 +66,7 @@ class Recording:
 
 
 @dataclass(frozen=True, eq=False)
-class Dissimilarities:
+class Dissimilarities(Brief):
     """Representational dissimilarity matrices of several subjects for the same images.
 
     Attributes:
@@ -92,7 +93,7 @@ class Dissimilarities:
 
 
 @dataclass(frozen=True, eq=False)
-class Choices:
+class Choices(Brief):
     """How often observers chose each class for each image, and labelled images to fit a decoder on.
 
     Attributes:
@@ -123,7 +124,7 @@ class Choices:
 
 
 @dataclass(frozen=True, eq=False)
-class TwoChoice:
+class TwoChoice(Brief):
     """Trials of a two-alternative task: an image of ``sample``, then a choice between it and a distractor.
 
     The format of Rajalingham et al. 2018. Indices into ``test`` or into its classes are int64 (trials,), in
@@ -178,7 +179,7 @@ class TwoChoice:
 
 
 @dataclass(frozen=True, eq=False)
-class Judgements:
+class Judgements(Brief):
     """Which class each subject chose for each image, trial by trial.
 
     Attributes:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.brief import Brief
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
@@ -34,7 +35,7 @@ Texts = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Responses:
+class Responses(Brief):
     """What a file of responses holds.
 
     Attributes:

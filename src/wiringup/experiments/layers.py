@@ -167,12 +167,12 @@ def layers_of(subject: NetworkSubject, stimuli: Stimuli) -> dict[str, Layer]:
         if layer is not None:
             found[f"{name}@{step}" if step else name] = layer
 
-    subject.module.to(subject.device).eval()
+    network = subject.awake()
     x = preprocess(stimuli.pixels[:PROBE_IMAGES], subject.size).to(subject.device)
-    modules = [(name, m) for name, m in subject.module.named_modules() if name]
+    modules = [(name, m) for name, m in network.named_modules() if name]
     hooks = [m.register_forward_hook(partial(record, name)) for name, m in modules]
     try:
-        subject.module(x)
+        network(x)
     finally:
         for hook in hooks:
             hook.remove()

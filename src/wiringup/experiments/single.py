@@ -14,6 +14,7 @@ from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
 from wiringup.experiments.progress import Progress, packing, terminal
 from wiringup.experiments.worlds import calibration_images, from_files
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
+from wiringup.models.device import check_device
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec
@@ -78,6 +79,7 @@ def make_run(
     packed: Callable[[int, int], None] | None = None,
 ) -> Run:
     """Read images, genome and benchmarks, and put the run together."""
+    check_device(request.training.device)
     size = request.training.size or 224
     unborn = ModelSpec(request.model, request.width, size=size)
     # a name that cannot be read is told before the images are

@@ -4,6 +4,7 @@ Benchmarks only ever see a `Subject`. A network becomes one through `NetworkSubj
 of stored responses are subjects too.
 """
 
+import copy
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.architecture import MEAN, STD, Architecture, ModelSpec
 from wiringup.models.cache import code_of
+from wiringup.models.device import check_device
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
 from wiringup.models.storage import Storage, working_set
 
@@ -81,11 +83,12 @@ class NetworkSubject:
     """Any ``nn.Module`` on images, with a table that says which layer is which area.
 
     Args:
-        module: the network; used in evaluation mode.
+        module: the network; used in evaluation mode, and never moved.
         areas: area -> layer name.
         size: side of the input in pixels.
         batch: images in one forward pass.
-        device: where the network runs.
+        device: where the network runs. If its weights are elsewhere, a copy of it does: it may be in training
+            where it is.
         storage: where the responses are held.
         classes: names of the classes in the order of the decoder's outputs; None if they are not known.
     """
@@ -147,7 +150,7 @@ class NetworkSubject:
         return {layer: found[readout] for layer, readout in readouts.items()}
 
     def _look(self, stimuli: Stimuli, need: Probe, keys: Mapping[Readout, str]) -> dict[Readout, Tensor]:
-        n, module = len(stimuli), self._awake()
+        n, module = len(stimuli), self.awake()
         working = working_set(n, min(self.batch, n), need.largest)
         with self.storage.filling(n, need.features, keys, working) as stores:
             for rows, x in batches(stimuli, self.size, self.batch):
@@ -163,7 +166,7 @@ class NetworkSubject:
         return {r: content_hash([*shared, r.module, r.step, "float32"])[:KEY_DIGITS] for r in readouts}
 
     def _probe(self, readouts: Mapping[str, Readout]) -> Probe:
-        found = probe(self._awake(), self._blank(), set(readouts.values()))
+        found = probe(self.awake(), self._blank(), set(readouts.values()))
         for layer, readout in readouts.items():
             if readout not in found.features:
                 raise _too_late(layer, readout, found.calls[readout.module])
@@ -175,13 +178,21 @@ class NetworkSubject:
             return [layer]
         module = self.areas.get(name, name)
         self._check([Readout(module)])
-        steps = count_calls(self._awake(), self._blank(), [module])[module]
+        steps = count_calls(self.awake(), self._blank(), [module])[module]
         if steps == 0:
             raise _too_late(layer, Readout(module), steps)
         return [f"{name}@{i}" for i in range(steps)]
 
-    def _awake(self) -> nn.Module:
-        return self.module.to(self.device).eval()
+    def awake(self) -> nn.Module:
+        """Return the network in evaluation mode on the device: itself if it is there, otherwise a copy.
+
+        Raises:
+            InputError: if there is no such device.
+        """
+        where = torch.empty(0, device=check_device(self.device)).device
+        if all(tensor.device == where for tensor in (*self.module.parameters(), *self.module.buffers())):
+            return self.module.eval()
+        return copy.deepcopy(self.module).to(where).eval()
 
     def _blank(self) -> Tensor:
         return preprocess(np.zeros((1, self.size, self.size, 3), np.uint8), self.size).to(self.device)

@@ -107,6 +107,10 @@ class Store:
         document: dict[str, Any] = read_sealed(path, AGAIN)
         return document, [self._of_study(uid) for uid in document["runs"]]
 
+    def studies(self) -> list[dict[str, Any]]:
+        """Return the document of every study and sweep."""
+        return [read_sealed(path, AGAIN) for path in sorted(self.root.glob(f"*/{STUDY}"))]
+
     def _of_study(self, uid: str) -> Record:
         try:
             return self.record(uid)

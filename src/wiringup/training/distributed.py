@@ -20,6 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from wiringup.core.errors import InputError
+from wiringup.models.device import check_device
 
 T = TypeVar("T")
 
@@ -106,7 +107,7 @@ def gather(device: str) -> Team:
     if not there:
         cuda = torch.device(device).type == "cuda"
         if cuda:
-            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(check_device(f"cuda:{os.environ['LOCAL_RANK']}"))
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
         # not after every training: to meet again at the same port is a race
         atexit.register(dist.destroy_process_group)

@@ -22,6 +22,7 @@ from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict
 from wiringup.data.spontaneous import KINDS, frame_pairs
 from wiringup.models.architecture import Architecture
+from wiringup.models.device import check_device
 from wiringup.models.readout import NetworkSubject, preprocess
 from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, diverged, held
@@ -138,6 +139,7 @@ def learn_label_free(
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         WiringupError: if learning diverges.
     """
+    check_device(spec.training.device)
     with held(folder if leads() else None), noticing() as preempted:
         size = spec.training.size or 0
         at_least(size, architecture.smallest, "The size of what is seen without labels, in px,")

@@ -16,6 +16,7 @@ from wiringup.core.errors import DivergedError, InputError, PreemptedError
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
+from wiringup.models.device import check_device
 from wiringup.models.readout import NetworkSubject
 from wiringup.training import divergence
 from wiringup.training.batches import Plan, Step, input_size, prepare
@@ -92,12 +93,13 @@ def train(
         before: accounts of phases without labels that came first; they stand in the ledger from its start.
 
     Raises:
-        InputError: for an unknown plasticity, classes that do not fit, another run's folder, or batches
-            too small for so many processes.
+        InputError: for an unknown plasticity, a device that is not here, classes that do not fit, another
+            run's folder, or batches too small for so many processes.
         BusyError: if another process trains in ``folder``.
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
+    check_device(spec.device)
     team = gather(spec.device)
     with held(folder if team.leads else None), noticing() as preempted:
         team.wait()
@@ -263,8 +265,6 @@ class _Run:
         found = observe(moment, self.observers) if self.team.leads else {}
         state.observations.append(self.team.told(found))
         state.observed = seen
-        # a read-out may have taken the model to another device
-        state.model.to(self.spec.device)
         self.checkpoints.save(state)
 
     def _check_classes(self, found: int) -> None:

@@ -2,6 +2,7 @@ import csv
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from wiringup.cli import main as cli
 from wiringup.cli.main import COMMANDS, main
 from wiringup.cli.show import progress_bar
 from wiringup.core.errors import PreemptedError
+from wiringup.results.store import Store
 
 
 @pytest.fixture
@@ -370,6 +372,30 @@ def test_a_preempted_command_has_an_exit_code_of_its_own(home, monkeypatch, caps
     monkeypatch.setitem(cli.COMMANDS, "doctor", preempted)
     assert fails("doctor") == 75
     assert capsys.readouterr().err == "Stopped by SIGTERM after step 7.\n"
+
+
+def test_the_version_is_told(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out == f"wiringup {version('wiringup')}\n"
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "meta", "nonsense", ""])
+@pytest.mark.parametrize("more", [[], ["--before", "white:4"]])
+def test_a_device_that_is_not_here_is_refused_before_images_are_read(home, capsys, device, more):
+    assert fails("train", "cornet_s", "--images", "nowhere", "--device", device, *more) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"Error: There is no device {device!r} here (PyTorch ")
+    assert "There is: cpu" in told and told.count("\n") == 1
+
+
+def test_a_study_is_listed_with_its_address(home, tmp_path, capsys):
+    Store(tmp_path / "runs").save_study("0123456789ab", {"reference": "KN, all"}, ["a", "b"])
+    main(["results"])
+    shown = capsys.readouterr().out
+    assert "For wiringup report" in shown
+    assert any(line.split() == ["0123456789ab", "KN,", "all", "2"] for line in shown.splitlines())
+    main(["results", "--json"])
+    assert json.loads(capsys.readouterr().out)[0]["uid"] == "0123456789ab"
 
 
 def test_the_light_core_needs_torch_numpy_and_scipy_alone():

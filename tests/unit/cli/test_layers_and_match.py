@@ -6,6 +6,7 @@ from tests_world import write_toy_benchmark
 from wiringup.benchmarks import catalog
 from wiringup.benchmarks.suite import Suite
 from wiringup.cli.main import main
+from wiringup.cli.show import number
 
 TINY = ["--size", "32", "--width", "0.125"]
 
@@ -80,6 +81,13 @@ def test_a_brain_match_as_json_is_kept(home, capsys):
     assert json.loads(kept.read_text()) == found
     main(form)
     assert json.loads(capsys.readouterr().out) == found
+    main(["results", "--json"])
+    assert json.loads(capsys.readouterr().out) == [{"kind": "match", **found}]
+    main(["results"])
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "toy@1" in line)
+    shown = [number(found["mean"][name]) for name in ("value", "error")]
+    told = "pixels at 32 px (simulated) toy@1 1" if found["simulated"] else "pixels at 32 px toy@1 1"
+    assert row.split() == [*told.split(), shown[0], *shown, "–", *["pixels", "at", "32", "px"]]
 
 
 def test_suites_are_listed(home, capsys):

@@ -6,6 +6,7 @@ from torch import nn
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ARCHITECTURES, MEAN, STD, ModelSpec, build
+from wiringup.models.device import check_device
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject, PixelSubject, expanded, preprocess, subject
 from wiringup.models.storage import Storage
@@ -38,6 +39,31 @@ def test_areas_and_time_steps_equal_a_plain_forward_pass(stimuli):
     torch.testing.assert_close(got["V4@3"], v4.flatten(1), rtol=1e-4, atol=1e-6)
     assert got["behavior"].shape == (7, 32)
     assert got["IT.conv3@1"].shape == (7, 32)
+
+
+def test_a_network_that_lies_elsewhere_is_copied_and_never_moved(monkeypatch):
+    monkeypatch.setattr("wiringup.models.readout.check_device", torch.device)
+    model = born()
+    before = {name: (t.device.type, t.data_ptr()) for name, t in model.state_dict().items()}
+    there = NetworkSubject("elsewhere", model, {}, 32, device="meta").awake()
+    assert there is not model and not there.training
+    assert {t.device.type for t in there.state_dict().values()} == {"meta"}
+    assert {name: (t.device.type, t.data_ptr()) for name, t in model.state_dict().items()} == before
+    assert NetworkSubject("here", model, {}, 32).awake() is model
+
+
+def test_a_device_that_is_not_here_is_refused(stimuli):
+    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    read.device = "cuda:99"
+    with pytest.raises(InputError, match=r"no device 'cuda:99' here \(PyTorch .*\)\. There is: cpu"):
+        read.responses(stimuli, ["V4"])
+
+
+def test_cards_are_named_by_their_number(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    assert check_device("cuda").type == "cuda" and check_device("cuda:0").index == 0
+    with pytest.raises(InputError, match=r"There is: cpu, cuda:0"):
+        check_device("cuda:1")
 
 
 def test_time_steps_differ_and_too_late_a_step_is_refused(stimuli):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.brief import Brief
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.rendered.backgrounds import background
 from wiringup.data.rendered.exemplars import CATEGORIES, body
@@ -22,7 +23,7 @@ _CANONICAL = rotation(-32, 23, 0)  # a three-quarter view from above
 
 
 @dataclass(frozen=True, eq=False)
-class RenderedScenes:
+class RenderedScenes(Brief):
     """A rendered set: labelled images, and what was in each of them.
 
     Attributes:
