@@ -89,7 +89,7 @@ def test_single_neurons_go_to_a_csv_and_are_kept(home, tmp_path, capsys):
         (str(i), "toy.V4-ridge", "pixels") for i in range(4)
     ]
     (kept,) = (tmp_path / "runs").glob("*/scores.json")
-    assert json.loads(kept.read_text())[0]["units"] == ridge["units"]
+    assert json.loads(kept.read_text())["rows"][0]["units"] == ridge["units"]
 
 
 def test_the_table_names_model_layer_and_normalisation(home, capsys):
