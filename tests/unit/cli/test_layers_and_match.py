@@ -7,6 +7,7 @@ from wiringup.benchmarks import catalog
 from wiringup.benchmarks.suite import Suite
 from wiringup.cli.main import main
 from wiringup.cli.show import number
+from wiringup.results.store import Store
 
 TINY = ["--size", "32", "--width", "0.125"]
 
@@ -77,8 +78,7 @@ def test_a_brain_match_as_json_is_kept(home, capsys):
     assert found["reference"] == "pixels at 32 px"
     assert list(found["missing"]) == ["cowley2023.210325.V4-pls"]
     assert set(found["mean"]["errors"]) == {"stimuli", "units"}
-    (kept,) = home.glob("runs/*/match.json")
-    assert json.loads(kept.read_text()) == found
+    assert Store(home / "runs").matches() == [found]
     main(form)
     assert json.loads(capsys.readouterr().out) == found
     main(["results", "--json"])
