@@ -113,7 +113,7 @@ class Contest:
         """Train with the plain loop; yields after every epoch."""
         model = self.copy().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         plasticity = resolve(model, ARCHITECTURES["cornet_s"], spec.plasticity)
-        Updates(model, plasticity, Plan.of(len(self.pictures.data), spec), 0).begin(0)
+        Updates(model, plasticity, Plan.of(len(self.pictures.data), spec), 0, spec.norms).begin(0)
         return reference.epochs(model, self.loader(spec), set(plasticity.trained))
 
     def loader(self, spec: TrainSpec) -> "torch.utils.data.DataLoader[tuple[torch.Tensor, int]]":

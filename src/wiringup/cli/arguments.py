@@ -80,6 +80,14 @@ LayersFrom = Annotated[
     Path | None, arg(metavar="FILE", help="Read areas out where this layer map says (wiringup layers).")
 ]
 Unseen = Annotated[bool, arg(help="Leave out the images on which the layers of --layers-from were chosen.")]
+Norms = Annotated[
+    str,
+    arg(
+        metavar="batch|held|running",
+        help="BatchNorm whose affine does not learn: batch normalises by the batch while its running "
+        "averages follow (as published); held the same while they stand still; running normalises by them.",
+    ),
+]
 Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]
 

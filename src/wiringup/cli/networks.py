@@ -16,6 +16,7 @@ from wiringup.cli.arguments import (
     Json,
     KeepGain,
     Model,
+    Norms,
     Runs,
     Size,
     WeightsKey,
@@ -102,7 +103,14 @@ def birth(
 
 
 def _phase(
-    text: str | None, plasticity: str, lr: float, batch: int, size: int, seed: int, device: str
+    text: str | None,
+    plasticity: str,
+    lr: float,
+    batch: int,
+    size: int,
+    seed: int,
+    device: str,
+    norms: str = "batch",
 ) -> "LabelFreeSpec | None":
     """Return the phase without labels that a command asks for."""
     from wiringup.training.label_free import LabelFreeSpec
@@ -113,7 +121,7 @@ def _phase(
     batch += batch % 2  # frames come in pairs
     how = TrainSpec(
         plasticity, batch=batch, lr=lr, schedule="cosine", augmentation="none", size=size, seed=seed,
-        device=device,
+        device=device, norms=norms,
     )  # fmt: skip
     return LabelFreeSpec.parse(text, how)
 
@@ -230,6 +238,7 @@ def train(
         arg(help="crop+flip; or none: what frozen layers answer to an image is then computed only once."),
     ] = "crop+flip",
     precision: Annotated[str, arg(help="float32, or bf16 where the hardware is made for it.")] = "float32",
+    norms: Norms = "batch",
     workers: Annotated[int, arg(help="Threads that prepare batches ahead; changes no result.")] = 0,
     device: str = "cpu",
     out: Runs = Path("runs"),
@@ -267,12 +276,12 @@ def train(
     spec = TrainSpec(
         plasticity=plasticity, duration=time.Duration.parse(duration) if duration else time.epochs(epochs),
         batch=batch, optimiser=optimiser, lr=lr, weight_decay=weight_decay, schedule=schedule, size=size,
-        seed=seed, device=device, augmentation=augmentation, precision=precision,
+        seed=seed, device=device, augmentation=augmentation, precision=precision, norms=norms,
         workers=workers, momentum=momentum, nesterov=nesterov, betas=betas,
     )  # fmt: skip
     request = TrainRequest(
         model, birth, images, spec, width, limit, benchmark, keep_gain, batchnorm, subset_seed, image_size,
-        _phase(before, before_plasticity, before_lr, batch, size, seed, device),
+        _phase(before, before_plasticity, before_lr, batch, size, seed, device, norms),
     )  # fmt: skip
     record = train_one(request, out, data_home(), quiet=json or not leads())
     if not leads():
@@ -292,7 +301,7 @@ def _print_record(record: "Record", weights: Path) -> None:
         + [number(s.score) for s in p.scores]
         for p in record.points
     ]
-    table(header, body, title=f"{record.label}, seed {record.seed}  [{record.uid}]")
+    table(header, body, title=f"{record.label}, norms {record.norms}, seed {record.seed}  [{record.uid}]")
     for phase, before_labels in record.ledger.get("label-free", {}).items():
         say(
             f"Before the first label, {phase}: {before_labels['updates']:,} images or frames, "

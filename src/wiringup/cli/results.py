@@ -54,10 +54,11 @@ def results(out: Runs = Path("runs"), json: Json = False) -> None:
 def _print_runs(records: Sequence["Record"], title: str) -> None:
     from wiringup.figures.tables import count
 
-    header = ["run", "condition", "seed", "epochs", "updates", "syn. updates", "mean match", "simulated"]
+    header = ["run", "condition", "norms", "seed", "epochs", "updates", "syn. updates"]
+    header += ["mean match", "simulated"]
     body = [
         [
-            r.uid, r.label, str(r.seed), f"{r.last.epoch:g}", count(r.last.updates),
+            r.uid, r.label, r.norms, str(r.seed), f"{r.last.epoch:g}", count(r.last.updates),
             count(r.last.synaptic_updates), number(r.last.match["mean"]), "yes" if r.simulated else "no",
         ]
         for r in records

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds
+from wiringup.cli.arguments import Json, Norms, Runs, Seeds
 from wiringup.cli.show import as_json, say, silent, table
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def run(
         str, arg(help='"simulated", or "real": the real benchmarks that are in the data folder.')
     ] = "simulated",
     seed: Seeds = (0, 1),
+    norms: Norms = "batch",
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -49,7 +50,7 @@ def run(
     from wiringup.results.store import Store
 
     tell = silent if json else say
-    spec = replace(QUICK if quick else StudySpec(), seeds=seed)
+    spec = replace(QUICK if quick else StudySpec(), seeds=seed, norms=norms)
     shown = packing(terminal(json))
     world = make_world(images, brain, spec.pool, spec.calibration, spec.size, data_home(), tell, shown)
     study = Study(spec, world, Store(out))

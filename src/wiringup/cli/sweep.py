@@ -5,7 +5,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds, Width
+from wiringup.cli.arguments import Json, Norms, Runs, Seeds, Width
 from wiringup.cli.run import finish
 from wiringup.cli.show import say, silent
 
@@ -36,6 +36,7 @@ def sweep(
     width: Width = 0.25,
     size: Annotated[int, arg(metavar="PX", help="Side of the images in pixels.")] = 64,
     lr: Annotated[float, arg(help="Learning rate at the start, of every run alike.")] = 0.1,
+    norms: Norms = "batch",
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -59,7 +60,7 @@ def sweep(
 
     spec = SweepSpec(
         images=n_images, epochs=epochs, plasticities=plasticity, births=birth, controls=controls,
-        seeds=seed, model=model, width=width, size=size, lr=lr,
+        seeds=seed, model=model, width=width, size=size, lr=lr, norms=norms,
     )  # fmt: skip
     tell, store = silent if json else say, Store(out)
     shown = packing(terminal(json))

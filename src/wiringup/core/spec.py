@@ -20,12 +20,17 @@ def neutral(default: Any) -> Any:
     return dataclasses.field(default=default, metadata={NEUTRAL: True})
 
 
-def later(default: Any) -> Any:
-    """Declare a dataclass field that was added later: at its default it is left out of content and hash.
+def later(default: Any, *, unsaid: Any = dataclasses.MISSING) -> Any:
+    """Declare a dataclass field that was added later: at one value it is left out of content and hash.
 
     So a spec that says nothing of it keeps the address, and the results, that it had before.
+
+    Args:
+        default: what new specs have.
+        unsaid: what specs did that were made before there was the field; by default the same.
     """
-    return dataclasses.field(default=default, metadata={LATER: True})
+    before = default if unsaid is dataclasses.MISSING else unsaid
+    return dataclasses.field(default=default, metadata={LATER: before})
 
 
 def to_dict(value: Any, *, include_neutral: bool = True) -> Any:
@@ -36,7 +41,7 @@ def to_dict(value: Any, *, include_neutral: bool = True) -> Any:
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [f for f in dataclasses.fields(value) if include_neutral or NEUTRAL not in f.metadata]
-        fields = [f for f in fields if LATER not in f.metadata or getattr(value, f.name) != f.default]
+        fields = [f for f in fields if LATER not in f.metadata or getattr(value, f.name) != f.metadata[LATER]]
         return {f.name: to_dict(getattr(value, f.name), include_neutral=include_neutral) for f in fields}
     if isinstance(value, Mapping):
         return {str(k): to_dict(v, include_neutral=include_neutral) for k, v in value.items()}

@@ -28,10 +28,10 @@ from wiringup.training.flops import flops_by_layer
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
+from wiringup.training.norms import statistics_of
 from wiringup.training.observers import Moment, top1
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
-from wiringup.training.updates import statistics_of
 
 WEIGHTS = "weights.safetensors"
 CALIBRATION = "BatchNorm calibration"

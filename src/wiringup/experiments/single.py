@@ -1,7 +1,7 @@
 """One training on the user's own images: what ``wiringup train`` does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wiringup.benchmarks.catalog import load_benchmark
@@ -18,6 +18,7 @@ from wiringup.models.device import check_device
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.norms import effective
 from wiringup.training.plasticity import resolve
 from wiringup.training.spec import TrainSpec
 
@@ -82,21 +83,27 @@ def make_run(
     check_device(request.training.device)
     size = request.training.size or 224
     unborn = ModelSpec(request.model, request.width, size=size)
+    training = request.training
     # a name that cannot be read is told before the images are
-    resolve(outline(unborn), ARCHITECTURES[unborn.architecture], request.training.plasticity)
+    learns = resolve(outline(unborn), ARCHITECTURES[unborn.architecture], training.plasticity, training.seed)
+    training = replace(training, norms=effective(training.norms, learns))
+    if training.norms != request.training.norms:
+        say(
+            f"Norms {request.training.norms!r} changes nothing here: no BatchNorm stands aside from learning."
+        )
     recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     if request.limit is not None:
         at_least(request.limit, 2, "--limit")
     kept = request.kept or size
     learned, held_out = from_files(request.images, kept, request.limit, request.subset, say, packed)
-    birth = BirthSpec(recipe, request.training.seed, genome.sha256 if genome else "", request.batchnorm)
+    birth = BirthSpec(recipe, training.seed, genome.sha256 if genome else "", request.batchnorm)
     seen = calibration_images(learned, CALIBRATION_IMAGES) if uses_images(birth.batchnorm) else None
     exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)
     spec = RunSpec(
         model=ModelSpec(request.model, request.width, len(learned.classes), size),
         birth=birth,
-        training=request.training,
+        training=training,
         images=learned.sha256,
         calibration=seen.sha256 if seen else "",
         exam=exam.identity(),
@@ -104,4 +111,4 @@ def make_run(
         before=request.before,
     )
     waited = f" + {request.before.stimuli}" if request.before else ""
-    return Run(f"{recipe}{waited} + {request.training.plasticity}", spec, learned, exam, genome, seen)
+    return Run(f"{recipe}{waited} + {training.plasticity}", spec, learned, exam, genome, seen)

@@ -16,9 +16,9 @@ from wiringup import __version__
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
-from wiringup.core.spec import to_dict, uid
+from wiringup.core.spec import later, to_dict, uid
 from wiringup.core.stimuli import LabelledImages
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
@@ -27,7 +27,8 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.plasticity import resolve
+from wiringup.training.norms import BATCH, NORMS, RUNNING, effective
+from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import Duration, epochs, images
 from wiringup.training.spec import TrainSpec
 
@@ -49,6 +50,7 @@ class StudySpec:
         calibration: unlabelled images for BatchNorm statistics at birth.
         size: side of the images in px.
         moments: epochs at which every model is scored, besides birth and end.
+        norms: how BatchNorm behaves that does not learn, one of `norms.NORMS`.
     """
 
     seeds: tuple[int, ...] = (0, 1)
@@ -65,8 +67,10 @@ class StudySpec:
     calibration: int = 128
     moments: tuple[int, ...] = (1, 2, 5)
     version: str = __version__
+    norms: str = later(BATCH, unsaid=RUNNING)
 
     def __post_init__(self) -> None:
+        one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
         at_least(len(self.seeds), 1, "the number of seeds")
         at_least(self.pool, self.few_images, "the number of images of the reference")
         if len(set(self.seeds)) != len(self.seeds):
@@ -217,6 +221,7 @@ class Study:
             augmentation=self.spec.augmentation,
             size=self.spec.size,
             seed=seed,
+            norms=effective(self.spec.norms, self._plasticity(condition.plasticity)),
         )
 
     def _images(self, condition: Condition) -> LabelledImages:
@@ -231,7 +236,10 @@ class Study:
         return epochs(self.spec.few_epochs)
 
     def _critical_share(self) -> float:
-        return resolve(outline(self.model), ARCHITECTURES[self.model.architecture], "critical").share
+        return self._plasticity("critical").share
+
+    def _plasticity(self, name: str) -> Plasticity:
+        return resolve(outline(self.model), ARCHITECTURES[self.model.architecture], name)
 
     def _moments(self, condition: Condition) -> tuple[Duration, ...]:
         """Between birth and end: few, because a scoring costs as much as hundreds of updates."""

@@ -14,9 +14,9 @@ from typing import Any
 from wiringup import __version__
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.recipes import RECIPES
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import DivergedError, InputError
-from wiringup.core.spec import to_dict, uid
+from wiringup.core.spec import later, to_dict, uid
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
@@ -25,6 +25,7 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
+from wiringup.training.norms import BATCH, NORMS, RUNNING, effective
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -42,6 +43,7 @@ class SweepSpec:
         calibration: unlabelled images for BatchNorm statistics at birth.
         controls: beside each plasticity, as many synapses drawn at random from all (by the run's seed).
         lr: learning rate at the start, of every run alike.
+        norms: how BatchNorm behaves that does not learn, one of `norms.NORMS`.
     """
 
     images: tuple[int, ...] = (2000,)
@@ -59,8 +61,10 @@ class SweepSpec:
     augmentation: str = "crop+flip"
     calibration: int = 128
     version: str = __version__
+    norms: str = later(BATCH, unsaid=RUNNING)
 
     def __post_init__(self) -> None:
+        one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
         for name in ("images", "epochs", "plasticities", "births", "seeds"):
             values = getattr(self, name)
             at_least(len(values), 1, f"the number of {name}")
@@ -212,9 +216,11 @@ class Sweep:
     def _make(self, cell: Cell, seed: int) -> Run:
         s, chosen = self.spec, self.world.budget(cell.images)
         recipe, genome = find_genome(cell.birth, self.home, self.model)
+        learns = resolve(outline(self.model), ARCHITECTURES[s.model], cell.plasticity, seed)
         training = TrainSpec(
             plasticity=cell.plasticity, duration=epochs(cell.epochs), batch=s.batch, lr=s.lr,
             schedule=s.schedule, augmentation=s.augmentation, size=s.size, seed=seed,
+            norms=effective(s.norms, learns),
         )  # fmt: skip
         spec = RunSpec(
             model=self.model,

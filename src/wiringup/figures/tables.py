@@ -40,13 +40,13 @@ def moments_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) 
         diverged: runs without a score.
     """
     areas = _shown(moments)
-    header = ["condition", "epoch", "updates", "trained", "syn. updates", *(f"{a} %" for a in areas)]
-    header += ["match", "top-1"]
+    header = ["condition", "norms", "epoch", "updates", "trained", "syn. updates"]
+    header += [*(f"{a} %" for a in areas), "match", "top-1"]
     lost = _lost(diverged)
     body = [_row(m, areas, lost.get(m.label, ())) for m in moments]
     scored = {m.label for m in moments}
-    blank = ["–"] * (len(header) - 2)
-    return header, body + [[label, "diverged", *blank] for label in lost if label not in scored]
+    blank = ["–"] * (len(header) - 3)
+    return header, body + [[label, "–", "diverged", *blank] for label in lost if label not in scored]
 
 
 def numbers_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) -> Table:
@@ -56,7 +56,7 @@ def numbers_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) 
     """
     areas = [a for a in COLUMNS if a in moments[0].match]
     header = [
-        "condition", "epoch (0 is birth)", "updates (labelled images)", "trained (synapses)",
+        "condition", "norms", "epoch (0 is birth)", "updates (labelled images)", "trained (synapses)",
         "synaptic updates (updates x synapses)", "seeds", "diverged seeds",
     ]  # fmt: skip
     for area in areas:
@@ -68,7 +68,7 @@ def numbers_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) 
     columns = len(header) + 2
     for label, runs in lost.items():
         if label not in scored:
-            body.append([label, *[""] * 4, "0", _seeds(runs), *[""] * (columns - 7)])
+            body.append([label, *[""] * 5, "0", _seeds(runs), *[""] * (columns - 8)])
     return [*header, "top-1 (fraction)", "top-1 sd (fraction)"], body
 
 
@@ -105,7 +105,7 @@ def _row(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list
     counts = [count(v) for v in (moment.updates, moment.trained, moment.synaptic_updates)]
     percent = [plus_minus(moment.percent[a]) for a in areas]
     absolute = [plus_minus(moment.match[MEAN], 3), plus_minus(moment.top1, 2)]
-    return [label, when, *counts, *percent, *absolute]
+    return [label, moment.norms, when, *counts, *percent, *absolute]
 
 
 def _numbers(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list[str]:
@@ -113,7 +113,7 @@ def _numbers(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> 
     spreads = [s for a in areas for s in (moment.percent.get(a, nothing), moment.match[a])]
     counts = [moment.epoch, moment.updates, moment.trained, moment.synaptic_updates, moment.top1.n]
     values = [v for s in (*spreads, moment.top1) for v in (s.mean, s.sd)]
-    return [moment.label, *map(_number, counts), _seeds(lost), *map(_number, values)]
+    return [moment.label, moment.norms, *map(_number, counts), _seeds(lost), *map(_number, values)]
 
 
 def _number(value: float) -> str:

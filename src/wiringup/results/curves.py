@@ -31,6 +31,7 @@ class Moment:
     """The same moment of all seeds of one condition.
 
     Attributes:
+        norms: how BatchNorm behaved that did not learn.
         match: area -> brain match over seeds; "mean" -> over the areas in ``percent``.
         percent: area or "mean" -> the same as a percentage of the reference, for areas in which the reference
             is above chance. If there is none, all areas are here, as NaN.
@@ -43,6 +44,7 @@ class Moment:
     updates: float
     synaptic_updates: float
     trained: int
+    norms: str
     top1: Spread
     match: dict[str, Spread]
     percent: dict[str, Spread]
@@ -145,6 +147,7 @@ def _moment(records: Sequence[Record], points: Sequence[Point], base: Mapping[st
         updates=float(np.mean([p.updates for p in points])),
         synaptic_updates=float(np.mean([p.synaptic_updates for p in points])),
         trained=records[0].synapses["trained"],
+        norms=records[0].norms,
         top1=spread([np.nan if p.top1 is None else p.top1 for p in points]),
         match={a: spread(v) for a, v in match.items()},
         percent={a: spread(v) for a, v in percent.items()},

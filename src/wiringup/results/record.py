@@ -16,6 +16,8 @@ from wiringup.core.score import Score
 
 SCHEMA = 1
 MEAN = "mean"
+NORMS_BEFORE = "running"
+"""What trainings did with BatchNorm whose specification does not say."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Record:
     def simulated(self) -> bool:
         """True if any score of the run was made on simulated data."""
         return any(score.simulated for point in self.points for score in point.scores)
+
+    @property
+    def norms(self) -> str:
+        """How BatchNorm behaved that did not learn, one of `training.norms.NORMS`."""
+        return str(self.spec["training"].get("norms", NORMS_BEFORE))
 
     @property
     def last(self) -> Point:
@@ -183,6 +190,7 @@ def _moment_row(record: Record, point: Point) -> dict[str, Any]:
         "run": record.uid,
         "label": record.label,
         "seed": record.seed,
+        "norms": record.norms,
         "epoch": point.epoch,
         "updates": point.updates,
         "trained": record.synapses["trained"],

@@ -2,8 +2,8 @@
 
 Started with ``torchrun``, every process holds the whole network, and PyTorch's DistributedDataParallel
 averages the gradients. What is learned is what one process would learn, up to the order of summation: the
-batch, its augmentation and its loss are those of the whole, and a BatchNorm that learns normalises by the
-statistics of the whole batch (`SharedNorm`). Dropout alone draws differently in every process.
+batch, its augmentation and its loss are those of the whole, and a BatchNorm in training mode normalises by
+the statistics of the whole batch (`SharedNorm`). Dropout alone draws differently in every process.
 """
 
 import atexit
@@ -124,7 +124,7 @@ def _started_together() -> bool:
 
 
 class SharedNorm(nn.Module):
-    """A BatchNorm that learns, by the mean and the variance of the batch of all processes.
+    """A BatchNorm in training mode, by the mean and the variance of the batch of all processes.
 
     PyTorch's SyncBatchNorm does the same, but on GPUs only. The variance is that of two passes; it is as
     exact as on one process.
@@ -157,6 +157,8 @@ class SharedNorm(nn.Module):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
         norm = self.norm
+        if not norm.track_running_stats:
+            return
         if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
             return
         norm.num_batches_tracked.add_(1)

@@ -35,12 +35,15 @@ class Feed:
 
     Without augmentation, what the frozen part answers to an image is the same in every epoch: it is then
     computed once for every image and remembered, if more than an epoch is left to go and there is room for
-    it. That changes no bit of what is learned, see `Frozen`.
+    it. That changes no bit of what is learned, see `Frozen`. Where BatchNorm before what learns takes the
+    statistics of the batch, only the layers below the first BatchNorm are frozen in that sense, and nothing
+    is remembered: their answers are large, and cheap to compute again.
 
     Attributes:
         frozen: the frozen part of the network; None if nothing stands still.
         dtype: of the network's parameters.
         layout: memory format of what is fed.
+        repeats: whether all that stands below what learns answers to an image alike in every batch.
         storage: where activations are remembered.
         pause: called now and then while they are computed.
     """
@@ -52,6 +55,7 @@ class Feed:
     frozen: Frozen | None
     dtype: torch.dtype
     layout: torch.memory_format
+    repeats: bool = True
     storage: Storage = field(default_factory=Storage)
     pause: Callable[[], None] = lambda: None
 
@@ -71,8 +75,8 @@ class Feed:
             yield Fed(batch.step, self.frozen(images) if self.frozen else (images,), batch.labels)
 
     def _remembered(self, left: int) -> Stored | None:
-        repeats = self.spec.augmentation == "none" and left > len(self.data)
-        if self.frozen is None or not repeats or self.team.size > 1:
+        again = self.repeats and self.spec.augmentation == "none" and left > len(self.data)
+        if self.frozen is None or not again or self.team.size > 1:
             return None
         size = input_size(self.data, self.spec)
 

@@ -39,7 +39,7 @@ def take_apart(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | Non
 
     Args:
         model: the network.
-        rewrite: maps every BatchNorm that learns to what shall run in its place.
+        rewrite: maps every BatchNorm in training mode to what shall run in its place.
 
     Raises:
         ValueError: if there is something to rewrite, but the model cannot be traced.
@@ -56,7 +56,7 @@ def take_apart(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | Non
 
 
 def _rewrite_norms(traced: fx.GraphModule, rewrite: Callable[[BatchNorm], nn.Module]) -> None:
-    """Put something else in the place of every BatchNorm that learns."""
+    """Put something else in the place of every BatchNorm in training mode."""
     for node in traced.graph.nodes:
         owner, _, name = str(node.target).rpartition(".")
         norm = getattr(traced.get_submodule(owner), name) if node.op == "call_module" else None

@@ -146,8 +146,10 @@ def learn_label_free(
         identity = {} if folder is None else _identity(model, spec, size)
         checkpoints = Checkpoints(folder, identity, interval or Interval(), leads())
         phase = _Phase(model, architecture, spec, checkpoints)
-        phase.learn(progress, preempted)
-        model.eval()
+        try:
+            phase.learn(progress, preempted)
+        finally:
+            phase.updates.end()
         return LabelFreeResult(phase.state.ledger, tuple(phase.state.losses))
 
 
@@ -186,7 +188,7 @@ class _Phase:
         self.format, self.precision = memory_format(model), next(model.parameters()).dtype
         model.to(self.how.device, memory_format=self.format)  # type: ignore[call-overload]
         plan = Plan(spec.frames, self.how.batch, spec.frames, self.how.seed)
-        self.updates = Updates(model, plasticity, plan, self.how.seed)
+        self.updates = Updates(model, plasticity, plan, self.how.seed, self.how.norms)
         self.flops = Flops()
         self.architecture = architecture
         self.read = model.get_submodule(architecture.readouts[BEHAVIOR])

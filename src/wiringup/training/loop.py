@@ -108,8 +108,10 @@ def train(
         run = _Run(model, architecture, data, spec, observers, moments, checkpoints, team, preempted)
         run.state.ledger.label_free |= before or {}
         checkpoints.restore(run.state)
-        run.learn(progress)
-        model.eval()
+        try:
+            run.learn(progress)
+        finally:
+            run.updates.end()
         return run.result()
 
 
@@ -142,7 +144,7 @@ class _Run:
         self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
         self.format, self.dtype = memory_format(model), next(model.parameters()).dtype
         model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
-        self.updates = Updates(model, self.plasticity, self.plan, spec.seed)
+        self.updates = Updates(model, self.plasticity, self.plan, spec.seed, spec.norms)
         self.flops, self.learning = Flops(), model
         self.state = TrainState(
             model, optimiser(self.updates.figures, spec), Ledger.of(self.plasticity), self.updates
@@ -185,8 +187,8 @@ class _Run:
         if parts.frozen:
             frozen = Frozen(parts.frozen, chunk, self.format, partial(precision, self.spec))
         feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.dtype, self.format)
-        ledger = self.state.ledger
-        return replace(feed, pause=self._stop_if_preempted).steps(ledger.steps, ledger.updates)
+        feed = replace(feed, repeats=self.updates.norms_stand_still, pause=self._stop_if_preempted)
+        return feed.steps(self.state.ledger.steps, self.state.ledger.updates)
 
     def update(self, fed: Fed) -> tuple[float, bool]:
         """Make one step and enter it in the ledger; return the loss, and whether a process is to stop."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.spec import later, neutral
+from wiringup.training.norms import BATCH, NORMS, RUNNING
 from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epochs
 
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
@@ -40,6 +41,7 @@ class TrainSpec:
         eps: added to the denominator of adam, adamw and adagrad; None for 1e-8, 1e-8 and 1e-10.
         precision: of convolutions and products: ``float32`` (that of the network's parameters), or ``bf16``,
             in which PyTorch's autocast runs them; weights, losses and updates keep theirs.
+        norms: how BatchNorm behaves that does not learn, one of `norms.NORMS`.
         lr_decay, accumulator: of adagrad: how its rate falls in every step, and where its sum begins.
         device: where training runs; not part of the spec's address.
         workers: threads that prepare batches ahead (0: none); not part of the spec's address.
@@ -67,12 +69,14 @@ class TrainSpec:
     lr_decay: float = later(0.0)
     accumulator: float = later(0.0)
     precision: str = later("float32")
+    norms: str = later(BATCH, unsaid=RUNNING)
 
     def __post_init__(self) -> None:
         one_of(self.optimiser, OPTIMISERS, "optimiser")
         one_of(self.schedule, SCHEDULES, "schedule")
         one_of(self.augmentation, AUGMENTATIONS, "augmentation")
         one_of(self.precision, PRECISIONS, "precision")
+        one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
         at_least(self.batch, 2, "the batch size")
         at_least(self.workers, 0, "the number of workers")
         for name in ("lr", "momentum", "weight_decay", "lr_decay", "accumulator"):

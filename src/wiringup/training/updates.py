@@ -4,21 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.training.batches import Plan
+from wiringup.training.norms import batchnorms, set_evaluation_mode, set_training_mode
 from wiringup.training.parametrisations import Parametrisation
 from wiringup.training.plasticity import Plasticity, Portion
-
-STATISTICS = 2  # mean and variance of every channel
-
-
-def statistics_of(model: nn.Module) -> dict[str, int]:
-    """Return {BatchNorm layer: its running means and variances}."""
-    norms = ((layer, module) for layer, module in model.named_modules() if isinstance(module, BatchNorm))
-    return {layer: STATISTICS * module.num_features for layer, module in norms}
 
 
 @dataclass(frozen=True)
@@ -39,21 +31,21 @@ class Updates:
     """The plastic figures of a model, and the switch that follows the windows of a plasticity.
 
     A step is ``begin`` (before the forward pass), ``pull`` (after the backward pass), the optimiser's step,
-    and ``push``. Only weights that learn at that moment have gradients; only a BatchNorm whose whole affine
-    learns moves its running statistics.
+    and ``push``; ``end`` comes after the last. Only weights that learn at that moment have gradients.
 
     Args:
         model: on its device, in its memory layout, with the weights of birth.
         plasticity: resolved against it.
         plan: the steps of the run.
         seed: of factors and scores that are born at random.
+        norms: how BatchNorm behaves that does not learn, one of `norms.NORMS`.
 
     Raises:
         InputError: if at some time of the run nothing would learn.
     """
 
-    def __init__(self, model: nn.Module, plasticity: Plasticity, plan: Plan, seed: int) -> None:
-        self.model, self.plasticity = model, plasticity
+    def __init__(self, model: nn.Module, plasticity: Plasticity, plan: Plan, seed: int, norms: str) -> None:
+        self.model, self.plasticity, self.norms = model, plasticity, norms
         self._weights = dict(model.named_parameters())
         self._bound = tuple(self._bind(portion, plan, seed) for portion in plasticity.portions)
         figures = {id(figure) for figure in self.figures}
@@ -103,7 +95,7 @@ class Updates:
             name = bound.portion.parameter
             self.learning[name] = self.learning.get(name, 0) + bound.portion.figures
         self._freeze(set(self.learning))
-        self._training_mode()
+        self.statistics = set_training_mode(self.model, self._wholly_learning(), self.norms)
         return True
 
     def _freeze(self, learning: set[str]) -> None:
@@ -116,22 +108,24 @@ class Updates:
             weight.requires_grad_(name in learning)
             weight.grad = None
 
-    def _training_mode(self) -> None:
-        """Put the model in training mode, except for every BatchNorm whose affine does not wholly learn.
+    def end(self) -> None:
+        """Leave the model in evaluation mode."""
+        set_evaluation_mode(self.model)
 
-        Those stay in evaluation mode: they normalise by their running statistics, which stand still
-        (``requires_grad`` alone would leave them moving).
-        """
-        self.model.train()
-        self.statistics = statistics_of(self.model)
-        for layer in list(self.statistics):
-            module = self.model.get_submodule(layer)
-            if not self._wholly(layer, module):
-                module.eval()
-                del self.statistics[layer]
+    @property
+    def norms_stand_still(self) -> bool:
+        """Whether every BatchNorm that does not learn now answers to an image alike in every batch."""
+        learning = self._wholly_learning()
+        return not any(
+            norm.training for layer, norm in batchnorms(self.model).items() if layer not in learning
+        )
 
-    def _wholly(self, layer: str, module: nn.Module) -> bool:
-        affine = {f"{layer}.{name}": p.numel() for name, p in module.named_parameters(recurse=False)}
+    def _wholly_learning(self) -> set[str]:
+        """Return the BatchNorms whose whole affine learns."""
+        return {layer for layer, norm in batchnorms(self.model).items() if self._wholly(layer, norm)}
+
+    def _wholly(self, layer: str, norm: nn.Module) -> bool:
+        affine = {f"{layer}.{name}": p.numel() for name, p in norm.named_parameters(recurse=False)}
         return bool(affine) and all(self.learning.get(name) == count for name, count in affine.items())
 
     def pull(self) -> None:

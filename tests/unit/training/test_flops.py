@@ -21,7 +21,7 @@ from wiringup.training.updates import Updates
 def test_counts_are_those_of_pytorch(newborn, cornet, name):
     """PyTorch counts the operations that are dispatched, forward and backward, in a real step."""
     model = newborn()
-    Updates(model, resolve(model, cornet, name), Plan(8, 4, 8, 0), 0).begin(0)
+    Updates(model, resolve(model, cornet, name), Plan(8, 4, 8, 0), 0, "batch").begin(0)
     found = sum(flops_by_layer(model, 32).values(), Flops())
     inputs = torch.randn(3, 3, 32, 32, generator=torch_stream(0))
     with FlopCounterMode(display=False) as forward:

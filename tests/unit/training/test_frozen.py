@@ -18,7 +18,7 @@ from wiringup.training.updates import Updates
 
 def frozen_part(model, architecture, plasticity, chunk, layout=torch.contiguous_format):
     found = resolve(model, architecture, plasticity)
-    Updates(model, found, Plan(16, 8, 16, 0), 0).begin(0)
+    Updates(model, found, Plan(16, 8, 16, 0), 0, "running").begin(0)
     return Frozen(take_apart(model.to(memory_format=layout)).frozen, chunk, layout)
 
 

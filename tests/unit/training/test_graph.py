@@ -8,6 +8,7 @@ from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.batches import Plan
 from wiringup.training.graph import take_apart
+from wiringup.training.norms import NORMS
 from wiringup.training.numerics import dropout_stream
 from wiringup.training.plasticity import resolve
 from wiringup.training.updates import Updates
@@ -31,9 +32,9 @@ def made(name):
     return model, images
 
 
-def learning(model, name, plasticity):
+def learning(model, name, plasticity, norms="running"):
     found = resolve(model, ARCHITECTURES[name], plasticity)
-    Updates(model, found, Plan(16, 8, 16, 0), 0).begin(0)
+    Updates(model, found, Plan(16, 8, 16, 0), 0, norms).begin(0)
     return found
 
 
@@ -43,9 +44,10 @@ def gradients(model):
 
 @pytest.mark.parametrize("plasticity", ["all", "critical", "downstream:V4", "batchnorm", "conv1", "decoder"])
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
-def test_the_parts_are_the_network(name, plasticity):
+@pytest.mark.parametrize("norms", NORMS)
+def test_the_parts_are_the_network(name, plasticity, norms):
     model, images = made(name)
-    found = learning(model, name, plasticity)
+    found = learning(model, name, plasticity, norms)
     with dropout_stream(model, 0, 0):
         expected = model(images)
     expected.square().mean().backward()
@@ -100,9 +102,10 @@ def weighed(loss):
     return leaves, names
 
 
-def test_no_gradient_work_below_the_first_plastic_synapse_and_none_for_frozen_weights():
+@pytest.mark.parametrize("norms", NORMS)
+def test_no_gradient_work_below_the_first_plastic_synapse_and_none_for_frozen_weights(norms):
     model, images = made("cornet_s")
-    found = learning(model, "cornet_s", "critical")
+    found = learning(model, "cornet_s", "critical", norms)
     parts = take_apart(model)
     leaves, names = weighed(parts.learning(*parts.frozen(images)).sum())
     assert leaves == {p for name, p in model.named_parameters() if name in found.trained}

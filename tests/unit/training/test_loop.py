@@ -13,6 +13,7 @@ from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.batches import Plan, batches
 from wiringup.training.checkpoint import Interval
 from wiringup.training.loop import train
+from wiringup.training.norms import NORMS
 from wiringup.training.numerics import memory_format
 from wiringup.training.observers import PUBLISHED_MOMENTS, Accuracy, top1
 from wiringup.training.schedule import epochs, images, steps
@@ -22,18 +23,20 @@ PLASTICITIES = ["all", "critical", "downstream:V4", "batchnorm", "conv1", "decod
 
 
 @pytest.mark.parametrize("name", PLASTICITIES)
-def test_frozen_means_frozen(newborn, cornet, patterns, name):
+@pytest.mark.parametrize("mode", NORMS)
+def test_frozen_means_frozen(newborn, cornet, patterns, name, mode):
     model = newborn()
     for key, value in model.state_dict().items():
         if key.endswith("running_mean"):
             value.fill_(0.1)
     before = copy.deepcopy(model.state_dict())
     # a strong decay would move any parameter that reached the optimiser
-    spec = TrainSpec(plasticity=name, batch=8, duration=epochs(2), weight_decay=0.1)
+    spec = TrainSpec(plasticity=name, batch=8, duration=epochs(2), weight_decay=0.1, norms=mode)
     result = train(model, cornet, patterns(20), spec)
     moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
     learned = set(result.plasticity.trained)
-    norms = {k.rpartition(".")[0] for k in learned if ".norm" in k}
+    every = {k.rpartition(".")[0] for k in before if k.endswith("running_mean")}
+    norms = every if mode == "batch" else {k.rpartition(".")[0] for k in learned if ".norm" in k}
     buffers = {f"{n}.{b}" for n in norms for b in ("running_mean", "running_var", "num_batches_tracked")}
     assert moved == learned | buffers
 

@@ -78,10 +78,10 @@ def test_row_of_the_table(full, cornet):
 
 
 @pytest.mark.parametrize("name", ["all", "critical", "conv1", "decoder", "batchnorm", "downstream:V4"])
-def test_a_norm_trains_if_and_only_if_its_affine_does(newborn, cornet, name):
+def test_where_norms_run_on_their_statistics_one_trains_if_and_only_if_its_affine_does(newborn, cornet, name):
     model = newborn()
     plasticity = resolve(model, cornet, name)
-    updates = Updates(model, plasticity, PLAN, seed=0)
+    updates = Updates(model, plasticity, PLAN, seed=0, norms="running")
     updates.begin(0)
     assert sum(p.numel() for p in updates.figures) == plasticity.count()
     for layer, module in model.named_modules():
@@ -128,5 +128,5 @@ def test_unknown_kind_of_synapse(newborn, cornet):
 def test_stale_gradients_of_a_frozen_parameter_are_dropped(newborn, cornet):
     model = newborn()
     model.V1.conv1.weight.grad = torch.ones_like(model.V1.conv1.weight)
-    Updates(model, resolve(model, cornet, "decoder"), PLAN, seed=0)
+    Updates(model, resolve(model, cornet, "decoder"), PLAN, seed=0, norms="batch")
     assert model.V1.conv1.weight.grad is None

@@ -1,0 +1,75 @@
+"""How BatchNorm behaves while other synapses learn.
+
+A BatchNorm whose whole affine learns normalises by the statistics of the batch, and its running averages
+follow. What one does that does not learn is a choice of the training. The published models were trained in
+PyTorch's training mode throughout: ``batch``, or, where BatchNorm was born with the statistics of a trained
+network, ``batch`` or ``held``, which depends on the version of PyTorch (Geiger et al. 2022, research code).
+"""
+
+from collections.abc import Collection, Mapping
+
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+
+from wiringup.training.plasticity import Plasticity
+
+BATCH, HELD, RUNNING = "batch", "held", "running"
+
+NORMS: Mapping[str, str] = {
+    BATCH: "normalises by the statistics of the batch, and its running averages follow (model.train())",
+    HELD: "normalises by the statistics of the batch, and its running averages stand still",
+    RUNNING: "normalises by its running averages, which stand still (evaluation mode)",
+}
+"""What BatchNorm that does not learn may do during training. Running averages move without a label."""
+
+STATISTICS = 2  # mean and variance of every channel
+
+
+def statistics_of(model: nn.Module) -> dict[str, int]:
+    """Return {BatchNorm layer: its running means and variances}."""
+    return {layer: STATISTICS * norm.num_features for layer, norm in batchnorms(model).items()}
+
+
+def batchnorms(model: nn.Module) -> dict[str, BatchNorm]:
+    """Return {layer: module} for every BatchNorm of a model."""
+    return {name: module for name, module in model.named_modules() if isinstance(module, BatchNorm)}
+
+
+def set_training_mode(model: nn.Module, learning: Collection[str], norms: str) -> dict[str, int]:
+    """Put a model in training mode, and its BatchNorms as ``norms`` says; `set_evaluation_mode` undoes it.
+
+    Args:
+        model: the network.
+        learning: BatchNorm layers whose whole affine learns.
+        norms: what all others do, one of `NORMS`.
+
+    Returns:
+        {BatchNorm layer: running means and variances that move}.
+    """
+    model.train()
+    moving = statistics_of(model)
+    for layer, norm in batchnorms(model).items():
+        follows = layer in learning or norms == BATCH
+        norm.train(layer in learning or norms != RUNNING)
+        norm.track_running_stats = follows or norms == RUNNING
+        if not follows:
+            del moving[layer]
+    return moving
+
+
+def set_evaluation_mode(model: nn.Module) -> None:
+    """Put a model in evaluation mode: every BatchNorm normalises by its running averages."""
+    model.eval()
+    for norm in batchnorms(model).values():
+        norm.track_running_stats = norm.running_mean is not None
+
+
+def effective(norms: str, plasticity: Plasticity) -> str:
+    """Return ``norms``, or the default where nothing hangs on it: trainings alike share one address.
+
+    That is so where every BatchNorm learns from the first step to the last, and where there is none.
+    """
+    affine = [row for row in plasticity.synapses if row.kind == "batchnorm"]
+    always = {p.parameter for p in plasticity.portions if p.windows is None}
+    learns = all(row.learns == row.count and row.parameter in always for row in affine)
+    return BATCH if learns else norms
