@@ -25,7 +25,22 @@ from wiringup.training.spec import TrainSpec
 # partial batches of 6 and of 2 images, and odd ones of 5: shares of different sizes
 SETTINGS = {
     "all": {"plasticity": "all", "batch": 8, "duration": epochs(2), "lr": 0.005},
-    "critical": {"plasticity": "critical", "batch": 5, "duration": epochs(1.5), "lr": 0.005},
+    "critical": {
+        "plasticity": "critical",
+        "batch": 5,
+        "duration": epochs(1.5),
+        "lr": 0.005,
+        "norms": "running",
+    },
+    # at a rate at which the statistics of five images do not yet amplify the last bits
+    "critical, batch": {"plasticity": "critical", "batch": 5, "duration": epochs(1.5), "lr": 1e-4},
+    "critical, held": {
+        "plasticity": "critical",
+        "batch": 5,
+        "duration": epochs(1.5),
+        "lr": 1e-4,
+        "norms": "held",
+    },
 }
 
 SCRIPT = textwrap.dedent(

@@ -55,7 +55,9 @@ def test_remembering_changes_no_bit(
     newborn, cornet, patterns, passes, monkeypatch, plasticity, width, precision
 ):
     data = patterns(22)
-    spec = TrainSpec(plasticity, epochs(3.5), 8, lr=0.02, augmentation="none", seed=2, precision=precision)
+    spec = TrainSpec(
+        plasticity, epochs(3.5), 8, lr=0.02, augmentation="none", seed=2, precision=precision, norms="running"
+    )
     ours, peer = newborn(width=width), newborn(width=width)
     result = train(ours, cornet, data, spec)
     assert passes == [8, 8, 6]  # every image once
@@ -67,7 +69,7 @@ def test_remembering_changes_no_bit(
 
 def test_a_resumed_training_remembers_the_same(newborn, cornet, patterns, passes, tmp_path):
     data = patterns(22)
-    spec = TrainSpec("critical", epochs(4), 8, lr=0.01, augmentation="none")
+    spec = TrainSpec("critical", epochs(4), 8, lr=0.01, augmentation="none", norms="running")
     whole, resumed = newborn(), newborn()
     expected = train(whole, cornet, data, spec)
 
@@ -88,7 +90,13 @@ def test_a_resumed_training_remembers_the_same(newborn, cornet, patterns, passes
 
 @pytest.mark.parametrize(
     "settings",
-    [{"augmentation": "crop+flip"}, {"duration": epochs(1)}, {"plasticity": "all"}],
+    [
+        {"augmentation": "crop+flip"},
+        {"duration": epochs(1)},
+        {"plasticity": "all"},
+        {"norms": "batch"},
+        {"norms": "held"},
+    ],
 )
 def test_nothing_is_remembered_where_it_would_not_be_used_again(
     newborn, cornet, patterns, monkeypatch, settings
@@ -97,7 +105,14 @@ def test_nothing_is_remembered_where_it_would_not_be_used_again(
         raise AssertionError("remembered")
 
     monkeypatch.setattr(feed, "remember", never)
-    spec = {"plasticity": "decoder", "duration": epochs(2), "batch": 8, "augmentation": "none", **settings}
+    spec = {
+        "plasticity": "decoder",
+        "duration": epochs(2),
+        "batch": 8,
+        "augmentation": "none",
+        "norms": "running",
+        **settings,
+    }
     assert train(newborn(), cornet, patterns(16), TrainSpec(**spec)).ledger.steps > 0
 
 

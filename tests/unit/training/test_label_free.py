@@ -74,14 +74,18 @@ def test_nothing_supervised_is_counted_and_the_account_agrees_with_brute_force(n
     assert account.synaptic_updates == 32 * (plasticity.count() - plasticity.count(area="decoder"))
     norms = {n: m for n, m in model.named_modules() if isinstance(m, nn.BatchNorm2d)}
     learning = {n for n in norms if f"{n}.weight" in plasticity.trained}
-    assert account.statistics == {n: 32 * 2 * norms[n].num_features for n in learning}
+    assert account.statistics == {n: 32 * 2 * norm.num_features for n, norm in norms.items()}
+    still = learn_label_free(newborn(), cornet, spec(plasticity=name, norms="held")).ledger.label_free[
+        "waves"
+    ]
+    assert still.statistics == {n: 32 * 2 * norms[n].num_features for n in learning}
 
 
 @pytest.mark.parametrize("name", ["all", "critical", "downstream:IT"])
 def test_frozen_stays_frozen_bit_for_bit_and_so_does_the_decoder(newborn, cornet, name):
     model = newborn()
     before = weights(model)
-    learn_label_free(model, cornet, spec(plasticity=name))
+    learn_label_free(model, cornet, spec(plasticity=name, norms="running"))
     trained = resolve(model, cornet, name).trained
     moved = {n for n, value in model.state_dict().items() if not torch.equal(value, before[n])}
     learned = {n for n in trained if not n.startswith("decoder")}

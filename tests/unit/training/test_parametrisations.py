@@ -125,7 +125,9 @@ def test_the_loss_falls(tiny, tiny_areas, patterns, way, fraction):
     name = f"{way}:(kind:convolution + kind:linear)"
 
     def last(lr):
-        spec = TrainSpec(name, epochs(12), 8, "adam", lr, augmentation="none", schedule="cosine")
+        spec = TrainSpec(
+            name, epochs(12), 8, "adam", lr, augmentation="none", schedule="cosine", norms="running"
+        )
         return train(tiny(), tiny_areas, patterns(32), spec).epoch_losses[-1]
 
     # 157 synapses whose weights stand still cannot do much

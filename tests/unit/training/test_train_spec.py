@@ -3,13 +3,20 @@
 import pytest
 
 from wiringup.core.errors import InputError
-from wiringup.core.spec import uid
+from wiringup.core.spec import to_dict, uid
+from wiringup.training.norms import NORMS
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
 
 
 def test_address_is_pinned_and_ignores_device_and_workers():
-    assert uid(TrainSpec()) == uid(TrainSpec(device="cuda", workers=4)) == "f569f24de658"
+    assert uid(TrainSpec()) == uid(TrainSpec(device="cuda", workers=4)) == "f5a625a2a8d6"
+
+
+def test_what_was_trained_before_norms_could_be_chosen_keeps_its_address():
+    assert uid(TrainSpec(norms="running")) == "f569f24de658"
+    assert "norms" not in to_dict(TrainSpec(norms="running"))
+    assert len({uid(TrainSpec(norms=norms)) for norms in NORMS}) == 3
 
 
 def test_one_number_written_in_two_ways_has_one_address():
@@ -29,6 +36,7 @@ def test_whatever_decides_the_outcome_changes_the_address(change):
         ({"optimiser": "sdg"}, "Unknown optimiser 'sdg'. Did you mean 'sgd'"),
         ({"schedule": "cosin"}, "Unknown schedule 'cosin'. Did you mean 'cosine'"),
         ({"augmentation": "crop"}, "Unknown augmentation 'crop'. Did you mean 'crop.flip'"),
+        ({"norms": "hold"}, "Unknown behaviour of BatchNorm that does not learn 'hold'. Did you mean 'held'"),
         ({"batch": 1}, "the batch size is 1, but has to be at least 2"),
         ({"lr": -0.1}, "lr is -0.1"),
         ({"workers": -1}, "the number of workers is -1"),

@@ -20,7 +20,7 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 def spec_of(name, optimiser, duration, **more):
     # a strong decay would move any figure that reached the optimiser
     settings = {"optimiser": optimiser, "lr": RATES[optimiser], "weight_decay": 0.1, "augmentation": "none"}
-    return TrainSpec(name, duration, 8, **settings, **more)
+    return TrainSpec(name, duration, 8, norms="running", **settings, **more)
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
@@ -100,7 +100,7 @@ def test_only_a_norm_whose_whole_affine_learns_moves_its_statistics(tiny, tiny_a
         ("all - (random:1 from layer:norm1)", False),
     ):
         model = tiny()
-        train(model, tiny_areas, patterns(16), TrainSpec(name, batch=8))
+        train(model, tiny_areas, patterns(16), TrainSpec(name, batch=8, norms="running"))
         assert bool(model.norm1.num_batches_tracked) == moves
         assert bool(model.norm2.num_batches_tracked) == (name != "bias")
 

@@ -1,0 +1,143 @@
+"""BatchNorm while other synapses learn, against a plain loop in PyTorch's own training mode."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.distill import distill
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.training.batches import Plan, batches
+from wiringup.training.checkpoint import Interval
+from wiringup.training.loop import train
+from wiringup.training.norms import BATCH, HELD, NORMS, RUNNING, effective
+from wiringup.training.plasticity import resolve
+from wiringup.training.schedule import epochs, steps
+from wiringup.training.spec import TrainSpec
+
+SIZE, STEPS = 32, 20
+
+
+def born(architecture, birth):
+    """A thin network in float64: from Kaiming normal, or from clusters and Gabors of another one."""
+    spec = ModelSpec(architecture, 1 / 16, 4, SIZE)
+    model = build(spec)
+    give_birth(model, BirthSpec("kaiming_normal", 1))
+    if birth == "wc":
+        genome = distill(model.state_dict(), architecture=architecture)
+        give_birth(model, BirthSpec("weight_compression", 2, genome.sha256), genome)
+    return model.double()
+
+
+def plain_loop(model, data, spec, trained, mode):
+    """Momentum SGD as one writes it: ``model.train()``, and no gradients for what does not learn."""
+    model.train()
+    learning = []
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in trained)
+        learning += [parameter] * (name in trained)
+    for name, module in model.named_modules():
+        if isinstance(module, nn.BatchNorm2d) and f"{name}.weight" not in trained:
+            module.train(mode != RUNNING)
+            module.track_running_stats = mode != HELD  # as in the published research code
+    optimiser = torch.optim.SGD(learning, spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
+    losses = []
+    for batch in batches(data, spec, Plan.of(len(data), spec)):
+        loss = nn.functional.cross_entropy(model(batch.inputs.double()), batch.labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("mode", NORMS)
+@pytest.mark.parametrize("birth", ["kn", "wc"])
+@pytest.mark.parametrize("architecture", ["cornet_s", "resnet50"])
+def test_twenty_steps_are_those_of_a_plain_loop(patterns, architecture, birth, mode):
+    ours, data = born(architecture, birth), patterns(40)
+    peer = copy.deepcopy(ours)
+    # at a rate at which training from birth does not yet amplify the last bits
+    spec = TrainSpec("critical", steps(STEPS), 8, lr=1e-4, schedule="constant", norms=mode, seed=4)
+    result = train(ours, ARCHITECTURES[architecture], data, spec)
+    expected = plain_loop(peer, data, spec, result.plasticity.trained, mode)
+    assert len(expected) == STEPS
+    assert result.losses == pytest.approx(expected, rel=1e-10)
+    assert len({round(loss, 6) for loss in expected}) == STEPS
+    for key, value in peer.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[key], value, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("mode", NORMS)
+def test_what_moves_is_counted_apart_and_left_as_it_was_found(newborn, cornet, patterns, mode):
+    model, data = newborn(), patterns(20)
+    before = copy.deepcopy(model.state_dict())
+    result = train(model, cornet, data, TrainSpec("critical", epochs(1), 8, norms=mode))
+    moved = {k for k, v in model.state_dict().items() if "running" in k and not torch.equal(v, before[k])}
+    norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
+    assert len(moved) == (2 * len(norms) if mode == BATCH else 0)
+    counted = {name: 20 * 2 * norm.num_features for name, norm in norms.items()} if mode == BATCH else {}
+    assert result.ledger.statistics == counted
+    assert result.ledger.synaptic_updates == 20 * result.plasticity.count()
+    assert all(norm.track_running_stats and not norm.training for norm in norms.values())
+
+
+def test_an_interrupted_training_leaves_the_modes_in_order(newborn, cornet, patterns):
+    def stop(seen, total, loss):
+        raise KeyboardInterrupt
+
+    model = newborn()
+    with pytest.raises(KeyboardInterrupt):
+        train(model, cornet, patterns(20), TrainSpec("critical", batch=8, norms=HELD), progress=stop)
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert all(norm.track_running_stats and not norm.training for norm in norms)
+
+
+@pytest.mark.parametrize("mode", [BATCH, HELD])
+def test_killed_and_resumed_equals_uninterrupted(newborn, cornet, patterns, tmp_path, mode):
+    data, spec = patterns(22), TrainSpec("critical", epochs(2), 8, lr=0.01, norms=mode)
+    whole, resumed = newborn(), newborn()
+    expected = train(whole, cornet, data, spec)
+
+    def kill(seen, total, loss):
+        if seen == 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(newborn(), cornet, data, spec, folder=tmp_path, interval=Interval(steps=1), progress=kill)
+    assert train(resumed, cornet, data, spec, folder=tmp_path) == expected
+    assert all(torch.equal(v, resumed.state_dict()[k]) for k, v in whole.state_dict().items())
+
+
+def test_scores_between_are_made_with_the_running_averages(newborn, cornet, patterns):
+    """Held statistics are those of birth: at a rate of 0 the network answers as it did then."""
+    images = torch.randn(3, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+
+    def answer(moment):
+        return {"logits": moment.model(images).tolist()}
+
+    for mode, same in ((HELD, True), (RUNNING, True), (BATCH, False)):
+        spec = TrainSpec("critical", steps(3), 8, lr=0.0, norms=mode)
+        result = train(newborn(), cornet, patterns(16), spec, [answer], moments=[steps(1)])
+        first, middle, last = (o["logits"] for o in result.observations)
+        assert (first == middle == last) is same
+
+
+@pytest.mark.parametrize(
+    ("architecture", "plasticity", "matters"),
+    [
+        ("cornet_s", "all", False),
+        ("cornet_s", "batchnorm", False),
+        ("cornet_s", "critical", True),
+        ("cornet_s", "bias", True),
+        ("cornet_s", "all@..1epochs + decoder@1..epochs", True),
+        ("cornet_s", "all - (random:1 from kind:batchnorm)", True),
+        ("alexnet", "decoder", False),
+    ],
+)
+def test_where_nothing_hangs_on_it_there_is_one_address(architecture, plasticity, matters):
+    found = resolve(build(ModelSpec(architecture, 1 / 16, 4, 64)), ARCHITECTURES[architecture], plasticity)
+    assert effective(HELD, found) == (HELD if matters else BATCH)
+    assert effective(BATCH, found) == BATCH
