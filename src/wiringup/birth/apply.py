@@ -1,10 +1,11 @@
 """Giving birth: a recipe, a seed and a genome become the synapses of a network."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from wiringup.birth.batchnorm import (
@@ -15,9 +16,11 @@ from wiringup.birth.batchnorm import (
     norms,
     parts,
     uses_images,
+    uses_teacher,
 )
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS
+from wiringup.birth.layers import RunningStatistics
 from wiringup.birth.recipes import RECIPES, Slot
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
@@ -74,7 +77,7 @@ def give_birth(
     Raises:
         InputError: if the genome is missing, another than the named one, of another recipe, or lacks a
             convolution of the model; or if images to calibrate on, or fitted BatchNorm parameters, are
-            missing. The model is then left untouched.
+            missing, or running statistics do not fit. The model is then left untouched.
     """
     recipe = RECIPES[spec.recipe]
     if recipe.needs_genome:
@@ -84,6 +87,8 @@ def give_birth(
             f"BatchNorm {spec.batchnorm!r} needs unlabelled images to calibrate on; none were given."
         )
     drawn = described(spec, genome)
+    if drawn is not None and drawn.statistics:
+        _check_statistics(model, drawn)
     with one_thread():  # layer after layer of small steps: several times faster than with two
         values = {slot: recipe.values(slot) for slot in _slots(model, spec, drawn)}
     with torch.no_grad():
@@ -91,6 +96,8 @@ def give_birth(
             slot.module.get_parameter(slot.parameter).copy_(value)
     for norm in norms(model):
         norm.reset_running_stats()
+    if drawn is not None:
+        _set_statistics(model, drawn.statistics)
     images = images_for(spec.batchnorm, calibration, spec.seed, size)
     if images is not None:
         calibrate_batchnorm(model, images)
@@ -100,9 +107,14 @@ def described(spec: BirthSpec, genome: Genome | None) -> Genome | None:
     """Return the part of a genome that a birth draws from; None for recipes that draw from none.
 
     Raises:
-        InputError: if the BatchNorm policy asks for fitted parameters and there are none.
+        InputError: if the BatchNorm policy asks for fitted parameters, or for the teacher's statistics,
+            and there are none.
     """
     drawn = genome if RECIPES[spec.recipe].needs_genome else None
+    if uses_teacher(spec.batchnorm):
+        _check_taught(spec, drawn)
+    elif drawn is not None:
+        drawn = drawn.without_statistics()
     _, affine = parts(spec.batchnorm)
     if affine == "fitted" and not (drawn and drawn.has_batchnorm):
         raise InputError(
@@ -125,6 +137,40 @@ def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, s
         "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
         "batchnorm_statistics": STATISTICS[parts(spec.batchnorm)[0]],
     }
+
+
+def _check_taught(spec: BirthSpec, drawn: Genome | None) -> None:
+    if drawn is None or not drawn.statistics:
+        raise InputError(
+            f"BatchNorm {spec.batchnorm!r} takes the running statistics of the network that a genome was "
+            + (
+                "distilled from, and this genome holds none"
+                if drawn
+                else f"distilled from, and the recipe {spec.recipe} draws from no genome"
+            )
+            + ". Keep them when you distil (wiringup distill WEIGHTS --statistics, or --add-to GENOME beside "
+            "distributions that are there already, such as the published ones), or choose another policy."
+        )
+
+
+def _check_statistics(model: nn.Module, genome: Genome) -> None:
+    there = {
+        name: module.num_features for name, module in model.named_modules() if isinstance(module, _BatchNorm)
+    }
+    held = {name: len(statistics.mean) for name, statistics in genome.statistics.items()}
+    if wrong := [name for name, channels in there.items() if held.get(name) != channels]:
+        raise InputError(
+            f"The running statistics in the genome do not fit {len(wrong)} of the network's {len(there)} "
+            f"BatchNorms, such as {wrong[0]} with {there[wrong[0]]} channels (in the genome "
+            f"{held.get(wrong[0], 'none')}): they go with a network of the teacher's architecture and width."
+        )
+
+
+def _set_statistics(model: nn.Module, statistics: Mapping[str, RunningStatistics]) -> None:
+    for layer, held in statistics.items():
+        norm = model.get_submodule(layer)
+        norm.get_buffer("running_mean").copy_(torch.from_numpy(held.mean))
+        norm.get_buffer("running_var").copy_(torch.from_numpy(held.variance))
 
 
 def _slots(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> Iterator[Slot]:

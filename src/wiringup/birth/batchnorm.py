@@ -19,6 +19,7 @@ STATISTICS: Mapping[str, str] = {
     "default": "mean 0, variance 1",
     "calibrated": "calibrated",
     "noise": "calibrated on white noise",
+    "teacher": "those of the network that the genome was distilled from",
 }
 """Running statistics at birth -> what a record says of them; "calibrated" is on unlabelled images."""
 
@@ -61,6 +62,11 @@ def images_for(policy: str, seen: Images | None, seed: int, size: int) -> Images
     """Return what a policy sets running statistics on: images as ``seen``, white noise, or nothing."""
     statistics, _ = parts(policy)
     return white_noise(seed, size) if statistics == "noise" else seen if uses_images(policy) else None
+
+
+def uses_teacher(policy: str) -> bool:
+    """Return whether a policy needs a genome that holds running statistics."""
+    return parts(policy)[0] == "teacher"
 
 
 def norms(model: nn.Module) -> list[_BatchNorm]:

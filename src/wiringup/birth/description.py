@@ -6,7 +6,8 @@ Counted are the figures of the distributions that a birth draws from, each at a 
 layers share counts once. A rule (Kaiming normal) has no figures, unless it holds published statistics. Not
 counted are the program itself (formulas and their constants), the architecture, and the seed: any other seed
 gives as good a birth, so it says nothing. Running statistics of BatchNorm that are calibrated come from what
-is seen, and are not counted either. A trained network is described by all its parameters.
+is seen, and are not counted either; those of a teacher are. A trained network is described by all its
+parameters.
 """
 
 from dataclasses import dataclass

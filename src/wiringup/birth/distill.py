@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS, Kind
-from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer
+from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer, RunningStatistics
 from wiringup.birth.precision import rounded
 from wiringup.birth.recipes import RECIPES, Recipe
 from wiringup.core.checks import at_least, one_of
@@ -38,6 +39,7 @@ def distill(
     gabor_layer: str | None = None,
     cluster_counts: Mapping[str, int] | None = None,
     hidden: int | None = None,
+    statistics: bool = False,
     progress: Progress | None = None,
 ) -> Genome:
     """Describe trained weights by the distributions that a recipe draws from, and BatchNorm's moments.
@@ -55,6 +57,7 @@ def distill(
         cluster_counts: number of clusters for layers by name, over the defaults: for CORnet-S
             `CLUSTER_COUNTS`, and otherwise what `clusters.fitting_count` finds.
         hidden: hidden units of every g-network; by default what `g_networks.hidden_units` says.
+        statistics: also keep the running statistics of every BatchNorm, see `with_statistics`.
         progress: called before each layer with (index, number of layers, name).
 
     Raises:
@@ -80,7 +83,33 @@ def distill(
             layers[name] = LinearLayer()
         else:
             layers[name] = _batchnorm(name, weight, state)
-    return Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)}, recipe)
+    genome = Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)}, recipe)
+    return with_statistics(genome, state) if statistics else genome
+
+
+def with_statistics(genome: Genome, state: Mapping[str, Tensor]) -> Genome:
+    """Return a genome that also holds the running statistics of a trained network of its architecture.
+
+    Args:
+        genome: the distributions, of this network or of another of the same shape.
+        state: state dict of the trained network; its hash is kept in the source.
+
+    Raises:
+        InputError: if the state dict has no running statistics.
+    """
+    ending = ".running_mean"
+    layers = [key.removesuffix(ending) for key in state if key.endswith(ending)]
+    if not layers:
+        raise InputError("The state dict has no running statistics of BatchNorm; there are none to keep.")
+    found = {
+        layer: RunningStatistics(*(_plain(state[f"{layer}.{of}"]) for of in ("running_mean", "running_var")))
+        for layer in layers
+    }
+    return replace(genome, statistics=found, source={**genome.source, "statistics": state_hash(state)})
+
+
+def _plain(values: Tensor) -> NDArray[np.float32]:
+    return values.detach().cpu().float().numpy()
 
 
 def as_control(genome: Genome, recipe: str) -> Genome:

@@ -1,11 +1,11 @@
 """A genome: the distributions of every layer from which networks are born, as one readable document.
 
-``{"schema": 3, "recipe": ..., "architecture": ..., "source": {...}, "layers": {"V2.conv1": {"kind": ...}}}``.
+``{"schema": 4, "recipe": ..., "architecture": ..., "source": {...}, "layers": {"V2.conv1": {"kind": ...}}}``.
 Layers carry the state-dict names of the modules they give birth to. Values that are too many for a document
-(trained weights) lie beside it in ``NAME.weights.safetensors``; the document names their hashes. Documents
-without ``schema`` are of version 1, which knew only CORnet-S and had neither BatchNorm nor linear entries;
-versions 1 and 2 knew only weight compression and name no recipe. Both files carry a seal (`core.sealed`); one
-that was written by hand has none.
+(trained weights, running statistics) lie beside it in ``NAME.weights.safetensors``; the document names their
+hashes. Documents without ``schema`` are of version 1, which knew only CORnet-S and had neither BatchNorm nor
+linear entries; versions 1 and 2 knew only weight compression and name no recipe; running statistics came with
+version 4. Both files carry a seal (`core.sealed`); one that was written by hand has none.
 """
 
 import json
@@ -19,14 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import BatchNormLayer, Layer, layer_to_dict
+from wiringup.birth.layers import BatchNormLayer, Layer, RunningStatistics, layer_to_dict, read_layer
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
 from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path
 from wiringup.core.spec import content_hash
 
-SCHEMA = 3
+SCHEMA = 4
 
 ADVICE = (
     "Restore it from a copy, or distil it again; a study distils its own again if it is deleted. If it was "
@@ -43,20 +43,24 @@ class Genome:
         architecture: the network that was distilled.
         source: what it was distilled from (citation, hash of the weights); decides nothing.
         recipe: the recipe whose kinds of layers it holds, a name in `recipes.RECIPES`.
+        statistics: BatchNorm layer -> its running statistics in the network that was distilled (the
+            teacher); empty where they were not kept.
     """
 
     layers: Mapping[str, Layer]
     architecture: str = "cornet_s"
     source: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = "weight_compression"
+    statistics: Mapping[str, RunningStatistics] = field(default_factory=dict)
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of everything that decides a birth: the architecture and the layers.
+        """Hash of everything that decides a birth: the architecture, the layers, and statistics if any.
 
         The source decides nothing, and the recipe only names what the kinds of the layers decide.
         """
-        return content_hash({"architecture": self.architecture, "layers": self._layers_to_dict()})
+        decides = {"architecture": self.architecture, "layers": _to_dicts(self.layers)}
+        return content_hash(decides | self._statistics_to_dict())
 
     @property
     def has_batchnorm(self) -> bool:
@@ -68,10 +72,19 @@ class Genome:
         kept = {n: layer for n, layer in self.layers.items() if not isinstance(layer, BatchNormLayer)}
         return replace(self, layers=kept)
 
+    def without_statistics(self) -> "Genome":
+        """Return the genome without the teacher's running statistics."""
+        return replace(self, statistics={})
+
     def figures(self) -> int:
-        """Return the number of figures that births need; a distribution that layers share counts once."""
+        """Return the number of figures; a distribution that layers share counts once."""
         shared = {json.dumps(layer_to_dict(layer)): layer.figures for layer in self.layers.values()}
-        return sum(shared.values())
+        return sum(shared.values()) + self.statistics_figures
+
+    @property
+    def statistics_figures(self) -> int:
+        """The number of running means and variances."""
+        return sum(held.figures for held in self.statistics.values())
 
     def bits(self, precision: int = 16) -> int:
         """Return the description length in bits, at ``precision`` bits for each figure.
@@ -87,8 +100,8 @@ class Genome:
             "recipe": self.recipe,
             "architecture": self.architecture,
             "source": dict(self.source),
-            "layers": self._layers_to_dict(),
-        }
+            "layers": _to_dicts(self.layers),
+        } | self._statistics_to_dict()
 
     @classmethod
     def from_dict(cls, document: Any, tensors: Mapping[str, NDArray[Any]] | None = None) -> "Genome":
@@ -114,6 +127,7 @@ class Genome:
             str(document.get("architecture", "cornet_s")),
             dict(source),
             str(document.get("recipe", "weight_compression")),
+            _read_statistics(document.get("statistics", {}), tensors or {}),
         )
 
     @classmethod
@@ -147,15 +161,30 @@ class Genome:
             text = _readable({KEY: BLANK, **self.to_dict()}) + "\n"
             temporary.write_text(text, encoding="utf-8", newline="\n")
 
-    def _layers_to_dict(self) -> dict[str, Any]:
-        return {name: layer_to_dict(layer) for name, layer in self.layers.items()}
+    def _statistics_to_dict(self) -> dict[str, Any]:
+        return {"statistics": _to_dicts(self.statistics)} if self.statistics else {}
 
     def _tensors(self) -> dict[str, NDArray[np.float32]]:
         return {
             f"{name}.{values}": np.ascontiguousarray(getattr(layer, values), np.float32)
-            for name, layer in self.layers.items()
+            for name, layer in (*self.layers.items(), *self.statistics.items())
             for values in layer.beside
         }
+
+
+def _to_dicts(layers: Mapping[str, Layer]) -> dict[str, Any]:
+    return {name: layer_to_dict(layer) for name, layer in layers.items()}
+
+
+def _read_statistics(entries: Any, tensors: Mapping[str, NDArray[Any]]) -> dict[str, RunningStatistics]:
+    if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
+        raise InputError(f"Genome, field statistics: expected an object of objects, got {entries!r:.60}.")
+    found: dict[str, RunningStatistics] = {}
+    for name, entry in entries.items():
+        held = read_layer(RunningStatistics, name, entry, tensors)
+        assert isinstance(held, RunningStatistics)
+        found[name] = held
+    return found
 
 
 def beside(path: Path) -> Path:

@@ -178,6 +178,28 @@ class BatchNormLayer(Layer):
 
 
 @dataclass(frozen=True, eq=False)
+class RunningStatistics(Layer):
+    """The running statistics of a trained network's BatchNorm, channel by channel.
+
+    No distribution: the published models of weight compression were born with them all the same
+    (Geiger et al. 2022, research code), so a genome can hold them beside its layers, counted.
+
+    Attributes:
+        mean, variance: float32 (channels,).
+    """
+
+    kind: ClassVar[str] = "statistics"
+    shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("channels",), "variance": ("channels",)}
+    beside: ClassVar[frozenset[str]] = frozenset(["mean", "variance"])
+    mean: NDArray[np.float32]
+    variance: NDArray[np.float32]
+
+    def fault(self) -> str:
+        """Return what is impossible about the values, or an empty string."""
+        return negative(self, "variance")
+
+
+@dataclass(frozen=True, eq=False)
 class LinearLayer(Layer):
     """A linear read-out born without figures: uniform within 1/sqrt(inputs), as in Kaiming normal."""
 

@@ -31,7 +31,25 @@ CLUSTERED = (
 )
 """The layers of CORnet-S that the paper describes by clusters."""
 
+PUBLISHED_STATISTICS = 38_912
+"""Running statistics with which the published networks were born besides these figures: those of the
+trained CORnet-S, after every convolution that was sampled (norm3, after the trained ones, aside). They are
+in no published count of bits, and not in the files."""
+
 _FIELDS = {"count_mean": "mean", "count_std": "std", "noise_std": "weight_stds", "centers": "centers"}
+
+
+def left_out(genome: Genome, precision: int) -> str:
+    """Return what the size of the published figures leaves out, in a sentence; "" for any other genome."""
+    if genome.source.get("repository") != f"github.com/{REPOSITORY}" or genome.statistics:
+        return ""
+    figures = genome.figures() + PUBLISHED_STATISTICS
+    return (
+        f"The published networks were born with {PUBLISHED_STATISTICS:,} running statistics of the trained "
+        f"CORnet-S besides, which these figures leave out: with them {figures:,} figures, "
+        f"{figures * precision:,} bits. Add them from its checkpoint (wiringup distill CHECKPOINT --add-to "
+        "wc), or calibrate BatchNorm on unlabelled images."
+    )
 
 
 def published_files() -> tuple[str, ...]:

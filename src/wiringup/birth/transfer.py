@@ -128,6 +128,7 @@ def transfer(
             "layer_map": dict(layer_map),
             "keep_gain": keep_gain,
         },
+        statistics={},  # they belong to the channels of the donor's teacher
     )
 
 

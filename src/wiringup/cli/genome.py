@@ -211,6 +211,7 @@ def bits(
       wiringup match cornet_s --birth wc --seed 0 1 2 --size 112
       wiringup genome bits --figure bits.png
     """
+    from wiringup.birth.published import PUBLISHED_STATISTICS
     from wiringup.figures import bits as drawn
     from wiringup.figures.match import check_format, write
     from wiringup.results.bits import sized
@@ -223,6 +224,11 @@ def bits(
         as_json([asdict(p) for p in points])
     else:
         table(*_bits_table(points), title=f"Brain match on {suite} and description length")
+        if any(p.name == "weight_compression" and p.batchnorm != "teacher" for p in points):
+            say(
+                f"The published weight compression was born with {PUBLISHED_STATISTICS:,} running statistics "
+                "of the trained network besides; they are counted only where BN is teacher."
+            )
     if figure is not None:
         write(drawn.draw(points, suite), figure)
 

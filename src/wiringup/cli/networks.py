@@ -135,6 +135,21 @@ def distill(
     architecture: Annotated[str, arg(help="The network that the weights belong to.")] = "cornet_s",
     weights_key: WeightsKey = None,
     seed: Annotated[int, arg(help="Seed of clusterings and subsamples.")] = 0,
+    statistics: Annotated[
+        bool,
+        arg(
+            help="Also keep the running statistics of BatchNorm, two figures for every channel, for births "
+            "with --batchnorm teacher."
+        ),
+    ] = False,
+    add_to: Annotated[
+        str | None,
+        arg(
+            metavar="GENOME",
+            help="Fit nothing: add the statistics of WEIGHTS to this genome (a file, or wc for the "
+            "published figures).",
+        ),
+    ] = None,
     hidden: Annotated[
         int | None,
         arg(metavar="N", help="Hidden units of every g-network; by default 32, fewer for small layers."),
@@ -151,24 +166,28 @@ def distill(
       wiringup distill weights.safetensors --recipe kernel_normal --out kernels.json
 
       wiringup distill weights.safetensors --recipe g_network --hidden 16 --out bottleneck.json
+
+      wiringup distill cornet_s_epoch43.pth.tar --add-to wc --out published_with_statistics.json
     """
     from wiringup.birth.distill import distill as fit
     from wiringup.core.files import sha256_of
+    from wiringup.core.home import data_home
+    from wiringup.experiments.genomes import taught
     from wiringup.models.trained import read_trained
 
     trained = read_trained(weights, architecture, 224, weights_key)
     state, spec = trained.state, trained.spec
     source = {"file": weights.name, "file_sha256": sha256_of(weights)}
-    with progress_bar(quiet=json) as progress:
-        genome = fit(
-            state,
-            seed,
-            source,
-            recipe=recipe,
-            architecture=spec.architecture,
-            hidden=hidden,
-            progress=progress,
-        )
+    if add_to is not None:
+        if (recipe, seed, hidden) != ("weight_compression", 0, None):
+            raise InputError("With --add-to nothing is fitted; leave out --recipe, --seed and --hidden.")
+        genome = taught(add_to, data_home(), trained, source)
+    else:
+        with progress_bar(quiet=json) as progress:
+            genome = fit(
+                state, seed, source, recipe=recipe, architecture=spec.architecture, hidden=hidden,
+                statistics=statistics, progress=progress,
+            )  # fmt: skip
     genome.save(out)
     facts = {
         "file": str(out),
@@ -177,6 +196,7 @@ def distill(
         "weights": sum(v.numel() for k, v in state.items() if k.endswith((".weight", ".bias"))),
         "figures": genome.figures(),
         "bits at 16 per figure": genome.bits(16),
+        "running statistics among the figures": genome.statistics_figures,
         "sha256": genome.sha256,
     }
     if json:

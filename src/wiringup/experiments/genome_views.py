@@ -14,6 +14,7 @@ from wiringup.birth.description import FIGURE_BITS, Description, of_birth
 from wiringup.birth.genome import Genome
 from wiringup.birth.kinds import KINDS
 from wiringup.birth.layers import BatchNormLayer, Layer, layer_to_dict
+from wiringup.birth.published import left_out
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.core.threads import one_thread
@@ -34,6 +35,7 @@ def content(genome: Genome, precision: int = FIGURE_BITS) -> dict[str, Any]:
         for name, layer in genome.layers.items()
     ]
     size = Description(genome.figures(), precision)
+    note = left_out(genome, precision)
     return {
         "architecture": genome.architecture,
         "recipe": genome.recipe,
@@ -43,7 +45,19 @@ def content(genome: Genome, precision: int = FIGURE_BITS) -> dict[str, Any]:
         f"bits at {FIGURE_BITS} per figure": genome.bits(FIGURE_BITS),
         "precision": precision,
         "bits": size.bits,
+        **(_statistics(genome, precision) if genome.statistics else {}),
+        **({"note": note} if note else {}),
         "layers": layers,
+    }
+
+
+def _statistics(genome: Genome, precision: int) -> dict[str, int]:
+    """Return how much of the size are running statistics, which births by other policies do not need."""
+    bare = genome.without_statistics().figures()
+    return {
+        "running statistics among the figures": genome.statistics_figures,
+        "figures without them": bare,
+        "bits without them": Description(bare, precision).bits,
     }
 
 

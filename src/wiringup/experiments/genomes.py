@@ -3,9 +3,12 @@
 A genome of another architecture is carried to the network that is to be born.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from wiringup.birth.distill import as_control
+from wiringup.birth.distill import as_control, with_statistics
 from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.published import read_published
@@ -16,6 +19,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import user_home
 from wiringup.data.fetch import check_whole
 from wiringup.models.architecture import ModelSpec, outline
+from wiringup.models.trained import Trained
 
 PUBLISHED = "weight-compression"
 """Name of the data set that holds the published figures (see `wiringup fetch`)."""
@@ -69,6 +73,30 @@ def open_genome(name: str, home: Path) -> Genome:
     if not RECIPES[recipe].needs_genome:
         raise InputError(f"The recipe {recipe} is a rule: it draws from no genome, so there is none to open.")
     return _from_published(recipe, home)
+
+
+def taught(name: str, home: Path, trained: Trained, source: Mapping[str, Any]) -> Genome:
+    """Return a genome with the running statistics of a trained network beside its distributions.
+
+    Args:
+        name: a genome file, or a recipe that the published figures serve.
+        home: the data folder.
+        trained: the network.
+        source: what its weights are; kept in the genome.
+
+    Raises:
+        InputError: if the genome is another architecture's.
+        MissingDataError: as `open_genome`.
+    """
+    genome, architecture = open_genome(name, home), trained.spec.architecture
+    if genome.architecture != architecture:
+        raise InputError(
+            f"The genome is of {genome.architecture}, the weights are of {architecture}: running statistics "
+            "go with the architecture that they were measured in."
+        )
+    return with_statistics(
+        replace(genome, source={**genome.source, "statistics_from": dict(source)}), trained.state
+    )
 
 
 def birth_argument(recipe: str) -> str:

@@ -81,7 +81,7 @@ class Record:
     @property
     def norms(self) -> str:
         """How BatchNorm behaved that did not learn, one of `training.norms.NORMS`."""
-        return str(self.spec["training"].get("norms", NORMS_BEFORE))
+        return str(self.spec.get("training", {}).get("norms", NORMS_BEFORE))
 
     @property
     def last(self) -> Point:

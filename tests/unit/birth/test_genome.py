@@ -65,7 +65,7 @@ def test_published_json_is_schema_1(shared):
 
 CASES = {
     "no layers": (lambda d: d.pop("layers"), "a JSON object with 'layers'"),
-    "future": (lambda d: d.update(schema=99), "schema 99; this wiringup reads 1 to 3"),
+    "future": (lambda d: d.update(schema=99), "schema 99; this wiringup reads 1 to 4"),
     "source": (lambda d: d.update(source="me"), "field source: expected an object"),
     "kind": (
         lambda d: d["layers"]["V1.conv2"].update(kind="cluster"),

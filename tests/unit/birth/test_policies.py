@@ -8,14 +8,15 @@ from torch import nn
 from wiringup.birth.apply import BirthSpec, describe_birth, give_birth
 from wiringup.birth.batchnorm import POLICIES, norms, white_noise
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer
+from wiringup.birth.layers import BatchNormLayer, ClusterLayer, RunningStatistics
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
 CLUSTERS = ClusterLayer(
     3, np.array([1.0, 2.0]), np.array([0.5, 0.5]), np.array([0.1, 0.2]), np.ones((2, 3, 3))
 )
-FITTED = Genome({"0": CLUSTERS, "1": BatchNormLayer(3.0, 0.1, -1.0, 0.1)}, "two layers")
+TAUGHT = {"1": RunningStatistics(np.arange(6, dtype=np.float32), np.arange(2, 8, dtype=np.float32))}
+FITTED = Genome({"0": CLUSTERS, "1": BatchNormLayer(3.0, 0.1, -1.0, 0.1)}, "two layers", statistics=TAUGHT)
 BARE = Genome({"0": CLUSTERS}, "two layers")
 SIZE = 16
 
