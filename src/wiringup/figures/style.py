@@ -26,13 +26,13 @@ def look(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
     return {label: (COLORS[i % n], MARKERS[(i + i // n) % n]) for i, label in enumerate(labels)}
 
 
-def head(figure: Figure, title: str, simulated: bool, left_out: str = "") -> None:
-    """Write above a figure what it shows, and what a reader must know: simulated data, what is left out."""
+def head(figure: Figure, title: str, simulated: bool, *told: str) -> None:
+    """Write above a figure what it shows, and what a reader must know: simulated data, and sentences."""
     wide = int(figure.get_figwidth() * 15)  # characters of this size in a line
-    lines = [title, f"({SIMULATED})" if simulated else "", left_out]
-    told = [part for line in lines for part in textwrap.wrap(line, wide)]
-    if told:
-        figure.suptitle("\n".join(told), fontsize=9)
+    lines = [title, f"({SIMULATED})" if simulated else "", *told]
+    written = [part for line in lines for part in textwrap.wrap(line, wide)]
+    if written:
+        figure.suptitle("\n".join(written), fontsize=9)
 
 
 def clean(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from wiringup.core.errors import InputError
 from wiringup.figures.style import clean, head, look, new_figure
 from wiringup.figures.tables import count
-from wiringup.results.curves import Moment
+from wiringup.results.curves import Moment, told_norms
 from wiringup.results.record import MEAN, Diverged
 
 Cells = Mapping[str, Mapping[str, Any]]
@@ -49,7 +49,7 @@ def draw(
         grids.setdefault(f"{cell['birth']}, {cell['plasticity']}", []).append(label)
     maps = {k: v for k, v in grids.items() if all(len({cells[x][f] for x in v}) > 1 for f in _AXES)}
     figure = _maps(moments, cells, maps, lost) if maps else _dots(moments, cells, lost)
-    head(figure, "", simulated, left_out)
+    head(figure, "", simulated, told_norms(moments), left_out)
     return figure
 
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wiringup.figures.style import clean, head, look, new_figure
-from wiringup.results.curves import COLUMNS, Moment
+from wiringup.results.curves import COLUMNS, Moment, told_norms
 from wiringup.results.record import MEAN
 
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
@@ -36,7 +36,7 @@ def draw(moments: Sequence[Moment], simulated: bool, left_out: str = "") -> Figu
         axes.set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    head(figure, "Brain match against supervised synaptic updates", simulated, left_out)
+    head(figure, "Brain match against supervised synaptic updates", simulated, told_norms(moments), left_out)
     return figure
 
 

@@ -110,6 +110,16 @@ def told_at_chance(records: Sequence[Record], reference: str) -> str:
     return f"Left out of percentages, mean and figure, because {because}."
 
 
+def told_norms(moments: Sequence[Moment]) -> str:
+    """Return the sentence that says how BatchNorm behaved that did not learn, and where otherwise."""
+    labels: dict[str, list[str]] = {}
+    for moment in moments:
+        labels.setdefault(moment.norms, []).append(moment.label)
+    most, *others = sorted(labels, key=lambda norms: -len(set(labels[norms])))
+    but = "".join(f"; {norms} in {', '.join(dict.fromkeys(labels[norms]))}" for norms in others)
+    return f"BatchNorm that does not learn (norms): {most}{but}."
+
+
 def _last(records: Sequence[Record], label: str) -> list[Point]:
     last = [r.last for r in records if r.label == label]
     if not last:

@@ -57,9 +57,9 @@ def test_the_table_shows_a_shared_birth_once(records):
         ("few", 1),
     ]
     header, body = moments_table(last_moments(points))
-    assert header[:6] == ["condition", "epoch", "updates", "trained", "syn. updates", "mean %"]
-    assert body[2][:5] == ["few", "1", "100", "10", "1 k"]
-    assert body[2][5:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
+    assert header[:6] == ["condition", "norms", "epoch", "updates", "trained", "syn. updates"]
+    assert body[2][:6] == ["few", "running", "1", "100", "10", "1 k"]
+    assert body[2][6:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
 
 
 def with_behaviour(record, raw, match):
@@ -79,8 +79,8 @@ def test_an_area_in_which_the_reference_is_at_chance_is_left_out_in_words(tmp_pa
     odd = [with_behaviour(r, 0.015, 0.3) for r in records]
     points = moments(odd, "ref <all>")
     header, body = moments_table(last_moments(points))
-    assert header[5:] == ["mean %", "V4 %", "match", "top-1"]
-    assert body[2][5:8] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
+    assert header[6:] == ["mean %", "V4 %", "match", "top-1"]
+    assert body[2][6:9] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
     left_out = told_at_chance(odd, "ref <all>")
     assert left_out == (
         "Left out of percentages, mean and figure, because the reference itself is within two standard "
@@ -99,8 +99,8 @@ def test_behaviour_above_chance_is_shown(records):
     good = [with_behaviour(r, 0.025, 0.3) for r in records]
     assert told_at_chance(good, "ref <all>") == ""
     header, body = moments_table(last_moments(moments(good, "ref <all>")))
-    assert header[5:8] == ["mean %", "V4 %", "behavior %"]
-    assert body[2][7] == "100.0 ± 0.0"
+    assert header[6:9] == ["mean %", "V4 %", "behavior %"]
+    assert body[2][8] == "100.0 ± 0.0"
 
 
 def test_the_csv_holds_numbers_alone(records):
@@ -108,8 +108,8 @@ def test_the_csv_holds_numbers_alone(records):
     points = moments(records, "ref <all>")
     table = list(csv.DictReader(to_csv(numbers_table(points, lost)).splitlines()))
     few, gone = table[3], table[4]
-    assert {name: few[name] for name in list(few)[:7]} == {
-        "condition": "few", "epoch (0 is birth)": "1", "updates (labelled images)": "100",
+    assert {name: few[name] for name in list(few)[:8]} == {
+        "condition": "few", "norms": "running", "epoch (0 is birth)": "1", "updates (labelled images)": "100",
         "trained (synapses)": "10", "synaptic updates (updates x synapses)": "1000", "seeds": "2",
         "diverged seeds": "2",
     }  # fmt: skip
@@ -120,15 +120,15 @@ def test_the_csv_holds_numbers_alone(records):
     assert [v for v in gone.values() if v] == ["gone", "0", "0"]
     for row in table:
         for name, value in row.items():
-            assert name == "condition" or value == "" or float(value) >= 0
+            assert name in ("condition", "norms") or value == "" or float(value) >= 0
 
 
 def test_a_condition_that_diverged_is_marked_in_table_and_report(tmp_path, records):
     why = "Training diverged: the loss is <nan>"
     lost = [Diverged("few", 2, why), Diverged("gone", 0, why)]
     _, body = moments_table(last_moments(moments(records, "ref <all>")), lost)
-    assert [row[:2] for row in body[-2:]] == [["few (diverged: seed 2)", "1"], ["gone", "diverged"]]
-    assert set(body[-1][2:]) == {"–"} and len({len(row) for row in body}) == 1
+    assert [[row[0], row[2]] for row in body[-2:]] == [["few (diverged: seed 2)", "1"], ["gone", "diverged"]]
+    assert set(body[-1][3:]) == {"–"} and len({len(row) for row in body}) == 1
     document = {"uid": "abc", "spec": {"diverged": [vars(one) for one in lost]}}
     page = report.write(tmp_path, document, records, "ref <all>").read_text()
     assert "gone, seed 0: Training diverged: the loss is &lt;nan&gt;" in page

@@ -11,7 +11,7 @@ from wiringup.results.record import Diverged
 def moment(label, epoch, percent, spent=10):
     values = {"mean": [percent, percent + 2]}
     spreads = {k: spread(v) for k, v in values.items()}
-    return Moment(label, epoch, 5.0, spent, 3, spread([0.1]), spreads, spreads, values)
+    return Moment(label, epoch, 5.0, spent, 3, "batch", spread([0.1]), spreads, spreads, values)
 
 
 def test_images_and_epochs_make_a_map():

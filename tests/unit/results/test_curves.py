@@ -5,7 +5,7 @@ import pytest
 
 from made_records import score
 from wiringup.core.errors import InputError
-from wiringup.results.curves import moments, spread
+from wiringup.results.curves import moments, spread, told_norms
 
 
 def test_percentages_are_of_the_mean_reference_at_its_end(record):
@@ -49,3 +49,14 @@ def test_a_score_that_is_not_defined_says_nothing_of_chance(record):
     still = dataclasses.replace(at_chance.last, scores=(*at_chance.last.scores, score("c.V4", np.nan)))
     changed = dataclasses.replace(at_chance, points=(at_chance.points[0], still))
     assert not moments([changed], "ref")[1].has_percent("V4")
+
+
+def test_norms_are_told_for_all_or_with_the_exceptions(record):
+    def having(label, norms):
+        return dataclasses.replace(record(label, 0, 0.1, 0.2), spec={"training": {"norms": norms}})
+
+    alike = moments([having("ref", "batch"), having("few", "batch")], "ref")
+    assert told_norms(alike) == "BatchNorm that does not learn (norms): batch."
+    odd = moments([having("ref", "batch"), having("few", "held"), having("one", "held")], "ref")
+    assert told_norms(odd) == "BatchNorm that does not learn (norms): held; batch in ref."
+    assert record("old", 0, 0.1).norms == "running"  # records that do not say
