@@ -92,7 +92,7 @@ CASES = {
         "layer V1.norm1, field bias_mean: expected numbers",
     ),
     "ragged": (lambda d: d["layers"]["V1.conv2"].update(count_mean=[[1], 2]), "regular array"),
-    "NaN": (lambda d: d["layers"]["V1.norm1"].update(bias_mean=float("nan")), "bias_mean: holds NaN"),
+    "NaN": (lambda d: d["layers"]["V1.norm1"].update(bias_mean=float("nan")), "NaN is no number of JSON"),
     "negative": (
         lambda d: d["layers"]["V1.conv2"].update(noise_std=[-1, 1]),
         "noise_std: a value is negative",

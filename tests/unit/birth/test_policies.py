@@ -99,4 +99,6 @@ def test_records_name_both_and_count_only_what_is_drawn():
     assert told("noise")["batchnorm_affine"] == "fitted distribution"
     assert told("calibrated-plain")["batchnorm_statistics"] == "calibrated"
     assert told("calibrated-plain")["batchnorm_affine"] == "weight 1, bias 0"
-    assert told("noise")["figures"] == told("noise-plain")["figures"] + 4 == FITTED.figures()
+    bare = FITTED.without_statistics().figures()
+    assert told("noise")["figures"] == told("noise-plain")["figures"] + 4 == bare
+    assert told("teacher")["figures"] == told("teacher-plain")["figures"] + 4 == bare + 2 * 6
