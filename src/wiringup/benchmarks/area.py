@@ -74,7 +74,8 @@ class AreaBenchmark(Measured[AreaData]):
     @property
     def assumed_note(self) -> str:
         """What the import of the data had to assume; empty if nothing."""
-        return ""
+        told = ", and ".join(self.data.assumed)
+        return f"assumed when it was imported: {told}" if told else ""
 
     @cached_property
     def image_counts(self) -> NDArray[np.float64]:

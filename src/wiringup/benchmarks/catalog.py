@@ -85,8 +85,9 @@ def find_suite(name: str) -> Suite:
 def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
     """Return {benchmark: data set} of what the user imported: under its own name, and with the metric.
 
-    That is NAME.AREA-pls for a recording, NAME.i2n and its relatives for choices between two, and
-    NAME.error-consistency for choices among all classes. A name that a published benchmark has is left to it.
+    That is NAME.AREA-pls for a recording, NAME.AREA-rsa for dissimilarities, NAME.i2n and its relatives for
+    choices between two, and NAME.error-consistency for choices among all classes. A name that a published
+    benchmark has is left to it.
     """
     published = set(catalog.PUBLISHED)
     sets = [entry for entry in catalog.known(home) if entry.name not in published]
@@ -99,6 +100,8 @@ def _metrics_of(data: catalog.Known) -> list[str]:
         return [f"{data.name}.{metric}" for metric in SIGNATURES]
     if data.kind == catalog.JUDGEMENTS:
         return [f"{data.name}.{ErrorConsistency.NAME}"]
+    if data.kind == catalog.DISSIMILARITIES:
+        return [f"{data.name}.{data.area}-rsa"]
     return [f"{data.name}.{data.area}-pls"]
 
 

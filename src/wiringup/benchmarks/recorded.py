@@ -39,13 +39,6 @@ class RecordingBenchmark(AreaBenchmark[Recording]):
         """How the recording's own file calls each neuron; None if by its place, from 0."""
         return self.data.unit_ids
 
-    @property
-    def assumed_note(self) -> str:
-        """What the import of the recording had to assume; empty if nothing."""
-        return (
-            f"assumed when it was imported: {', and '.join(self.data.assumed)}" if self.data.assumed else ""
-        )
-
     @cached_property
     def targets(self) -> Tensor:
         """Responses averaged over repeats, float64 (images, units)."""

@@ -191,9 +191,86 @@ def trials(
     say(f"Score on it with: wiringup score cornet_s --benchmark {name} --layer IT")
 
 
+def rdm(
+    name: Annotated[str, arg(metavar="NAME", help="The benchmark will be called NAME.AREA-rsa.")],
+    area: Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")],
+    rdms: Annotated[
+        tuple[Path, ...],
+        arg(
+            metavar="FILE [FILE ...]",
+            help=".npy, .npz, MATLAB (.mat) or rsatoolbox's HDF5, of one or more subjects each: subjects x "
+            "images x images, images x images x subjects, or condensed (subjects x pairs, upper triangle row "
+            "by row).",
+        ),
+    ],
+    stimuli: Annotated[
+        Path,
+        arg(
+            metavar="DIR|ZIP|NPZ",
+            help="The images. Where no file says which is which, the matrices stand in the natural order of "
+            "their names (2 before 10); see --order.",
+        ),
+    ],
+    table: Annotated[
+        Path | None,
+        arg(metavar="CSV", help="One row for each image, in the order of the matrices: its file."),
+    ] = None,
+    filename: Annotated[
+        str | None,
+        arg(metavar="COLUMN", help='The column that names the image files; "none": no column.'),
+    ] = None,
+    order: Annotated[
+        str | None,
+        arg(
+            metavar="natural|plain", help="Order of the matrices: 2 before 10, or as text is sorted (10, 2)."
+        ),
+    ] = None,
+    size: Annotated[
+        int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Import your own dissimilarity matrices (RDMs); afterwards they are a benchmark by their name.
+
+    Matrices are symmetric, 0 on the diagonal and complete. Two or more subjects give a noise ceiling.
+
+    For example:
+      wiringup import rdm --name mine --area IT --rdms subjects.npy --stimuli images.zip
+
+      wiringup import rdm --name mine --area IT --rdms s1.mat s2.mat s3.mat --stimuli images --table order.csv
+    """
+    from wiringup.benchmarks.similarity import Similarity
+    from wiringup.core.home import data_home
+    from wiringup.data.rdm_importer import import_rdm
+
+    imported = import_rdm(name, area, rdms, stimuli, table, filename, order, size, data_home())
+    data, benchmark = imported.data, f"{name}.{area}-rsa"
+    ceiling = Similarity(data).ceiling
+    facts = {"name": name, "kind": "dissimilarities", "area": area, "subjects": len(data.rdms)}
+    facts |= {"images": len(data.stimuli), "benchmark": benchmark, "order": imported.order}
+    facts |= {"assumed": list(data.assumed)}
+    if json:
+        bounds = None if ceiling is None else [ceiling.value, ceiling.upper]
+        as_json(facts | {"noise_ceiling": bounds, "warnings": list(imported.warnings)})
+        return
+    for warning in imported.warnings:
+        say(f"Note: {warning}")
+    say(
+        f"Imported {name} (dissimilarities): {area}, subjects: {len(data.rdms)}, images: {len(data.stimuli)}."
+    )
+    ids = data.stimuli.ids
+    say(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
+    if ceiling is None:
+        say("One subject: no noise ceiling can be estimated; scores will be raw correlations.")
+    else:
+        say(f"Noise ceiling: {ceiling.value:.3f} (another subject) to {ceiling.upper:.3f} (the mean of all).")
+    say(f"Score on it with: wiringup score cornet_s --benchmark {benchmark}")
+
+
 def import_(
     what: Annotated[
         Annotated[None, subcommand("recordings", constructor=recordings)]
+        | Annotated[None, subcommand("rdm", constructor=rdm)]
         | Annotated[None, subcommand("trials", constructor=trials)],
         arg(name=""),
     ],
@@ -202,6 +279,8 @@ def import_(
 
     For example:
       wiringup import recordings --name mine --area V4 --responses spikes.npy --stimuli images.zip
+
+      wiringup import rdm --name mine --area IT --rdms subjects.npy --stimuli images.zip
 
       wiringup import trials --name mine --trials trials.csv --stimuli images --fit training_images
     """

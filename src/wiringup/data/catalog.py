@@ -14,8 +14,8 @@ from wiringup.data.fetch import check_whole, fetch_command, files_of
 from wiringup.data.images import Progress, read_labelled
 from wiringup.data.recordings import DataSet
 
-RECORDING, CHOICES, JUDGEMENTS = store.RECORDING, store.CHOICES, store.JUDGEMENTS
-DISSIMILARITIES, IMAGES = "dissimilarities", "images"
+RECORDING, DISSIMILARITIES = store.RECORDING, store.DISSIMILARITIES
+CHOICES, JUDGEMENTS, IMAGES = store.CHOICES, store.JUDGEMENTS, "images"
 
 
 @dataclass(frozen=True)

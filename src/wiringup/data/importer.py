@@ -1,6 +1,7 @@
 """Bring in anyone's own recordings: checked at the door, stored whole, a data set by its name afterwards."""
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import sha256_of
 from wiringup.core.home import data_home
+from wiringup.core.stimuli import Stimuli
 from wiringup.data.catalog import PUBLISHED
 from wiringup.data.cleaning import axes_notes, cleaned, in_area, looks_swapped
 from wiringup.data.image_table import Asked
 from wiringup.data.images import read_stimuli
 from wiringup.data.near_copies import near_copy_warnings
 from wiringup.data.ordering import arranged
+from wiringup.data.rdm_checks import looks_like_matrices
 from wiringup.data.recordings import Recording
 from wiringup.data.responses import Responses, parse_axes, read_responses
 from wiringup.data.sources import SOURCES
@@ -90,10 +93,9 @@ def import_recordings(
     asked = Asked(filename, group, label)
     rows = None if table is None else read_table(table)
     found = read_responses(responses, None if axes is None else parse_axes(axes))
-    shown: list[str] = []
-    images = read_stimuli(stimuli, size, say=shown.append)
-    if order is not None and Path(stimuli).suffix.lower() == ".npz":
-        raise InputError(f"{stimuli} holds one stack, whose order is its own; leave out --order.")
+    if looks_like_matrices(found.values):
+        raise _are_matrices(name, area, responses, stimuli, table, filename, order, size)
+    images, shown = read_images(stimuli, size, order)
     one = arranged(found, images, rows, asked, order, Path(responses))
     _check_counts(one.responses, len(one.stimuli), rows)
     turned = axes_notes(one.responses, len(one.stimuli))
@@ -128,6 +130,34 @@ def check_name(name: str) -> None:
     taken = {known.casefold() for known in (*PUBLISHED, *SOURCES)}
     if name.casefold() in taken:
         raise InputError(f"{name!r} is the name of a published data set; choose another name.")
+
+
+def read_images(path: Path, size: int | None, order: str | None) -> tuple[Stimuli, tuple[str, ...]]:
+    """Return the images in the natural order of their names, and notes on what was done to them.
+
+    Raises:
+        InputError: if ``order`` is given for a stack, whose order is its own; also as `images.read_stimuli`.
+    """
+    notes: list[str] = []
+    images = read_stimuli(path, size, say=notes.append)
+    if order is not None and Path(path).suffix.lower() == ".npz":
+        raise InputError(f"{path} holds one stack, whose order is its own; leave out --order.")
+    return images, tuple(notes)
+
+
+def _are_matrices(
+    name: str, area: str, rdms: Path, stimuli: Path, table: Path | None, *more: str | int | None
+) -> InputError:
+    """Return the error that names the command for dissimilarity matrices, with its arguments."""
+    wanted: dict[str, object] = {"name": name, "area": area, "rdms": rdms, "stimuli": stimuli, "table": table}
+    wanted |= dict(zip(("filename", "order", "size"), more, strict=True))
+    options = [
+        part for key, value in wanted.items() if value is not None for part in (f"--{key}", str(value))
+    ]
+    return InputError(
+        f"{rdms} is square, symmetric and 0 on the diagonal: these are dissimilarity matrices, not "
+        f"responses. Import them with: wiringup import rdm {shlex.join(options)}"
+    )
 
 
 def _check_counts(found: Responses, n_stimuli: int, table: Table | None) -> None:

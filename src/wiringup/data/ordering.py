@@ -114,7 +114,7 @@ def arranged(
         notes += _table_notes(table, {"order": rows.columns, "ids": ids * place.by_ids} | used)
     if beside is not None:
         notes.append(columns_note(beside, {"order": place.names} | (used if table is None else {})))
-    how = _told(rows, place, order, free)
+    how = _told(rows, place, order, free, source)
     return Arranged(found, images, groups, labels, how, tuple(assumed), tuple(filter(None, notes)))
 
 
@@ -141,13 +141,13 @@ def _properties(table: Table | None, asked: Asked) -> tuple[Property, Property]:
     return group_of(table, asked.group), label_of(table, asked.label)
 
 
-def _told(rows: Order, place: Place, order: str | None, free: bool) -> str:
+def _told(rows: Order, place: Place, order: str | None, free: bool, source: Path) -> str:
     """Return in words where the order of the images comes from."""
     parts = []
     if rows.columns:
         parts.append(f"column {rows.columns[0]!r} of the table")
     if place.names:
-        parts.append(f"{place.names[0]!r} of the responses")
+        parts.append(f"{place.names[0]!r} in {source.name}")
     if free:
         parts.append(f"{order or NATURAL} order of the images' names ({'asked for' if order else 'assumed'})")
     return ", ".join(parts)

@@ -71,6 +71,7 @@ class Dissimilarities(Brief):
 
     Attributes:
         rdms: float32 (subjects, images, images), symmetric, diagonal 0.
+        assumed: what the import had to assume, in a few words each; no part of the hash.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Dissimilarities(Brief):
     stimuli: Stimuli
     simulated: bool = False
     source: str = ""
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_area(self.area)

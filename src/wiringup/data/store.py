@@ -14,12 +14,12 @@ from wiringup.core.home import writable
 from wiringup.core.sealed import add_comment, expect_seal, read_sealed, sealed_path, write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.arrays import read_npz
-from wiringup.data.recordings import Judgements, Recording, TwoChoice
+from wiringup.data.recordings import Dissimilarities, Judgements, Recording, TwoChoice
 
 FORMAT = 1
-RECORDING, CHOICES, JUDGEMENTS = "recording", "choices", "judgements"
+RECORDING, DISSIMILARITIES, CHOICES, JUDGEMENTS = "recording", "dissimilarities", "choices", "judgements"
 
-Storable = Recording | TwoChoice | Judgements
+Storable = Recording | Dissimilarities | TwoChoice | Judgements
 Arrays = dict[str, np.ndarray[Any, Any]]
 _ARRAYS = "arrays.npz"
 _META = "meta.json"
@@ -75,7 +75,9 @@ def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
 
 def _beside(data: Storable) -> tuple[Any, ...]:
     """Return what a set says about itself that decides no score, and is therefore not in its hash."""
-    return (data.unit_ids, data.assumed) if isinstance(data, Recording) else ()
+    if isinstance(data, Recording):
+        return data.unit_ids, data.assumed
+    return (data.assumed,) if isinstance(data, Dissimilarities) else ()
 
 
 def load_set(home: Path, name: str) -> Storable:
@@ -131,6 +133,8 @@ def _arrays(data: Storable) -> Arrays:
         arrays = {"trials": data.trials, **_stack("", data.stimuli)}
         units = None if data.unit_ids is None else np.array(data.unit_ids)
         return arrays | _present({"groups": data.groups, "labels": data.labels, "unit_ids": units})
+    if isinstance(data, Dissimilarities):
+        return {"rdms": data.rdms, **_stack("", data.stimuli)}
     arrays = {"image": data.image, "choice": data.choice, **_labelled("test", data.test)}
     if isinstance(data, TwoChoice):
         arrays |= {"sample": data.sample, "distractor": data.distractor}
@@ -168,6 +172,10 @@ def _facts(data: Storable) -> dict[str, Any]:
         units, images, repeats = data.trials.shape
         facts = {"kind": RECORDING, "area": data.area, "units": units, "images": images, "repeats": repeats}
         return facts | {"assumed": list(data.assumed)}
+    if isinstance(data, Dissimilarities):
+        subjects, images = data.rdms.shape[:2]
+        facts = {"kind": DISSIMILARITIES, "area": data.area, "subjects": subjects, "images": images}
+        return facts | {"assumed": list(data.assumed)}
     return {
         "kind": CHOICES if isinstance(data, TwoChoice) else JUDGEMENTS,
         "area": BEHAVIOR,
@@ -182,6 +190,8 @@ def _data_set(meta: dict[str, Any], arrays: Arrays) -> Storable:
     kind = meta.get("kind", RECORDING)  # sets imported by the first release do not say
     if kind == RECORDING:
         return _recording(meta, arrays)
+    if kind == DISSIMILARITIES:
+        return _dissimilarities(meta, arrays)
     test = _read_labelled("test", arrays)
     fit = test if meta["fit"] == "same" else _read_labelled("fit", arrays) if "fit_ids" in arrays else None
     name, source, image, choice = meta["name"], meta["source"], arrays["image"], arrays["choice"]
@@ -209,4 +219,15 @@ def _recording(meta: dict[str, Any], arrays: Arrays) -> Recording:
         source=meta["source"],
         unit_ids=tuple(arrays["unit_ids"].tolist()) if "unit_ids" in arrays else None,
         assumed=tuple(meta.get("assumed", ())),  # sets that were imported earlier do not say
+    )
+
+
+def _dissimilarities(meta: dict[str, Any], arrays: Arrays) -> Dissimilarities:
+    return Dissimilarities(
+        name=meta["name"],
+        area=meta["area"],
+        rdms=arrays["rdms"],
+        stimuli=Stimuli(arrays["pixels"], tuple(arrays["ids"].tolist())),
+        source=meta["source"],
+        assumed=tuple(meta["assumed"]),
     )

@@ -248,7 +248,7 @@ def test_any_text_along_the_images_that_names_them_decides(lab, name):
     lab.netcdf(**{name: SHUFFLED})
     outcome = lab.bring("r.nc")
     assert aligned(outcome)
-    assert outcome.order == f"{name!r} of the responses"
+    assert outcome.order == f"{name!r} in r.nc"
 
 
 def test_a_count_beside_names_is_a_position(lab):
