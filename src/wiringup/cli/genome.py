@@ -219,7 +219,8 @@ def bits(
 
     if figure is not None:
         check_format(figure)
-    points = sized(Store(out).matches(), suite)
+    store = Store(out, lambda _path, why: say(f"Left out: {why}"))
+    points = sized(store.matches(), suite)
     if json:
         as_json([asdict(p) for p in points])
     else:

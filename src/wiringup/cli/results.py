@@ -27,15 +27,12 @@ def results(out: Runs = Path("runs"), json: Json = False) -> None:
     from wiringup.results.record import rows
     from wiringup.results.store import Store
 
-    store = Store(out)
-    records, scores, matches, studies = (
-        list(store.records()),
-        store.scores(),
-        store.matches(),
-        store.studies(),
-    )
+    lost: list[tuple[Path, str]] = []
+    store = Store(out, lambda path, why: lost.append((path, why)))
+    records, scores, matches, studies = store.records(), store.scores(), store.matches(), store.studies()
     if json:
         kinds = {"run": rows(records), "score": scores, "match": matches, "study": studies}
+        kinds["unreadable"] = [{"file": str(path), "why": why} for path, why in lost]
         as_json([{"kind": kind, **one} for kind, found in kinds.items() for one in found])
         return
     if records:
@@ -47,7 +44,9 @@ def results(out: Runs = Path("runs"), json: Json = False) -> None:
     if studies:
         body = [[one["uid"], one["spec"]["reference"], str(len(one["runs"]))] for one in studies]
         table(["study or sweep", "reference", "runs"], body, title="For wiringup report")
-    if not (records or scores or matches or studies):
+    for path, why in lost:
+        say(f"Not listed: {path.parent.name}/{path.name}. {why}")
+    if not (records or scores or matches or studies or lost):
         say(f"Nothing is kept in {out} yet. Start with: wiringup run --quick")
 
 

@@ -7,17 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
+from wiringup.core.shapes import check_shape
 
 SCHEMA = 1
 MEAN = "mean"
 NORMS_BEFORE = "running"
 """What trainings did with BatchNorm whose specification does not say."""
+
+
+class _Units(TypedDict, total=False):
+    """The arrays of a score in JSON, which `Score` itself does not say."""
+
+    units: Sequence[float] | None
+    unit_ids: Sequence[str] | None
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,8 @@ class Record:
     @property
     def norms(self) -> str:
         """How BatchNorm behaved that did not learn, one of `training.norms.NORMS`."""
-        return str(self.spec.get("training", {}).get("norms", NORMS_BEFORE))
+        training = self.spec.get("training")
+        return str(training.get("norms", NORMS_BEFORE)) if isinstance(training, Mapping) else NORMS_BEFORE
 
     @property
     def last(self) -> Point:
@@ -130,10 +139,9 @@ def _plain(value: Any) -> Any:
 
 
 def score_from_dict(values: Mapping[str, Any]) -> Score:
-    """Return the score that `score_to_dict` wrote."""
-    units = values.get("units")
-    known = {f.name for f in dataclasses.fields(Score)}
-    fields: dict[str, Any] = {k: v for k, v in values.items() if k in known}
+    """Return the score that `score_to_dict` wrote; raise `InputError` if it did not."""
+    check_shape(values, _Units, "a score")
+    units, fields = values.get("units"), _known(Score, values)
     fields |= {k: np.nan for k in ("raw", "score", "error") if fields[k] is None}
     fields["units"] = None if units is None else np.array([np.nan if u is None else u for u in units])
     fields["unit_ids"] = None if fields.get("unit_ids") is None else tuple(fields["unit_ids"])
@@ -157,19 +165,31 @@ def from_dict(values: Mapping[str, Any]) -> Record:
     """Return the record that `to_dict` wrote.
 
     Raises:
-        InputError: if it was written by another version of the format.
+        InputError: if it was written by another version of the format, or is not what `to_dict` writes.
     """
-    if values.get("schema") != SCHEMA:
+    if isinstance(values, Mapping) and values.get("schema", SCHEMA) != SCHEMA:
         raise InputError(f"This record has schema {values.get('schema')!r}; this version reads {SCHEMA}.")
+    check_shape(values, Record, "the record")
+    if not values["points"] or "trained" not in values["synapses"]:
+        raise InputError("the record has no scored moment, or does not count its trained synapses.")
     points = tuple(point_from_dict(p) for p in values["points"])
-    return Record(**{**values, "points": points, "losses": tuple(values["losses"])})
+    return Record(**{**_known(Record, values), "points": points, "losses": tuple(values["losses"])})
 
 
 def point_from_dict(values: Mapping[str, Any]) -> Point:
-    """Return the moment that `point_to_dict` wrote."""
+    """Return the moment that `point_to_dict` wrote; raise `InputError` if it did not."""
+    check_shape(values, Point, "a scored moment")
     match = {area: np.nan if value is None else value for area, value in values["match"].items()}
+    if MEAN not in match:
+        raise InputError(f"A scored moment has no {MEAN!r} in its match.")
     scores = tuple(score_from_dict(s) for s in values["scores"])
-    return Point(**{**values, "match": match, "missing": tuple(values["missing"]), "scores": scores})
+    made = {"match": match, "missing": tuple(values["missing"]), "scores": scores}
+    return Point(**{**_known(Point, values), **made})
+
+
+def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of the fields that a dataclass has; a later version may have written more."""
+    return {f.name: values[f.name] for f in dataclasses.fields(kind) if f.name in values}
 
 
 def rows(records: Sequence[Record]) -> list[dict[str, Any]]:

@@ -1,17 +1,20 @@
 """The store: one folder for each run, named by the hash of its specification."""
 
-import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from wiringup.core.checks import did_you_mean
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.sealed import read_sealed, write_sealed
+from wiringup.core.shapes import check_shape
 from wiringup.core.spec import changed
 from wiringup.core.spec import to_dict as plain
+from wiringup.results.documents import DivergedDocument, MatchDocument, ScoresDocument, StudyDocument
 from wiringup.results.record import Record, from_dict, to_dict
+
+Kept = TypeVar("Kept")
 
 RECORD = "record.json"
 DIVERGED = "diverged.json"
@@ -34,6 +37,7 @@ class Store:
     """
 
     root: Path
+    unreadable: Callable[[Path, str], None] = lambda _path, _why: None
 
     def folder(self, uid: str) -> Path:
         """Return the folder of a run, whether it exists or not."""
@@ -60,9 +64,10 @@ class Store:
 
         Raises:
             MissingDataError: if there is none.
-            InputError: if it is damaged, or of another format.
+            InputError: if it is damaged, changed by hand, or of another format.
         """
-        return from_dict(read_sealed(self.folder(uid) / RECORD, AGAIN))
+        path = self.folder(uid) / RECORD
+        return _formed(path, lambda: from_dict(read_sealed(path, AGAIN)))
 
     def save(self, record: Record) -> None:
         """Write a finished run."""
@@ -71,7 +76,7 @@ class Store:
     def diverged(self, uid: str) -> str | None:
         """Return why the training of ``uid`` diverged, if it did."""
         path = self.folder(uid) / DIVERGED
-        return str(read_sealed(path, AGAIN)["why"]) if path.is_file() else None
+        return str(_document(path, DivergedDocument)["why"]) if path.is_file() else None
 
     def save_diverged(self, uid: str, spec: Any, why: str) -> None:
         """Write down that a training diverged, so that nobody tries it again; remove the folder to do so."""
@@ -96,6 +101,7 @@ class Store:
 
         Raises:
             MissingDataError: if there is no such study, or if some of its runs are not finished.
+            InputError: if it is damaged or changed by hand.
         """
         path = self.folder(name) / STUDY
         if not path.is_file():
@@ -104,12 +110,12 @@ class Store:
                 f"There is no study {name!r} in {self.root}.{did_you_mean(name, known)} "
                 f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
             )
-        document: dict[str, Any] = read_sealed(path, AGAIN)
+        document = _document(path, StudyDocument)
         return document, [self._of_study(uid) for uid in document["runs"]]
 
     def studies(self) -> list[dict[str, Any]]:
         """Return the document of every study and sweep."""
-        return [read_sealed(path, AGAIN) for path in sorted(self.root.glob(f"*/{STUDY}"))]
+        return self._each(STUDY, lambda path: _document(path, StudyDocument))
 
     def _of_study(self, uid: str) -> Record:
         try:
@@ -119,18 +125,54 @@ class Store:
                 f"Run {uid} of this study is not finished. Start wiringup run again to continue it."
             ) from error
 
-    def records(self) -> Iterator[Record]:
-        """Yield every finished run; records of another format are passed over."""
-        for path in sorted(self.root.glob(f"*/{RECORD}")):
-            with contextlib.suppress(InputError):
-                yield self.record(path.parent.name)
+    def records(self) -> list[Record]:
+        """Return every finished run."""
+        return self._each(RECORD, lambda path: self.record(path.parent.name))
 
     def scores(self) -> list[dict[str, Any]]:
         """Return the rows of every ``wiringup score`` call that was kept."""
-        found = (read_sealed(path, AGAIN) for path in sorted(self.root.glob(f"*/{SCORES}")))
-        # the first versions wrote the rows alone
-        return [row for kept in found for row in (kept if isinstance(kept, list) else kept["rows"])]
+        return [row for rows in self._each(SCORES, _score_rows) for row in rows]
 
     def matches(self) -> list[dict[str, Any]]:
         """Return every brain match that was kept."""
-        return [read_sealed(path, AGAIN) for path in sorted(self.root.glob(f"*/{MATCH}"))]
+        return self._each(MATCH, lambda path: _document(path, MatchDocument))
+
+    def _each(self, name: str, read: Callable[[Path], Kept]) -> list[Kept]:
+        """Read every file called ``name``; what cannot be read is told, and hides nothing else."""
+        found = []
+        for path in sorted(self.root.glob(f"*/{name}")):
+            try:
+                found.append(read(path))
+            except WiringupError as error:
+                self.unreadable(path, str(error))
+        return found
+
+
+def _score_rows(path: Path) -> list[dict[str, Any]]:
+    # the first versions wrote the rows alone
+    kept = _read(path)
+    document = {"rows": kept} if isinstance(kept, list) else kept
+    _formed(path, lambda: check_shape(document, ScoresDocument, "the file"))
+    rows: list[dict[str, Any]] = document["rows"]
+    return rows
+
+
+def _document(path: Path, kind: type) -> dict[str, Any]:
+    document: dict[str, Any] = _read(path)
+    _formed(path, lambda: check_shape(document, kind, "the file"))
+    return document
+
+
+def _read(path: Path) -> Any:
+    return read_sealed(path, AGAIN)
+
+
+def _formed(path: Path, read: Callable[[], Kept]) -> Kept:
+    """Return what ``read`` returns; its errors name the file."""
+    try:
+        return read()
+    except MissingDataError:
+        raise
+    except InputError as error:
+        told = str(error)
+        raise InputError(told if str(path) in told else f"{path}: {told} {AGAIN}") from error

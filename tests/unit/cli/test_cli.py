@@ -417,3 +417,20 @@ for room in ("core", "models", "birth", "training", "benchmarks.metrics"):
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_one_bad_folder_does_not_hide_the_others(tmp_path, capsys):
+    from made_records import make_record
+    from wiringup.results.store import Store
+
+    store = Store(tmp_path)
+    store.save(make_record("A", 0, 0.5))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad/record.json").write_text('{"schema": 1, "uid": ')
+    main(["results", "--out", str(tmp_path)])
+    printed = capsys.readouterr()
+    assert "A-0" in printed.out
+    assert f"Not listed: bad/record.json. {tmp_path}/bad/record.json is not valid JSON" in printed.err
+    main(["results", "--out", str(tmp_path), "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [r["kind"] for r in rows] == ["run", "unreadable"] and rows[1]["file"].endswith("bad/record.json")
