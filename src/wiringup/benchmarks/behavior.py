@@ -8,7 +8,7 @@ import numpy as np
 
 from wiringup.benchmarks.area import BOOTSTRAP_SEED, NO_RESPONSE, usable
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
-from wiringup.benchmarks.decoding import decoded, fitted_on, shown
+from wiringup.benchmarks.decoding import Answers, answers, fitted_on, shown
 from wiringup.benchmarks.metrics import bootstrap, i2n
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
@@ -27,11 +27,12 @@ Judged = TypeVar("Judged", Choices, TwoChoice)
 class BehavioralConsistency(Measured[Judged]):
     """The consistency of a decoder on a model's features with people's choices, i2n or a relative of it.
 
-    The decoder (logistic regression, C = 1e-3) is fitted on labelled images; its class probabilities and the
-    human proportions enter the same d' and are compared. The normalised score is always the peer's own, the
-    mean of r / sqrt(c) over two halvings of the judgements: r was taken with half of them, so that sqrt(c)
-    is what a perfect model reaches. Error: bootstrap over images (o1, o2: objects); the peer's own (over the
-    two halvings, which says little) stands in the note. A subclass says what the choices were among.
+    The decoder (logistic regression, C = 1e-3) is fitted on labelled images; where the data come without,
+    the softmax of the model's own logits stands for it. Its class probabilities and the human proportions
+    enter the same d' and are compared. The normalised score is always the peer's own, the mean of r / sqrt(c)
+    over two halvings of the judgements: r was taken with half of them, so that sqrt(c) is what a perfect
+    model reaches. Error: bootstrap over images (o1, o2: objects); the peer's own (over the two halvings,
+    which says little) stands in the note. A subclass says what the choices were among.
 
     Attributes:
         metric: the signature to compare, a key of `i2n.SIGNATURES`.
@@ -60,8 +61,8 @@ class BehavioralConsistency(Measured[Judged]):
 
     @cached_property
     def fitted_on(self) -> str:
-        """What a reader has to know about the images that the decoder learns from."""
-        return fitted_on(self.data.fit, self.data.test)
+        """What a reader has to know about the images that the decoder learns from, if there is one."""
+        return "" if self.data.fit is None else fitted_on(self.data.fit, self.data.test)
 
     def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
@@ -72,7 +73,8 @@ class BehavioralConsistency(Measured[Judged]):
         check_normalisation(normalisation)
         check_responses(self, responses)
         test = self.data.test
-        probabilities = decoded(Features.of(responses), self.data.fit, test)
+        answered = answers(Features.of(responses), self.data.fit, test, self.name, layer)
+        probabilities = answered.probabilities
         found = i2n.consistency(self.chosen(probabilities), self.halves, test.labels, self.metric)
         defined = bool(np.isfinite(found.raw))
         ceiled = _has_ceiling(found)
@@ -90,7 +92,7 @@ class BehavioralConsistency(Measured[Judged]):
             n_stimuli=len(test),
             n_units=len(test.classes),
             simulated=self.simulated,
-            note=self._note(found, float((probabilities.argmax(1) == test.labels).mean())),
+            note=self._note(found, answered, float((probabilities.argmax(1) == test.labels).mean())),
             evidence=partial(self.draws, self.chosen(probabilities)) if ceiled and defined else None,
         )
 
@@ -106,10 +108,10 @@ class BehavioralConsistency(Measured[Judged]):
         found = bootstrap.consistency_draws(own, people, bootstrap.image_counts(len(own), generator))
         return {"stimuli": found, "both": found}
 
-    def _note(self, found: i2n.Consistency, top1: float) -> str:
+    def _note(self, found: i2n.Consistency, answered: Answers, top1: float) -> str:
         rows = "objects" if self.metric.startswith("o") else "images"
         parts = [
-            f"{self.fitted_on}, {top1:.1%} correct",
+            f"{answered.source or self.fitted_on}, {top1:.1%} correct",
             f"error by bootstrap over {rows}, +-{found.halves_error:.4f} over halves of the judgements",
         ]
         if found.left_out:

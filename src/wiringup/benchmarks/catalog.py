@@ -96,7 +96,7 @@ def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
 
 
 def _metrics_of(data: catalog.Known) -> list[str]:
-    if data.kind == catalog.CHOICES:
+    if data.kind in (catalog.CHOICES, catalog.COUNTS):
         return [f"{data.name}.{metric}" for metric in SIGNATURES]
     if data.kind == catalog.JUDGEMENTS:
         return [f"{data.name}.{ErrorConsistency.NAME}"]

@@ -50,7 +50,7 @@ class Answers:
 
     Attributes:
         scores: (images, classes), in the order of the benchmark's classes; higher is likelier.
-        source: where they come from, for a score's note.
+        source: where logits come from, for a score's note; for a decoder see `fitted_on`.
         logits: whether the scores are logits, and not probabilities.
     """
 
@@ -85,7 +85,7 @@ def answers(
             model's classes are not the benchmark's.
     """
     if fit is not None:
-        return Answers(decoded(features, fit, test), fitted_on(fit, test), logits=False)
+        return Answers(decoded(features, fit, test), "", logits=False)
     logits, own = features.values, features.classes
     check_finite(logits)
     n_outputs = len(test.classes) if own is None else len(own)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from wiringup.benchmarks.area import Comparison, defined, usable_ceiling_only
 from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
-from wiringup.benchmarks.decoding import answers, shown
+from wiringup.benchmarks.decoding import answers, fitted_on, shown
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.kappa import error_consistency
 from wiringup.core.areas import BEHAVIOR
@@ -42,6 +42,11 @@ class ErrorConsistency(Measured[Judgements]):
         """The images to fit on, if any, then the images that were judged."""
         return shown(self.data.fit, self.data.test)
 
+    @cached_property
+    def fitted_on(self) -> str:
+        """What a reader has to know about the images that the decoder learns from, if there is one."""
+        return "" if self.data.fit is None else fitted_on(self.data.fit, self.data.test)
+
     def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
 
@@ -54,7 +59,8 @@ class ErrorConsistency(Measured[Judgements]):
         fit, test = self.data.fit, self.data.test
         answered = answers(Features.of(responses), fit, test, self.name, layer)
         right = answered.scores.argmax(1) == test.labels
-        found = usable_ceiling_only(defined(self._compare(right, answered.source)))
+        source = answered.source or self.fitted_on
+        found = usable_ceiling_only(defined(self._compare(right, source)))
         top = None if found.ceiling is None else found.ceiling.value
         value, applied = normalise(found.raw, top, NORMALISATION)
         return Score(

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, say
+from wiringup.core.errors import InputError
+
+if TYPE_CHECKING:
+    from wiringup.data.judged import ImportedTrials
 
 
 def fetch(
@@ -135,18 +139,31 @@ def recordings(
 
 def trials(
     name: Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")],
-    trials: Annotated[
-        Path,
-        arg(
-            metavar="CSV",
-            help="One row for each trial: image, sample_obj, dist_obj, choice; or, without a distractor, "
-            "image, category, response, subject. Other usual spellings are understood.",
-        ),
-    ],
     stimuli: Annotated[Path, arg(metavar="DIR|ZIP|NPZ", help="The judged images, called as in the table.")],
+    trials: Annotated[
+        tuple[Path, ...],
+        arg(
+            metavar="FILE [FILE ...]|DIR",
+            help="Tables with one row for each trial: image, sample_obj, dist_obj, choice; or, without a "
+            "distractor, image, category, response, subject. Other usual spellings are understood. Several "
+            "(one for each subject), or a folder of them, are joined.",
+        ),
+    ] = (),
+    counts: Annotated[
+        Path | None,
+        arg(
+            metavar="FILE",
+            help="Instead of trials: how often each class was chosen for each image. A table with a column "
+            "for the image and one for each class; or .npy or .npz, images x classes.",
+        ),
+    ] = None,
     labels: Annotated[
         Path | None,
         arg(metavar="CSV", help="Image and class of each, if the table of trials has no true class."),
+    ] = None,
+    classes: Annotated[
+        Path | None,
+        arg(metavar="FILE", help="Names of the columns of --counts, one a line, where the file has none."),
     ] = None,
     fit: Annotated[
         str | None,
@@ -162,33 +179,55 @@ def trials(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Import your own behavioural trials; afterwards they are a benchmark by their name.
+    """Import your own behavioural trials or counts; afterwards they are a benchmark by their name.
 
     With a distractor column the task has two alternatives: NAME.i2n, i1, i2, o1, o2. Without one, but with a
-    column of subjects, choices are among all classes: NAME.error-consistency.
+    column of subjects, choices are among all classes: NAME.error-consistency. Counts are scored as NAME.i2n,
+    i1, i2, o1, o2.
 
     For example:
       wiringup import trials --name mine --trials trials.csv --stimuli images --fit training_images
 
       wiringup import trials --name people --trials answers.csv --stimuli images.zip --fit same --size 224
+
+      wiringup import trials --name contrast --trials raw-data/contrast --stimuli contrast/dnn/session-1
+
+      wiringup import trials --name counted --counts counts.csv --stimuli images --fit training_images
     """
     from wiringup.core.home import data_home
-    from wiringup.data.recordings import TwoChoice
+    from wiringup.data.class_names import read_class_names
+    from wiringup.data.count_importer import import_counts
     from wiringup.data.trial_importer import import_trials
 
-    imported = import_trials(name, trials, stimuli, labels, fit, size, data_home())
+    if bool(trials) == (counts is not None):
+        raise InputError("Give --trials or --counts: one of them.")
+    if counts is None:
+        if classes is not None:
+            raise InputError("--classes names the columns of --counts; trials name their classes themselves.")
+        imported = import_trials(name, trials, stimuli, labels, fit, size, data_home())
+    else:
+        names = None if classes is None else read_class_names(classes)
+        imported = import_counts(name, counts, stimuli, labels, names, fit, size, data_home())
+    _tell_choices(imported, json)
+
+
+def _tell_choices(imported: "ImportedTrials", json: bool) -> None:
+    from wiringup.data.recordings import Choices, TwoChoice
+
     data = imported.data
-    two = isinstance(data, TwoChoice)
-    facts = {"name": name, "kind": "two-choice" if two else "judgements", "trials": len(data.image)}
+    kinds: dict[type, str] = {TwoChoice: "two-choice", Choices: "counts"}
+    n = int(data.counts.sum()) if isinstance(data, Choices) else len(data.image)
+    facts = {"name": data.name, "kind": kinds.get(type(data), "judgements"), "trials": n}
     facts |= {"images": len(data.test), "classes": len(data.test.classes)}
     if json:
         as_json(facts | {"warnings": list(imported.warnings)})
         return
     for warning in imported.warnings:
         say(f"Note: {warning}")
-    task = "between two classes" if two else "among all classes"
-    say(f"Imported {name}: {len(data.image):,} choices {task}, {len(data.test)} images.")
-    say(f"Score on it with: wiringup score cornet_s --benchmark {name} --layer IT")
+    task = "between two classes" if isinstance(data, TwoChoice) else "among all classes"
+    say(f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images.")
+    layer = "the layer of the logits, as in decoder.linear" if data.fit is None else "IT"
+    say(f"Score on it with: wiringup score cornet_s --benchmark {data.name} --layer {layer}")
 
 
 def rdm(

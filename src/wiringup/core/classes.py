@@ -23,15 +23,24 @@ def places_of_classes(wanted: Sequence[str], own: Sequence[str]) -> list[int] | 
     return None
 
 
-def differing_classes(wanted: Sequence[str], own: Sequence[str]) -> str:
-    """Return words on which names only one of two lists has."""
+def differing_classes(
+    wanted: Sequence[str], own: Sequence[str], ours: str = "the model", theirs: str = "the benchmark"
+) -> str:
+    """Return words on which names only one of two lists has.
+
+    Args:
+        wanted: names in ``theirs``.
+        own: names in ``ours``.
+        ours: what ``own`` belongs to.
+        theirs: what ``wanted`` belongs to.
+    """
     only = [name for name in own if _loose(name) not in set(map(_loose, wanted))]
     absent = [name for name in wanted if _loose(name) not in set(map(_loose, own))]
-    parts = [f"{len(own)} of the model's, {len(wanted)} of the benchmark's"]
+    parts = [f"{len(own)} in {ours}, {len(wanted)} in {theirs}"]
     if only:
-        parts.append(f"only the model has {listed(only, EXAMPLES)}")
+        parts.append(f"only in {ours}: {listed(only, EXAMPLES)}")
     if absent:
-        parts.append(f"only the benchmark has {listed(absent, EXAMPLES)}")
+        parts.append(f"only in {theirs}: {listed(absent, EXAMPLES)}")
     return "; ".join(parts)
 
 

@@ -16,6 +16,7 @@ from wiringup.data.recordings import DataSet
 
 RECORDING, DISSIMILARITIES = store.RECORDING, store.DISSIMILARITIES
 CHOICES, JUDGEMENTS, IMAGES = store.CHOICES, store.JUDGEMENTS, "images"
+COUNTS = store.COUNTS
 
 
 @dataclass(frozen=True)

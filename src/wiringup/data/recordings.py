@@ -101,18 +101,20 @@ class Choices(Brief):
     Attributes:
         counts: int (images, classes): number of trials on which a class was chosen.
         test: the images that were judged, with their true classes.
-        fit: other images of the same classes, for the model's decoder.
+        fit: other images of the same classes, for the model's decoder; may be ``test`` itself, and a score
+            then says so. None if its own logits decide.
     """
 
     name: str
     counts: NDArray[np.int64]
     test: LabelledImages
-    fit: LabelledImages
+    fit: LabelledImages | None
     simulated: bool = False
     source: str = ""
 
     def __post_init__(self) -> None:
-        _check_decodable(self.name, self.test, self.fit)
+        if self.fit is not None:
+            _check_decodable(self.name, self.test, self.fit)
         expected = (len(self.test), len(self.test.classes))
         if self.counts.shape != expected:
             raise InputError(
@@ -122,7 +124,8 @@ class Choices(Brief):
     @cached_property
     def sha256(self) -> str:
         """The hash of everything that decides a score on these choices."""
-        return _digest(self.counts, f"{self.test.sha256}/{self.fit.sha256}")
+        fit = None if self.fit is None else self.fit.sha256
+        return _digest(self.counts, f"{self.test.sha256}/{fit}")
 
 
 @dataclass(frozen=True, eq=False)

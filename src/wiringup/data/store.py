@@ -14,12 +14,13 @@ from wiringup.core.home import writable
 from wiringup.core.sealed import add_comment, expect_seal, read_sealed, sealed_path, write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.arrays import read_npz
-from wiringup.data.recordings import Dissimilarities, Judgements, Recording, TwoChoice
+from wiringup.data.recordings import Choices, Dissimilarities, Judgements, Recording, TwoChoice
 
 FORMAT = 1
 RECORDING, DISSIMILARITIES, CHOICES, JUDGEMENTS = "recording", "dissimilarities", "choices", "judgements"
+COUNTS = "counts"
 
-Storable = Recording | Dissimilarities | TwoChoice | Judgements
+Storable = Recording | Dissimilarities | Choices | TwoChoice | Judgements
 Arrays = dict[str, np.ndarray[Any, Any]]
 _ARRAYS = "arrays.npz"
 _META = "meta.json"
@@ -135,11 +136,14 @@ def _arrays(data: Storable) -> Arrays:
         return arrays | _present({"groups": data.groups, "labels": data.labels, "unit_ids": units})
     if isinstance(data, Dissimilarities):
         return {"rdms": data.rdms, **_stack("", data.stimuli)}
-    arrays = {"image": data.image, "choice": data.choice, **_labelled("test", data.test)}
+    if isinstance(data, Choices):
+        arrays = {"counts": data.counts}
+    else:
+        arrays = {"image": data.image, "choice": data.choice, **_present({"subject": data.subject})}
     if isinstance(data, TwoChoice):
         arrays |= {"sample": data.sample, "distractor": data.distractor}
     fit = {} if data.fit is None or data.fit is data.test else _labelled("fit", data.fit)
-    return arrays | fit | _present({"subject": data.subject})
+    return arrays | _labelled("test", data.test) | fit
 
 
 def _present(arrays: dict[str, np.ndarray[Any, Any] | None]) -> Arrays:
@@ -176,10 +180,11 @@ def _facts(data: Storable) -> dict[str, Any]:
         subjects, images = data.rdms.shape[:2]
         facts = {"kind": DISSIMILARITIES, "area": data.area, "subjects": subjects, "images": images}
         return facts | {"assumed": list(data.assumed)}
+    kinds: dict[type, str] = {TwoChoice: CHOICES, Judgements: JUDGEMENTS, Choices: COUNTS}
     return {
-        "kind": CHOICES if isinstance(data, TwoChoice) else JUDGEMENTS,
+        "kind": kinds[type(data)],
         "area": BEHAVIOR,
-        "trials": len(data.image),
+        "trials": int(data.counts.sum()) if isinstance(data, Choices) else len(data.image),
         "images": len(data.test),
         "classes": len(data.test.classes),
         "fit": "none" if data.fit is None else "same" if data.fit is data.test else len(data.fit),
@@ -194,7 +199,10 @@ def _data_set(meta: dict[str, Any], arrays: Arrays) -> Storable:
         return _dissimilarities(meta, arrays)
     test = _read_labelled("test", arrays)
     fit = test if meta["fit"] == "same" else _read_labelled("fit", arrays) if "fit_ids" in arrays else None
-    name, source, image, choice = meta["name"], meta["source"], arrays["image"], arrays["choice"]
+    name, source = meta["name"], meta["source"]
+    if kind == COUNTS:
+        return Choices(name, arrays["counts"], test, fit, source=source)
+    image, choice = arrays["image"], arrays["choice"]
     if kind == JUDGEMENTS:
         return Judgements(name, image, arrays["subject"], choice, test, fit, source=source)
     if fit is None:

@@ -4,47 +4,30 @@ A table with a distractor column is a task with two alternatives (`TwoChoice`). 
 column that says who judged, is a choice among all classes (`Judgements`).
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images import read_labelled, read_stimuli
 from wiringup.data.importer import check_name, provenance_of
-from wiringup.data.matching import matched, places_of
+from wiringup.data.judged import SAME, ImportedTrials, Indices, indexed, judged_images, labels_of_images
 from wiringup.data.recordings import NO_ANSWER, Judgements, TwoChoice
 from wiringup.data.store import save_set
-from wiringup.data.tables import read_table
-from wiringup.data.trial_table import Sheet, column_of, read_sheet, spellings_of
-
-SAME = "same"
-"""Stands for the judged images themselves, as images to fit a decoder on."""
+from wiringup.data.trial_table import Sheet, read_sheets
 
 FEWEST_TRIALS = 100
 FEWEST_ASKED = 10
 FEWEST_JUDGED = 10
 _NO_ANSWER = ("", "na", "nan", "none")
 
-Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class ImportedTrials:
-    """The outcome of an import: what was stored, where, and sentences that the user should read."""
-
-    data: TwoChoice | Judgements
-    folder: Path
-    warnings: tuple[str, ...]
-
 
 def import_trials(
     name: str,
-    trials: Path,
+    trials: Path | Sequence[Path],
     stimuli: Path,
     labels: Path | None = None,
     fit: str | Path | None = None,
@@ -55,7 +38,8 @@ def import_trials(
 
     Args:
         name: what the set is to be called: letters, digits, dot, hyphen, underscore.
-        trials: CSV with one row for each trial; columns as in `trial_table.SPELLINGS`.
+        trials: table with one row for each trial; columns as in `trial_table.SPELLINGS`. Several, or a
+            folder of tables, are joined.
         stimuli: folder, zip or npz of the judged images, called as in ``trials``.
         labels: CSV with an image column and a column of true classes; needed if ``trials`` has no such
             column itself.
@@ -70,20 +54,23 @@ def import_trials(
         WiringupError: if the disk is full.
     """
     check_name(name)
-    sheet = read_sheet(trials)
+    tables = [trials] if isinstance(trials, str | Path) else list(trials)
+    sheet = read_sheets(tables)
     _check_fit(sheet, fit)
     shown: list[str] = []
-    judged, image, unused = _judged(sheet, read_stimuli(stimuli, size, say=shown.append))
+    found = judged_images(sheet.image, read_stimuli(stimuli, size, say=shown.append), sheet.path, "trial")
+    judged, image = found.stimuli, found.image
     truth = _truth(sheet, image, judged, labels)
     learned = None if fit in (None, SAME) else read_labelled(Path(str(fit)), size, say=shown.append)
     classes = learned.classes if learned is not None else _all_classes(sheet, truth)
-    test = LabelledImages(judged, _indexed(sheet, "true class", truth, classes), classes)
-    source = f"Imported from {Path(trials).name} and {Path(stimuli).name}."
+    test = LabelledImages(judged, indexed(sheet.path, "true class", truth, classes), classes)
+    source = f"Imported from {sheet.path.name} and {Path(stimuli).name}."
     chosen_fit = test if fit == SAME else learned
     data, warnings = _made(name, sheet, image, test, chosen_fit, source)
-    files = {"trials": trials, "stimuli": stimuli, "labels": labels}
-    files["fit"] = None if fit in (None, SAME) else Path(str(fit))
-    told = (*shown, *unused, *warnings)
+    paths = (path for path, _ in sheet.parts)
+    files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
+    files |= {"stimuli": stimuli, "labels": labels, "fit": None if fit in (None, SAME) else Path(str(fit))}
+    told = (*sheet.notes, *shown, *found.notes, *warnings)
     provenance = provenance_of(files) | {"warnings": list(told)}
     folder = save_set(data, data_home() if home is None else home, provenance)
     return ImportedTrials(data, folder, told)
@@ -97,16 +84,6 @@ def _check_fit(sheet: Sheet, fit: str | Path | None) -> None:
         )
 
 
-def _judged(sheet: Sheet, stimuli: Stimuli) -> tuple[Stimuli, Indices, tuple[str, ...]]:
-    """Return the images that occur in a trial, the index of each trial's image, and warnings."""
-    names = list(dict.fromkeys(sheet.image))
-    place = dict(zip(names, places_of(names, stimuli, sheet.path), strict=True))
-    used, image = np.unique([place[name] for name in sheet.image], return_inverse=True)
-    unused = len(stimuli) - len(used)
-    warnings = (f"{unused} images occur in no trial and were left out.",) if unused else ()
-    return stimuli.take(used), image.astype(np.int64), warnings
-
-
 def _truth(sheet: Sheet, image: Indices, judged: Stimuli, labels: Path | None) -> list[str]:
     """Return the name of the true class of each judged image."""
     if labels is None and sheet.sample is None:
@@ -114,7 +91,7 @@ def _truth(sheet: Sheet, image: Indices, judged: Stimuli, labels: Path | None) -
             f"{sheet.path} has no column with the true class of each image (such as sample_obj or category): "
             "give a table of the images with their classes (--labels)."
         )
-    truth = [""] * len(judged) if labels is None else _labels(labels, judged)
+    truth = [""] * len(judged) if labels is None else labels_of_images(labels, judged)
     for row, (i, name) in enumerate(zip(image, sheet.sample or [], strict=False)):
         truth[i] = truth[i] or name
         if truth[i] != name:
@@ -125,36 +102,11 @@ def _truth(sheet: Sheet, image: Indices, judged: Stimuli, labels: Path | None) -
     return truth
 
 
-def _labels(path: Path, judged: Stimuli) -> list[str]:
-    table = read_table(path)
-    names, classes = column_of(table, "image"), column_of(table, "sample")
-    if names is None or classes is None:
-        known = spellings_of(table, "image", "sample")
-        raise InputError(f"{table.path} needs a column for the image and one for its class. {known}")
-    place = matched(list(judged.ids), tuple(names))
-    missing = [i for i, row in zip(judged.ids, place, strict=True) if row is None]
-    if missing:
-        raise InputError(f"{table.path} has no class for {len(missing)} images, such as {missing[0]!r}.")
-    return [classes[row] for row in place if row is not None]
-
-
 def _all_classes(sheet: Sheet, truth: list[str]) -> tuple[str, ...]:
     names = set(truth) | set(sheet.distractor or [])
     if sheet.distractor is None:
         names |= {choice for choice in sheet.choice if choice.casefold() not in _NO_ANSWER}
     return tuple(sorted(names))
-
-
-def _indexed(sheet: Sheet, what: str, names: list[str], classes: tuple[str, ...]) -> Indices:
-    place = {name: i for i, name in enumerate(classes)}
-    unknown = [name for name in names if name not in place]
-    if unknown:
-        raise InputError(
-            f"{sheet.path}: the {what} {unknown[0]!r} is none of the {len(classes)} classes of the images to "
-            f"fit on.{did_you_mean(unknown[0], classes)} Classes: {', '.join(classes[:12])}"
-            f"{', ...' if len(classes) > 12 else ''}."
-        )
-    return np.array([place[name] for name in names], dtype=np.int64)
 
 
 def _made(
@@ -179,8 +131,8 @@ def _two_choice(
         if own == other or chosen not in (own, other):
             what = "the sample is its own distractor" if own == other else f"{chosen!r} was chosen"
             raise InputError(f"{sheet.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
-    distractor = _indexed(sheet, "distractor", others, test.classes)
-    choice = _indexed(sheet, "choice", sheet.choice, test.classes)
+    distractor = indexed(sheet.path, "distractor", others, test.classes)
+    choice = indexed(sheet.path, "choice", sheet.choice, test.classes)
     _check_fitted(sheet, fit, np.concatenate([sample, distractor]))
     subject = None if sheet.subject is None else _numbered(sheet.subject)
     data = TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
@@ -213,7 +165,7 @@ def _judgements(
     answered = np.array([choice.casefold() not in _NO_ANSWER for choice in sheet.choice])
     choice = np.full(len(image), NO_ANSWER)
     given = [c if a else test.classes[0] for c, a in zip(sheet.choice, answered, strict=True)]
-    choice[answered] = _indexed(sheet, "choice", given, test.classes)[answered]
+    choice[answered] = indexed(sheet.path, "choice", given, test.classes)[answered]
     first = np.sort(np.unique(np.stack([subject, image]), axis=1, return_index=True)[1])
     _check_enough(sheet, subject[first])
     warnings = []

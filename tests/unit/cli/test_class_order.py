@@ -97,7 +97,7 @@ def test_other_names_are_refused_with_both_lists(lab, scored, tmp_path, capsys):
     with pytest.raises(SystemExit):
         scored(weights_of(lab), "--classes", tmp_path / "names.json")
     told = capsys.readouterr().err
-    assert "only the model has class 1, class 2" in told and "only the benchmark has 1, 10, 11" in told
+    assert "only in the model: class 1, class 2" in told and "only in the benchmark: 1, 10, 11" in told
     (tmp_path / "few.txt").write_text("cat\ndog\n")
     with pytest.raises(SystemExit):
         scored(weights_of(lab), "--classes", tmp_path / "few.txt")
