@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.data.arrays import read_npy, read_npz
-from wiringup.data.image_table import FILES, IDS, is_count
-from wiringup.data.tables import UNNAMED, Table, read_table
+from wiringup.data.image_table import FILES, IDS
+from wiringup.data.tables import UNNAMED, Table, is_count, read_table
 from wiringup.data.trial_table import SPELLINGS, TABLES
 
 COUNTS, CLASSES = "counts", "classes"

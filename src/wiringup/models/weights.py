@@ -68,8 +68,10 @@ def read_weights(path: Path, names: Collection[str], key: str | None = None) -> 
 def _class_names(about: Mapping[str, Any]) -> tuple[str, ...] | None:
     """Return the names of the classes where a file has them, as trainers write them."""
     numbered = about.get("class_to_idx")
-    if isinstance(numbered, Mapping) and sorted(numbered.values()) == list(range(len(numbered))):
-        return tuple(sorted(map(str, numbered), key=lambda name: numbered[name]))
+    if isinstance(numbered, Mapping) and all(isinstance(i, int) for i in numbered.values()):
+        by_number = {i: str(name) for name, i in numbered.items()}
+        if by_number and sorted(by_number) == list(range(len(numbered))):
+            return tuple(by_number[i] for i in range(len(numbered)))
     for name in (CLASSES, "class_names"):
         listed_there = about.get(name)
         if isinstance(listed_there, list | tuple) and listed_there:

@@ -130,6 +130,9 @@ def test_class_names_travel_in_the_file(tmp_path):
     for about in ({"classes": list(names)}, {"class_to_idx": {"2": 1, "10": 0, "dog": 3, "1": 2}}):
         torch.save({"state_dict": state(), **about}, tmp_path / "c.pth")
         assert read(tmp_path / "c.pth").classes == names
+    for odd in ({"a": 0, "b": 5}, {"a": "x", "b": 1}, {}, {3: 0, "d": 0}):
+        torch.save({"state_dict": state(), "class_to_idx": odd}, tmp_path / "c.pth")
+        assert read(tmp_path / "c.pth").classes is None
     torch.save({"state_dict": state(), "classes": ["a", "b"]}, tmp_path / "c.pth")
     found = read(tmp_path / "c.pth")
     assert found.classes is None
