@@ -22,6 +22,7 @@ from wiringup.models.readout import preprocess
 from wiringup.training.batches import Plan, prepare
 from wiringup.training.ledger import Ledger
 from wiringup.training.loop import Progress, train
+from wiringup.training.norms import BATCH, NORMS, RUNNING
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.schedule import steps as optimiser_steps
@@ -125,23 +126,30 @@ class Contest:
 
 
 def training_rows(contest: Contest, say: Say, repeats: int) -> tuple[list[Row], list[Step]]:
-    """Time an epoch of all and of critical synapses, in turns; with the share of the machine's rate."""
+    """Time an epoch of all synapses and of critical ones, with the share of the machine's rate."""
     name, rate = contest.case.name, product_rate(dtype=np.float32)
     rows, steps, ours = [], [], {}
-    aims: dict[str, float | None] = {"all": contest.case.faster, "critical": None}
-    for plasticity, aim in aims.items():
-        say(f"{name}: {plasticity} ...")
-        spec = contest.case.spec(plasticity, 1)
+    kinds = {"all": ("all", BATCH)} | {f"critical, norms {norms}": ("critical", norms) for norms in NORMS}
+    for kind, (plasticity, norms) in kinds.items():
+        say(f"{name}: {kind} ...")
+        spec = contest.case.spec(plasticity, 1, norms=norms)
         took = _epochs(contest, spec, repeats)
-        ours[plasticity] = took["ours"]
-        rows.append(Row(f"{plasticity}, {name}", took["ours"], took["plain"], PLAIN, target=aim))
+        ours[kind] = took["ours"]
+        aim = contest.case.faster if kind == "all" else None
+        rows.append(Row(f"{kind}, {name}", took["ours"], took["plain"], PLAIN, target=aim))
         if "bf16" in took:
-            rows.append(Row(f"{plasticity}, bf16, {name}", took["bf16"], took["plain"], IN_BF16))
+            rows.append(Row(f"{kind}, bf16, {name}", took["bf16"], took["plain"], IN_BF16))
         spent = contest.ours(replace(spec, duration=optimiser_steps(1)))
         operations = spent.flops / spent.updates * contest.case.images
-        steps.append(Step(f"An epoch of {plasticity}, {name}", took["ours"], operations, rate))
-    against = f"critical against all, {name}"
-    return [*rows, Row(against, ours["critical"], ours["all"], OURS, target=1.4)], steps
+        steps.append(Step(f"An epoch of {kind}, {name}", took["ours"], operations, rate))
+    critical = [kind for kind in kinds if kind != "all"]
+    return [
+        *rows,
+        *(
+            Row(f"{kind}, against all, {name}", ours[kind], ours["all"], OURS, target=1.4)
+            for kind in critical
+        ),
+    ], steps
 
 
 def _epochs(contest: Contest, spec: TrainSpec, repeats: int) -> dict[str, float]:
@@ -165,7 +173,7 @@ def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
     """Time ten epochs of the decoder without augmentation; the plain loop on ``timed`` of them."""
     name = f"decoder, {DECODER_EPOCHS} epochs, {contest.case.name}"
     say(f"{name}: plain loop on {timed} of them ...")
-    spec = contest.case.spec("decoder", DECODER_EPOCHS, augmentation="none")
+    spec = contest.case.spec("decoder", DECODER_EPOCHS, augmentation="none", norms=RUNNING)
     plain = contest.plain(spec)
     next(plain)
     contest.ours(replace(spec, duration=epochs(1)))

@@ -18,6 +18,7 @@ from wiringup.models.architecture import ARCHITECTURES
 from wiringup.models.readout import preprocess
 from wiringup.training.batches import Plan, batches
 from wiringup.training.loop import train
+from wiringup.training.norms import NORMS
 
 TINY = Case(1 / 16, 32, 16, 8, 1)
 
@@ -28,10 +29,13 @@ def alone(monkeypatch, one_thread):
     monkeypatch.setattr(reference, "loader", lambda files, batch: DataLoader(files, batch, shuffle=True))
 
 
-@pytest.mark.parametrize("plasticity", ["all", "critical", "decoder"])
-def test_the_plain_loop_learns_what_the_trainer_learns(tmp_path, alone, plasticity, monkeypatch):
+@pytest.mark.parametrize(
+    ("plasticity", "norms"),
+    [("all", "batch"), *(("critical", norms) for norms in NORMS), ("decoder", "running")],
+)
+def test_the_plain_loop_learns_what_the_trainer_learns(tmp_path, alone, plasticity, norms, monkeypatch):
     contest = Contest(TINY, draw(tmp_path, TINY.images, TINY.size))
-    spec, data = TINY.spec(plasticity, 1), contest.pictures.data
+    spec, data = TINY.spec(plasticity, 1, norms=norms), contest.pictures.data
     shown = [(b.inputs, b.labels) for b in batches(data, spec, Plan.of(len(data), spec))]
     monkeypatch.setattr(Contest, "loader", lambda self, spec: shown)
     plain = next(contest.plain(spec))
@@ -68,10 +72,18 @@ def test_the_bench_compares_and_tells_where_the_time_goes(alone, monkeypatch, ca
     main(["bench", "training", "--quick", "--json"])
     found = json.loads(capsys.readouterr().out)
     names = [row["name"].partition(", CORnet-S")[0] for row in found["rows"]]
-    trained = ["all", "all, bf16", "critical", "critical, bf16", "critical against all", "decoder, 3 epochs"]
-    assert names == [*trained, "batches, augmentation none", "batches, augmentation crop+flip"]
+    critical = [f"critical, norms {norms}" for norms in ("batch", "held", "running")]
+    trained = [f"{kind}{how}" for kind in ("all", *critical) for how in ("", ", bf16")]
+    trained += [f"{kind}, against all" for kind in critical]
+    assert names == [
+        *trained,
+        "decoder, 3 epochs",
+        "batches, augmentation none",
+        "batches, augmentation crop+flip",
+    ]
     assert all(row["ours"] > 0 and row["reference"] > 0 for row in found["rows"])
-    every, critical = found["steps"]
-    assert every["operations"] > critical["operations"] > 0
+    every, *few = found["steps"]
+    assert len(few) == 3 and len({step["operations"] for step in few}) == 1
+    assert every["operations"] > few[0]["operations"] > 0
     assert sum(share["share"] for share in found["shares"]) == pytest.approx(1, abs=0.05)
     assert {s["name"] for s in found["shares"] if s["share"] > 0} >= {"convolution, forward", "BatchNorm"}
