@@ -94,6 +94,10 @@ def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
     unseen = int(np.isnan(trials).all(axis=(0, 2)).sum())
     if unseen:
         notes.append(f"{unseen} images have no response of any unit; they are kept, but cannot be scored.")
+    still = np.asarray(np.nanmax(trials, (1, 2)) == np.nanmin(trials, (1, 2)))
+    if still.any():
+        rows = listed(list(map(str, np.flatnonzero(~silent)[still])), 10)
+        notes.append(f"{still.sum()} units respond to all images alike; they have no score (rows {rows}).")
     return replace(kept, values=trials), tuple(notes)
 
 

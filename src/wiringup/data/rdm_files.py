@@ -15,7 +15,7 @@ from wiringup.data.hdf5 import is_hdf5, numbers, open_hdf5
 from wiringup.data.matlab import read_mat
 from wiringup.data.rdm_checks import FEWEST_IMAGES, Matrix, is_matrix
 from wiringup.data.responses import Texts, texts_of
-from wiringup.data.tables import plain
+from wiringup.data.tables import is_count, plain
 
 WANTED = "rdms"
 CONDENSED = (
@@ -103,6 +103,7 @@ def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]
             )
         values = numbers(file["dissimilarities"], f"{path}, dissimilarities,")
         patterns = _descriptors(file, "pattern_descriptors", n)
+        patterns = {name: texts for name, texts in patterns.items() if not is_count(texts)}  # its "index"
         notes = _of_one_subject(_descriptors(file, "rdm_descriptors", len(values)), path)
     pairs = values.ndim == 2 and values.shape[1] == n * (n - 1) // 2
     return _squares(values, n) if pairs else values, patterns, notes

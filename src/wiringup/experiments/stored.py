@@ -100,4 +100,8 @@ def _table(values: NDArray[Any], name: str, path: Path) -> NDArray[np.float32]:
         raise InputError(
             f"{path}: {name!r} is {values.dtype} {values.shape}; a layer is real numbers, images x features."
         )
-    return np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float32)
+    with np.errstate(over="ignore"):
+        narrow = np.ascontiguousarray(values.reshape(len(values), -1), dtype=np.float32)
+    if np.isinf(narrow).any() and np.isfinite(values).all():
+        raise InputError(f"{path}: {name!r} holds numbers beyond the range of float32; rescale them.")
+    return narrow

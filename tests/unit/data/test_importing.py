@@ -433,3 +433,11 @@ def test_what_was_done_to_the_pictures_is_said(lab):
     assert outcome.warnings[0] == told
     meta = json.loads((outcome.folder / "meta.json").read_text())
     assert meta["provenance"]["warnings"][0] == told
+
+
+def test_units_that_do_not_vary_are_told(lab, trials):
+    trials[3] = 2.5
+    np.save(lab / "r.npy", trials)
+    outcome = bring(lab)
+    assert "1 units respond to all images alike; they have no score (rows 3)." in outcome.warnings
+    assert len(outcome.recording.trials) == UNITS

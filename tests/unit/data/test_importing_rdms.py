@@ -178,6 +178,7 @@ def test_names_in_the_file_put_it_in_order(lab, form):
     np.testing.assert_array_equal(found.data.rdms, RDMS.astype(np.float32))
     assert found.data.stimuli.ids == tuple(NAMES)
     assert found.order == ("'stimulus_id' in s.npz" if form == "npz" else "'picture' in s.h5")
+    assert not any("index" in warning for warning in found.warnings)  # which rsatoolbox always writes
     both = bring(lab, file, "r.npy", name="both").data  # each file is put in order for itself
     np.testing.assert_array_equal(both.rdms, np.concatenate([RDMS, RDMS]).astype(np.float32))
 

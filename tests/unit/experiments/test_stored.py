@@ -100,6 +100,14 @@ def test_what_is_no_table_is_refused_with_what_to_do(tmp_path):
         read_stored(tmp_path / "w.pth")
 
 
+def test_numbers_that_float32_cannot_hold_are_refused_in_words(tmp_path):
+    np.save(tmp_path / "r.npy", np.full((4, 3), 1e300))
+    with pytest.raises(
+        InputError, match="'responses' holds numbers beyond the range of float32; rescale them"
+    ):
+        read_stored(tmp_path / "r.npy")
+
+
 def test_a_table_has_no_birth(tmp_path):
     for fields in ({"birth": "wc"}, {"seeds": (1,)}, {"weights": tmp_path}):
         with pytest.raises(InputError, match="is a file of responses; leave out"):
