@@ -20,6 +20,7 @@ SAMPLE = 4096
 """Bytes in each of the blocks that `sample_of` reads."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_PIECE = 1 << 20
 _TOO_DEEP = f"it is nested more than {JSON_DEPTH} levels deep"
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -72,7 +73,10 @@ def read_bounded(path: Path, most: int, what: str = "file") -> bytes:
         raise InputError(f"{path} has {size:,} bytes; a {what} may have {most:,}.")
     try:
         with path.open("rb") as stream:
-            content = stream.read(most + 1)  # a file of /proc announces no bytes and may have any number
+            content = stream.read(size + 1)
+            # a file of /proc announces no bytes and may have any number
+            while size < len(content) <= most and (more := stream.read(_PIECE)):
+                content += more
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
     if len(content) > most:

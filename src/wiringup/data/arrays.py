@@ -1,6 +1,7 @@
 """Arrays from npy and npz files: never from pickles, and never larger than what is there."""
 
 import contextlib
+import io
 import math
 import zipfile
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.files import regular
 from wiringup.core.memory import free_memory, told
+from wiringup.data.zips import COMPRESSIONS
 
+_HEADER = 12 + 10_000  # bytes of the longest that numpy reads
 DEFLATE = 1032
 """The most bytes that deflate, the compression of npz, MATLAB and HDF5 files, packs into one."""
 
@@ -104,6 +107,8 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, NDArray[Any]]:
         name = member.filename.removesuffix(".npy")
         if name in arrays:
             raise InputError(f"{path} holds two arrays called {name!r}.")
+        if member.compress_type not in COMPRESSIONS:
+            raise InputError(f"{path}: {name!r} is compressed in another way than numpy does it.")
         with archive.open(member) as stream:
             _check_header(stream, f"{path}, array {name!r},", member.file_size, member.compress_size)
         with archive.open(member) as stream:
@@ -115,21 +120,22 @@ def _check_header(stream: IO[bytes], what: str, size: int, stored: int) -> None:
     """Compare what the header of an npy announces with the bytes that there are.
 
     Args:
-        stream: at the start of the npy; left after its header.
+        stream: at the start of the npy.
         what: for the message.
         size: of header and values, in bytes.
         stored: the same as it lies in the file, compressed or not.
     """
-    first = npy.read_magic(stream) == (1, 0)
+    head = io.BytesIO(stream.read(_HEADER))  # which may announce a length of its own, up to 4 GB
+    first = npy.read_magic(head) == (1, 0)
     read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
-    shape, _, dtype = read(stream)
+    shape, _, dtype = read(head)
     if dtype.hasobject:
         raise ValueError("Object arrays are not allowed")
     if min(shape, default=0) < 0:
         raise InputError(f"{what} announces the impossible shape {shape}: the file is damaged.")
     count = math.prod(shape)
     check_size(what, count * max(1, dtype.itemsize), stored)
-    there = size - stream.tell()
+    there = size - head.tell()
     if there != count * dtype.itemsize:
         raise InputError(
             f"{what} announces {count * dtype.itemsize:,} bytes of values (shape {shape}, {dtype}), but "

@@ -9,7 +9,9 @@ from pathlib import Path
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.files import regular
 
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Those that are read: of the others Python unpacks as much at a time as there is."""
+
 _ENCRYPTED = 0x1
 
 
@@ -52,7 +54,7 @@ def read_member(archive: zipfile.ZipFile, name: str, most: int, what: str) -> by
     about = archive.getinfo(name)
     if about.flag_bits & _ENCRYPTED:
         raise InputError(f"{where} is encrypted; unpack the zip, and give the folder.")
-    if about.compress_type not in _COMPRESSIONS:
+    if about.compress_type not in COMPRESSIONS:
         raise InputError(f"{where} is compressed in an unusual way; unpack the zip, and give the folder.")
     if about.file_size > most:
         raise InputError(f"{where} has {about.file_size:,} bytes; a {what} may have {most:,}.")

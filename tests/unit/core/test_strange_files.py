@@ -2,6 +2,8 @@
 
 import json
 import os
+import tracemalloc
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ def test_only_plain_files_are_opened(tmp_path):
     with pytest.raises(InputError, match="is a folder, but has to be a file"):
         regular(tmp_path)
     with pytest.raises(InputError, match="/dev/zero is a device"):
-        read_json(type(tmp_path)("/dev/zero"))
+        read_json(Path("/dev/zero"))
     with pytest.raises(InputError, match="circle' cannot be opened as a file"):
         regular(tmp_path / "circle")
     with pytest.raises(InputError, match="cannot be opened as a file"):
@@ -27,9 +29,17 @@ def test_only_plain_files_are_opened(tmp_path):
         regular(tmp_path / "nothing", "table")
 
 
+@pytest.mark.skipif(not Path("/proc/meminfo").is_file(), reason="files of no size are those of Linux")
 def test_a_file_has_a_most(tmp_path, monkeypatch):
     (tmp_path / "a").write_bytes(b"12345")
     assert read_bounded(tmp_path / "a", 5) == b"12345"
+    assert b"MemTotal" in read_bounded(Path("/proc/meminfo"), 100_000)  # of which the system says no size
+    with pytest.raises(InputError, match="does not end after 9 bytes"):
+        read_bounded(Path("/proc/meminfo"), 9)
+    tracemalloc.start()
+    read_bounded(tmp_path / "a", 10**9)
+    assert tracemalloc.get_traced_memory()[1] < 10**6  # what may come is not allocated
+    tracemalloc.stop()
     with pytest.raises(InputError, match="a has 5 bytes; a table may have 4"):
         read_bounded(tmp_path / "a", 4, "table")
     monkeypatch.setattr("wiringup.core.files.JSON_BYTES", 4)

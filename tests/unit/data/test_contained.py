@@ -1,5 +1,7 @@
 """A netCDF file that would have another file read, or announces more than it holds."""
 
+import zipfile
+
 import h5py
 import numpy as np
 import pytest
@@ -52,3 +54,12 @@ def test_text_that_is_none_is_one_error(tmp_path):
         file.create_dataset(b"\xff\xfe", data=[1.0])
     with pytest.raises(InputError):
         read_responses(tmp_path / "a.nc")
+
+
+def test_arrays_that_are_compressed_otherwise_are_refused(tmp_path):
+    """A few KB of bzip2 unpack to GB, and Python unpacks them at once."""
+    np.save(tmp_path / "a.npy", np.ones((3, 8)))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_BZIP2) as archive:
+        archive.write(tmp_path / "a.npy", "a.npy")
+    with pytest.raises(InputError, match="'a' is compressed in another way than numpy does it"):
+        read_responses(tmp_path / "a.npz")
