@@ -85,7 +85,7 @@ def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
     silent = np.asarray(np.isnan(wide).all(axis=(1, 2)))
     if silent.all():
         raise InputError("Every response is missing; nothing is left to import.")
-    notes = []
+    notes = [] if missing is not None else _suspicion(wide)
     kept = found.of_units(~silent) if silent.any() else found
     if silent.any():
         rows = listed(list(map(str, np.flatnonzero(silent))), 10)
@@ -99,6 +99,18 @@ def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
         rows = listed(list(map(str, np.flatnonzero(~silent)[still])), 10)
         notes.append(f"{still.sum()} units respond to all images alike; they have no score (rows {rows}).")
     return replace(kept, values=trials), tuple(notes)
+
+
+def _suspicion(wide: NDArray[np.float64]) -> list[str]:
+    """Return a note if one negative value recurs where all others are positive: it may be a code."""
+    negative = wide[wide < 0]
+    if len(negative) < 2 or (negative != negative[0]).any():
+        return []
+    code = np.format_float_positional(np.float32(negative[0]), trim="-")
+    return [
+        f"{len(negative)} responses are {code}, and no other is negative: if it stands for missing trials, "
+        f"say --missing {code}."
+    ]
 
 
 def _coded(values: NDArray[np.generic], missing: float) -> NDArray[np.bool_]:

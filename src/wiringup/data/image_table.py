@@ -27,7 +27,11 @@ FILES = (
     "stimulus file", "stimulus filename", "stimulus file name", "stimulus path", "stim", "stim name",
     "stim file", "stim path", "picture", "picture name", "photo",
 )  # fmt: skip
-IDS = ("stimulus id", "image id", "stim id", "img id")
+IDS = tuple(
+    f"{what} {kind}"
+    for kind in ("id", "index", "idx", "number", "num", "nr", "no")
+    for what in ("stimulus", "image", "stim", "img")
+)
 GROUPS = (
     "group", "groups", "group id", "group name", "movie", "movie id", "movie name", "video", "video id",
     "video name", "clip", "clip id", "clip name", "film", "scene", "scene id", "scene name", "sequence",
@@ -42,11 +46,20 @@ LABELS = (
 
 @dataclass(frozen=True)
 class Asked:
-    """Columns that the user names: None for the usual spellings, `NONE` for none at all."""
+    """What the user says about order, groups and labels.
+
+    Attributes:
+        filename: column that names the files; None for the usual spellings, `NONE` for no column.
+        group: column of groups, likewise.
+        label: column of labels, likewise.
+        order: "natural" or "plain" order of the images' names, for where nothing in the files decides; None
+            to assume the natural one.
+    """
 
     filename: str | None = None
     group: str | None = None
     label: str | None = None
+    order: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import regular
 from wiringup.core.limits import PICTURES_BYTES
@@ -40,7 +40,8 @@ def read_stimuli(
     """Read images without labels.
 
     Args:
-        path: a folder or zip of image files, or an npz with one uint8 array (n, h, w[, 3]).
+        path: a folder or zip of image files, or an npz with one uint8 array (n, h, w[, 3]) and, if wanted,
+            one array of text with the name of each image.
         size: side in pixels to which every image is resized (bilinear with antialiasing; the aspect is
             not kept). Without it all images need to have one size.
         progress: told how many images are done.
@@ -55,7 +56,7 @@ def read_stimuli(
     """
     path = _checked(path, size)
     if path.suffix.lower() == ".npz":
-        return from_pixels(_sized(_stack_of(path, read_npz(path)), size))
+        return _from_npz(path, size, say)
     with open_pictures(path) as pictures:
         names = in_natural_order(pictures.names)
         return Stimuli(_read(pictures, names, size, progress, say), tuple(unwrapped(names)))
@@ -203,6 +204,23 @@ def _sizes_differ(pictures: Pictures, names: list[str], as_stored: bool) -> Inpu
         f"The images of {pictures.path} have different sizes: {listed}{more}. Pass the size in pixels to "
         f"which all are to be resized, for example --size {side}."
     )
+
+
+def _from_npz(path: Path, size: int | None, say: Say | None) -> Stimuli:
+    """Read a stack of images; of the other arrays, the one that holds a text for each image names them."""
+    arrays = read_npz(path)
+    stimuli = from_pixels(_sized(_stack_of(path, arrays), size))
+    named = [key for key, array in arrays.items() if _names(array, len(stimuli))]
+    rest = [
+        key for key, a in arrays.items() if not (a.dtype == np.uint8 and a.ndim > 2) and key not in named[:1]
+    ]
+    if rest and say is not None:
+        say(f"{path.name} holds more, which was not used: {listed(rest)}.")
+    return stimuli if not named else Stimuli(stimuli.pixels, tuple(map(str, arrays[named[0]].tolist())))
+
+
+def _names(array: NDArray[np.generic], n: int) -> bool:
+    return array.dtype.kind == "U" and array.shape == (n,) and len(set(array.tolist())) == n
 
 
 def _stack_of(path: Path, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:

@@ -90,13 +90,13 @@ def import_recordings(
     """
     check_name(name)
     one_of(area, AREAS, "area")
-    asked = Asked(filename, group, label)
+    asked = Asked(filename, group, label, order)
     rows = None if table is None else read_table(table)
     found = read_responses(responses, None if axes is None else parse_axes(axes))
     if looks_like_matrices(found.values):
         raise _are_matrices(name, area, responses, stimuli, table, filename, order, size)
     images, shown = read_images(stimuli, size, order)
-    one = arranged(found, images, rows, asked, order, Path(responses))
+    one = arranged(found, images, rows, asked, Path(responses), is_stack(stimuli))
     _check_counts(one.responses, len(one.stimuli), rows)
     turned = axes_notes(one.responses, len(one.stimuli))
     here, of_area = in_area(one.responses, area)
@@ -132,6 +132,11 @@ def check_name(name: str) -> None:
         raise InputError(f"{name!r} is the name of a published data set; choose another name.")
 
 
+def is_stack(stimuli: Path) -> bool:
+    """Return whether images come as one stack, which has an order of its own."""
+    return Path(stimuli).suffix.lower() == ".npz"
+
+
 def read_images(path: Path, size: int | None, order: str | None) -> tuple[Stimuli, tuple[str, ...]]:
     """Return the images in the natural order of their names, and notes on what was done to them.
 
@@ -140,7 +145,7 @@ def read_images(path: Path, size: int | None, order: str | None) -> tuple[Stimul
     """
     notes: list[str] = []
     images = read_stimuli(path, size, say=notes.append)
-    if order is not None and Path(path).suffix.lower() == ".npz":
+    if order is not None and is_stack(path):
         raise InputError(f"{path} holds one stack, whose order is its own; leave out --order.")
     return images, tuple(notes)
 

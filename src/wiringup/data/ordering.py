@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.checks import one_of
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.image_table import (
@@ -33,6 +33,7 @@ from wiringup.data.tables import Table, is_count
 
 NATURAL, PLAIN = "natural", "plain"
 ORDERS = (NATURAL, PLAIN)
+STACK = "stack"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,45 +77,49 @@ class Place:
 
 
 def arranged(
-    found: Responses, stimuli: Stimuli, table: Table | None, asked: Asked, order: str | None, source: Path
+    found: Responses, stimuli: Stimuli, table: Table | None, asked: Asked, source: Path, stack: bool
 ) -> Arranged:
     """Bring responses and images into one order.
 
     Args:
         found: the responses, as read.
-        stimuli: the images, in the natural order of their names.
+        stimuli: the images, in the natural order of their names, or as a stack.
         table: one row for each image, or None.
-        asked: the columns that the user names.
-        order: one of `ORDERS`, for where nothing in the files decides; None to assume the natural one.
+        asked: what the user says.
         source: the file of the responses, for messages.
+        stack: True if the images come as one stack, which has an order of its own.
 
     Raises:
         InputError: if names contradict each other, match in part, or are numbers that name nothing; if a
-            table is of no use; if ``order`` is given and there is nothing for it to decide.
+            table is of no use; if an order is asked for and there is nothing for it to decide.
     """
     if table is None and not found.about:
         _refuse_columns(asked)
     rows = Order() if table is None else order_of(table, stimuli, asked.filename)
-    images = _in_order(stimuli, order) if rows.rows is None else stimuli.take(rows.rows)
+    images = _in_order(stimuli, asked.order) if rows.rows is None else stimuli.take(rows.rows)
     ids = () if table is None else tuple(table.find(*IDS)[:1])
     known = table.column(ids[0]).tolist() if table is not None and ids else ()
     place = place_of_each(found, images.ids, known, asked.filename if table is None else None)
     free = rows.rows is None and (table is not None or place.index is None)
-    if order is not None and not free:
-        raise InputError(f"The files say which image is which; leave out --order {order}.")
+    if asked.order is not None and (stack or not free):
+        raise InputError(f"The files say which image is which; leave out --order {asked.order}.")
+    odd = place.note
+    if rows.rows is None and ids and not place.by_ids and asked.filename is None:
+        odd = _unmatched("the table calls its", ids[0], known, images.ids, ()) or odd
     found = found if place.index is None else found.by_image(place.index)
     beside = _as_table(found, source)
     groups, labels = _properties(table or beside, asked)
-    doubt = order_notes(stimuli.ids) if free and order is None else ()
+    doubt = order_notes(stimuli.ids) if free and not stack and asked.order is None else ()
     assumed = ["the images stand in the natural order of their names"] if doubt else []
-    assumed += ["the responses stand in the order of the images, whatever their names"] if place.note else []
+    assumed += ["responses stand in the order of the images, whatever their names"] if odd else []
     used = {"groups": groups.columns, "labels": labels.columns}
-    notes = [place.note, *doubt]
+    notes = [odd, *doubt]
     if table is not None:
+        notes.append(_left_out(table, images, stimuli) if len(images) < len(stimuli) else "")
         notes += _table_notes(table, {"order": rows.columns, "ids": ids * place.by_ids} | used)
     if beside is not None:
         notes.append(columns_note(beside, {"order": place.names} | (used if table is None else {})))
-    how = _told(rows, place, order, free, source)
+    how = _told(rows, place, free, STACK if stack else asked.order, source)
     return Arranged(found, images, groups, labels, how, tuple(assumed), tuple(filter(None, notes)))
 
 
@@ -124,13 +129,19 @@ def _as_table(found: Responses, source: Path) -> Table | None:
     return Table(source, columns) if columns else None
 
 
+def _left_out(table: Table, images: Stimuli, stimuli: Stimuli) -> str:
+    absent = sorted(set(stimuli.ids) - set(images.ids))
+    return f"{len(absent)} images are not named by {table.path.name} and were left out: {listed(absent, 3)}."
+
+
 def _table_notes(table: Table, uses: Mapping[str, Sequence[str]]) -> list[str]:
     refuse_unused(table, uses)
     return [*table.notes, columns_note(table, uses)]
 
 
 def _refuse_columns(asked: Asked) -> None:
-    for what, column in vars(asked).items():
+    for what in ("filename", "group", "label"):
+        column = getattr(asked, what)
         if column not in (None, NONE):
             raise InputError(f"The {what} column {column!r} needs a table (CSV) that it is a column of.")
 
@@ -141,14 +152,16 @@ def _properties(table: Table | None, asked: Asked) -> tuple[Property, Property]:
     return group_of(table, asked.group), label_of(table, asked.label)
 
 
-def _told(rows: Order, place: Place, order: str | None, free: bool, source: Path) -> str:
+def _told(rows: Order, place: Place, free: bool, order: str | None, source: Path) -> str:
     """Return in words where the order of the images comes from."""
     parts = []
     if rows.columns:
         parts.append(f"column {rows.columns[0]!r} of the table")
     if place.names:
         parts.append(f"{place.names[0]!r} in {source.name}")
-    if free:
+    if free and order == STACK:
+        parts.append("order of the stack of images")
+    elif free:
         parts.append(f"{order or NATURAL} order of the images' names ({'asked for' if order else 'assumed'})")
     return ", ".join(parts)
 
@@ -212,7 +225,8 @@ def place_of_each(
                 places[name] = index, known is ids
                 break
     if not places:
-        notes = [_unmatched(name, found.about[name], images, ids) for name in usual]
+        called = "the responses call their"
+        notes = [_unmatched(called, name, found.about[name], images, ids) for name in usual]
         return Place(note=next(filter(None, notes), ""))
     first, (index, by_ids) = next(iter(places.items()))
     for other, (others, _) in places.items():
@@ -244,17 +258,19 @@ def _covered(texts: Texts, known: Sequence[str]) -> NDArray[np.intp] | None:
     return np.array([place[text] for text in texts], np.intp)
 
 
-def _unmatched(name: str, texts: Texts, images: Sequence[str], ids: Sequence[str]) -> str:
+def _unmatched(
+    called: str, name: str, texts: Sequence[str], images: Sequence[str], ids: Sequence[str]
+) -> str:
     """Return a note on names that match no image; raise `InputError` where order cannot stand for them."""
     known = ids or images
     distinct = list(dict.fromkeys(texts))
     some = any(i is not None for i in matched(distinct, known))
     if is_count(texts) and not (ids and some):
         return ""
-    called = f"By {name!r} the responses call their images like {texts[0]!r}, the stimuli like {known[0]!r}"
+    called = f"By {name!r} {called} images like {texts[0]!r}, the stimuli like {known[0]!r}"
     remedy = (
         "give a table with the columns filename and stimulus_id, or --filename "
-        f"{NONE} if the responses stand in the order of the images."
+        f"{NONE} if all stand in the order of the images."
     )
     if some or len(distinct) < len(texts):
         raise InputError(f"{called}: they cannot all be matched by name; {remedy}")

@@ -12,7 +12,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.image_table import NONE, Asked
-from wiringup.data.importer import check_name, provenance_of, read_images
+from wiringup.data.importer import check_name, is_stack, provenance_of, read_images
 from wiringup.data.ordering import Arranged, arranged
 from wiringup.data.rdm_checks import Matrix, checked
 from wiringup.data.rdm_files import read_matrices
@@ -75,8 +75,8 @@ def import_rdm(
     one_of(area, AREAS, "area")
     rows = None if table is None else read_table(table)
     images, shown = read_images(stimuli, size, order)
-    asked = Asked(filename, NONE, NONE)
-    each = [_read(Path(path), images, rows, asked, order) for path in rdms]
+    asked = Asked(filename, NONE, NONE, order)
+    each = [_read(Path(path), images, rows, asked, is_stack(stimuli)) for path in rdms]
     exact, odd = checked(
         np.concatenate([one.values for one in each]),
         [called for one in each for called in one.called],
@@ -108,12 +108,12 @@ class _File:
     called: list[str]
 
 
-def _read(path: Path, images: Stimuli, table: Table | None, asked: Asked, order: str | None) -> _File:
+def _read(path: Path, images: Stimuli, table: Table | None, asked: Asked, stack: bool) -> _File:
     """Read a file. Its rows are put in order as responses are: their numbers go through `arranged`."""
     n = len(images if table is None else table)
     found = read_matrices(path, n)
     numbered = Responses(np.arange(n)[None, :, None], about=found.about, settled=True)
-    placed = arranged(numbered, images, table, asked, order, path)
+    placed = arranged(numbered, images, table, asked, path, stack)
     if placed.responses.values.shape != (1, n, 1):
         raise InputError(f"{path} names an image more than once; matrices need one row for each image.")
     same_length(len(placed.stimuli), n, "The set of images", f"each matrix of {path}")

@@ -151,6 +151,35 @@ def test_numbers_name_images_only_in_a_column_that_is_called_so(tmp_path):
     assert aligned(lab.bring(table=rows("stimulus_id;file", range(N), [f"{i}.png" for i in ORDER])))
 
 
+def test_numbers_of_a_table_that_name_nothing_are_refused(lab):
+    table = rows("stimulus_id;group", ORDER, IN_FOURS)
+    lab.refused("By 'stimulus_id' the table calls its images .* numbers in no order", table=table)
+    assert lab.bring(table=table, filename="none").recording.groups.tolist() == IN_FOURS
+    growing = lab.bring(table=rows("nsd_id;image_number;group", range(N), range(5, 5 + N), IN_FOURS))
+    assert "By 'image_number' the table calls its images like '5'" in growing.warnings[0]
+    assert lab.bring(table=rows("image_id;group", range(N), IN_FOURS)).recording.assumed == ()
+
+
+def test_images_that_a_table_leaves_out_are_named(lab):
+    lab.images([*NAMES, "more.png"])
+    outcome = lab.bring(table=rows("file", SHUFFLED))
+    assert aligned(outcome)
+    assert "1 images are not named by t.csv and were left out: more.png." in outcome.warnings
+
+
+def test_names_of_a_stack_of_images(lab):
+    stack = np.arange(N, dtype=np.uint8)[:, None, None] * np.ones((4, 4), np.uint8)
+    np.savez(lab.path / "s.npz", images=stack, name=np.array(NAMES), scale=np.zeros(N))
+    (lab.path / "t.csv").write_text(rows("filename", SHUFFLED))
+    asked = {"table": lab.path / "t.csv", "home": lab.path}
+    outcome = import_recordings("stack", "V4", lab.path / "r.npy", lab.path / "s.npz", **asked)
+    assert aligned(outcome)
+    assert outcome.warnings[0] == "s.npz holds more, which was not used: scale."
+    np.savez(lab.path / "s.npz", images=stack[::-1], name=np.array(NAMES[::-1]))
+    own = import_recordings("own", "V4", lab.path / "r.npy", lab.path / "s.npz", home=lab.path)
+    assert (own.warnings, own.order) == ((), "order of the stack of images")
+
+
 def test_columns_of_groups(lab):
     both = rows("file;movie;scene", SHUFFLED, IN_FOURS, [f"s{k // 2}" for k in range(N)])
     lab.refused("'movie' and 'scene', and they differ. Name one: --group 'movie'", table=both)
@@ -223,7 +252,7 @@ def test_an_order_beside_names_or_a_stack_is_refused(lab):
     named = rows("file", SHUFFLED)
     lab.refused("The files say which image is which; leave out --order plain", table=named, order="plain")
     np.savez(lab.path / "s.npz", np.zeros((N, 4, 4), np.uint8))
-    with pytest.raises(InputError, match="holds one stack, whose order is its own"):
+    with pytest.raises(InputError, match="The files say which image is which; leave out --order"):
         import_recordings("x", "V4", lab.path / "r.npy", lab.path / "s.npz", order="plain", home=lab.path)
 
 
@@ -282,9 +311,7 @@ def test_numbers_that_grow_are_positions_with_a_note(lab):
     outcome = lab.bring("r.nc")
     assert aligned(outcome)
     assert "like '3', the stimuli like 'im00.png': they were matched by position" in outcome.warnings[0]
-    assert outcome.recording.assumed == (
-        "the responses stand in the order of the images, whatever their names",
-    )
+    assert outcome.recording.assumed == ("responses stand in the order of the images, whatever their names",)
 
 
 def test_names_that_contradict_each_other_are_refused(lab):
@@ -369,6 +396,21 @@ def test_axes_that_are_none(lab, axes, message):
 def test_axes_of_a_file_that_names_them_are_refused(lab):
     lab.netcdf(filename=SHUFFLED)
     lab.refused("names its axes itself; leave out --axes", responses="r.nc", axes="images,units")
+
+
+# ------------------------------------------------------------------ codes
+
+
+def test_a_value_that_looks_like_a_code_is_pointed_out(lab):
+    counts = np.arange(UNITS * N, dtype=np.float32).reshape(UNITS, N)
+    counts[1, 3:5] = -99.9
+    np.save(lab.path / "counts.npy", counts)
+    told = lab.bring("counts.npy").warnings[0]
+    assert told.startswith("2 responses are -99.9, and no other is negative") and "--missing -99.9" in told
+    assert lab.bring("counts.npy", missing=-99.9).warnings == ()
+    counts[0, 0] = -1
+    np.save(lab.path / "counts.npy", counts)
+    assert lab.bring("counts.npy").warnings == ()
 
 
 # ------------------------------------------------------------------ units
