@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.matching import matched, places_of
+from wiringup.data.matching import matched, names_most, places_of
 from wiringup.data.tables import UNNAMED, Table, is_count, plain
 
 NONE = "none"
@@ -90,9 +90,9 @@ def order_of(table: Table, stimuli: Stimuli, asked: str | None) -> Order:
     for names in (sure, table.find(*FILES, *IDS)):
         if (order := _agreed(table, names, stimuli)).rows is not None:
             return order
-    for name in table.find(*FILES):
-        if not is_count(table.columns[name]):
-            _named(table, stimuli, name)
+    meant = [name for name in table.find(*FILES) if not is_count(table.columns[name])]
+    for name in (*meant, *(name for name in table.columns if names_most(table.columns[name], stimuli.ids))):
+        _named(table, stimuli, name)
     return Order()
 
 

@@ -34,6 +34,14 @@ def matched(wanted: Sequence[str], names: Sequence[str]) -> list[int | None]:
     return found
 
 
+def names_most(texts: Sequence[str], names: Sequence[str]) -> bool:
+    """Return whether ``texts`` are meant to be names of images: no numbers, and they name half of them."""
+    distinct = list(dict.fromkeys(texts))
+    if any(text.isdecimal() for text in distinct):
+        return False
+    return 2 * (len(distinct) - matched(distinct, names).count(None)) >= len(names) > 0
+
+
 def places_of(files: Sequence[str], stimuli: Stimuli, path: Path) -> list[int]:
     """Return where each of ``files``, as a table names them, is among ``stimuli``.
 

@@ -26,7 +26,7 @@ from wiringup.data.image_table import (
     order_of,
     refuse_unused,
 )
-from wiringup.data.matching import matched
+from wiringup.data.matching import matched, names_most
 from wiringup.data.names import in_natural_order
 from wiringup.data.responses import Responses, Texts
 from wiringup.data.tables import Table, is_count
@@ -99,7 +99,8 @@ def arranged(
     images = _in_order(stimuli, asked.order) if rows.rows is None else stimuli.take(rows.rows)
     ids = () if table is None else tuple(table.find(*IDS)[:1])
     known = table.column(ids[0]).tolist() if table is not None and ids else ()
-    place = place_of_each(found, images.ids, known, asked.filename if table is None else None)
+    beside_asked = asked.filename if table is None or asked.filename == NONE else None
+    place = place_of_each(found, images.ids, known, beside_asked)
     free = rows.rows is None and (table is not None or place.index is None)
     if asked.order is not None and (stack or not free):
         raise InputError(f"The files say which image is which; leave out --order {asked.order}.")
@@ -225,8 +226,13 @@ def place_of_each(
                 places[name] = index, known is ids
                 break
     if not places:
+        if asked is not None:
+            raise InputError(
+                f"{asked!r} of the responses does not hold the names of the {len(images)} images."
+            )
+        part = [name for name, texts in found.about.items() if names_most(texts, images)]
         called = "the responses call their"
-        notes = [_unmatched(called, name, found.about[name], images, ids) for name in usual]
+        notes = [_unmatched(called, name, found.about[name], images, ids) for name in (*part, *usual)]
         return Place(note=next(filter(None, notes), ""))
     first, (index, by_ids) = next(iter(places.items()))
     for other, (others, _) in places.items():

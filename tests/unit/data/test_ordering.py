@@ -346,6 +346,29 @@ def test_lists_beside_an_array_are_read_like_coordinates(lab):
     )
 
 
+def test_text_that_names_the_images_but_for_a_few_is_refused(lab):
+    nearly = [*SHUFFLED[:-1], "gone.png"]
+    lab.netcdf(my_own_name=nearly)
+    lab.refused("By 'my_own_name' .* cannot all be matched by name", responses="r.nc")
+    lab.refused(
+        "1 images that are not among .* in column 'my own'", table=rows("my own;group", nearly, IN_FOURS)
+    )
+    # a label may be called like an image
+    lab.netcdf(values=lab.responses(range(N)), kind=["im00", "im01"] * (N // 2))
+    assert aligned(lab.bring("r.nc"))
+
+
+def test_a_list_that_is_asked_for_has_to_name_the_images(lab):
+    lab.netcdf(stimulus_id=SHUFFLED, kind=IN_FOURS)
+    lab.refused(
+        "'kind' of the responses does not hold the names of the 24 images", responses="r.nc", filename="kind"
+    )
+    lab.refused("Unknown list beside the responses 'knid'", responses="r.nc", filename="knid")
+    none = lab.bring("r.nc", table=rows("file;group", SHUFFLED, IN_FOURS), filename="none")
+    assert none.recording.trials[0, 0, 0] == ORDER[0]
+    assert none.recording.stimuli.ids == tuple(NAMES)
+
+
 # ------------------------------------------------------------------ axes
 
 
