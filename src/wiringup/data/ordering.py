@@ -102,7 +102,7 @@ def arranged(
     beside_asked = asked.filename if table is None or asked.filename == NONE else None
     place = place_of_each(found, images.ids, known, beside_asked)
     free = rows.rows is None and (table is not None or place.index is None)
-    if asked.order is not None and (stack or not free):
+    if asked.order is not None and not free:
         raise InputError(f"The files say which image is which; leave out --order {asked.order}.")
     odd = place.note
     if rows.rows is None and ids and not place.by_ids and asked.filename is None:

@@ -66,7 +66,7 @@ def test_units_are_called_by_their_row_in_the_file(lab, capsys):
     assert [line["unit"] for line in table] == row["unit_ids"] == ["0", "2", "3", "4"]
     assert [float(line["raw"]) for line in table] == row["units"]
     (kept,) = (lab / "runs").glob("*/scores.json")
-    assert json.loads(kept.read_text())[0]["unit_ids"] == row["unit_ids"]
+    assert json.loads(kept.read_text())["rows"][0]["unit_ids"] == row["unit_ids"]
 
 
 def test_sets_that_know_no_units_open_and_count_them(lab, capsys):
@@ -77,7 +77,9 @@ def test_sets_that_know_no_units_open_and_count_them(lab, capsys):
         arrays = {name: stored[name] for name in stored.files if name != "unit_ids"}
     np.savez(folder / "arrays.npz", **arrays)
     meta = json.loads((folder / "meta.json").read_text())
-    (folder / "meta.json").write_text(json.dumps({k: v for k, v in meta.items() if k != "assumed"}))
+    (folder / "meta.json").write_text(
+        json.dumps({k: v for k, v in meta.items() if k not in ("assumed", "seal")})
+    )
     row = score(capsys, "mine", "--units", "units.csv")
     assert row["unit_ids"] is None
     with (lab / "units.csv").open(newline="") as stream:

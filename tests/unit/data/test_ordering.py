@@ -252,7 +252,7 @@ def test_an_order_beside_names_or_a_stack_is_refused(lab):
     named = rows("file", SHUFFLED)
     lab.refused("The files say which image is which; leave out --order plain", table=named, order="plain")
     np.savez(lab.path / "s.npz", np.zeros((N, 4, 4), np.uint8))
-    with pytest.raises(InputError, match="The files say which image is which; leave out --order"):
+    with pytest.raises(InputError, match="holds one stack, whose order is its own"):
         import_recordings("x", "V4", lab.path / "r.npy", lab.path / "s.npz", order="plain", home=lab.path)
 
 
