@@ -226,7 +226,7 @@ def _tell_choices(imported: "ImportedTrials", json: bool) -> None:
         say(f"Note: {warning}")
     task = "between two classes" if isinstance(data, TwoChoice) else "among all classes"
     say(f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images.")
-    layer = "the layer of the logits, as in decoder.linear" if data.fit is None else "IT"
+    layer = "decoder.linear (its own logits)" if data.fit is None else "IT"
     say(f"Score on it with: wiringup score cornet_s --benchmark {data.name} --layer {layer}")
 
 

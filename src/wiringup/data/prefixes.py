@@ -7,7 +7,7 @@ and ``0001_cop_dnn_c30_knife_10_n03041632_7380.png`` among the files.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,22 +38,25 @@ def places_beyond_prefixes(wanted: Sequence[str], stimuli: Stimuli, path: Path) 
     if None not in matched(wanted, stimuli.ids):
         return Matched(places_of(wanted, stimuli, path))
     ours, theirs = [_base(name) for name in wanted], [_base(name) for name in stimuli.ids]
-    whole: set[int] = set()
-    longer: set[int] = set()  # names that agree with an image in more than the others do
+    whole: dict[int, str] = {}  # names that end in all of a file's name
+    longer: set[int] = set()  # names that agree with a file in more than the others do
     for parts, ends in enumerate(_ends(theirs)):
         place = {end: i for i, end in enumerate(ends)}
         chosen = [next((end for end in _endings(name) if end in place), None) for name in ours]
-        if None in chosen:
-            found = {k for k, end in enumerate(chosen) if end is not None}
-            whole, longer = (whole, longer | found - whole) if parts else (found, longer)
+        found = {k: end for k, end in enumerate(chosen) if end is not None and k not in whole}
+        if parts == 0:
+            whole, places = found, {k: place[end] for k, end in found.items()}
+        elif len(found) + len(whole) < len(ours):
+            longer |= found.keys()
+        if len(found.keys() | whole.keys()) < len(ours):
             continue
-        if twice := next((end for end, n in Counter(ends).items() if n > 1 and end in set(chosen)), None):
+        if twice := next((end for end, n in Counter(ends).items() if n > 1 and end in found.values()), None):
             raise _ambiguous(twice, ends, stimuli, path)
         if longer:
-            shorter = next(k for k in range(len(ours)) if k not in longer | whole)
-            raise _uneven(wanted[shorter], wanted[min(longer)], stimuli, path)
-        places = [place[str(end)] for end in chosen]
-        return Matched(places, (_note(wanted, places, chosen, stimuli, path),))
+            raise _uneven(wanted[min(found.keys() - longer)], wanted[min(longer)], stimuli, path)
+        places |= {k: place[end] for k, end in found.items()}
+        in_order = [places[k] for k in range(len(ours))]
+        return Matched(in_order, (_note(wanted, in_order, (found or whole), stimuli, path),))
     return Matched(places_of(wanted, stimuli, path))  # says which name means no image
 
 
@@ -73,13 +76,13 @@ def _ends(names: Sequence[str]) -> list[list[str]]:
 
 
 def _note(
-    wanted: Sequence[str], places: Sequence[int], ends: Sequence[str | None], stimuli: Stimuli, path: Path
+    wanted: Sequence[str], places: Sequence[int], ends: Mapping[int, str], stimuli: Stimuli, path: Path
 ) -> str:
-    file = stimuli.ids[places[0]]
+    first = min(ends)
     return (
-        f"{path.name} calls the images otherwise than their files; {len(set(wanted))} names were matched by "
-        f"their ends, so that {wanted[0]!r} is {file!r} (both end in {ends[0]!r}). If that is wrong, "
-        "rename them."
+        f"{path.name} calls the images otherwise than their files; {len(ends)} names were matched by their "
+        f"ends, so that {wanted[first]!r} is {stimuli.ids[places[first]]!r} (both end in {ends[first]!r}). "
+        "If that is wrong, rename them."
     )
 
 

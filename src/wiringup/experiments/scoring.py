@@ -205,7 +205,8 @@ def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Sto
 def _candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     if is_stored(request.model):
         facts, stored = _facts(request.model, None, None, None), read_stored(Path(request.model))
-        yield Candidate(replace(stored, classes=request.class_names or stored.classes), facts)
+        named = stored if request.class_names is None else replace(stored, classes=request.class_names)
+        yield Candidate(named, facts)
     elif request.model in REFERENCES:
         yield from _references(request, storage)
     elif request.weights is not None:

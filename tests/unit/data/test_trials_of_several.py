@@ -125,6 +125,7 @@ def stimuli(*names):
         (["a_1", "b_1"], ["session 1/s_b_1.png", "session 1/s_a_1.png"], [1, 0]),
         (["run_a.png"], ["a.png", "b.png"], [0]),
         (["b.png", "a.png"], ["a.png", "b.png"], [1, 0]),
+        (["a_b_c", "1_x_y"], ["a_b_c.png", "x_a_b_c.png", "2_x_y.png"], [0, 2]),
         (["1_dnn_a_7", "9_s1_b_7"], ["1_dnn_a_7.png", "4_dnn_b_7.png"], [0, 1]),
     ],
 )
