@@ -252,8 +252,8 @@ def _on_grey(image: "Image.Image", see: Seen) -> "Image.Image":
     from PIL import Image
 
     if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
-        return image.convert("RGB")
-    image = image.convert("RGBA")
+        return _in(image, "RGB")
+    image = _in(image, "RGBA")
     alpha = image.getchannel("A")
     if alpha.getextrema() == (255, 255):
         return image.convert("RGB")
@@ -261,6 +261,10 @@ def _on_grey(image: "Image.Image", see: Seen) -> "Image.Image":
     canvas = Image.new("RGB", image.size, (GREY, GREY, GREY))
     canvas.paste(image, mask=alpha)
     return canvas
+
+
+def _in(image: "Image.Image", mode: str) -> "Image.Image":
+    return image if image.mode == mode else image.convert(mode)  # which would copy it all the same
 
 
 def _rgb(image: "Image.Image") -> "Image.Image":
