@@ -31,6 +31,15 @@ th { border-bottom: 2px solid #888; }
 .simulated { background: #fff3cd; border-left: 4px solid #e0a800; padding: .6rem 1rem; }
 img { max-width: 100%; } pre { background: #f6f6f6; padding: 1rem; overflow-x: auto; font-size: 12px; }
 details { margin: .5rem 0; } summary { cursor: pointer; }
+@page { size: A4 landscape; margin: 12mm; }
+@media print {
+  body { max-width: none; margin: 0; padding: 0; font-size: 10px; }
+  .scroll, pre { overflow: visible; }
+  table { font-size: 8px; width: 100%; }
+  th, td { padding: .15rem .3rem; white-space: normal; }
+  tr, img { break-inside: avoid; } img { max-height: 170mm; }
+  pre { font-size: 7px; white-space: pre-wrap; overflow-wrap: anywhere; }
+}
 """
 
 
@@ -147,7 +156,7 @@ def _legend(records: Sequence[Record]) -> str:
         "<p>Percentages are of the reference at the end of its training (mean over seeds). "
         f"± is the standard deviation over {seeds} seeds: too few for a test, enough to see what is noise. "
         "<em>Updates</em> are labelled images as actually seen; <em>synaptic updates</em> are updates times "
-        f"trained synapses.{absent}</p>"
+        f"trained synapses; <em>of ref. %</em> is their share of what the reference spends.{absent}</p>"
     )
 
 

@@ -40,13 +40,11 @@ def moments_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) 
         diverged: runs without a score.
     """
     areas = _shown(moments)
-    header = ["condition", "norms", "epoch", "updates", "trained", "syn. updates"]
+    header = ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
     header += [*(f"{a} %" for a in areas), "match", "top-1"]
     lost = _lost(diverged)
     body = [_row(m, areas, lost.get(m.label, ())) for m in moments]
-    scored = {m.label for m in moments}
-    blank = ["–"] * (len(header) - 3)
-    return header, body + [[label, "–", "diverged", *blank] for label in lost if label not in scored]
+    return header, body + _without_score(moments, lost, dict.fromkeys(header, "–") | {"epoch": "diverged"})
 
 
 def numbers_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) -> Table:
@@ -57,19 +55,16 @@ def numbers_table(moments: Sequence[Moment], diverged: Sequence[Diverged] = ()) 
     areas = [a for a in COLUMNS if a in moments[0].match]
     header = [
         "condition", "norms", "epoch (0 is birth)", "updates (labelled images)", "trained (synapses)",
-        "synaptic updates (updates x synapses)", "seeds", "diverged seeds",
+        "synaptic updates (updates x synapses)", "synaptic updates (% of reference)", "seeds",
+        "diverged seeds",
     ]  # fmt: skip
     for area in areas:
         header += [f"{area} (% of reference)", f"{area} sd (% of reference)"]
         header += [f"{area} (ceiled score)", f"{area} sd (ceiled score)"]
     lost = _lost(diverged)
     body = [_numbers(m, areas, lost.get(m.label, ())) for m in moments]
-    scored = {m.label for m in moments}
-    columns = len(header) + 2
-    for label, runs in lost.items():
-        if label not in scored:
-            body.append([label, *[""] * 5, "0", _seeds(runs), *[""] * (columns - 8)])
-    return [*header, "top-1 (fraction)", "top-1 sd (fraction)"], body
+    header += ["top-1 (fraction)", "top-1 sd (fraction)"]
+    return header, body + _without_score(moments, lost, dict.fromkeys(header, "") | {"seeds": "0"})
 
 
 def _shown(moments: Sequence[Moment]) -> list[str]:
@@ -81,6 +76,15 @@ def _lost(diverged: Sequence[Diverged]) -> dict[str, list[Diverged]]:
     return {
         label: [d for d in diverged if d.label == label] for label in dict.fromkeys(d.label for d in diverged)
     }
+
+
+def _without_score(
+    moments: Sequence[Moment], lost: Mapping[str, Sequence[Diverged]], row: Mapping[str, str]
+) -> list[list[str]]:
+    """Return ``row`` (column -> cell) for each condition of which every run diverged, with label and seeds."""
+    gone = {label: runs for label, runs in lost.items() if label not in {m.label for m in moments}}
+    known = [{"condition": label, "diverged seeds": _seeds(runs)} for label, runs in gone.items()]
+    return [[cells.get(name, cell) for name, cell in row.items()] for cells in known]
 
 
 def _seeds(runs: Sequence[Diverged]) -> str:
@@ -103,7 +107,7 @@ def _row(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list
     label = f"{moment.label} (diverged: seed {_seeds(lost)})" if lost else moment.label
     when = "birth" if moment.epoch == 0 else f"{moment.epoch:g}"
     counts = [count(v) for v in (moment.updates, moment.trained, moment.synaptic_updates)]
-    percent = [plus_minus(moment.percent[a]) for a in areas]
+    percent = [f"{moment.spent:.3g}", *(plus_minus(moment.percent[a]) for a in areas)]
     absolute = [plus_minus(moment.match[MEAN], 3), plus_minus(moment.top1, 2)]
     return [label, moment.norms, when, *counts, *percent, *absolute]
 
@@ -111,9 +115,10 @@ def _row(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list
 def _numbers(moment: Moment, areas: Sequence[str], lost: Sequence[Diverged]) -> list[str]:
     nothing = Spread(float("nan"), float("nan"), 0)
     spreads = [s for a in areas for s in (moment.percent.get(a, nothing), moment.match[a])]
-    counts = [moment.epoch, moment.updates, moment.trained, moment.synaptic_updates, moment.top1.n]
+    counts = [moment.epoch, moment.updates, moment.trained, moment.synaptic_updates, moment.spent]
     values = [v for s in (*spreads, moment.top1) for v in (s.mean, s.sd)]
-    return [moment.label, moment.norms, *map(_number, counts), _seeds(lost), *map(_number, values)]
+    counted = map(_number, [*counts, moment.top1.n])
+    return [moment.label, moment.norms, *counted, _seeds(lost), *map(_number, values)]
 
 
 def _number(value: float) -> str:

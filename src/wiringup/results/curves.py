@@ -5,7 +5,7 @@ nothing of any condition. It has no percentages, no panel in a figure, and no pa
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,7 @@ class Moment:
             is above chance. If there is none, all areas are here, as NaN.
         shown: area or "mean" -> what a figure shows of each seed: the percentage, or the brain match
             itself where there are no percentages.
+        spent: synaptic updates so far, as a percentage of all that the reference spends.
     """
 
     label: str
@@ -49,6 +50,7 @@ class Moment:
     match: dict[str, Spread]
     percent: dict[str, Spread]
     shown: dict[str, list[float]]
+    spent: float = float("nan")
 
     def has_percent(self, area: str) -> bool:
         """Return whether there are percentages in ``area``: not if the reference is at chance everywhere."""
@@ -78,8 +80,10 @@ def moments(records: Sequence[Record], reference: str) -> list[Moment]:
     base = {a: _mean([_match(p, kept)[a] for p in last]) for a in (*kept, MEAN)}
     if len(chance) == len(areas):
         base = dict.fromkeys(base, float("nan"))
+    whole = _mean([p.synaptic_updates for p in last])
     labels = list(dict.fromkeys(r.label for r in records))
-    return [m for label in labels for m in _condition([r for r in records if r.label == label], base)]
+    found = [m for label in labels for m in _condition([r for r in records if r.label == label], base)]
+    return [replace(m, spent=100 * m.synaptic_updates / whole) for m in found] if whole else found
 
 
 def at_chance(points: Sequence[Point]) -> dict[str, tuple[float, float]]:

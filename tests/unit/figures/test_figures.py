@@ -57,9 +57,10 @@ def test_the_table_shows_a_shared_birth_once(records):
         ("few", 1),
     ]
     header, body = moments_table(last_moments(points))
-    assert header[:6] == ["condition", "norms", "epoch", "updates", "trained", "syn. updates"]
-    assert body[2][:6] == ["few", "running", "1", "100", "10", "1 k"]
-    assert body[2][6:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
+    assert header[:7] == ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
+    # ten of fifty synapses, as many images
+    assert body[2][:7] == ["few", "running", "1", "100", "10", "1 k", "20"]
+    assert body[2][7:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
 
 
 def with_behaviour(record, raw, match):
@@ -79,8 +80,8 @@ def test_an_area_in_which_the_reference_is_at_chance_is_left_out_in_words(tmp_pa
     odd = [with_behaviour(r, 0.015, 0.3) for r in records]
     points = moments(odd, "ref <all>")
     header, body = moments_table(last_moments(points))
-    assert header[6:] == ["mean %", "V4 %", "match", "top-1"]
-    assert body[2][6:9] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
+    assert header[7:] == ["mean %", "V4 %", "match", "top-1"]
+    assert body[2][7:10] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
     left_out = told_at_chance(odd, "ref <all>")
     assert left_out == (
         "Left out of percentages, mean and figure, because the reference itself is within two standard "
@@ -99,8 +100,8 @@ def test_behaviour_above_chance_is_shown(records):
     good = [with_behaviour(r, 0.025, 0.3) for r in records]
     assert told_at_chance(good, "ref <all>") == ""
     header, body = moments_table(last_moments(moments(good, "ref <all>")))
-    assert header[6:9] == ["mean %", "V4 %", "behavior %"]
-    assert body[2][8] == "100.0 ± 0.0"
+    assert header[7:10] == ["mean %", "V4 %", "behavior %"]
+    assert body[2][9] == "100.0 ± 0.0"
 
 
 def test_the_csv_holds_numbers_alone(records):
@@ -108,10 +109,10 @@ def test_the_csv_holds_numbers_alone(records):
     points = moments(records, "ref <all>")
     table = list(csv.DictReader(to_csv(numbers_table(points, lost)).splitlines()))
     few, gone = table[3], table[4]
-    assert {name: few[name] for name in list(few)[:8]} == {
+    assert {name: few[name] for name in list(few)[:9]} == {
         "condition": "few", "norms": "running", "epoch (0 is birth)": "1", "updates (labelled images)": "100",
-        "trained (synapses)": "10", "synaptic updates (updates x synapses)": "1000", "seeds": "2",
-        "diverged seeds": "2",
+        "trained (synapses)": "10", "synaptic updates (updates x synapses)": "1000",
+        "synaptic updates (% of reference)": "20", "seeds": "2", "diverged seeds": "2",
     }  # fmt: skip
     assert float(few["V4 (% of reference)"]) == pytest.approx(60)
     assert float(few["V4 sd (% of reference)"]) == pytest.approx(200 * 0.1 / 2**0.5)
