@@ -37,7 +37,8 @@ details { margin: .5rem 0; } summary { cursor: pointer; }
   .scroll, pre { overflow: visible; }
   table { font-size: 8px; width: 100%; }
   th, td { padding: .15rem .3rem; white-space: normal; }
-  tr, img { break-inside: avoid; } img { max-height: 170mm; }
+  tr, img { break-inside: avoid; } img { max-height: 130mm; }
+  h2 { break-after: avoid; }
   pre { font-size: 7px; white-space: pre-wrap; overflow-wrap: anywhere; }
 }
 """

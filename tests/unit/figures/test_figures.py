@@ -174,6 +174,14 @@ def test_the_report_is_one_file_with_everything_escaped(tmp_path, records):
     assert {p.name for p in tmp_path.iterdir()} == {"report.html", "brain_match.png", "table.csv"}
 
 
+def test_a_printed_report_is_wide_and_scrolls_nowhere(tmp_path, records):
+    page = report.write(tmp_path, {"uid": "abc"}, records, "ref <all>").read_text()
+    printed = page.split("@media print {")[1].split("</style>")[0]
+    assert "@page { size: A4 landscape" in page
+    assert ".scroll, pre { overflow: visible; }" in printed and "max-width: none" in printed
+    assert "white-space: normal" in printed
+
+
 def test_the_report_says_simulated_and_names_what_is_missing(tmp_path, records):
     simulated = replace(records[0].points[0].scores[0], simulated=True)
     odd = point(0, 0, 0.1, missing=("cifar10h.i2n",), scores=(simulated,))
