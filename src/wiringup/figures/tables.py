@@ -81,7 +81,7 @@ def _lost(diverged: Sequence[Diverged]) -> dict[str, list[Diverged]]:
 def _without_score(
     moments: Sequence[Moment], lost: Mapping[str, Sequence[Diverged]], row: Mapping[str, str]
 ) -> list[list[str]]:
-    """Return ``row`` (column -> cell) for each condition of which every run diverged, with label and seeds."""
+    """Return ``row`` (column -> cell) with label and seeds for each condition of which every run diverged."""
     gone = {label: runs for label, runs in lost.items() if label not in {m.label for m in moments}}
     known = [{"condition": label, "diverged seeds": _seeds(runs)} for label, runs in gone.items()]
     return [[cells.get(name, cell) for name, cell in row.items()] for cells in known]
