@@ -30,7 +30,7 @@ SCHEMA = 4
 
 ADVICE = (
     "Restore it from a copy, or distil it again; a study distils its own again if it is deleted. If it was "
-    "changed on purpose, make it a genome of its own: wiringup genome seal FILE --out NEW.json"
+    "changed on purpose, make it a genome of its own: wiringup genome seal {} --out NEW.json"
 )
 
 
@@ -142,9 +142,8 @@ class Genome:
             MissingDataError: if there is no such file.
             InputError: if it is damaged, not JSON or not a genome; the message names file, layer and field.
         """
-        for file in (path, beside(path)):
-            if not edited:
-                expect_seal(file, ADVICE)
+        for file in () if edited else (path, beside(path)):
+            expect_seal(file, ADVICE.format(path))
         try:
             return cls.from_dict(read_json(path), _read_tensors(beside(path)))
         except InputError as error:

@@ -46,9 +46,9 @@ def sealed_path(path: Path) -> Iterator[Path]:
             start, _ = _found(stream) or (-1, b"")
             if start < 0:
                 raise ValueError(f"{path} was written without a blank seal")
-            digits = _hashed(stream, start)
+            digits = hash_with_zeros(stream, start)
             stream.seek(start)
-            stream.write(digits)
+            stream.write(digits.encode())
 
 
 def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
@@ -111,7 +111,7 @@ def verify(path: Path, advice: str) -> bool:
         if found is None:
             return False
         start, digits = found
-        if start < 0 or _hashed(stream, start) != digits:
+        if start < 0 or hash_with_zeros(stream, start).encode() != digits:
             raise InputError(
                 f"{path} is damaged, or was changed after it was written: its content does not match the "
                 f"hash that it carries. {advice}"
@@ -132,8 +132,8 @@ def _found(stream: BinaryIO) -> tuple[int, bytes] | None:
     return None
 
 
-def _hashed(stream: BinaryIO, start: int) -> bytes:
-    """Return the hash of a file, in hex, whose digits from ``start`` on count as zeros."""
+def hash_with_zeros(stream: BinaryIO, start: int) -> str:
+    """Return the SHA-256 (hex) of a file in which 64 digits from byte ``start`` on count as zeros."""
     digest = hashlib.sha256()
     stream.seek(0)
     while block := stream.read(min(_READ, start - stream.tell())):
@@ -142,4 +142,4 @@ def _hashed(stream: BinaryIO, start: int) -> bytes:
     stream.seek(start + len(_ZEROS))
     while block := stream.read(_READ):
         digest.update(block)
-    return digest.hexdigest().encode()
+    return digest.hexdigest()

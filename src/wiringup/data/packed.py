@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from wiringup.core.errors import InputError
 from wiringup.core.files import atomic_path, parsed_json, regular
 from wiringup.core.limits import JSON_BYTES
+from wiringup.core.sealed import hash_with_zeros
 from wiringup.core.stimuli import LabelledImages, Rows, Stimuli
 
 SUFFIX = ".safetensors"
@@ -27,7 +28,6 @@ FORMAT = "wiringup images 1"
 
 _LENGTH = struct.Struct("<Q")  # a safetensors file begins with the length of its header
 _UNKNOWN = "0" * 64  # stands for the hash while the hash is computed
-_READ = 1 << 24  # bytes that are hashed at a time
 
 
 class PackedStimuli(Stimuli):
@@ -190,10 +190,7 @@ def _read_header(beginning: bytes, stream: Any, path: Path) -> tuple[dict[str, A
 def _hashed(path: Path, start: int, noted: str) -> str:
     """Return the hash of a file in which the noted hash was not filled in yet."""
     with path.open("rb") as stream:
-        digest = hashlib.sha256(stream.read(start).replace(noted.encode(), _UNKNOWN.encode(), 1))
-        while block := stream.read(_READ):
-            digest.update(block)
-    return digest.hexdigest()
+        return hash_with_zeros(stream, stream.read(start).index(noted.encode()))
 
 
 def _mapped(path: Path, start: int, about: dict[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Load checkpoints without running anything that is in them."""
 
 import json
+import struct
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -147,6 +148,20 @@ def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = N
     about = {KEY: BLANK} | ({} if classes is None else {CLASSES: json.dumps(list(classes))})
     with sealed_path(path) as temporary:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary, about)
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Sort the metadata of a safetensors file: its writer leaves their order to chance, and so its bytes."""
+    with path.open("r+b") as stream:
+        (length,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length)
+        if len(text) != length:
+            raise ValueError(f"the header of {path} cannot be written in its place")
+        stream.seek(8)
+        stream.write(text)
 
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:

@@ -113,7 +113,7 @@ def test_an_edited_genome_is_refused_until_it_is_sealed(files, tmp_path, capsys)
     edited.write_text(json.dumps(document))
     message = refused(capsys, "show", edited)
     assert "edited.json is damaged, or was changed after it was written" in message
-    assert "wiringup genome seal FILE --out NEW.json" in message
+    assert f"wiringup genome seal {edited} --out NEW.json" in message
     facts = told(capsys, "seal", edited, "--out", tmp_path / "mine.json")
     mine = Genome.load(tmp_path / "mine.json")
     assert mine.layers["V1.norm1"].weight_mean == 3.5

@@ -3,7 +3,7 @@ import pickle
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.models.architecture import ModelSpec, build
@@ -137,6 +137,16 @@ def test_class_names_travel_in_the_file(tmp_path):
     found = read(tmp_path / "c.pth")
     assert found.classes is None
     assert "names 2 classes (a, b), which are not one for each of the decoder's 4 outputs" in found.notes[0]
+
+
+def test_equal_weights_are_equal_files(tmp_path):
+    model, names, contents = build(SPEC), ("Hänfling", 'a "b"\n', "é\\", "d\x7f"), set()
+    for _ in range(12):
+        save_weights(model, tmp_path / "c.safetensors", names)
+        contents.add((tmp_path / "c.safetensors").read_bytes())
+    assert len(contents) == 1
+    assert read(tmp_path / "c.safetensors").classes == names
+    assert load_file(tmp_path / "c.safetensors").keys() == model.state_dict().keys()
 
 
 def test_missing_and_misshapen_entries_are_named():
