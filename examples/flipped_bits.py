@@ -22,6 +22,7 @@ from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome, beside
 from wiringup.core.errors import InputError
 from wiringup.core.files import sha256_of
+from wiringup.core.score import Score
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.packed import Contents, read_packed, write_packed
@@ -32,7 +33,8 @@ from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache
 from wiringup.models.weights import read_weights, save_weights
-from wiringup.results.record import Point, Record, provenance
+from wiringup.results.match import match_of, to_dict
+from wiringup.results.record import Point, Record, provenance, score_to_dict
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.loop import train
@@ -99,15 +101,16 @@ def weights_and_genomes(folder: Path) -> list[Kind]:
 
 def results(folder: Path) -> list[Kind]:
     """Return what a folder of runs holds."""
-    store = Store(folder)
+    store = Store(folder, refuse)
     point = Point(1.0, 100, 1000, 0.5, {"V4": 0.1, "mean": 0.1}, (), ())
     spec: dict[str, Any] = {"lr": 0.1, "model": {"architecture": "cornet_s"}}
     store.save(
         Record("run", "WC + critical", 0, spec, {"trained": 10, "all": 90}, (point,), (1.5,), provenance(2))
     )
     store.save_study("study", {"reference": "KN"}, ["run"])
-    store.save_scores("score", [{"benchmark": "b.V4", "raw": 0.25}])
-    store.save_match("match", {"label": "KN", "mean": {"value": 0.25}})
+    score = Score("b.V4", "V4", "pls-25", "V4.output", 0.25, 0.8, 0.39, "r/c", 0.01, 100, 50)
+    store.save_scores("score", [{"model": "cornet_s", "birth": "kn", "seed": 0, **score_to_dict(score)}])
+    store.save_match("match", to_dict(match_of("KN", "b@1", [[score]], {})))
     store.save_diverged("gone", spec, "the loss is nan at step 3")
     return [
         Kind("record.json", folder / "run" / "record.json", lambda: store.record("run")),
@@ -151,6 +154,11 @@ def kept(folder: Path) -> list[Kind]:
         stores["V4"].copy_(torch.arange(128.0).reshape(8, 16))
     (path,) = folder.glob("*.npy")
     return [Kind("kept response", path, lambda: there(cache.find("key")))]
+
+
+def refuse(path: Path, why: str) -> None:
+    """Raise `InputError` where a list of files tells of one that cannot be read, and goes on."""
+    raise InputError(f"{path}: {why}")
 
 
 def there(found: Any) -> None:
