@@ -1,6 +1,7 @@
 """Arrays of numbers from MATLAB files: up to version 7 by SciPy, version 7.3, which is HDF5, by h5py."""
 
 import math
+import mmap
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -53,9 +54,15 @@ def _choose(kinds: Mapping[str, str], wanted: str, path: Path) -> str:
 
 
 def _from_mat5(path: Path, wanted: str) -> NDArray[Any]:
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as file:
+        return _from_stream(file, wanted, path)
+
+
+def _from_stream(file: mmap.mmap, wanted: str, path: Path) -> NDArray[Any]:
+    """Read from a mapped file, of which no more is allocated than there is, whatever its headers ask for."""
     import scipy.io
 
-    listing = scipy.io.whosmat(path, appendmat=False)
+    listing = scipy.io.whosmat(file, appendmat=False)
     found = {name: (shape, kind) for name, shape, kind in listing}
     if len(found) < len(listing):
         raise InputError(f"{path} holds two variables of one name among {listed([v[0] for v in listing])}.")
@@ -66,7 +73,8 @@ def _from_mat5(path: Path, wanted: str) -> NDArray[Any]:
     check_size(f"{path}, variable {name!r},", math.prod(shape), path.stat().st_size)  # a byte each, or more
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of a variable that it cannot read SciPy warns, and returns a text
-        return np.asarray(scipy.io.loadmat(path, appendmat=False, variable_names=[name])[name])
+        file.seek(0)
+        return np.array(scipy.io.loadmat(file, appendmat=False, variable_names=[name])[name])
 
 
 def _from_hdf5(path: Path, wanted: str) -> NDArray[Any]:

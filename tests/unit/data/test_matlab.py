@@ -1,5 +1,7 @@
 """MATLAB files of version 5 and 7.3, and HDF5 files that refer to others."""
 
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
@@ -119,3 +121,14 @@ def test_links_in_a_circle_come_to_an_end(tmp_path):
         inner["back"] = file["/"]
         inner["soft"] = h5py.SoftLink("/nowhere")
     check_contained(tmp_path / "a.h5")
+
+
+def test_no_more_is_allocated_than_there_is(tmp_path):
+    """The header of a file of version 4 announces a name of 2^31 - 2 bytes."""
+    header = np.array([0, 3, 5, 0, 2**31 - 2], "<i4").tobytes()
+    (tmp_path / "a.mat").write_bytes(header + b"responses")
+    tracemalloc.start()
+    with pytest.raises(InputError):
+        read_mat(tmp_path / "a.mat", "responses")
+    assert tracemalloc.get_traced_memory()[1] < 10**8
+    tracemalloc.stop()
