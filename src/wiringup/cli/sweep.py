@@ -62,6 +62,7 @@ def sweep(
         images=n_images, epochs=epochs, plasticities=plasticity, births=birth, controls=controls,
         seeds=seed, model=model, width=width, size=size, lr=lr, norms=norms,
     )  # fmt: skip
+    spec.check_genomes(data_home())
     tell, store = silent if json else say, Store(out)
     shown = packing(terminal(json))
     world = make_world(images, brain, max(n_images), spec.calibration, size, data_home(), tell, shown)

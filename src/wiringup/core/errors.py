@@ -9,6 +9,10 @@ class InputError(WiringupError, ValueError):
     """A value from outside (an argument, a file's content) is not usable."""
 
 
+class NotFiniteError(InputError):
+    """Responses hold NaN or infinite values."""
+
+
 class MissingDataError(WiringupError, FileNotFoundError):
     """Data that has to be fetched, imported or named first is not there."""
 

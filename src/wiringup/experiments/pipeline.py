@@ -15,6 +15,7 @@ from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
+from wiringup.core.errors import DivergedError, NotFiniteError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.core.spec import later, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -233,7 +234,10 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
     def score(moment: Moment) -> dict[str, Any]:
         told("other", 0, "")
         read = subject(moment.model, run.spec.model, architecture, classes=run.images.classes)
-        scores, accuracy = run.exam.sit(read)
+        try:
+            scores, accuracy = run.exam.sit(read)
+        except NotFiniteError as error:
+            raise DivergedError(_not_finite(moment.images)) from error
         match = brain_match(scores, run.exam.suite)
         point = Point(
             epoch=moment.epoch,
@@ -250,6 +254,14 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
         return {"point": point_to_dict(point)}
 
     return score
+
+
+def _not_finite(images: int) -> str:
+    """Return why a network whose weights are finite has no score: what it answers to images is not."""
+    if images:
+        why = f"after {images:,} images all weights are finite, but responses to images are not"
+        return f"Training diverged: {why}. Lower the learning rate."
+    return "The newborn network's responses to images are not finite. Choose another birth or BatchNorm."
 
 
 def _progress(run: Run, told: Told, what: str) -> Callable[[int, int, float], None]:

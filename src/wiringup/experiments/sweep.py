@@ -78,6 +78,16 @@ class SweepSpec:
         """Return the births by their full names; genome files by their paths."""
         return [b if b.endswith(".json") else RECIPES.canonical(b) for b in self.births]
 
+    def check_genomes(self, home: Path) -> None:
+        """Look for every genome that is drawn from, before there are images.
+
+        Raises:
+            InputError: if one is of another network, or damaged.
+            MissingDataError: if one is not there.
+        """
+        for birth in self.named_births():
+            find_genome(birth, home, self.network(classes=2))
+
     def network(self, classes: int) -> ModelSpec:
         """Return the network of every run."""
         return ModelSpec(self.model, self.width, classes, self.size)
@@ -192,9 +202,10 @@ class Sweep:
     def _one(self, run: Run, seen: int, progress: Progress) -> Record | Diverged:
         with claimed(self.store, run.uid):
             why = self.store.diverged(run.uid)
-            if why or self.store.finished(run.uid, run.spec):
+            known = bool(why or self.store.finished(run.uid, run.spec))
+            if known:
                 progress.skip(_work(run, seen))
-            progress.say(_name(run))
+            progress.say(f"{'Known' if known else 'Now'}: {_name(run)}")
             if why is None:
                 try:
                     return execute(run, self.store, progress.advance)[0]

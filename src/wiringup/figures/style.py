@@ -28,11 +28,11 @@ def look(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 def head(figure: Figure, title: str, simulated: bool, *told: str) -> None:
     """Write above a figure what it shows, and what a reader must know: simulated data, and sentences."""
-    wide = int(figure.get_figwidth() * 15)  # characters of this size in a line
+    wide = int(figure.get_figwidth() * 17)  # characters of this size in a line
     lines = [title, f"({SIMULATED})" if simulated else "", *told]
     written = [part for line in lines for part in textwrap.wrap(line, wide)]
     if written:
-        figure.suptitle("\n".join(written), fontsize=9)
+        figure.suptitle("\n".join(written), fontsize=8)
 
 
 def clean(axes: Axes) -> None:

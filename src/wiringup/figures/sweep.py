@@ -58,7 +58,7 @@ def _maps(
 ) -> Figure:
     columns = min(_IN_A_ROW, len(maps))
     rows = -(-len(maps) // columns)
-    figure = new_figure(1.2 + 3.2 * columns, 3.4 * rows)
+    figure = new_figure(max(6.0, 1.2 + 3.2 * columns), 3.4 * rows)
     panels = list(figure.subplots(rows, columns, squeeze=False).flat)
     last, known = {m.label: m for m in moments}, moments[0].has_percent(MEAN)
     for axes, (title, labels) in zip(panels, maps.items(), strict=False):
@@ -67,7 +67,7 @@ def _maps(
     for axes in panels[len(maps) :]:
         axes.set_visible(False)
     unit = "brain match, % of reference" if known else "brain match (reference at chance)"
-    figure.colorbar(panels[0].images[0], ax=panels, label=unit)
+    figure.colorbar(panels[0].images[0], ax=panels).set_label(unit, fontsize=8)
     return figure
 
 

@@ -127,6 +127,7 @@ def test_a_set_without_repeats_has_no_ceiling(home, tmp_path, capsys):
         (["run", "--brain", "unreal"], "Did you mean 'real'"),
         (["run", "--brain", "real"], "There is no real benchmark"),
         (["run", "--images", "nowhere"], "nowhere"),
+        (["sweep", "--images", "nowhere", "--birth", "wc"], "Weight compression draws from the published"),
         (["distill", "none.pth"], "There is no checkpoint none.pth"),
         (["birth", "cornet_s", "--birth", "kaming", "--out", "x"], "Did you mean 'kaiming_normal'"),
         (["birth", "cornet_s", "--width", "0.3", "--out", "x"], "the nearest that does is 0.296875"),

@@ -105,6 +105,29 @@ def test_a_training_that_diverges_is_noted_and_the_sweep_goes_on(sweep, monkeypa
         asked.run(Progress({}, None))
 
 
+def test_a_network_whose_responses_overflow_is_marked_as_diverged_too(sweep, monkeypatch):
+    def exploding(subject, *args, **kwargs):
+        with torch.no_grad():
+            if scored.count(subject.identity) == 0 and len(scored) == 2:  # the end of the second run
+                subject.module.V1.conv1.weight.mul_(1e38)
+        scored.append(subject.identity)
+        return evaluate(subject, *args, **kwargs)
+
+    scored, evaluate = [], pipeline.evaluate
+    monkeypatch.setattr(pipeline, "evaluate", exploding)
+    asked = replace(
+        sweep, spec=replace(SPEC, images=(24,), epochs=(1,), plasticities=("critical", "decoder"))
+    )
+    swept = asked.run(Progress({}, None))
+    assert [r.label.split(", ")[1] for r in swept.records] == ["all", "decoder"]
+    (lost,) = swept.diverged
+    assert lost.label.split(", ")[1] == "critical"
+    assert lost.why == (
+        "Training diverged: after 24 images all weights are finite, but responses to images are not. "
+        "Lower the learning rate."
+    )
+
+
 def test_a_control_of_a_set_that_the_seed_draws_is_drawn_as_large(sweep):
     drawn = replace(SPEC, plasticities=("critical & random:5000",), controls=True, seeds=(0, 1), images=(24,))
     swept = replace(sweep, spec=replace(drawn, epochs=(1,))).run(Progress({}, None))

@@ -15,7 +15,7 @@ from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
 from wiringup.benchmarks.metrics.threads import side_by_side
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, NotFiniteError
 
 BLOCK = 2048
 CONSTANT = 1e-13
@@ -120,11 +120,11 @@ def _summed(
 
 
 def check_finite(features: Tensor) -> None:
-    """Raise `InputError` if any response is NaN or infinite."""
+    """Raise `NotFiniteError` if any response is NaN or infinite, `InputError` for a wrong shape or size."""
     if features.ndim != 2:
         raise InputError(f"Responses have to be (images, features); got {tuple(features.shape)}.")
     if not bool(torch.isfinite(features.sum(dtype=torch.float64))):
-        raise InputError(
+        raise NotFiniteError(
             "The responses hold NaN or infinite values, so they cannot be scored. "
             "The weights may have diverged in training, or were read incompletely."
         )
