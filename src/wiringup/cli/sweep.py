@@ -44,7 +44,8 @@ def sweep(
 
     The reference of the percentages learns with all synapses, from Kaiming normal, on the most images for
     the most epochs. Interrupted, the same command continues; a run that is known is not computed again.
-    A training that diverges is told, and has no score.
+    Started several times in one folder, the processes share the runs, and each ends with the whole table.
+    A training that diverges is told and marked, has no score, and is not tried again.
 
     For example:
       wiringup sweep --n-images 250 1000 2000 --epochs 1 4 10

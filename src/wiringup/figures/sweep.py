@@ -95,19 +95,19 @@ def _dots(moments: Sequence[Moment], cells: Cells, lost: Mapping[str, int]) -> F
     """One line for each label: seeds as dots, their mean as a tick, birth hollow; diverged runs in words."""
     scored = {m.label for m in moments}
     labels = [label for label in cells if label in scored or lost[label]]
-    figure = new_figure(7.2, 1.4 + 0.32 * len(labels))
+    names = [_name(x, cells, moments, lost[x]) for x in reversed(labels)]
+    figure = new_figure(max(6.0, 4.2 + 0.07 * max(map(len, names))), 1.4 + 0.32 * len(labels))
     axes: Axes = figure.subplots()
     colors = look(list(dict.fromkeys(cells[label]["birth"] for label in labels)))
     for row, label in enumerate(reversed(labels)):
         if label in scored:
             _line(axes, row, [m for m in moments if m.label == label], colors[cells[label]["birth"]][0])
-    names = [_name(x, cells, moments, lost[x]) for x in reversed(labels)]
     axes.set_yticks(range(len(labels)), names, fontsize=7)
     axes.set_ylim(-0.6, len(labels) - 0.4)
     known = moments[0].has_percent(MEAN)
     axes.axvline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
     unit = "% of the reference" if known else "reference at chance"
-    axes.set_xlabel(f"brain match, {unit} (in brackets: supervised synaptic updates)", fontsize=8)
+    axes.set_xlabel(f"brain match, {unit}\n(in brackets: supervised synaptic updates)", fontsize=8)
     axes.set_title("dots: seeds, tick: mean, circle: at birth", fontsize=8, loc="left")
     clean(axes)
     axes.tick_params(axis="y", labelsize=7)
