@@ -112,7 +112,7 @@ def import_recordings(
         unit_ids=clean.unit_ids,
         assumed=(*one.assumed, *("the axes are units x images x repeats" for _ in turned)),
     )
-    notes = (*one.notes, *turned, *_unused(found, responses), *of_area, *more)
+    notes = (*one.notes, *turned, *_unused(one.responses, responses), *of_area, *more)
     warnings = (*shown, *notes, *near_copy_warnings(recording))
     files = provenance_of({"responses": responses, "stimuli": stimuli, "table": table})
     facts = {"order": one.order, "axes": axes, "missing": missing, "warnings": warnings}

@@ -90,7 +90,9 @@ class Responses(Brief):
             for name, texts in self.about.items()
             if all(text == texts[first[i]] for text, i in zip(texts, index, strict=True))
         }
-        return replace(self, values=unfolded(self.values[:, :, 0], index, occurrences(index)), about=steady)
+        values = unfolded(self.values[:, :, 0], index, occurrences(index))
+        varying = tuple(name for name in self.about if name not in steady)
+        return replace(self, values=values, about=steady, unused=(*self.unused, *varying))
 
     def of_units(self, keep: NDArray[np.bool_]) -> "Responses":
         """Return the units where ``keep`` (units,) is True; those without names are called by their row."""

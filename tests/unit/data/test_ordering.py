@@ -148,7 +148,9 @@ def test_numbers_name_images_only_in_a_column_that_is_called_so(tmp_path):
     ranked = lab.bring(table=rows("rank;group", ORDER, IN_FOURS))
     assert ranked.recording.stimuli.ids[:3] == ("0.png", "1.png", "2.png")
     # ids are weaker than file names: 0, 1, 2 ... count, whatever the files are called
-    assert aligned(lab.bring(table=rows("stimulus_id;file", range(N), [f"{i}.png" for i in ORDER])))
+    files = [f"{i}.png" for i in ORDER]
+    assert aligned(lab.bring(table=rows("stimulus_id;file", range(N), files)))
+    assert aligned(lab.bring(table=rows("image;file", range(N), files)))
 
 
 def test_numbers_of_a_table_that_name_nothing_are_refused(lab):
@@ -262,6 +264,17 @@ def test_rows_without_names_stand_in_the_assumed_order_too(unpadded):
     assert unpadded.bring(table=rows("group", IN_FOURS), order="plain").recording.groups[3] == "g0"
 
 
+def test_counts_and_names_elsewhere_decide_no_order(unpadded):
+    doubt = "Nothing in the files says in which order"
+    unpadded.netcdf(stimulus_id=np.arange(N))
+    assert doubt in unpadded.bring("r.nc").warnings[0]
+    # the responses have names, but the rows of the table do not
+    unpadded.netcdf(filename=[f"{i}.png" for i in ORDER])
+    assert unpadded.bring("r.nc").recording.assumed == ()
+    outcome = unpadded.bring("r.nc", table=rows("group", IN_FOURS))
+    assert aligned(outcome) and doubt in outcome.warnings[0]
+
+
 def test_capital_letters_make_an_order_doubtful(tmp_path):
     lab = Lab(tmp_path)
     lab.images(["a1.png", "B1.png", "c1.png"])
@@ -326,11 +339,14 @@ def test_names_that_contradict_each_other_are_refused(lab):
 def test_presentations_are_gathered_by_any_name(lab):
     twice = [*SHUFFLED, *reversed(SHUFFLED)]
     values = np.concatenate([lab.responses(), lab.responses(ORDER[::-1])], axis=1)
-    lab.netcdf(values=values, image_file_name=twice, movie=[f"m{n[2]}" for n in twice], run=np.arange(2 * N))
+    lab.netcdf(
+        values=values, image_file_name=twice, movie=[f"m{n[2]}" for n in twice], scene=np.arange(2 * N)
+    )
     outcome = lab.bring("r.nc")
     assert aligned(outcome)
     assert outcome.recording.trials.shape == (UNITS, N, 2)
     assert outcome.recording.groups.tolist() == [f"m{i // 10}" for i in range(N)]
+    assert "r.nc holds more, which was not used: scene." in outcome.warnings  # it differs within an image
 
 
 def test_lists_beside_an_array_are_read_like_coordinates(lab):
@@ -401,6 +417,14 @@ def test_repeats_that_could_be_another_axis(lab, shape, axes, message):
     parts = axes.split(",")
     expected = values.transpose([parts.index(a) for a in ("units", "images", "repeats")])
     assert np.array_equal(found.trials, expected.astype(np.float32))
+
+
+def test_axes_in_any_order(lab):
+    values = np.random.default_rng(0).random((2, UNITS, N)).astype(np.float32)  # repeats, units, images
+    np.save(lab.path / "odd.npy", values)
+    found = lab.bring("odd.npy", axes="repeats,units,images").recording.trials
+    assert found.shape == (UNITS, N, 2)
+    assert found[1, 7, 0] == values[0, 1, 7]
 
 
 @pytest.mark.parametrize(
