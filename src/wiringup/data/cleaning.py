@@ -127,9 +127,11 @@ def _coded(values: NDArray[np.generic], missing: float) -> NDArray[np.bool_]:
     else:
         coded = values == (int(missing) if float(missing).is_integer() else missing)
     if not coded.any():
+        there = values[~np.isnan(values.astype(np.float64))]
+        lie = f", which lie between {there.min():g} and {there.max():g}" if len(there) else ""
         raise InputError(
-            f"The code {missing:g} for missing trials does not occur in the responses, which lie between "
-            f"{np.nanmin(values):g} and {np.nanmax(values):g}. Correct --missing, or leave it out."
+            f"The code {missing:g} for missing trials does not occur in the responses{lie}. Correct "
+            "--missing, or leave it out."
         )
     return np.asarray(coded)
 

@@ -1,5 +1,6 @@
 """Bring in anyone's own recordings: checked at the door, stored whole, a data set by its name afterwards."""
 
+import math
 import re
 import shlex
 from collections.abc import Mapping
@@ -115,7 +116,8 @@ def import_recordings(
     notes = (*one.notes, *turned, *_unused(one.responses, responses), *of_area, *more)
     warnings = (*shown, *notes, *near_copy_warnings(recording))
     files = provenance_of({"responses": responses, "stimuli": stimuli, "table": table})
-    facts = {"order": one.order, "axes": axes, "missing": missing, "warnings": warnings}
+    code = missing if missing is None or math.isfinite(missing) else str(missing)  # JSON has no infinity
+    facts = {"order": one.order, "axes": axes, "missing": code, "warnings": warnings}
     folder = save_set(recording, data_home() if home is None else home, files | facts)
     return Imported(recording, folder, warnings, one.order)
 

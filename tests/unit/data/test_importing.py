@@ -126,6 +126,20 @@ def test_a_code_that_never_occurs_is_refused(lab, stored, code, told):
     )
 
 
+def test_a_code_beyond_the_stored_type_is_not_infinity(lab):
+    rates = np.zeros((UNITS, IMAGES), np.float32)
+    rates[0, 0] = np.inf
+    np.save(lab / "c.npy", rates)
+    refused(lab, "does not occur in the responses", responses="c.npy", missing=1e300)
+    assert np.isnan(bring(lab, "c.npy", missing=np.inf).recording.trials[0, 0, 0])
+    assert store.describe(lab / "home", "mine")["provenance"]["missing"] == "inf"
+    np.save(lab / "c.npy", np.full((UNITS, IMAGES), np.nan))
+    with pytest.raises(
+        InputError, match=r"The code 5 for missing trials does not occur in the responses\. Correct"
+    ):
+        bring(lab, "c.npy", missing=5)
+
+
 @pytest.mark.parametrize("stored", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("widened", [False, True])
 def test_the_code_is_compared_in_the_stored_type(lab, stored, widened):
