@@ -30,18 +30,24 @@ from safetensors.numpy import save_file
 
 from made_images import class_folders, encoded, noise, write_tar, write_zip
 from made_records import make_record
+from wiringup.benchmarks.layer_map import load_layer_map
 from wiringup.birth.genome import Genome
 from wiringup.birth.layers import GABOR_COLUMNS
 from wiringup.birth.published import read_arrays
+from wiringup.birth.transfer import read_layer_map
 from wiringup.core.errors import WiringupError
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.assembly import read_choices
+from wiringup.data.assembly import read_responses as read_presentations
+from wiringup.data.choice_counts import read_counts
 from wiringup.data.cifar import read_cifar
+from wiringup.data.class_names import read_class_names
 from wiringup.data.decoding import FORMATS, decode, squared
 from wiringup.data.image_source import open_source
 from wiringup.data.images import read_labelled, read_stimuli
 from wiringup.data.matlab import read_mat
 from wiringup.data.packed import Contents, read_packed, write_packed
+from wiringup.data.rdm_files import read_matrices
 from wiringup.data.responses import read_responses
 from wiringup.data.tables import read_table
 from wiringup.data.trial_table import read_sheet
@@ -90,9 +96,33 @@ def hdf5(path):
         file["cells"] = np.array([1, 2])
 
 
+def neurons(path):
+    along = {"region": ("neuroid", list("abb")), "stimulus_id": ("presentation", list("vwxyz"))}
+    time_bins = {"time_bin_start": ("time_bin", [0, 50]), "time_bin_end": ("time_bin", [50, 100])}
+    dims = ("neuroid", "presentation", "time_bin")
+    array = xarray.DataArray(VALUES, dims=dims, coords=along | time_bins, name="rates")
+    array.to_netcdf(path, engine="h5netcdf")
+
+
+def rdms(path):
+    with h5py.File(path, "w") as file:
+        file["dissimilarities"] = VALUES[:2, :, 0] ** 2 @ np.ones((5, 10))
+        file.create_group("pattern_descriptors")["names"] = np.array([b"a", b"b", b"c", b"d", b"e"])
+        file.create_group("rdm_descriptors")["subject"] = np.array([b"x", b"y"])
+
+
 def sources(path):
     with open_source(path, 8) as source:
         return [squared(source.read(i), source.where(i), 8) for i in range(len(source))]
+
+
+def suppressed(read, path):
+    with suppress(WiringupError):
+        read(path)
+
+
+def matrices(path):
+    return read_matrices(path, 5)
 
 
 def store_of(path):
@@ -105,8 +135,7 @@ def store_of(path):
     store = Store(path.parent / "runs")
     store.records(), store.scores(), store.matches(), store.studies()
     for read in (store.record, store.study, store.diverged):
-        with suppress(WiringupError):
-            read("A-0")
+        suppressed(read, "A-0")
 
 
 PACKED = LabelledImages(from_pixels(noise(4)), np.array([0, 1, 0, 1]), ("a", "b"))
@@ -160,6 +189,18 @@ KINDS = {
     "v7.mat": (lambda f: of_file(f, "made.h5", hdf5), lambda path: read_mat(path, "responses")),
     "responses.nc": (lambda f: of_file(f, "made.nc", netcdf), read_responses),
     "choices.nc": (lambda f: of_file(f, "made.nc", choices), read_choices),
+    "neurons.nc": (
+        lambda f: of_file(f, "made.nc", neurons), lambda path: read_presentations(path, "b", (0, 100))
+    ),
+    "rdms.npy": (lambda _: of_array(lambda s: np.save(s, np.ones((2, 5, 5)) - np.eye(5))), matrices),
+    "rdms.h5": (lambda f: of_file(f, "made.h5", rdms), matrices),
+    "counts.csv": (lambda _: b"image,truth,a,b\nx.png,a,3,1\ny.png,b,0,4\n", read_counts),
+    "classes.json": (lambda _: b'{"0": "cat", "1": "dog"}', read_class_names),
+    "classes.txt": (lambda _: "Katze\nB\u00e4r\n".encode(), read_class_names),
+    "map.json": (
+        lambda _: b'{"conv1": "V1.conv1", "conv2": "V2.conv1"}',
+        lambda path: (read_layer_map(path), suppressed(load_layer_map, path)),
+    ),
     **{f"picture.{form}": (picture(form), pictured) for form in FORMATS},
     "stimuli.zip": (
         lambda f: write_zip(Path(f) / "made.zip", class_folders(noise(4))).read_bytes(),

@@ -1,5 +1,6 @@
 """Files that name the classes, in an order."""
 
+from collections import Counter
 from pathlib import Path
 
 from wiringup.core.errors import InputError
@@ -28,7 +29,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
         names = [line.strip() for line in lines if line.strip()]
     if len(names) < 2 or "" in names:
         raise InputError(f"{path} names {len(names)} classes; two or more names, one a line, are expected.")
-    twice = next((name for name in names if names.count(name) > 1), None)
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
     if twice is not None:
         raise InputError(f"{path} names the class {twice!r} more than once; every class needs its own name.")
     return tuple(names)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.checks import listed
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
+from wiringup.core.files import regular
 from wiringup.data.arrays import read_npy, read_npz
 from wiringup.data.hdf5 import is_hdf5, numbers, open_hdf5
 from wiringup.data.matlab import read_mat
@@ -55,8 +56,7 @@ def read_matrices(path: Path, n_images: int) -> Matrices:
         InputError: if it cannot be read, is a pickle, or does not hold matrices of ``n_images``.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise MissingDataError(f"There is no file of dissimilarity matrices {path}.")
+    regular(path, "file of dissimilarity matrices")
     values, about, notes = _content(path, n_images)
     if values.dtype.kind not in "iufb":
         raise InputError(f"{path} holds {values.dtype}; dissimilarities have to be real numbers.")

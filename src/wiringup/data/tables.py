@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,9 +100,9 @@ def read_table(path: Path) -> Table:
                 f"{path}, line {number}, has {len(row)} cells, but there are {len(header)} column names."
             )
     names = [name or f"{UNNAMED}{i}" for i, name in enumerate(header)]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{path} has {names.count(name)} columns called {name!r}; rename all but one.")
+    for name, times in Counter(names).items():
+        if times > 1:
+            raise InputError(f"{path} has {times} columns called {name!r}; rename all but one.")
     return Table(path, {name: [row[i] for _, row in rows] for i, name in enumerate(names)}, notes)
 
 
