@@ -26,8 +26,9 @@ STATISTICS = 2  # mean and variance of every channel
 
 
 def statistics_of(model: nn.Module) -> dict[str, int]:
-    """Return {BatchNorm layer: its running means and variances}."""
-    return {layer: STATISTICS * norm.num_features for layer, norm in batchnorms(model).items()}
+    """Return {BatchNorm layer: its running means and variances}, of those that keep any."""
+    kept = {layer: norm for layer, norm in batchnorms(model).items() if norm.running_mean is not None}
+    return {layer: STATISTICS * norm.num_features for layer, norm in kept.items()}
 
 
 def batchnorms(model: nn.Module) -> dict[str, BatchNorm]:
@@ -37,6 +38,8 @@ def batchnorms(model: nn.Module) -> dict[str, BatchNorm]:
 
 def set_training_mode(model: nn.Module, learning: Collection[str], norms: str) -> dict[str, int]:
     """Put a model in training mode, and its BatchNorms as ``norms`` says; `set_evaluation_mode` undoes it.
+
+    One that keeps no running averages always normalises by the batch.
 
     Args:
         model: the network.
@@ -49,10 +52,10 @@ def set_training_mode(model: nn.Module, learning: Collection[str], norms: str) -
     model.train()
     moving = statistics_of(model)
     for layer, norm in batchnorms(model).items():
-        follows = layer in learning or norms == BATCH
-        norm.train(layer in learning or norms != RUNNING)
-        norm.track_running_stats = follows or norms == RUNNING
-        if not follows:
+        follows, keeps = layer in learning or norms == BATCH, layer in moving
+        norm.train(follows or norms != RUNNING or not keeps)
+        norm.track_running_stats = keeps and (follows or norms == RUNNING)
+        if keeps and not follows:
             del moving[layer]
     return moving
 
@@ -70,6 +73,6 @@ def effective(norms: str, plasticity: Plasticity) -> str:
     That is so where every BatchNorm learns from the first step to the last, and where there is none.
     """
     affine = [row for row in plasticity.synapses if row.kind == "batchnorm"]
-    always = {p.parameter for p in plasticity.portions if p.windows is None}
-    learns = all(row.learns == row.count and row.parameter in always for row in affine)
+    at_times = {p.parameter for p in plasticity.portions if p.windows is not None}
+    learns = all(row.learns == row.count and row.parameter not in at_times for row in affine)
     return BATCH if learns else norms

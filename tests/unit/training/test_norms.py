@@ -141,3 +141,31 @@ def test_where_nothing_hangs_on_it_there_is_one_address(architecture, plasticity
     found = resolve(build(ModelSpec(architecture, 1 / 16, 4, 64)), ARCHITECTURES[architecture], plasticity)
     assert effective(HELD, found) == (HELD if matters else BATCH)
     assert effective(BATCH, found) == BATCH
+
+
+def test_norms_that_learn_as_a_whole_at_times_alone_stand_aside_at_others():
+    model = build(ModelSpec("cornet_s", 1 / 16, 4, 64))
+    cornet_s = ARCHITECTURES["cornet_s"]
+    count = resolve(model, cornet_s, "kind:batchnorm").count()
+    most = resolve(model, cornet_s, f"random:{count - 1} from kind:batchnorm + kind:batchnorm@..1epochs")
+    assert most.count() == count
+    assert effective(HELD, most) == HELD
+
+
+@pytest.mark.parametrize("mode", NORMS)
+def test_norms_without_running_averages_always_take_the_batch(patterns, mode):
+    """What stands below them is not remembered either: it answers otherwise in every batch."""
+    ours, data = born("cornet_s", "kn"), patterns(20)
+    for norm in (m for m in ours.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.track_running_stats, norm.running_mean, norm.running_var = False, None, None
+        norm.num_batches_tracked = None
+    peer = copy.deepcopy(ours)
+    how = {"augmentation": "none", "schedule": "constant", "norms": mode}
+    spec = TrainSpec("decoder", epochs(2), 8, lr=1e-3, **how)
+    result = train(ours, ARCHITECTURES["cornet_s"], data, spec)
+    assert result.losses == pytest.approx(
+        plain_loop(peer, data, spec, result.plasticity.trained, BATCH), rel=1e-10
+    )
+    assert result.ledger.statistics == {}
+    norms = [m for m in ours.modules() if isinstance(m, nn.BatchNorm2d)]
+    assert not any(norm.track_running_stats or norm.training for norm in norms)
