@@ -141,15 +141,12 @@ def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, s
 
 def _check_taught(spec: BirthSpec, drawn: Genome | None) -> None:
     if drawn is None or not drawn.statistics:
+        none = "this genome holds none (one that is carried to another architecture leaves them behind)"
+        why = none if drawn else f"the recipe {spec.recipe} draws from no genome"
         raise InputError(
             f"BatchNorm {spec.batchnorm!r} takes the running statistics of the network that a genome was "
-            + (
-                "distilled from, and this genome holds none"
-                if drawn
-                else f"distilled from, and the recipe {spec.recipe} draws from no genome"
-            )
-            + ". Keep them when you distil (wiringup distill WEIGHTS --statistics, or --add-to GENOME beside "
-            "distributions that are there already, such as the published ones), or choose another policy."
+            f"distilled from, and {why}. Keep them when you distil (wiringup distill WEIGHTS "
+            "--statistics, or --add-to GENOME beside distributions that are there already, such as the published ones), or choose another policy."
         )
 
 
@@ -158,10 +155,10 @@ def _check_statistics(model: nn.Module, genome: Genome) -> None:
         name: module.num_features for name, module in model.named_modules() if isinstance(module, _BatchNorm)
     }
     held = {name: len(statistics.mean) for name, statistics in genome.statistics.items()}
-    if wrong := [name for name, channels in there.items() if held.get(name) != channels]:
+    if wrong := [name for name in there | held if held.get(name) != there.get(name)]:
         raise InputError(
             f"The running statistics in the genome do not fit {len(wrong)} of the network's {len(there)} "
-            f"BatchNorms, such as {wrong[0]} with {there[wrong[0]]} channels (in the genome "
+            f"BatchNorms, such as {wrong[0]} with {there.get(wrong[0], 'no')} channels (in the genome "
             f"{held.get(wrong[0], 'none')}): they go with a network of the teacher's architecture and width."
         )
 

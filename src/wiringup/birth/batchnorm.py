@@ -64,6 +64,11 @@ def images_for(policy: str, seen: Images | None, seed: int, size: int) -> Images
     return white_noise(seed, size) if statistics == "noise" else seen if uses_images(policy) else None
 
 
+def calibrates(policy: str) -> bool:
+    """Return whether a policy measures running statistics, on images or noise, and can do so again."""
+    return uses_images(policy) or parts(policy)[0] == "noise"
+
+
 def uses_teacher(policy: str) -> bool:
     """Return whether a policy needs a genome that holds running statistics."""
     return parts(policy)[0] == "teacher"

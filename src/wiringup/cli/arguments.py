@@ -71,9 +71,9 @@ BatchNorm = Annotated[
     arg(
         metavar="POLICY",
         help='BatchNorm of a newborn. Statistics: "calibrated" on unlabelled images (score: 64 of the '
-        'benchmark\'s, without responses), "noise" (calibrated on white noise) or "default" (mean 0, '
-        'variance 1); with "-plain" weight 1 and bias 0 even if the genome holds fitted ones, with "-fitted" '
-        "refused if it holds none.",
+        'benchmark\'s, without responses), "noise" (calibrated on white noise), "default" (mean 0, '
+        'variance 1) or "teacher" (those kept by distill --statistics); with "-plain" weight 1 and bias 0 '
+        'even if the genome holds fitted ones, with "-fitted" refused if it holds none.',
     ),
 ]
 LayersFrom = Annotated[

@@ -117,19 +117,24 @@ def diff(
       wiringup genome diff before.json after.json --json
     """
     from wiringup.core.home import data_home
-    from wiringup.experiments.genome_views import differences
+    from wiringup.experiments.genome_views import differences, same_statistics
     from wiringup.experiments.genomes import open_genome
 
     one, other = (open_genome(name, data_home()) for name in (first, second))
     found = differences(one, other, seed)
     if json:
         rows = [d.to_dict() for d in found]
-        as_json({"genomes": [one.sha256, other.sha256], "same": one.sha256 == other.sha256, "layers": rows})
+        facts = {"genomes": [one.sha256, other.sha256], "same": one.sha256 == other.sha256, "layers": rows}
+        as_json(facts | {"statistics": [one.statistics_figures, other.statistics_figures]})
         return
     body = [[d.layer, *(k or "–" for k in d.kinds), *(f"{n:,}" for n in d.figures), _apart(d)] for d in found]
     table(["layer", "kind", "kind", "figures", "figures", "distance (chance)"], body)
     equal = sum(d.same for d in found)
     say(f"{equal} of {len(found)} layers are the same, {one.figures():,} and {other.figures():,} figures.")
+    if one.statistics or other.statistics:
+        held = f"{one.statistics_figures:,} and {other.statistics_figures:,}"
+        alike = "the same" if same_statistics(one, other) else "not the same"
+        say(f"Running statistics among the figures: {held}, {alike}.")
     if one.architecture != other.architecture:
         say(f"The genomes are of {one.architecture} and {other.architecture}: layers are compared by name.")
 

@@ -74,7 +74,7 @@ def birth(
       wiringup birth cornet_s --birth wc --before waves:5000 --size 64 --out before_sight.safetensors
     """
     from wiringup.birth.apply import BirthSpec, describe_birth
-    from wiringup.birth.batchnorm import uses_images
+    from wiringup.birth.batchnorm import calibrates, uses_images
     from wiringup.core.home import data_home
     from wiringup.data.images import read_stimuli
     from wiringup.experiments.genomes import find_genome
@@ -97,8 +97,8 @@ def birth(
     save_weights(network, out, names)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}
-    if phase is not None and policy.startswith("default"):
-        facts["batchnorm_statistics"] = f"as {phase.stimuli} left them where BatchNorm learned"
+    if phase is not None and not calibrates(policy):
+        facts["batchnorm_statistics"] = f"as {phase.stimuli} left them"
     as_json(facts) if json else table(["birth", ""], [[k, str(v)] for k, v in facts.items()])
 
 

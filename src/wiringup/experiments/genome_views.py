@@ -96,6 +96,11 @@ def differences(a: Genome, b: Genome, seed: int = 0) -> list[Difference]:
         return [_difference(name, a, b, shapes.get(name), seed) for name in names]
 
 
+def same_statistics(a: Genome, b: Genome) -> bool:
+    """Return whether two genomes hold the same running statistics, or none."""
+    return a.to_dict().get("statistics") == b.to_dict().get("statistics")
+
+
 def _difference(name: str, a: Genome, b: Genome, shape: torch.Size | None, seed: int) -> Difference:
     one, other = a.layers.get(name), b.layers.get(name)
     found: dict[str, float] = {}

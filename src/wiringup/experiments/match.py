@@ -12,7 +12,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.score import Score
 from wiringup.core.spec import uid
 from wiringup.experiments.pipeline import WEIGHTS
-from wiringup.experiments.scoring import PIXELS, Said, ScoreRequest, reportable, scored
+from wiringup.experiments.scoring import CALIBRATED, PIXELS, Said, ScoreRequest, reportable, scored
 from wiringup.models.architecture import ARCHITECTURES
 from wiringup.results.match import Match, match_of
 from wiringup.results.store import RECORD, Store
@@ -114,8 +114,10 @@ def reference_condition(names: Sequence[str], request: ScoreRequest, runs: Path)
     if len(names) == 1 and names[0] in (PIXELS, *ARCHITECTURES.names()):
         same = names[0] in ARCHITECTURES and _same_network(names[0], request)
         kept = request.layer_map if same else None
-        return [replace(plain, model=names[0], layer_map=kept, unseen=same and request.unseen)]
-    return [_trained(name, replace(plain, seeds=(0,)), runs) for name in names]
+        policy = CALIBRATED if names[0] == PIXELS else request.batchnorm
+        unseen = same and request.unseen
+        return [replace(plain, model=names[0], layer_map=kept, unseen=unseen, batchnorm=policy)]
+    return [_trained(name, replace(plain, seeds=(0,), batchnorm=CALIBRATED), runs) for name in names]
 
 
 def _same_network(model: str, request: ScoreRequest) -> bool:

@@ -148,7 +148,8 @@ def grown(
     """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
 
     BatchNorm that was calibrated at birth is calibrated again afterwards, on the same images: spontaneous
-    activity has other statistics than what is seen later.
+    activity has other statistics than what is seen later. Statistics of any other policy stay as the
+    phase leaves them.
 
     Args:
         spec: the network.

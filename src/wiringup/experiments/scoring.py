@@ -33,7 +33,7 @@ from wiringup.results.record import score_to_dict
 
 PIXELS = "pixels"
 CALIBRATION_IMAGES = 64
-STORED = "stored"
+CALIBRATED, STORED = "calibrated", "stored"
 Said = Callable[[str], None]
 
 
@@ -68,7 +68,7 @@ class ScoreRequest:
     width: float = 1.0
     classes: int = 1000
     normalisation: str = DEFAULT_NORMALISATION
-    batchnorm: str = "calibrated"
+    batchnorm: str = CALIBRATED
     layer_map: LayerMap | None = None
     unseen: bool = False
     memory: float | None = neutral(None)
@@ -92,6 +92,11 @@ class ScoreRequest:
             raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
+        fixed = self.weights is not None or self.model in REFERENCES or is_stored(self.model)
+        if fixed and self.batchnorm != CALIBRATED:
+            raise InputError(
+                f"BatchNorm {self.batchnorm!r} is of births, and nothing is born here; leave out --batchnorm."
+            )
         if self.weights is None and self.weights_key is not None:
             raise InputError("--weights-key says what to take of a checkpoint; give --weights too.")
         self._check_layer_map()

@@ -18,7 +18,7 @@ from wiringup.models.device import check_device
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec
-from wiringup.training.norms import effective
+from wiringup.training.norms import effective, told_idle
 from wiringup.training.plasticity import resolve
 from wiringup.training.spec import TrainSpec
 
@@ -83,14 +83,13 @@ def make_run(
     check_device(request.training.device)
     size = request.training.size or 224
     unborn = ModelSpec(request.model, request.width, size=size)
-    training = request.training
     # a name that cannot be read is told before the images are
-    learns = resolve(outline(unborn), ARCHITECTURES[unborn.architecture], training.plasticity, training.seed)
-    training = replace(training, norms=effective(training.norms, learns))
-    if training.norms != request.training.norms:
-        say(
-            f"Norms {request.training.norms!r} changes nothing here: no BatchNorm stands aside from learning."
-        )
+    training, before = _settled(request.training, unborn), request.before
+    if before is not None:
+        before = replace(before, training=_settled(before.training, unborn))
+    asked, used = request.training.norms, {training.norms, before.training.norms if before else ""}
+    if asked not in used:
+        say(told_idle(asked))
     recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     if request.limit is not None:
@@ -108,7 +107,13 @@ def make_run(
         calibration=seen.sha256 if seen else "",
         exam=exam.identity(),
         moments=(),
-        before=request.before,
+        before=before,
     )
-    waited = f" + {request.before.stimuli}" if request.before else ""
+    waited = f" + {before.stimuli}" if before else ""
     return Run(f"{recipe}{waited} + {training.plasticity}", spec, learned, exam, genome, seen)
+
+
+def _settled(training: TrainSpec, model: ModelSpec) -> TrainSpec:
+    """Return a training with the norms that hold for what learns in it, see `effective`."""
+    learns = resolve(outline(model), ARCHITECTURES[model.architecture], training.plasticity, training.seed)
+    return replace(training, norms=effective(training.norms, learns))

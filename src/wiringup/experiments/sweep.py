@@ -25,7 +25,7 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
-from wiringup.training.norms import BATCH, NORMS, RUNNING, effective
+from wiringup.training.norms import BATCH, NORMS, RUNNING, effective, told_idle
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -187,6 +187,8 @@ class Sweep:
             DivergedError: if the reference diverges, of which everything else is a percentage.
         """
         runs = list(self._runs())  # bad input is met before anything is computed
+        if self.spec.norms not in {run.spec.training.norms for run, _ in runs}:
+            progress.say(told_idle(self.spec.norms))
         progress.plan = {}
         for run, seen in runs:
             for kind, amount in _work(run, seen).items():

@@ -76,3 +76,8 @@ def effective(norms: str, plasticity: Plasticity) -> str:
     at_times = {p.parameter for p in plasticity.portions if p.windows is not None}
     learns = all(row.learns == row.count and row.parameter not in at_times for row in affine)
     return BATCH if learns else norms
+
+
+def told_idle(norms: str) -> str:
+    """Return the sentence that says that ``norms`` was asked for where nothing hangs on it."""
+    return f"Norms {norms!r} changes nothing here: no BatchNorm stands aside from learning."

@@ -1,6 +1,7 @@
 """Births with the running statistics of the network that was distilled."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -104,7 +105,7 @@ def test_entries_that_are_no_statistics_are_refused(genome, entry):
 def test_without_statistics_the_policy_is_refused_in_words(teacher):
     bare = distill(teacher.state_dict())
     with pytest.raises(
-        InputError, match=r"distilled from, and this genome holds none\. Keep them.*--statistics"
+        InputError, match=r"distilled from, and this genome holds none .*\. Keep them.*--statistics"
     ):
         born(bare, "teacher")
     with pytest.raises(InputError, match="the recipe kaiming_normal draws from no genome"):
@@ -122,6 +123,12 @@ def test_statistics_of_another_width_are_refused_and_nothing_is_touched(genome):
     ):
         give_birth(model, BirthSpec("weight_compression", 0, genome.sha256, "teacher"), genome)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+
+
+def test_statistics_of_a_norm_that_the_network_lacks_are_refused(genome):
+    more = replace(genome, statistics={**genome.statistics, "V9.norm": genome.statistics["V1.norm1"]})
+    with pytest.raises(InputError, match=r"such as V9.norm with no channels \(in the genome 4\)"):
+        born(more, "teacher")
 
 
 def test_the_published_count_is_that_of_the_sampled_layers(shared):

@@ -1,12 +1,18 @@
 """The BatchNorm policy of a birth is set on the command line and kept in the record."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from wiringup.cli.main import main
+from wiringup.experiments.single import TrainRequest, make_run
+from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.schedule import epochs
+from wiringup.training.spec import TrainSpec
 
 TINY = ["--size", "32", "--width", "0.125"]
 
@@ -53,3 +59,23 @@ def test_train_keeps_the_policy_and_which_images_were_used(images, capsys):
     assert len(kept["calibrated"]["spec"]["calibration"]) == 64
     assert kept["noise"]["spec"]["calibration"] == ""
     assert kept["noise"]["uid"] != kept["calibrated"]["uid"]
+
+
+@pytest.mark.parametrize(
+    ("plasticity", "before", "matters"),
+    [("all", None, False), ("all", "all", False), ("all", "critical", True), ("decoder", "all", True)],
+)
+def test_norms_decide_an_address_where_something_hangs_on_them(images, tmp_path, plasticity, before, matters):
+    said, addresses = [], []
+    for norms in ("batch", "running"):
+        how = TrainSpec(plasticity, epochs(1), 4, size=32, norms=norms)
+        phase = None
+        if before:
+            without = replace(how, plasticity=before, schedule="cosine", augmentation="none")
+            phase = LabelFreeSpec.parse("waves:16", without)
+        request = TrainRequest("cornet_s", "kn", Path(images), how, 0.125, before=phase)
+        addresses.append(make_run(request, tmp_path, said.append).uid)
+    assert len(set(addresses)) == 1 + matters
+    assert [m for m in said if m.startswith("Norms")] == (
+        [] if matters else ["Norms 'running' changes nothing here: no BatchNorm stands aside from learning."]
+    )

@@ -271,7 +271,8 @@ def test_what_is_learned_before_the_first_label_is_counted_apart(home, tmp_path,
     assert record["spec"]["before"]["stimuli"] == "waves"
     main(["birth", "cornet_s", "--before", "white:64", "--size", "32", "--width", "0.125", "--classes", "3",
           "--out", "grown.safetensors", "--json"])  # fmt: skip
-    assert json.loads(capsys.readouterr().out)["white: updates"] == 64
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["white: updates"], facts["batchnorm_statistics"]) == (64, "as white left them")
 
 
 def test_birth_and_distill_make_files_that_fit_together(home, tmp_path, capsys):

@@ -1,7 +1,9 @@
 """``wiringup genome`` as a newcomer uses it."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests_world import write_toy_benchmark
@@ -10,6 +12,7 @@ from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
+from wiringup.birth.layers import RunningStatistics
 from wiringup.birth.recipes import RECIPES
 from wiringup.cli.main import main
 from wiringup.core import sealed
@@ -67,7 +70,23 @@ def test_diff(files, capsys):
     assert (changed["layer"], changed["distances"]) == ("V1.norm1", {"weight": 1.0, "bias": 0.0})
     main(["genome", "diff", str(files / "a.json"), str(files / "a.json")])
     captured = capsys.readouterr()
-    assert "47 of 47 layers are the same" in captured.err
+    assert "47 of 47 layers are the same" in captured.err and "Running statistics" not in captured.err
+
+
+def test_diff_tells_running_statistics(files, tmp_path, capsys):
+    bare, held = Genome.load(files / "a.json"), RunningStatistics(np.zeros(4), np.ones(4))
+    paths = [tmp_path / f"{name}.json" for name in ("one", "two")]
+    for path, mean in zip(paths, (0.0, 0.5), strict=True):
+        moved = replace(held, mean=np.full(4, mean, np.float32))
+        replace(bare, statistics={"V1.norm1": moved}).save(path)
+    assert told(capsys, "diff", files / "a.json", paths[0])["statistics"] == [0, 8]
+    for others, expected in (
+        ((files / "a.json", paths[0]), "0 and 8, not the same"),
+        ((paths[0], paths[1]), "8 and 8, not the same"),
+        ((paths[0], paths[0]), "8 and 8, the same"),
+    ):
+        main(["genome", "diff", *map(str, others)])
+        assert f"Running statistics among the figures: {expected}." in capsys.readouterr().err
 
 
 def test_recipes(capsys):

@@ -10,7 +10,6 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import write_json
 from wiringup.experiments.match import (
     address,
     condition,
@@ -24,6 +23,8 @@ from wiringup.experiments.scoring import ScoreRequest
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject
 from wiringup.models.weights import save_weights
+from wiringup.results.record import Point, Record
+from wiringup.results.store import Store
 
 TINY = {"size": 32, "width": 0.125, "classes": 2}
 REQUEST = ScoreRequest("cornet_s", seeds=(0, 1), **TINY)
@@ -75,9 +76,14 @@ def test_references_by_name(home, tmp_path):
         (tmp_path / name).write_bytes(b"weights")
     files = reference_condition([str(tmp_path / n) for n in ("a.pth", "b.pth")], wc, tmp_path)
     assert [r.weights.name for r in files] == ["a.pth", "b.pth"]
-    write_json(
-        tmp_path / "0123abcd" / "record.json", {"spec": {"model": {"architecture": "cornet_s", "size": 64}}}
-    )
+    policies = {
+        name: reference_condition([name], replace(wc, batchnorm="noise"), tmp_path)[0].batchnorm
+        for name in ("cornet-s", "pixels", str(tmp_path / "a.pth"))
+    }
+    assert [*policies.values()] == ["noise", "calibrated", "calibrated"]
+    moment = Point(0, 0, 0, None, {"mean": 0.0}, (), ())
+    spec = {"model": {"architecture": "cornet_s", "size": 64}}
+    Store(tmp_path).save(Record("0123abcd", "run", 0, spec, {"trained": 0}, (moment,), (), {}))
     (tmp_path / "0123abcd" / "weights.safetensors").write_bytes(b"weights")
     (run,) = reference_condition(["0123abcd"], wc, tmp_path)
     assert (run.size, run.weights) == (64, tmp_path / "0123abcd" / "weights.safetensors")

@@ -115,6 +115,9 @@ def test_weight_compression_without_its_figures_says_how_to_get_them(home, bench
         ({"model": "cornets"}, "Unknown model 'cornets'. Did you mean 'cornet_s'"),
         ({"normalisation": "rc"}, "Unknown normalisation 'rc'"),
         ({"batchnorm": "calibrate"}, "Did you mean 'calibrated'"),
+        ({"weights": "w.pth", "batchnorm": "teacher"}, "nothing is born here; leave out --batchnorm"),
+        ({"model": "pixels", "batchnorm": "noise"}, "nothing is born here; leave out --batchnorm"),
+        ({"model": "features.npy", "batchnorm": "noise"}, "nothing is born here; leave out --batchnorm"),
         ({"seeds": ()}, "number of seeds"),
     ],
 )

@@ -1,5 +1,6 @@
 """Sweeps: every combination once, nested images, one reference, nothing computed twice."""
 
+import io
 from dataclasses import replace
 
 import pytest
@@ -38,6 +39,14 @@ def test_every_combination_beside_one_reference(sweep):
     assert len({r.points[0].match["mean"] for r in records}) == 1  # one birth
     assert set(found) == set(cells)
     assert sweep.store.study(sweep.uid)[0]["spec"]["cells"] == cells
+
+
+def test_norms_on_which_nothing_hangs_are_told(world, tmp_path):
+    for plasticities, told in ((("all",), True), (("all", "decoder"), False)):
+        out = io.StringIO()
+        spec = replace(SPEC, plasticities=plasticities, images=(24,), epochs=(1,), norms="held")
+        Sweep(spec, world, Store(tmp_path), tmp_path).run(Progress({}, out))
+        assert ("Norms 'held' changes nothing here" in out.getvalue()) is told
 
 
 def test_a_smaller_budget_learns_from_images_of_the_larger(sweep):
