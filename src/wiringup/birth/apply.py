@@ -146,7 +146,8 @@ def _check_taught(spec: BirthSpec, drawn: Genome | None) -> None:
         raise InputError(
             f"BatchNorm {spec.batchnorm!r} takes the running statistics of the network that a genome was "
             f"distilled from, and {why}. Keep them when you distil (wiringup distill WEIGHTS "
-            "--statistics, or --add-to GENOME beside distributions that are there already, such as the published ones), or choose another policy."
+            "--statistics, or --add-to GENOME beside distributions that are there already, such as the "
+            "published ones), or choose another policy."
         )
 
 
