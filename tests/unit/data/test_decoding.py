@@ -3,9 +3,10 @@
 import io
 import os
 import struct
+import threading
+import tracemalloc
 import zipfile
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -220,18 +221,23 @@ def test_the_bound_on_pixels_can_be_said(monkeypatch):
 
 
 def test_large_images_are_decoded_one_after_another():
-    """Threads wait for one another when there is no room for what they decode."""
-    room, inside, most = decoding._Room(), [], []
+    """A thread waits while there is no room for what it decodes; a small image finds some."""
+    room, large, small = decoding._Room(), threading.Event(), threading.Event()
 
-    def work(pixels):
+    def enter(pixels, entered):
         with room.taken(pixels, 100):
-            inside.append(pixels)
-            most.append(sum(inside))
-            inside.remove(pixels)
+            entered.set()
 
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(work, [90, 10, 60, 50, 100, 40] * 50))
-    assert max(most) <= 100 and room._taken == 0
+    threads = [threading.Thread(target=enter, args=args) for args in ((60, large), (10, small))]
+    with room.taken(90, 100):
+        for thread in threads:
+            thread.start()
+        assert small.wait(60) and not large.wait(0.1)
+    assert large.wait(60)
+    for thread in threads:
+        thread.join()
+    with room.taken(1000, 100):  # alone, whatever its size
+        assert room._taken == 1000
 
 
 def test_files_are_read_ahead_within_bounds(tmp_path, monkeypatch):
@@ -260,10 +266,18 @@ def test_a_member_of_a_zip_is_bounded(tmp_path, monkeypatch):
     monkeypatch.setattr("wiringup.data.pictures.PICTURE_BYTES", 50_000)
     with pytest.raises(InputError, match=r"'b\.png' in .* has 100,000 bytes; a picture may have 50,000"):
         read_stimuli(path)
-    content = path.read_bytes().replace(struct.pack("<I", 100_000), struct.pack("<I", 1_000))
-    path.write_bytes(content)  # it announces less than it unpacks to, which is not unpacked
+
+
+def test_no_more_is_unpacked_than_is_announced(tmp_path):
+    path, size = tmp_path / "x.zip", 50_000_000
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b.png", bytes(size))
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", 1_000)))
+    tracemalloc.start()
     with pytest.raises(InputError, match=r"'b\.png' in .* cannot be read"):
         read_stimuli(path)
+    assert tracemalloc.get_traced_memory()[1] < size / 10
+    tracemalloc.stop()
 
 
 def test_zips_that_are_encrypted_or_packed_otherwise(tmp_path):
