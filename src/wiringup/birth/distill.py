@@ -95,7 +95,7 @@ def with_statistics(genome: Genome, state: Mapping[str, Tensor]) -> Genome:
         state: state dict of the trained network; its hash is kept in the source.
 
     Raises:
-        InputError: if the state dict has no running statistics.
+        InputError: if the state dict has no running statistics, or some that are not finite.
     """
     ending = ".running_mean"
     layers = [key.removesuffix(ending) for key in state if key.endswith(ending)]
@@ -105,6 +105,11 @@ def with_statistics(genome: Genome, state: Mapping[str, Tensor]) -> Genome:
         layer: RunningStatistics(*(_plain(state[f"{layer}.{of}"]) for of in ("running_mean", "running_var")))
         for layer in layers
     }
+    for layer, held in found.items():
+        if not np.isfinite([held.mean, held.variance]).all():
+            raise InputError(
+                f"The running statistics of {layer} are not all finite; there is no keeping them."
+            )
     return replace(genome, statistics=found, source={**genome.source, "statistics": state_hash(state)})
 
 

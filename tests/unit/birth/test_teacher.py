@@ -114,6 +114,13 @@ def test_without_statistics_the_policy_is_refused_in_words(teacher):
         distill({"conv.weight": torch.randn(4, 3, 3, 3)}, recipe="layer_normal", statistics=True)
 
 
+def test_statistics_that_are_not_finite_are_not_kept(teacher, genome):
+    state = {k: v.clone() for k, v in teacher.state_dict().items()}
+    state["V2.norm_skip.running_var"][1] = torch.nan
+    with pytest.raises(InputError, match="running statistics of V2.norm_skip are not all finite"):
+        with_statistics(genome, state)
+
+
 def test_statistics_of_another_width_are_refused_and_nothing_is_touched(genome):
     wide = ModelSpec(width=1 / 8, classes=4, size=32)
     model = build(wide)
