@@ -117,7 +117,7 @@ def test_without_statistics_the_policy_is_refused_in_words(teacher):
 def test_statistics_that_are_not_finite_are_not_kept(teacher, genome):
     state = {k: v.clone() for k, v in teacher.state_dict().items()}
     state["V2.norm_skip.running_var"][1] = torch.nan
-    with pytest.raises(InputError, match="running statistics of V2.norm_skip are not all finite"):
+    with pytest.raises(InputError, match=r"running statistics of V2\.norm_skip are not all finite"):
         with_statistics(genome, state)
 
 
