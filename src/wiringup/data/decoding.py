@@ -237,11 +237,22 @@ def _check_sides(sides: tuple[int, int], where: str, most: int) -> None:
         )
 
 
+def _is_deep(image: "Image.Image") -> bool:
+    """Return whether Pillow would cut 16 bits a channel to 8: it does so, without a word, in colour."""
+    deep = (";16" in str(tile.args) or _greatest(tile.args) > 255 for tile in getattr(image, "tile", ()))
+    return any(deep)
+
+
+def _greatest(args: object) -> int:
+    """Return the greatest value that a pixel of a PPM may have, as its decoder is told; 0 for other files."""
+    return args[1] if isinstance(args, tuple) and len(args) == 2 and isinstance(args[1], int) else 0
+
+
 def _loaded(
     image: "Image.Image", where: str, size: int | None, seen: Seen | None, as_stored: bool = False
 ) -> tuple["Image.Image", tuple[int, int]]:
     """Return an image in RGB by the rule of the module, and the (width, height) that it has unreduced."""
-    if image.mode.startswith(("I", "F")):
+    if image.mode.startswith(("I", "F")) or _is_deep(image):
         raise InputError(f"{where} has more than 8 bits a channel; convert it to 8 bits first.")
     see = seen or (lambda _what: None)
     if getattr(image, "is_animated", False):

@@ -1,4 +1,6 @@
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -112,6 +114,34 @@ def test_more_than_8_bits_is_refused(tmp_path):
     folder = write_folder(tmp_path / "x", {"deep.png": encoded(np.full((8, 8), 40000, np.uint16))})
     with pytest.raises(InputError, match=r"deep\.png has more than 8 bits a channel"):
         read_stimuli(folder)
+
+
+def deep_colour():
+    """A PNG of 2 x 2 pixels in colour with 16 bits a channel, which Pillow opens as RGB."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 2, 2, 16, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(2 * 13))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("deep.png", deep_colour()), ("deep.ppm", b"P6 2 2 65535\n" + bytes(24))]
+)
+def test_more_than_8_bits_in_colour_are_not_cut_without_a_word(tmp_path, name, content):
+    with pytest.raises(InputError, match=rf"{name} has more than 8 bits a channel"):
+        read_stimuli(write_folder(tmp_path / "x", {name: content}))
+
+
+def test_eight_bits_of_every_format_pass(tmp_path):
+    image = Image.fromarray(np.full((8, 8, 3), 90, np.uint8))
+    for kind in ("JPEG", "PNG", "BMP", "GIF", "WEBP", "PPM", "TIFF"):
+        stored = io.BytesIO()
+        image.save(stored, kind)
+        name = f"a.{kind.lower()}"
+        read = read_stimuli(write_folder(tmp_path / kind, {name: stored.getvalue()}))
+        assert abs(int(read.pixels[0, 0, 0, 0]) - 90) < 3
 
 
 @both
