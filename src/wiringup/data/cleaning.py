@@ -11,6 +11,7 @@ from wiringup.core.errors import InputError
 from wiringup.data.responses import Responses
 
 Notes = tuple[str, ...]
+_FAR = 3  # times the span of all other values: a code such as 255 or 9999 among counts
 
 
 def in_area(found: Responses, area: str) -> tuple[Responses, Notes]:
@@ -85,7 +86,7 @@ def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
     silent = np.asarray(np.isnan(wide).all(axis=(1, 2)))
     if silent.all():
         raise InputError("Every response is missing; nothing is left to import.")
-    notes = [] if missing is not None else _suspicion(wide)
+    notes = _suspicion(wide)
     kept = found.of_units(~silent) if silent.any() else found
     if silent.any():
         rows = listed(list(map(str, np.flatnonzero(silent))), 10)
@@ -102,15 +103,28 @@ def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
 
 
 def _suspicion(wide: NDArray[np.float64]) -> list[str]:
-    """Return a note if one negative value recurs where all others are positive: it may be a code."""
-    negative = wide[wide < 0]
-    if len(negative) < 2 or (negative != negative[0]).any():
-        return []
-    code = np.format_float_positional(np.float32(negative[0]), trim="-")
-    return [
-        f"{len(negative)} responses are {code}, and no other is negative: if it stands for missing trials, "
+    """Return notes on values that may be codes for missing trials.
+
+    These are one or two negative values that recur where all others are positive, and a highest value that
+    recurs far above all others.
+    """
+    negative, times = np.unique(wide[wide < 0], return_counts=True)
+    found = [(value, "no other is negative") for value in negative]
+    if len(negative) > 2 or times.min(initial=2) < 2:
+        found = []
+    top = np.nanmax(wide)
+    others = wide[(wide < top) & (wide >= 0)]
+    if len(others) and (wide == top).sum() > 1 and top - others.max() > _FAR * np.ptp(others) > 0:
+        found.append((top, "no other is near"))
+    return [_suspected(wide, float(value), why) for value, why in found]
+
+
+def _suspected(wide: NDArray[np.float64], value: float, why: str) -> str:
+    code = np.format_float_positional(np.float32(value), trim="-")
+    return (
+        f"{(wide == value).sum()} responses are {code}, and {why}: if it stands for missing trials, "
         f"say --missing {code}."
-    ]
+    )
 
 
 def _coded(values: NDArray[np.generic], missing: float) -> NDArray[np.bool_]:

@@ -30,7 +30,7 @@ FILES = (
 IDS = tuple(
     f"{what} {kind}"
     for kind in ("id", "index", "idx", "number", "num", "nr", "no")
-    for what in ("stimulus", "image", "stim", "img")
+    for what in ("stimulus", "image", "stim", "img", "file", "picture", "photo")
 )
 GROUPS = (
     "group", "groups", "group id", "group name", "movie", "movie id", "movie name", "video", "video id",

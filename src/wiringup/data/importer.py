@@ -116,7 +116,7 @@ def import_recordings(
     notes = (*one.notes, *turned, *_unused(one.responses, responses), *of_area, *more)
     warnings = (*shown, *notes, *near_copy_warnings(recording))
     files = provenance_of({"responses": responses, "stimuli": stimuli, "table": table})
-    code = missing if missing is None or math.isfinite(missing) else str(missing)  # JSON has no infinity
+    code = missing if missing is None or math.isfinite(missing) else str(missing)  # JSON has no NaN
     facts = {"order": one.order, "axes": axes, "missing": code, "warnings": warnings}
     folder = save_set(recording, data_home() if home is None else home, files | facts)
     return Imported(recording, folder, warnings, one.order)

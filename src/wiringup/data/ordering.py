@@ -29,7 +29,7 @@ from wiringup.data.image_table import (
 from wiringup.data.matching import matched, names_most
 from wiringup.data.names import in_natural_order
 from wiringup.data.responses import Responses, Texts
-from wiringup.data.tables import Table, is_count
+from wiringup.data.tables import Table, is_count, is_permutation
 
 NATURAL, PLAIN = "natural", "plain"
 ORDERS = (NATURAL, PLAIN)
@@ -107,14 +107,22 @@ def arranged(
     odd = place.note
     if rows.rows is None and ids and not place.by_ids and asked.filename is None:
         odd = _unmatched("the table calls its", ids[0], known, images.ids, ()) or odd
+    if free and asked.order is None and table is not None:
+        _refuse_two_orders(table, place, source)
+    numbers = _numbering(table, found, place) if free and asked.filename is None else ()
     found = found if place.index is None else found.by_image(place.index)
     beside = _as_table(found, source)
     groups, labels = _properties(table or beside, asked)
     doubt = order_notes(stimuli.ids) if free and not stack and asked.order is None else ()
     assumed = ["the images stand in the natural order of their names"] if doubt else []
     assumed += ["responses stand in the order of the images, whatever their names"] if odd else []
+    assumed += (
+        [f"{listed([repr(n) for n in numbers])} says nothing about the order of the images"]
+        if numbers
+        else []
+    )
     used = {"groups": groups.columns, "labels": labels.columns}
-    notes = [odd, *doubt]
+    notes = [odd, *doubt, *map(_numbers_note, numbers)]
     if table is not None:
         notes.append(_left_out(table, images, stimuli) if len(images) < len(stimuli) else "")
         notes += _table_notes(table, {"order": rows.columns, "ids": ids * place.by_ids} | used)
@@ -122,6 +130,32 @@ def arranged(
         notes.append(columns_note(beside, {"order": place.names} | (used if table is None else {})))
     how = _told(rows, place, free, STACK if stack else asked.order, source)
     return Arranged(found, images, groups, labels, how, tuple(assumed), tuple(filter(None, notes)))
+
+
+def _refuse_two_orders(table: Table, place: Place, source: Path) -> None:
+    """Raise `InputError` if responses come in an order of their own, and a table's rows name no images."""
+    if place.index is None or place.by_ids or (place.index == np.arange(len(place.index))).all():
+        return
+    raise InputError(
+        f"{source} calls its images by {place.names[0]!r}, in another order than that of the images' names; "
+        f"{table.path} names none, so that nothing says in which of the two its rows stand. Add a column of "
+        f"file names, or say --order {NATURAL} or {PLAIN} if it is the order of the images' names."
+    )
+
+
+def _numbering(table: Table | None, found: Responses, place: Place) -> tuple[str, ...]:
+    """Return what numbers the images in another order than the one that is assumed, and is not used."""
+    columns = {} if table is None else table.columns
+    lists = found.about if place.index is None else {}
+    return tuple(name for name, texts in (*columns.items(), *lists.items()) if is_permutation(texts))
+
+
+def _numbers_note(name: str) -> str:
+    return (
+        f"{name!r} numbers the images in another order than the one assumed, and was not used, since numbers "
+        "may be a rank, a trial or a frame. If it says which image is which, give a table with the columns "
+        f"filename and stimulus_id, and call it stimulus_id; --filename {NONE} confirms that it does not."
+    )
 
 
 def _as_table(found: Responses, source: Path) -> Table | None:

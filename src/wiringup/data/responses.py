@@ -17,7 +17,7 @@ from wiringup.data.image_table import FILES, IDS
 from wiringup.data.matlab import read_mat
 from wiringup.data.netcdf import open_netcdf
 from wiringup.data.presentations import Index, occurrences, unfolded
-from wiringup.data.tables import is_count, plain
+from wiringup.data.tables import is_count, plain, spelled
 
 AXES = ("units", "images", "repeats")
 _DIMENSIONS: Mapping[str, frozenset[str]] = {
@@ -63,8 +63,7 @@ class Responses(Brief):
     @property
     def id_names(self) -> list[str]:
         """What in ``about`` is called like ids or files of images, in the order in which it counts."""
-        usual = (*IDS, self.dimension, *FILES)
-        return [name for wanted in usual for name in self.about if plain(name) == plain(wanted)]
+        return spelled(self.about, (*IDS, self.dimension, *FILES))
 
     def by_image(self, index: Index) -> "Responses":
         """Return responses in another order of the images, presentations of one image as its repeats.
@@ -175,7 +174,10 @@ def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path, axes: Sequence[str
 def _with_lists(found: Responses, arrays: Mapping[str, NDArray[Any]], used: tuple[str, ...]) -> Responses:
     """Add the lists of an npz that have one entry for each image or unit."""
     units, images, _ = found.values.shape
-    lists = {name: array for name, array in arrays.items() if array.ndim == 1 and name not in used}
+    long = {
+        name: array.ravel() for name, array in arrays.items() if array.size == max(array.shape, default=0)
+    }
+    lists = {name: array for name, array in long.items() if name not in used}  # MATLAB's are n x 1
     about = {name: texts_of(array) for name, array in lists.items() if len(array) == images}
     along = {name: texts_of(array) for name, array in lists.items() if len(array) == units}
     name = _first(along, _UNIT_IDS)

@@ -5,7 +5,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,32 @@ def plain(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
+def spelled(names: Iterable[str], spellings: Sequence[str]) -> list[str]:
+    """Return those of ``names`` that are spelled so, or in the plural, in the order of ``spellings``.
+
+    Case and separators do not count (see `plain`).
+    """
+    own = {name: plain(name) for name in names}
+    forms = {wanted: _numbers_of(plain(wanted)) for wanted in spellings}
+    return list(
+        dict.fromkeys(name for wanted in spellings for name, form in own.items() if form in forms[wanted])
+    )
+
+
+def _numbers_of(form: str) -> tuple[str, ...]:
+    """Return a word as it is, and in the plural."""
+    irregular = {"index": "indices", "stimulus": "stimuli"}
+    end = next((end for end in irregular if form.endswith(end)), "")
+    return (form, form + "s", *([form.removesuffix(end) + irregular[end]] if end else []))
+
+
+def is_permutation(values: Sequence[str]) -> bool:
+    """Return whether values number their places, from 0 or 1, in another order than they stand in."""
+    numbers = sorted(int(value) for value in values if value.isdecimal())
+    whole = len(numbers) == len(values) > 1 and numbers[0] in (0, 1)
+    return whole and numbers == list(range(numbers[0], numbers[0] + len(values))) and not is_count(values)
+
+
 def is_count(values: Sequence[str]) -> bool:
     """Return whether values only count their places, from 0 or 1: they are positions and name nothing."""
     return any(list(values) == [str(i) for i in range(start, start + len(values))] for start in (0, 1))
@@ -59,8 +85,8 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def find(self, *spellings: str) -> list[str]:
-        """Return the columns that are spelled so (see `plain`), in the order of ``spellings``."""
-        return [name for wanted in spellings for name in self.columns if plain(name) == plain(wanted)]
+        """Return the columns that are spelled so, as `spelled`."""
+        return spelled(self.columns, spellings)
 
     def resolve(self, name: str) -> str:
         """Return the column that is called ``name``, or the only one spelled like it; else `InputError`."""

@@ -385,6 +385,43 @@ def test_a_list_that_is_asked_for_has_to_name_the_images(lab):
     assert none.recording.stimuli.ids == tuple(NAMES)
 
 
+@pytest.mark.parametrize(
+    "name", ["image_ids", "stimuli", "stimulus_ids", "images", "image_indices", "file_id"]
+)
+def test_plurals_are_spellings_too(lab, name):
+    np.savez(lab.path / "r.npz", responses=lab.responses(), **{name: ORDER})
+    lab.refused(f"By '{name}' .* they are numbers in no order, and name nothing", responses="r.npz")
+    strangers = np.array([f"x{i}" for i in range(N)])
+    np.savez(lab.path / "r.npz", responses=lab.responses(), **{name: strangers})
+    assert "they were matched by position" in lab.bring("r.npz").warnings[0]
+
+
+@pytest.mark.parametrize("table", [None, rows("rank;group", ORDER + 1, IN_FOURS)])
+def test_numbers_in_another_order_are_not_passed_over_without_a_word(lab, table):
+    lists = {} if table else {"rank": ORDER}
+    np.savez(lab.path / "r.npz", responses=lab.responses(), **lists)
+    outcome = lab.bring("r.npz", table=table)
+    assert "'rank' numbers the images in another order than the one assumed" in outcome.warnings[0]
+    assert "'rank' says nothing about the order of the images" in outcome.recording.assumed
+    confirmed = lab.bring("r.npz", table=table, filename="none")
+    assert confirmed.recording.assumed == ()
+    assert not any("numbers the images" in warning for warning in confirmed.warnings)
+
+
+def test_names_that_stand_in_a_column_as_matlab_writes_them(lab):
+    np.savez(lab.path / "r.npz", responses=lab.responses(), images=np.array(SHUFFLED)[:, None])
+    assert aligned(lab.bring("r.npz"))
+
+
+def test_rows_without_names_beside_responses_in_an_order_of_their_own(lab):
+    lab.netcdf(filename=SHUFFLED)
+    table = rows("group", IN_FOURS)
+    lab.refused("nothing says in which of the two its rows stand", responses="r.nc", table=table)
+    assert aligned(lab.bring("r.nc", table=table, order="natural"))
+    lab.netcdf(values=lab.responses(range(N)), filename=NAMES)
+    assert aligned(lab.bring("r.nc", table=table))
+
+
 # ------------------------------------------------------------------ axes
 
 
@@ -458,6 +495,30 @@ def test_a_value_that_looks_like_a_code_is_pointed_out(lab):
     counts[0, 0] = -1
     np.save(lab.path / "counts.npy", counts)
     assert lab.bring("counts.npy").warnings == ()
+
+
+def test_high_codes_and_a_second_code_are_pointed_out(lab):
+    counts = np.tile(np.arange(N, dtype=np.float32), (UNITS, 1))
+    counts[1, 3:5], counts[2, 7:9] = 255, -1
+    np.save(lab.path / "counts.npy", counts)
+    low, high = lab.bring("counts.npy").warnings
+    assert low.startswith("2 responses are -1, and no other is negative") and "--missing -1" in low
+    assert high.startswith("2 responses are 255, and no other is near") and "--missing 255" in high
+    assert lab.bring("counts.npy", missing=255).warnings == (low,)
+    counts[0, :2] = -99
+    np.save(lab.path / "counts.npy", counts)
+    assert [w.split(",")[0] for w in lab.bring("counts.npy", missing=255).warnings] == [
+        "2 responses are -99",
+        "2 responses are -1",
+    ]
+
+
+@pytest.mark.parametrize("code", [np.nan, np.inf])
+def test_codes_that_are_no_numbers(lab, code):
+    values = lab.responses(range(N))
+    values[0, 0] = code
+    np.save(lab.path / "r.npy", values)
+    assert np.isnan(lab.bring(missing=code).recording.trials).sum() == 1
 
 
 # ------------------------------------------------------------------ units
