@@ -38,6 +38,58 @@ def read_mat(path: Path, wanted: str) -> NDArray[Any]:
         return _from_hdf5(path, wanted) if is_hdf5(path) else _from_mat5(path, wanted)
 
 
+def read_mat_lists(path: Path, wanted: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Return the lists beside the array that `read_mat` reads, by their name, and the names of the rest.
+
+    Lists are rows or columns of numbers and, up to version 7, cells of texts and char matrices.
+    """
+    path = Path(path).expanduser()
+    with readable(path):
+        found = _vectors_of_hdf5(path, wanted) if is_hdf5(path) else _vectors_of_mat5(path, wanted)
+    lists = {name: array for name, array in found.items() if array is not None}
+    return lists, tuple(name for name in found if name not in lists)
+
+
+def _vectors_of_mat5(path: Path, wanted: str) -> dict[str, NDArray[Any] | None]:
+    import scipy.io
+
+    listing = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path, appendmat=False)}
+    taken = _choose({name: kind for name, (_, kind) in listing.items()}, wanted, path)
+    stored = path.stat().st_size
+    wanted_kinds = {*_NUMERIC, "cell", "char"}
+    read = []
+    for name, (shape, kind) in listing.items():
+        if name != taken and kind in wanted_kinds and (kind == "char" or math.prod(shape) == max(shape)):
+            check_size(f"{path}, variable {name!r},", math.prod(shape), stored)
+            read.append(name)
+    content = scipy.io.loadmat(path, appendmat=False, variable_names=read) if read else {}
+    return {name: _as_list(content[name]) if name in read else None for name in listing if name != taken}
+
+
+def _as_list(values: Any) -> NDArray[Any] | None:
+    """Return a row or column as (n,): numbers, or the texts of a cell; None if it is something else."""
+    array = np.asarray(values).ravel()
+    if array.dtype.kind != "O":
+        if array.dtype.kind == "U":
+            return np.char.rstrip(array)  # rows of a char matrix are filled up with blanks
+        return array if array.dtype.kind in "iufb" else None
+    texts = [cell.item() if isinstance(cell, np.ndarray) and cell.size == 1 else cell for cell in array]
+    return np.array(texts) if texts and all(isinstance(text, str) for text in texts) else None
+
+
+def _vectors_of_hdf5(path: Path, wanted: str) -> dict[str, NDArray[Any] | None]:
+    with open_hdf5(path) as file:
+        kinds = {key: _kind(file[key]) for key in file if not key.startswith(_NAMES_NO_VARIABLE)}
+        taken = _choose(kinds, wanted, path)
+        found: dict[str, NDArray[Any] | None] = {}
+        for name, kind in kinds.items():
+            shape = getattr(file[name], "shape", ())
+            vector = kind in _NUMERIC and math.prod(shape) == max(shape, default=0)
+            found[name] = numbers(file[name], f"{path}, variable {name!r},").ravel() if vector else None
+        del found[taken]
+        return found
+
+
 def _choose(kinds: Mapping[str, str], wanted: str, path: Path) -> str:
     """Return the variable to read, of {name: MATLAB class}."""
     numeric = [name for name, kind in kinds.items() if kind in _NUMERIC]

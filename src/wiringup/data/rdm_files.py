@@ -13,7 +13,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.arrays import read_npy, read_npz
 from wiringup.data.hdf5 import is_hdf5, numbers, open_hdf5
-from wiringup.data.matlab import read_mat
+from wiringup.data.matlab import read_mat, read_mat_lists
 from wiringup.data.rdm_checks import FEWEST_IMAGES, Matrix, is_matrix
 from wiringup.data.responses import Texts, texts_of
 from wiringup.data.tables import is_count, plain
@@ -71,7 +71,9 @@ def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts], tuple[
     if suffix == ".npz":
         return _from_npz(read_npz(path), n, path)
     if suffix == ".mat":
-        return read_mat(path, WANTED), {}, ()
+        values = read_mat(path, WANTED)
+        lists, rest = read_mat_lists(path, WANTED)
+        return values, *_split(lists, n, path, rest)
     if is_hdf5(path):
         return _from_rsatoolbox(path, n)
     raise InputError(
@@ -88,10 +90,18 @@ def _from_npz(
     if len(found) != 1:
         shapes = listed([f"{name} {array.shape}" for name, array in arrays.items()]) or "nothing"
         raise InputError(f"{path} holds {shapes}; name the array of dissimilarities {WANTED!r}.")
-    lists = {k: texts_of(a) for k, a in arrays.items() if k != found[0] and a.shape == (n,)}
-    unused = [name for name in arrays if name not in (found[0], *lists)]
+    values = arrays.pop(found[0])
+    return values, *_split(arrays, n, path)
+
+
+def _split(
+    arrays: Mapping[str, NDArray[Any]], n: int, path: Path, rest: tuple[str, ...] = ()
+) -> tuple[dict[str, Texts], tuple[str, ...]]:
+    """Return the lists with one entry for each image, and a note on what else there is."""
+    lists = {k: texts_of(a.ravel()) for k, a in arrays.items() if a.size == n == max(a.shape, default=0)}
+    unused = [*(name for name in arrays if name not in lists), *rest]
     notes = (f"{path.name} holds more, which was not used: {listed(unused)}.",) if unused else ()
-    return arrays[found[0]], lists, notes
+    return lists, notes
 
 
 def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts], tuple[str, ...]]:

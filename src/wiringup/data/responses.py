@@ -14,7 +14,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.arrays import read_npy, read_npz
 from wiringup.data.image_table import FILES, IDS
-from wiringup.data.matlab import read_mat
+from wiringup.data.matlab import read_mat, read_mat_lists
 from wiringup.data.netcdf import open_netcdf
 from wiringup.data.presentations import Index, occurrences, unfolded
 from wiringup.data.tables import is_count, plain, spelled
@@ -115,7 +115,8 @@ def parse_axes(text: str) -> tuple[str, ...]:
 def read_responses(path: Path, axes: Sequence[str] | None = None) -> Responses:
     """Read responses from ``.npy``, ``.npz``, ``.mat`` or ``.nc``.
 
-    An ``.npz`` or ``.mat`` (MATLAB, up to 7.3) holds one array, or one that is called ``responses``.
+    An ``.npz`` or ``.mat`` (MATLAB, up to 7.3) holds one array, or one that is called ``responses``; lists
+    beside it (names of images or units) come along.
     The arrays of an ``.npz`` with several populations of the same images are pooled, in the order of
     their names; lists beside them (names of images or units) come along.
 
@@ -138,7 +139,10 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> Responses:
         case ".npz":
             return replace(_from_npz(read_npz(path), path, axes), settled=axes is not None)
         case ".mat":
-            return Responses(_three_axes(read_mat(path, "responses"), path, axes), settled=axes is not None)
+            found = Responses(_three_axes(read_mat(path, "responses"), path, axes), settled=axes is not None)
+            lists, rest = read_mat_lists(path, "responses")
+            found = _with_lists(found, lists, ())
+            return replace(found, unused=(*found.unused, *rest))
         case ".nc" | ".nc4" | ".netcdf":
             if axes is not None:
                 raise InputError(f"{path} names its axes itself; leave out --axes.")

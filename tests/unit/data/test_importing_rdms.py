@@ -160,6 +160,17 @@ def test_a_table_says_which_row_is_which_image(lab):
     assert bring(lab, "few.npy", name="few", table="few.csv").data.stimuli.ids == tuple(NAMES[i] for i in few)
 
 
+@pytest.mark.parametrize("form", ["npz", "mat"])
+def test_names_that_stand_in_a_column_put_it_in_order(lab, form):
+    order, values = shuffled()
+    names = np.array([NAMES[i] for i in order])
+    if form == "npz":
+        np.savez(lab / "s.npz", rdms=values, images=names[:, None])
+    else:
+        scipy.io.savemat(lab / "s.mat", {"rdms": values, "images": names.astype(object)})
+    np.testing.assert_array_equal(bring(lab, f"s.{form}").data.rdms, RDMS.astype(np.float32))
+
+
 @pytest.mark.parametrize("form", ["npz", "toolbox"])
 def test_names_in_the_file_put_it_in_order(lab, form):
     order, values = shuffled()

@@ -2,8 +2,10 @@
 
 import unicodedata
 
+import h5py
 import numpy as np
 import pytest
+import scipy.io
 import xarray
 from PIL import Image
 
@@ -411,6 +413,27 @@ def test_numbers_in_another_order_are_not_passed_over_without_a_word(lab, table)
 def test_names_that_stand_in_a_column_as_matlab_writes_them(lab):
     np.savez(lab.path / "r.npz", responses=lab.responses(), images=np.array(SHUFFLED)[:, None])
     assert aligned(lab.bring("r.npz"))
+
+
+@pytest.mark.parametrize("form", ["cell", "char"])
+def test_names_in_a_matlab_file_decide(tmp_path, form):
+    lab = Lab(tmp_path)
+    names = [f"{'a' * (1 + i % 3)}{i:02d}.png" for i in range(N)]
+    lab.images(names)
+    kind = object if form == "cell" else np.str_
+    content = {"responses": lab.responses(), "names": np.array([names[i] for i in ORDER], kind), "fs": 1000.0}
+    scipy.io.savemat(tmp_path / "r.mat", content)
+    outcome = lab.bring("r.mat")
+    assert aligned(outcome) and outcome.order == "'names' in r.mat"
+    assert outcome.warnings[-1] == "r.mat holds more, which was not used: fs."
+
+
+def test_ids_in_a_matlab_file_that_name_nothing_are_refused(lab):
+    scipy.io.savemat(lab.path / "r.mat", {"responses": lab.responses(), "stimulus_id": ORDER + 1})
+    lab.refused("By 'stimulus_id' .* they are numbers in no order", responses="r.mat")
+    with h5py.File(lab.path / "r.mat", "w") as file:
+        file["responses"], file["stimulus_id"] = lab.responses().T, ORDER[:, None] + 1
+    lab.refused("By 'stimulus_id' .* they are numbers in no order", responses="r.mat")
 
 
 def test_rows_without_names_beside_responses_in_an_order_of_their_own(lab):
