@@ -44,6 +44,10 @@ def decoded(features: Features, fit: LabelledImages, test: LabelledImages) -> ND
     return features.decoded[key]
 
 
+MATCHED = "logits, classes matched by name"
+"""What `Answers.source` says where the names of classes decided."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What a model says of each image.
@@ -103,7 +107,7 @@ def answers(
             "Say how the benchmark calls them with --classes FILE (one name a line, in the order of the "
             "model's outputs), or import the benchmark with images to fit a decoder on (--fit)."
         )
-    return Answers(logits[:, order].cpu().numpy(), "logits, classes matched by name")
+    return Answers(logits[:, order].cpu().numpy(), MATCHED)
 
 
 def _assumed(classes: Sequence[str]) -> str:

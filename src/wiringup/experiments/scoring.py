@@ -10,6 +10,7 @@ from torch import nn
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
+from wiringup.benchmarks.decoding import MATCHED
 from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import POLICIES, uses_images
@@ -88,6 +89,8 @@ class ScoreRequest:
         Storage(self.memory).limit()  # refuses what is no number of GB
         if self.model == PIXELS and (self.layers or self.weights):
             raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
+        if self.model in REFERENCES and self.class_names is not None:
+            raise InputError(f"{self.model} has no classes to be named; leave out --classes.")
         if self.model in REFERENCES and (self.weights or self.birth != "kaiming_normal"):
             raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
         if self.weights is not None and (self.birth != "kaiming_normal" or self.seeds != (0,)):
@@ -155,7 +158,15 @@ def scored(
                 candidate.subject, group, request.layers or None, request.normalisation, clock=clock
             )
             say(f"  {clock.told()}")
-            yield candidate, scores
+            yield candidate, [_with_unused_names(s, request) for s in scores]
+
+
+def _with_unused_names(score: Score, request: ScoreRequest) -> Score:
+    """Return a score whose note says so if names of classes were given and it does not depend on them."""
+    if request.class_names is None or MATCHED in score.note:
+        return score
+    unused = "the names of --classes were not used: no logits were matched with classes"
+    return replace(score, note="; ".join(filter(None, (score.note, unused))))
 
 
 def reportable(request: ScoreRequest, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:

@@ -86,6 +86,14 @@ def test_a_checkpoint_tells_its_own_width_and_classes(home, benchmarks, tmp_path
     assert (row["width"], row["birth"], row["seed"], row["batchnorm"]) == (0.125, None, None, "stored")
 
 
+def test_names_of_classes_that_no_score_uses_are_said(home, benchmarks):
+    request = ScoreRequest("cornet_s", "kn", layers=("V1",), class_names=("cat", "dog"), **TINY)
+    (row,) = score(request, benchmarks, home, lambda _: None)
+    assert "the names of --classes were not used" in row["note"]
+    (plain,) = score(ScoreRequest("cornet_s", "kn", layers=("V1",), **TINY), benchmarks, home, lambda _: None)
+    assert "--classes" not in plain["note"] and row["raw"] == plain["raw"]
+
+
 def test_a_checkpoint_of_another_network_is_refused(home, benchmarks, tmp_path):
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "w.pth")
     request = ScoreRequest("cornet_s", weights=tmp_path / "w.pth", size=32)
@@ -118,6 +126,10 @@ def test_weight_compression_without_its_figures_says_how_to_get_them(home, bench
         ({"weights": "w.pth", "batchnorm": "teacher"}, "nothing is born here; leave out --batchnorm"),
         ({"model": "pixels", "batchnorm": "noise"}, "nothing is born here; leave out --batchnorm"),
         ({"model": "features.npy", "batchnorm": "noise"}, "nothing is born here; leave out --batchnorm"),
+        (
+            {"model": "pixels", "class_names": ("a", "b")},
+            "pixels has no classes to be named; leave out --classes",
+        ),
         ({"seeds": ()}, "number of seeds"),
     ],
 )
