@@ -254,6 +254,10 @@ def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Stora
 def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candidate:
     trained = read_trained(path, request.model, request.size, request.weights_key)
     spec, model = trained.spec, trained.network()
+    if request.width not in (ScoreRequest.width, spec.width):
+        raise InputError(
+            f"--width is {request.width:g}, but {path} holds a network of width {spec.width:g}; leave it out."
+        )
     facts = _facts(spec.architecture, None, None, spec.size)
     facts |= {"width": spec.width, "batchnorm": STORED, "weights": str(path)}
     facts |= {"bits": of_trained(model).bits, "weights_notes": list(trained.notes)}

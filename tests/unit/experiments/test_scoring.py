@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -84,6 +86,10 @@ def test_a_checkpoint_tells_its_own_width_and_classes(home, benchmarks, tmp_path
     request = ScoreRequest("cornet_s", weights=tmp_path / "w.safetensors", size=32)
     (row,) = score(request, benchmarks, home, lambda _: None)
     assert (row["width"], row["birth"], row["seed"], row["batchnorm"]) == (0.125, None, None, "stored")
+    with pytest.raises(
+        InputError, match=r"--width is 0\.5, but .*w\.safetensors holds a network of width 0\.125"
+    ):
+        score(replace(request, width=0.5), benchmarks, home, lambda _: None)
 
 
 def test_names_of_classes_that_no_score_uses_are_said(home, benchmarks):
