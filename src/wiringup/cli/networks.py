@@ -255,7 +255,7 @@ def train(
     betas: Annotated[tuple[float, float], arg(help="Of adam and adamw.")] = (0.9, 0.999),
     augmentation: Annotated[
         str,
-        arg(help="crop+flip; or none: with --norms running, what frozen layers answer is then computed only once."),
+        arg(help="crop+flip; or none: with --norms running, frozen layers are then asked only once."),
     ] = "crop+flip",
     precision: Annotated[str, arg(help="float32, or bf16 where the hardware is made for it.")] = "float32",
     norms: Norms = "batch",
