@@ -1,8 +1,8 @@
 """``wiringup fetch`` and ``wiringup import``: data in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg, subcommand
 
@@ -123,18 +123,25 @@ def recordings(
     recording = imported.recording
     units, images, repeats = recording.trials.shape
     facts = {"name": name, "area": area, "units": units, "images": images, "repeats": repeats}
-    if json:
-        facts |= {"order": imported.order, "assumed": list(recording.assumed)}
-        as_json(facts | {"warnings": list(imported.warnings)})
+    facts |= {"order": imported.order, "assumed": list(recording.assumed)}
+    if _printed(facts, imported.warnings, json):
         return
-    for warning in imported.warnings:
-        say(f"Note: {warning}")
     say(f"Imported {name} (recordings): {area}, {units} units x {images} images x {repeats} repeats.")
     ids = recording.stimuli.ids
     say(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
     if repeats == 1:
         say("One value for each image: no noise ceiling can be estimated; scores will be raw correlations.")
     say(f"Score on it with: wiringup score cornet_s --benchmark {name}")
+
+
+def _printed(facts: dict[str, Any], warnings: Sequence[str], json: bool) -> bool:
+    """Print all of an import as JSON, and return True; or its notes, for the words that follow."""
+    if json:
+        as_json(facts | {"warnings": list(warnings)})
+    else:
+        for warning in warnings:
+            say(f"Note: {warning}")
+    return json
 
 
 def trials(
@@ -219,11 +226,8 @@ def _tell_choices(imported: "ImportedTrials", json: bool) -> None:
     n = int(data.counts.sum()) if isinstance(data, Choices) else len(data.image)
     facts = {"name": data.name, "kind": kinds.get(type(data), "judgements"), "trials": n}
     facts |= {"images": len(data.test), "classes": len(data.test.classes)}
-    if json:
-        as_json(facts | {"warnings": list(imported.warnings)})
+    if _printed(facts, imported.warnings, json):
         return
-    for warning in imported.warnings:
-        say(f"Note: {warning}")
     task = "between two classes" if isinstance(data, TwoChoice) else "among all classes"
     say(f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images.")
     layer = "decoder.linear (its own logits)" if data.fit is None else "IT"
@@ -288,12 +292,9 @@ def rdm(
     facts = {"name": name, "kind": "dissimilarities", "area": area, "subjects": len(data.rdms)}
     facts |= {"images": len(data.stimuli), "benchmark": benchmark, "order": imported.order}
     facts |= {"assumed": list(data.assumed)}
-    if json:
-        bounds = None if ceiling is None else [ceiling.value, ceiling.upper]
-        as_json(facts | {"noise_ceiling": bounds, "warnings": list(imported.warnings)})
+    facts["noise_ceiling"] = None if ceiling is None else [ceiling.value, ceiling.upper]
+    if _printed(facts, imported.warnings, json):
         return
-    for warning in imported.warnings:
-        say(f"Note: {warning}")
     say(
         f"Imported {name} (dissimilarities): {area}, subjects: {len(data.rdms)}, images: {len(data.stimuli)}."
     )
