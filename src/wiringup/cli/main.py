@@ -1,8 +1,10 @@
 """The ``wiringup`` command: one function for each subcommand, errors without tracebacks."""
 
+import logging
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import tyro
@@ -24,6 +26,7 @@ from wiringup.cli.run import run
 from wiringup.cli.score import score
 from wiringup.cli.sweep import sweep
 from wiringup.core.errors import PreemptedError, WiringupError
+from wiringup.core.progress import MessageHandler, Progress
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": run,
@@ -77,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"wiringup {__version__}")
         return
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), shown(quiet="--json" in asked):
             # of large photographs Pillow warns as of an attack; `core.limits` bounds them
             warnings.filterwarnings("ignore", "Image size .* exceeds limit")
             tyro.extras.subcommand_cli_from_dict(
@@ -105,3 +108,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(INTERRUPTED)
+
+
+@contextmanager
+def shown(*, quiet: bool) -> Iterator[None]:
+    """Show messages and progress on stderr while the block runs; if ``quiet``, warnings alone."""
+    log = logging.getLogger("wiringup")
+    handler, before = MessageHandler(sys.stderr), log.level
+    log.addHandler(handler)
+    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    try:
+        with Progress(None if quiet else sys.stderr):
+            yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)

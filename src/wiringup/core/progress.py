@@ -1,0 +1,150 @@
+"""Progress: told where the work is done, shown where a person looks.
+
+Long work says how far it is with `advance`, or with a `task` whose amount is known. It is shown by the
+innermost `Progress` that is open, with the time left at the speed measured so far; where none is open, by
+nobody. Messages that stay go to `logging`, under the name ``wiringup``.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TextIO
+
+QUIET_SECONDS = 10.0  # between lines where the output is no terminal
+GUESS = {"train": 1 / 250, "score": 4.0, "prepare": 1.0, "pack": 1 / 1000}
+"""Seconds for one unit of work before any was measured: an image, a scoring, a preparation step."""
+WIDTH = 118
+
+_open: list["Progress"] = []
+
+
+def advance(kind: str, amount: float, message: str = "") -> None:
+    """Report ``amount`` of a kind of work as finished, to whoever shows it."""
+    if _open:
+        _open[-1].advance(kind, amount, message)
+
+
+def plan(work: Mapping[str, float]) -> None:
+    """Announce work (kind -> amount) that is still to be done; a negative amount takes it back."""
+    if _open:
+        _open[-1].add(work)
+
+
+@contextmanager
+def task(kind: str, total: float, what: str) -> Iterator[Callable[[float], None]]:
+    """Announce ``total`` of a kind of work; yield what to call with how much of it is finished by now.
+
+    Args:
+        kind: as in `Progress`.
+        total: its whole amount.
+        what: shown beside the amounts, as in "images packed".
+    """
+    done = 0.0
+
+    def tell(now: float) -> None:
+        nonlocal done
+        advance(kind, now - done, f"{now:,.0f} of {total:,.0f} {what}")
+        done = now
+
+    plan({kind: total})
+    try:
+        yield tell
+    finally:
+        plan({kind: done - total})  # what was not needed is not waited for
+
+
+@dataclass
+class Progress:
+    """Counts planned and finished work of several kinds and shows the time left, while it is open.
+
+    Args:
+        out: where lines go; None for silence.
+        planned: kind of work ("train:critical" is the kind train of what is called critical) -> amount.
+    """
+
+    out: TextIO | None = None
+    planned: dict[str, float] = field(default_factory=dict)
+    done: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _last: float = field(default_factory=lambda: time.monotonic())
+    _shown: float = 0.0
+    _line: int = 0  # characters of a line that will be written over
+
+    def __enter__(self) -> "Progress":
+        _open.append(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.clear()
+        _open.remove(self)
+
+    def add(self, work: Mapping[str, float]) -> None:
+        """Add work to the plan."""
+        for kind, amount in work.items():
+            self.planned[kind] = self.planned.get(kind, 0) + amount
+
+    def advance(self, kind: str, amount: float, message: str = "") -> None:
+        """Count ``amount`` of work as finished since the last call, and show where things stand."""
+        now = time.monotonic()
+        self.done[kind] = self.done.get(kind, 0) + amount
+        self.seconds[kind] = self.seconds.get(kind, 0) + now - self._last
+        self._last = now
+        self._show(message)
+
+    def seconds_left(self) -> float:
+        """Return the planned work that remains, in seconds, at the measured (or guessed) speed."""
+        return sum(self._rate(k) * max(0, n - self.done.get(k, 0)) for k, n in self.planned.items())
+
+    def _rate(self, kind: str) -> float:
+        done = self.done.get(kind, 0)
+        return self.seconds[kind] / done if done else GUESS.get(kind.split(":")[0], 1.0)
+
+    def fraction(self) -> float:
+        """Return the share of the planned seconds that is behind us."""
+        spent, left = sum(self.seconds.values()), self.seconds_left()
+        return spent / (spent + left) if spent + left > 0 else 1.0
+
+    def _show(self, message: str) -> None:
+        if self.out is None or not message:
+            return
+        line = f"{self.fraction():4.0%}  {message}  (about {clock(self.seconds_left())} left)"
+        if _rewrites(self.out):
+            self.out.write("\r" + line[:WIDTH].ljust(self._line))
+            self.out.flush()
+            self._line = len(line[:WIDTH])
+        elif time.monotonic() - self._shown > QUIET_SECONDS:
+            self._shown = time.monotonic()
+            print(line, file=self.out, flush=True)
+
+    def clear(self) -> None:
+        """Remove the line that shows where things stand, so that another can be written."""
+        if self.out is not None and self._line:
+            self.out.write("\r" + " " * self._line + "\r")
+            self.out.flush()
+            self._line = 0
+
+
+def _rewrites(out: TextIO) -> bool:
+    """Return whether a line can be written over: in a terminal, and in a notebook."""
+    return out.isatty() or "ipykernel" in sys.modules
+
+
+class MessageHandler(logging.StreamHandler[TextIO]):
+    """Writes log messages as plain lines, beside a progress that is shown on the same stream."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one message."""
+        for shown in _open:
+            shown.clear()
+        super().emit(record)
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as people say it: '40 s', '3 min', '2 h 10 min'."""
+    if seconds < 90:
+        return f"{max(0, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,80 @@
+import io
+import logging
+
+import pytest
+
+from wiringup.core import progress
+from wiringup.core.progress import MessageHandler, Progress, clock
+
+
+@pytest.fixture
+def now(monkeypatch):
+    found = [0.0]
+    monkeypatch.setattr("wiringup.core.progress.time.monotonic", lambda: found[0])
+    return found
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_rest_is_told_at_the_measured_speed(now):
+    with Progress(planned={"train:all": 100, "score": 2}) as shown:
+        now[0] = 10.0
+        progress.advance("train:all", 50)
+        assert shown.seconds_left() == pytest.approx(10 + 2 * 4)  # scoring was not measured yet: its guess
+        now[0] = 11.0
+        progress.advance("score", 1)
+        assert shown.seconds_left() == pytest.approx(10 + 1)
+        assert shown.fraction() == pytest.approx(11 / 22)
+
+
+def test_finished_work_leaves_the_plan():
+    with Progress(planned={"score": 5}) as shown:
+        progress.plan({"score": -2})
+        assert shown.planned == {"score": 3}
+
+
+def test_a_task_announces_its_work_and_takes_back_what_was_not_needed():
+    with Progress() as shown:
+        with progress.task("pack", 10, "images") as tell:
+            assert shown.planned == {"pack": 10}
+            tell(3)
+            tell(4)
+        assert shown.done == {"pack": 4}
+        assert shown.planned == {"pack": 4}
+
+
+def test_the_innermost_is_told_and_without_any_nothing_happens():
+    progress.advance("train", 1)
+    with Progress() as outer, Progress() as inner:
+        progress.advance("train", 1)
+    assert not outer.done
+    assert inner.done == {"train": 1}
+
+
+def test_messages_stand_above_the_line_that_is_written_over(now):
+    out = Terminal()
+    log, handler = logging.getLogger("wiringup"), MessageHandler(out)
+    log.addHandler(handler)
+    with Progress(out, {"train": 2}):
+        progress.advance("train", 1, "one of two")
+        log.warning("a message")
+    log.removeHandler(handler)
+    line, blank, message = out.getvalue().split("\r")[1:]
+    assert "one of two" in line
+    assert not blank.strip()
+    assert message == "a message\n"
+
+
+def test_silence_is_silent():
+    with Progress(None):
+        progress.advance("train", 1, "hidden")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (89, "89 s"), (120, "2 min"), (7800, "2 h 10 min"), (-3, "0 s")]
+)
+def test_durations_as_people_say_them(seconds, text):
+    assert clock(seconds) == text
