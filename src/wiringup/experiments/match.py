@@ -147,14 +147,5 @@ def address(conditions: Sequence[Requests], exam: Exam, found: Sequence[Match]) 
     """Return the address under which brain matches are kept: what was asked, which weights, which data."""
     benchmarks = tuple(b.sha256 for b in exam.benchmarks)
     asked, identities = tuple(tuple(c) for c in conditions), tuple(m.identities for m in found)
-    return uid(_Kept(asked, identities, exam.suite, benchmarks, tuple(exam.missing)))
-
-
-@dataclass(frozen=True)
-class _Kept:
-    conditions: tuple[tuple[ScoreRequest, ...], ...]
-    identities: tuple[tuple[str, ...], ...]
-    suite: str
-    benchmarks: tuple[str, ...]
-    missing: tuple[str, ...]
-    version: str = __version__
+    content = {"conditions": asked, "identities": identities, "suite": exam.suite, "benchmarks": benchmarks}
+    return uid("match", content | {"missing": tuple(exam.missing), "version": __version__})

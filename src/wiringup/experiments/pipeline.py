@@ -17,7 +17,7 @@ from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import DivergedError, NotFiniteError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
-from wiringup.core.spec import later, to_dict, uid
+from wiringup.core.spec import omit_default, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
@@ -102,7 +102,7 @@ class RunSpec:
     exam: Mapping[str, Any]
     moments: tuple[Duration, ...]
     version: str = __version__
-    before: LabelFreeSpec | None = later(None)  # noqa: RUF009  (frozen, so it is not shared)
+    before: LabelFreeSpec | None = omit_default(None)  # noqa: RUF009  (frozen, so it is not shared)
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class Run:
     @property
     def uid(self) -> str:
         """The run's address."""
-        return uid(self.spec)
+        return uid("run", self.spec)
 
 
 def born(spec: ModelSpec, birth: BirthSpec, genome: Genome | None, calibration: Stimuli | None) -> nn.Module:

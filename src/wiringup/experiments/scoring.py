@@ -19,7 +19,7 @@ from wiringup.core.checks import at_least, one_of
 from wiringup.core.clock import Clock
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
-from wiringup.core.spec import later, neutral, uid
+from wiringup.core.spec import neutral, omit_default, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import born
@@ -74,8 +74,8 @@ class ScoreRequest:
     unseen: bool = False
     memory: float | None = neutral(None)
     cache: bool = neutral(False)
-    weights_key: str | None = later(None)
-    class_names: tuple[str, ...] | None = later(None)
+    weights_key: str | None = omit_default(None)
+    class_names: tuple[str, ...] | None = omit_default(None)
 
     def __post_init__(self) -> None:
         if not is_stored(self.model):
@@ -197,14 +197,8 @@ def row(candidate: Candidate, score: Score) -> dict[str, Any]:
 def address(request: ScoreRequest, benchmarks: list[Benchmark], rows: list[dict[str, Any]]) -> str:
     """Return the address under which rows are kept: what was asked, which weights, which data."""
     identities = tuple(row["identity"] for row in rows)
-    return uid(_Kept(request, tuple(b.sha256 for b in benchmarks), identities))
-
-
-@dataclass(frozen=True)
-class _Kept:
-    request: ScoreRequest
-    benchmarks: tuple[str, ...]
-    identities: tuple[str, ...]
+    content = {"request": request, "benchmarks": [b.sha256 for b in benchmarks], "identities": identities}
+    return uid("scores", content)
 
 
 def candidates(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:

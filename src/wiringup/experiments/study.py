@@ -18,7 +18,7 @@ from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
-from wiringup.core.spec import later, to_dict, uid
+from wiringup.core.spec import to_dict, uid
 from wiringup.core.stimuli import LabelledImages
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
@@ -27,7 +27,7 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.norms import BATCH, NORMS, RUNNING, effective
+from wiringup.training.norms import BATCH, NORMS, effective
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import Duration, epochs, images
 from wiringup.training.spec import TrainSpec
@@ -67,7 +67,7 @@ class StudySpec:
     calibration: int = 128
     moments: tuple[int, ...] = (1, 2, 5)
     version: str = __version__
-    norms: str = later(BATCH, unsaid=RUNNING)
+    norms: str = BATCH
 
     def __post_init__(self) -> None:
         one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
@@ -112,7 +112,7 @@ class Study:
     def uid(self) -> str:
         """The study's address: its specification, its images and its exam."""
         content = {"spec": self.spec, "images": self.world.pool.sha256, "exam": self.world.exam.identity()}
-        return uid(_Address(content))
+        return uid("study", content)
 
     @property
     def model(self) -> ModelSpec:
@@ -264,8 +264,3 @@ def _checked(path: Path, named: str, state: str = "") -> Genome:
             "it from a copy, or delete it: it is then distilled again."
         )
     return genome
-
-
-@dataclass(frozen=True)
-class _Address:
-    content: dict[str, Any]

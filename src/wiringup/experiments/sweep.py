@@ -16,7 +16,7 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import DivergedError, InputError
-from wiringup.core.spec import later, to_dict, uid
+from wiringup.core.spec import to_dict, uid
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
@@ -25,7 +25,7 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
-from wiringup.training.norms import BATCH, NORMS, RUNNING, effective, told_idle
+from wiringup.training.norms import BATCH, NORMS, effective, told_idle
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -61,7 +61,7 @@ class SweepSpec:
     augmentation: str = "crop+flip"
     calibration: int = 128
     version: str = __version__
-    norms: str = later(BATCH, unsaid=RUNNING)
+    norms: str = BATCH
 
     def __post_init__(self) -> None:
         one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
@@ -144,7 +144,7 @@ class Sweep:
     @property
     def uid(self) -> str:
         """The sweep's address: its specification, its images and its exam."""
-        return uid(_Address(self.document()))
+        return uid("sweep", self.document())
 
     @property
     def reference(self) -> Cell:
@@ -253,8 +253,3 @@ def _name(run: Run) -> str:
 
 def _work(run: Run, seen: int) -> dict[str, float]:
     return {f"train:{run.spec.training.plasticity}": seen, "score": 2}
-
-
-@dataclass(frozen=True)
-class _Address:
-    content: dict[str, Any]

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, fields
 
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
-from wiringup.core.spec import later, neutral
-from wiringup.training.norms import BATCH, NORMS, RUNNING
+from wiringup.core.spec import neutral, omit_default
+from wiringup.training.norms import BATCH, NORMS
 from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epochs
 
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
@@ -63,13 +63,13 @@ class TrainSpec:
     seed: int = 0
     device: str = neutral("cpu")
     workers: int = neutral(0)
-    nesterov: bool = later(False)
-    betas: tuple[float, float] = later((0.9, 0.999))
-    eps: float | None = later(None)
-    lr_decay: float = later(0.0)
-    accumulator: float = later(0.0)
-    precision: str = later("float32")
-    norms: str = later(BATCH, unsaid=RUNNING)
+    nesterov: bool = omit_default(False)
+    betas: tuple[float, float] = omit_default((0.9, 0.999))
+    eps: float | None = omit_default(None)
+    lr_decay: float = omit_default(0.0)
+    accumulator: float = omit_default(0.0)
+    precision: str = omit_default("float32")
+    norms: str = BATCH
 
     def __post_init__(self) -> None:
         one_of(self.optimiser, OPTIMISERS, "optimiser")

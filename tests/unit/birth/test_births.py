@@ -15,7 +15,7 @@ from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
-from wiringup.core.spec import uid
+from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import subject
@@ -81,9 +81,9 @@ def test_kaiming_normal_of_the_full_network_has_the_std_of_every_layer():
 def test_aliases_and_addresses():
     assert BirthSpec("kn") == BirthSpec("kaiming_normal")
     assert RECIPES.canonical("wc") == "weight_compression"
-    assert uid(BirthSpec("kn")) == uid(BirthSpec())
+    assert content_hash(BirthSpec("kn")) == content_hash(BirthSpec())
     others = (BirthSpec(seed=1), BirthSpec(batchnorm="calibrated"), BirthSpec("wc", genome="ab"))
-    assert len({uid(BirthSpec()), *map(uid, others)}) == 4
+    assert len({content_hash(BirthSpec()), *map(content_hash, others)}) == 4
 
 
 def test_seed_decides_every_parameter_of_a_compressed_birth(genome):

@@ -1,3 +1,5 @@
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -5,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive, numpy_stream, torch_stream
-from wiringup.core.spec import diff, neutral, to_dict, uid
+from wiringup.core.spec import diff, from_dict, neutral, omit_default, to_dict, uid
 
 
 @dataclass(frozen=True)
@@ -23,24 +26,20 @@ class Spec:
 
 
 def test_uid_is_pinned_so_that_old_run_folders_stay_found():
-    assert uid(Spec()) == "d5762d907ded"
+    assert uid("Spec", Spec()) == "d5762d907ded"
 
 
 def test_everything_that_decides_the_answer_changes_the_uid():
     specs = [Spec(), Spec(name="b"), Spec(inner=Inner(0.2)), Spec(sizes=(2, 1))]
-    assert len({uid(s) for s in specs}) == 4
+    assert len({uid("Spec", s) for s in specs}) == 4
 
 
-def test_the_class_of_a_spec_is_part_of_its_address():
-    @dataclass(frozen=True)
-    class Other:
-        rate: float = 0.1
-
-    assert uid(Inner()) != uid(Other())
+def test_what_a_spec_describes_is_part_of_its_address():
+    assert uid("inner", Inner()) != uid("other", Inner())
 
 
 def test_a_neutral_field_stays_out_of_the_uid_but_is_stored():
-    assert uid(Spec()) == uid(Spec(device="cuda"))
+    assert uid("Spec", Spec()) == uid("Spec", Spec(device="cuda"))
     assert to_dict(Spec(device="cuda"))["device"] == "cuda"
 
 
@@ -61,3 +60,41 @@ def test_streams_are_independent_of_each_other_and_reproducible():
     assert torch.equal(draws[0], torch.randn(4000, generator=torch_stream(0, "a")))
     assert abs(torch.corrcoef(torch.stack(draws))[0, 1]) < 0.05
     assert numpy_stream(3, "x").integers(1 << 40) == numpy_stream(3, "x").integers(1 << 40)
+
+
+@dataclass(frozen=True)
+class Whole:
+    inner: Inner
+    path: Path = Path("a")
+    named: Mapping[str, Inner] | None = None
+    pair: tuple[float, str] = (1.0, "x")
+    many: tuple[Inner, ...] = ()
+    again: "Whole | None" = None
+    late: bool = omit_default(False)
+
+
+def test_a_spec_comes_back_from_its_json():
+    spec = Whole(
+        Inner(0.3), Path("b/c"), {"k": Inner(1)}, (2.0, "y"), (Inner(), Inner(2.0)), Whole(Inner()), True
+    )
+    assert from_dict(Whole, json.loads(json.dumps(to_dict(spec)))) == spec
+    assert from_dict(Whole, to_dict(Whole(Inner()))) == Whole(Inner())
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ([], "the spec is \\[\\], but has to be an object"),
+        ({}, "lacks 'inner'"),
+        ({"inner": {"rte": 1}}, "Unknown field of the spec, inner 'rte'. Did you mean 'rate'"),
+        ({"inner": {"rate": "1"}}, "inner, rate is '1', but has to be a number"),
+        ({"inner": {"rate": True}}, "rate is True"),
+        ({"inner": {}, "pair": [1.0]}, "pair is \\[1.0\\]"),
+        ({"inner": {}, "many": [{}, 3]}, "many, 1 is 3, but has to be an object"),
+        ({"inner": {}, "late": 1}, "late is 1, but has to be true or false"),
+        ({"inner": {}, "again": {}}, "again lacks 'inner'"),
+    ],
+)
+def test_json_that_is_no_spec_is_refused_by_field(values, why):
+    with pytest.raises(InputError, match=why):
+        from_dict(Whole, values)

@@ -62,7 +62,7 @@ def test_seeds_splits_and_levels_share_no_view(other):
     one, two = draw_latents(RenderSpec(50)), draw_latents(RenderSpec(50, **other))
     assert not set(one["background"].tolist()) & set(two["background"].tolist())
     assert abs(np.corrcoef(one["yaw"], two["yaw"])[0, 1]) < 0.5
-    assert uid(RenderSpec(50)) != uid(RenderSpec(50, **other))
+    assert uid("x", RenderSpec(50)) != uid("x", RenderSpec(50, **other))
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,6 @@ def test_settings_that_would_do_nothing_or_harm_are_refused(fields, message):
 def test_hyper_parameters_enter_the_address_only_where_they_are_not_the_default():
     plain = TrainSpec(optimiser="adam")
     assert "betas" not in to_dict(plain)
-    assert uid(TrainSpec(optimiser="adam", betas=(0.9, 0.999))) == uid(plain)
-    assert uid(TrainSpec(optimiser="adam", betas=(0.9, 0.99))) != uid(plain)
+    assert uid("TrainSpec", TrainSpec(optimiser="adam", betas=(0.9, 0.999))) == uid("TrainSpec", plain)
+    assert uid("TrainSpec", TrainSpec(optimiser="adam", betas=(0.9, 0.99))) != uid("TrainSpec", plain)
     assert to_dict(TrainSpec(nesterov=True))["nesterov"] is True
