@@ -25,10 +25,10 @@ from wiringup.core.files import sha256_of
 from wiringup.core.score import Score
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.packed import Contents, read_packed, write_packed
-from wiringup.data.recordings import Recording
-from wiringup.data.source import SourceFile
-from wiringup.data.store import load_set, save_set
+from wiringup.data.images.packed import Contents, read_packed, write_packed
+from wiringup.data.measurements import Recording
+from wiringup.data.sources.entry import SourceFile
+from wiringup.data.sources.imported import load_set, save_set
 from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wiringup.data.importer import import_recordings
+from wiringup.data.importing.recordings import import_recordings
 
 
 def toy_files(folder: Path, images: int = 40, units: int = 4) -> tuple[Path, Path]:

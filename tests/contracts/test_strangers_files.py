@@ -37,20 +37,20 @@ from wiringup.birth.published import read_arrays
 from wiringup.birth.transfer import read_layer_map
 from wiringup.core.errors import WiringupError
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.assembly import read_choices
-from wiringup.data.assembly import read_responses as read_presentations
-from wiringup.data.choice_counts import read_counts
-from wiringup.data.cifar import read_cifar
-from wiringup.data.class_names import read_class_names
-from wiringup.data.decoding import FORMATS, decode, squared
-from wiringup.data.image_source import open_source
-from wiringup.data.images import read_labelled, read_stimuli
-from wiringup.data.matlab import read_mat
-from wiringup.data.packed import Contents, read_packed, write_packed
-from wiringup.data.rdm_files import read_matrices
-from wiringup.data.responses import read_responses
-from wiringup.data.tables import read_table
-from wiringup.data.trial_table import read_sheet
+from wiringup.data.behavior.counts import read_counts
+from wiringup.data.behavior.trials import read_sheet
+from wiringup.data.formats.matlab import read_mat
+from wiringup.data.formats.tables import read_table
+from wiringup.data.images.cifar import read_cifar
+from wiringup.data.images.class_names import read_class_names
+from wiringup.data.images.decoding import FORMATS, decode, squared
+from wiringup.data.images.packed import Contents, read_packed, write_packed
+from wiringup.data.images.reading import read_labelled, read_stimuli
+from wiringup.data.images.source import open_source
+from wiringup.data.recordings.rdm_files import read_matrices
+from wiringup.data.recordings.responses import read_responses
+from wiringup.data.sources.brainscore.assembly import read_choices
+from wiringup.data.sources.brainscore.assembly import read_responses as read_presentations
 from wiringup.experiments.stored import read_stored
 from wiringup.models.weights import read_weights
 from wiringup.results.record import to_dict

@@ -13,7 +13,7 @@ import torch
 from wiringup.benchmarks.catalog import DATA_SETS, load_benchmark
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.predictivity import cross_validated_r
-from wiringup.data import catalog
+from wiringup.data.sources import catalog
 
 NAMED = {"WIRINGUP_DATA": "", "WIRINGUP_TEST_DATA": "data"}
 FOLDERS = [Path(os.environ[name], below).expanduser() for name, below in NAMED.items() if name in os.environ]

@@ -69,7 +69,7 @@ PROMISED = {
 import numpy as np
 from pathlib import Path
 from wiringup.core.errors import InputError
-from wiringup.data.responses import read_responses
+from wiringup.data.recordings.responses import read_responses
 
 Path("x.nc").write_bytes(b"\\x89HDF\\r\\n\\x1a\\n")
 try:
@@ -84,7 +84,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import xarray
-from wiringup.data.responses import read_responses
+from wiringup.data.recordings.responses import read_responses
 
 values = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
 axes = ("neuroid", "presentation", "repetition")

@@ -15,7 +15,7 @@ from wiringup.bench.reference_images import plain_loader
 from wiringup.bench.timing import Row, Say, medians
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.image_store import ImageStore
+from wiringup.data.images.cache import ImageStore
 
 PILLOW = "Pillow in a torch DataLoader, a process for every core"
 TARGET = 10.0

@@ -19,7 +19,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Draws, Score, check_norma
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.images import resized_and_cropped
+from wiringup.data.images.reading import resized_and_cropped
 
 FRACTION = "r/c"  # a fraction of images is no correlation, whose square would be explained variance
 SQUASH = "squash"

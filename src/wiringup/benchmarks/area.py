@@ -14,7 +14,7 @@ from wiringup.benchmarks.metrics.gram import Features, check_finite
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Draws, Score, normalise, normalise_draws
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.recordings import Dissimilarities, Recording
+from wiringup.data.measurements import Dissimilarities, Recording
 
 AreaData = TypeVar("AreaData", Recording, Dissimilarities)
 

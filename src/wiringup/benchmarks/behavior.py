@@ -16,7 +16,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.score import DEFAULT_NORMALISATION, UNCEILED, Ceiling, Draws, Score, check_normalisation
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.recordings import Choices, TwoChoice
+from wiringup.data.measurements import Choices, TwoChoice
 
 NORMALISATION = "r/sqrt(c)"
 

@@ -13,7 +13,7 @@ from wiringup.core.clock import Clock
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.recordings import DataSet
+from wiringup.data.measurements import DataSet
 from wiringup.models.readout import Subject, classes_of, expanded
 
 Responses = Features | Tensor

@@ -18,8 +18,8 @@ from wiringup.benchmarks.suite import Suite
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of
 from wiringup.core.home import data_home
-from wiringup.data import catalog
-from wiringup.data.recordings import DataSet, Dissimilarities, Judgements, Recording, TwoChoice
+from wiringup.data.measurements import DataSet, Dissimilarities, Judgements, Recording, TwoChoice
+from wiringup.data.sources import catalog
 
 DATA_SETS: Mapping[str, str] = {
     "cowley2023.210325.V4-pls": "cowley2023.210325",

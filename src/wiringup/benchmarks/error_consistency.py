@@ -15,7 +15,7 @@ from wiringup.benchmarks.metrics.kappa import error_consistency
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation, normalise
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.recordings import Judgements
+from wiringup.data.measurements import Judgements
 
 NORMALISATION = "r/c"  # kappa is a fraction of agreement, no correlation whose square would be variance
 

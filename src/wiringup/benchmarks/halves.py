@@ -13,7 +13,7 @@ from wiringup.benchmarks.benchmark import Benchmark, Measured
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.recordings import Choices, Dissimilarities, Recording
+from wiringup.data.measurements import Choices, Dissimilarities, Recording
 
 Index = NDArray[np.intp]
 

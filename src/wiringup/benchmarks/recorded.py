@@ -9,8 +9,8 @@ from torch import Tensor
 
 from wiringup.benchmarks.area import AreaBenchmark
 from wiringup.benchmarks.metrics.splits import Folds, make_folds
-from wiringup.data.near_copies import near_copies
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
+from wiringup.data.recordings.near_copies import near_copies
 
 NO_CEILING = "no noise ceiling: a single repeat or published averages"
 

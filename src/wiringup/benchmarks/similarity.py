@@ -10,7 +10,7 @@ from wiringup.benchmarks.area import AreaBenchmark, Comparison, Resampled
 from wiringup.benchmarks.metrics import bootstrap, rdm
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.score import Ceiling
-from wiringup.data.recordings import Dissimilarities
+from wiringup.data.measurements import Dissimilarities
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from wiringup.birth.kinds import layer_from_dict
 from wiringup.birth.layers import Layer
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import read_bounded, sha256_of
-from wiringup.data.arrays import read_npy
+from wiringup.data.formats.arrays import read_npy
 
 REPOSITORY = "franzigeiger/training_reductions"
 COMMIT = "61e88053fd1cb289cfbfaa70eb397d6174a32e2e"

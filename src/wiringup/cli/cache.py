@@ -26,7 +26,7 @@ def cache(
 
       wiringup cache clear
     """
-    from wiringup.data.image_store import default_store
+    from wiringup.data.images.cache import default_store
     from wiringup.models.cache import default_cache
 
     kinds: dict[str, KeptFiles] = {"responses": default_cache(say), "images": default_store(say)}

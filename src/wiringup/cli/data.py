@@ -11,7 +11,7 @@ from wiringup.cli.show import as_json, say
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
-    from wiringup.data.judged import ImportedTrials
+    from wiringup.data.behavior.judged import ImportedTrials
 
 
 def fetch(
@@ -30,7 +30,7 @@ def fetch(
 
       wiringup fetch weight-compression --from /media/usb
     """
-    from wiringup.data.fetch import fetch as fetch_files
+    from wiringup.data.sources.fetch import fetch as fetch_files
 
     paths = fetch_files(name, from_dir=from_, report=say, progress=_bar())
     if json:
@@ -114,7 +114,7 @@ def recordings(
           --table frames.csv --group movie --missing 255
     """
     from wiringup.core.home import data_home
-    from wiringup.data.importer import import_recordings
+    from wiringup.data.importing.recordings import import_recordings
 
     imported = import_recordings(
         name, area, responses, stimuli, table=table, group=group, label=label, filename=filename, order=order,
@@ -202,9 +202,9 @@ def trials(
       wiringup import trials --name counted --counts counts.csv --stimuli images --fit training_images
     """
     from wiringup.core.home import data_home
-    from wiringup.data.class_names import read_class_names
-    from wiringup.data.count_importer import import_counts
-    from wiringup.data.trial_importer import import_trials
+    from wiringup.data.images.class_names import read_class_names
+    from wiringup.data.importing.counts import import_counts
+    from wiringup.data.importing.trials import import_trials
 
     if bool(trials) == (counts is not None):
         raise InputError("Give --trials or --counts: one of them.")
@@ -219,7 +219,7 @@ def trials(
 
 
 def _tell_choices(imported: "ImportedTrials", json: bool) -> None:
-    from wiringup.data.recordings import Choices, TwoChoice
+    from wiringup.data.measurements import Choices, TwoChoice
 
     data = imported.data
     kinds: dict[type, str] = {TwoChoice: "two-choice", Choices: "counts"}
@@ -284,7 +284,7 @@ def rdm(
     """
     from wiringup.benchmarks.similarity import Similarity
     from wiringup.core.home import data_home
-    from wiringup.data.rdm_importer import import_rdm
+    from wiringup.data.importing.matrices import import_rdm
 
     imported = import_rdm(name, area, rdms, stimuli, table, filename, order, size, data_home())
     data, benchmark = imported.data, f"{name}.{area}-rsa"

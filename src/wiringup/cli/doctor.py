@@ -19,7 +19,7 @@ def doctor(json: Json = False) -> None:
     """
     from wiringup.benchmarks.catalog import list_benchmarks
     from wiringup.core.home import data_home
-    from wiringup.data.sources import SOURCES
+    from wiringup.data.sources.addresses import SOURCES
     from wiringup.experiments.selfcheck import checks
 
     machine, found = _machine(), checks()

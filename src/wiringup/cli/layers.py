@@ -77,7 +77,7 @@ def layers(
     """
     from wiringup.benchmarks.catalog import load_benchmark
     from wiringup.core.home import data_home
-    from wiringup.data.images import read_stimuli
+    from wiringup.data.images.reading import read_stimuli
     from wiringup.experiments.layers import SearchRequest, search_parts
     from wiringup.experiments.layers import search as search_layers
     from wiringup.experiments.scoring import ScoreRequest

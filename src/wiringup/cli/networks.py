@@ -76,7 +76,7 @@ def birth(
     from wiringup.birth.apply import BirthSpec, describe_birth
     from wiringup.birth.batchnorm import calibrates, uses_images
     from wiringup.core.home import data_home
-    from wiringup.data.images import read_stimuli
+    from wiringup.data.images.reading import read_stimuli
     from wiringup.experiments.genomes import find_genome
     from wiringup.experiments.pipeline import grown
     from wiringup.models.architecture import ModelSpec

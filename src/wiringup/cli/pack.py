@@ -27,7 +27,7 @@ def pack(
 
       wiringup pack 'shard-{000..003}.tar' --size 64 --json
     """
-    from wiringup.data.image_store import default_store
+    from wiringup.data.images.cache import default_store
     from wiringup.experiments.progress import packing, terminal
 
     store = default_store(silent if json else say)

@@ -22,7 +22,7 @@ class Stimuli:
     """Images of one size.
 
     Those who need only some at a time ask for them with `at`: images that lie in a file
-    (`data.packed.PackedStimuli`) are then read a few at a time, and never all into memory.
+    (`data.images.packed.PackedStimuli`) are then read a few at a time, and never all into memory.
 
     Attributes:
         pixels: uint8, (images, height, width, 3), RGB.

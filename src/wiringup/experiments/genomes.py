@@ -17,7 +17,7 @@ from wiringup.birth.transfer import DONOR, LAYER_MAPS, read_layer_map, transfer
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import user_home
-from wiringup.data.fetch import check_whole
+from wiringup.data.sources.fetch import check_whole
 from wiringup.models.architecture import ModelSpec, outline
 from wiringup.models.trained import Trained
 

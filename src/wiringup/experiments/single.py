@@ -31,7 +31,7 @@ class TrainRequest:
 
     Attributes:
         birth: a recipe or a genome file.
-        images: see `data.image_source.ALLOWED`.
+        images: see `data.images.source.ALLOWED`.
         limit: number of images to learn from; None for all that are not held out.
         subset: seed of the choice of these images.
         before: what is learned without labels, before the first label.

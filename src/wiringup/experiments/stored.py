@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
-from wiringup.data.arrays import read_npy, read_npz
-from wiringup.data.responses import Responses, by_usual_id, read_responses
+from wiringup.data.formats.arrays import read_npy, read_npz
+from wiringup.data.recordings.responses import Responses, by_usual_id, read_responses
 from wiringup.models.stored import StoredSubject
 
 NETCDF = (".nc", ".nc4", ".netcdf")

@@ -16,8 +16,8 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.image_store import default_store
-from wiringup.data.images import Progress
+from wiringup.data.images.cache import default_store
+from wiringup.data.images.reading import Progress
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.data.simulated.stream import SimulatedStream
@@ -67,7 +67,7 @@ def make_world(
     """Return the world of a study.
 
     Args:
-        images: what to learn from, see `data.image_source.ALLOWED`; None renders objects.
+        images: what to learn from, see `data.images.source.ALLOWED`; None renders objects.
         brain: ``"simulated"`` or ``"real"`` (the benchmarks of `catalog.REAL` that are in ``home``).
         pool: number of images to learn from.
         calibration: number of them that are used, unlabelled, for BatchNorm statistics at birth.
@@ -106,7 +106,7 @@ def from_files(
     """Return labelled images to learn from, and others held out, from the store of packed images.
 
     Args:
-        path: see `data.image_source.ALLOWED`.
+        path: see `data.images.source.ALLOWED`.
         size: side in px at which they are kept.
         images: how many to learn from, class-balanced; None for all. With one seed, fewer images are among
             more, and what is held out is the same for all.

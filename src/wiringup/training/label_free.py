@@ -20,7 +20,7 @@ from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict
-from wiringup.data.spontaneous import KINDS, frame_pairs
+from wiringup.data.simulated.spontaneous import KINDS, frame_pairs
 from wiringup.models.architecture import Architecture
 from wiringup.models.device import check_device
 from wiringup.models.readout import NetworkSubject, preprocess
@@ -54,7 +54,7 @@ class LabelFreeSpec:
     """What is learned before the first label.
 
     Attributes:
-        stimuli: one of `data.spontaneous.KINDS`.
+        stimuli: one of `data.simulated.spontaneous.KINDS`.
         training: how: its plasticity, its duration in steps, the frames in a step (``batch``: an even
             number, half of them pairs), optimiser, size and seed. Never augmented.
         temperature: of the objective, see `nt_xent`.

@@ -5,7 +5,7 @@ import numpy as np
 from made_images import encoded, noise, write_folder
 from wiringup.bench.images import Case, _batches, rows
 from wiringup.bench.reference_images import plain_loader
-from wiringup.data.image_store import ImageStore
+from wiringup.data.images.cache import ImageStore
 
 
 def test_the_loader_reads_what_the_store_holds(tmp_path):

@@ -9,7 +9,7 @@ from wiringup.benchmarks.accuracy import TopK, rank
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.images import resized_and_cropped
+from wiringup.data.images.reading import resized_and_cropped
 from wiringup.models.readout import PixelSubject
 
 RANDOM = np.random.default_rng(0)

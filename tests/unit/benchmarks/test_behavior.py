@@ -13,7 +13,7 @@ from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.recordings import Choices, TwoChoice
+from wiringup.data.measurements import Choices, TwoChoice
 
 RANDOM = np.random.default_rng(1)
 CLASSES = tuple("abcdef")

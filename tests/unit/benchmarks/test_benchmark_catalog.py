@@ -19,8 +19,8 @@ from wiringup.benchmarks.catalog import (
 )
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
-from wiringup.data import store
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
+from wiringup.data.sources import imported
 from wiringup.models.readout import PixelSubject
 
 
@@ -29,7 +29,7 @@ def home(tmp_path):
     random = np.random.default_rng(0)
     stimuli = from_pixels(random.integers(0, 256, (30, 4, 4), np.uint8))
     trials = random.standard_normal((5, 30, 4)).astype(np.float32)
-    store.save_set(Recording("mine", "V4", trials, stimuli), tmp_path, {})
+    imported.save_set(Recording("mine", "V4", trials, stimuli), tmp_path, {})
     return tmp_path
 
 
@@ -51,7 +51,7 @@ def test_imported_sets_are_benchmarks_by_two_names(home):
 
 def test_nothing_imported_passes_for_a_published_set(home):
     mine = load_benchmark("mine", home).data
-    store.save_set(dataclasses.replace(mine, name="MajajHong2015public"), home, {})
+    imported.save_set(dataclasses.replace(mine, name="MajajHong2015public"), home, {})
     assert load_benchmark("MajajHong2015public", home).data.name == "MajajHong2015public"
     with pytest.raises(MissingDataError, match="wiringup fetch majajhong2015"):
         load_benchmark("MajajHong2015public.V4-pls", home)
@@ -75,8 +75,8 @@ def test_metrics_vary_names_that_end_in_pls_and_never_a_bare_name():
 
 
 def test_a_bare_name_that_ends_like_a_metric_stays_pls(home):
-    data = dataclasses.replace(store.load_set(home, "mine"), name="my-ridge")
-    store.save_set(data, home, {})
+    data = dataclasses.replace(imported.load_set(home, "mine"), name="my-ridge")
+    imported.save_set(data, home, {})
     assert load_benchmark("my-ridge", home).metric == "pls-25"
     assert load_benchmark("my-ridge.V4-linear", home).metric == "linear"
 
@@ -119,7 +119,7 @@ def test_behaviour_is_scored_by_every_signature(shared):
 
 
 def test_data_keep_their_own_name_unless_given_another(home):
-    data = store.load_set(home, "mine")
+    data = imported.load_set(home, "mine")
     assert make_benchmark(data).name == "mine"
     assert make_benchmark(data, "other").name == "other"
 

@@ -13,7 +13,7 @@ from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.recordings import Choices, Dissimilarities, Recording
+from wiringup.data.measurements import Choices, Dissimilarities, Recording
 
 RANDOM = np.random.default_rng(0)
 N, UNITS, REPEATS = 200, 24, 20

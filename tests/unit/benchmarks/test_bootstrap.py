@@ -15,7 +15,7 @@ from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.score import normalise, normalise_draws
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.recordings import Choices, Dissimilarities, Recording
+from wiringup.data.measurements import Choices, Dissimilarities, Recording
 
 
 def rng(seed=0):

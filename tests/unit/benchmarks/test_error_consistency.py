@@ -9,7 +9,7 @@ from wiringup.benchmarks.error_consistency import ErrorConsistency
 from wiringup.benchmarks.metrics.kappa import FEWEST_SHARED, error_consistency, kappas
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.recordings import NO_ANSWER, Judgements
+from wiringup.data.measurements import NO_ANSWER, Judgements
 
 RANDOM = np.random.default_rng(0)
 N = 300

@@ -16,7 +16,7 @@ from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.reliability import half_splits
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
 
 with warnings.catch_warnings():
     # rsatoolbox's own imports warn in ways that change from release to release

@@ -24,7 +24,7 @@ from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.recordings import Choices, Dissimilarities, Recording
+from wiringup.data.measurements import Choices, Dissimilarities, Recording
 from wiringup.models.readout import PixelSubject
 
 N = 60

@@ -10,8 +10,8 @@ from wiringup.benchmarks.catalog import NEURAL_METRICS, make_benchmark
 from wiringup.benchmarks.mappings import Linear, Pls, Ridge
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.core.stimuli import from_pixels
-from wiringup.data import catalog
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
+from wiringup.data.sources import catalog
 from wiringup.models.readout import PixelSubject
 
 N, UNITS, AXES, REPEATS = 600, 150, 6, 8

@@ -7,7 +7,7 @@ from wiringup.benchmarks.predictivity import Predictivity, held_out_r
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 from wiringup.core.stimuli import from_pixels
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
 
 
 def noise(groups=None) -> Recording:

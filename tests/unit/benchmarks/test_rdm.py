@@ -11,7 +11,7 @@ from wiringup.benchmarks.metrics import rdm
 from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.data.recordings import Dissimilarities
+from wiringup.data.measurements import Dissimilarities
 
 with warnings.catch_warnings():
     # rsatoolbox's own imports warn in ways that change from release to release

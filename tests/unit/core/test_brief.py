@@ -5,7 +5,7 @@ import pytest
 
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.recordings import Choices, Dissimilarities, Judgements, Recording
+from wiringup.data.measurements import Choices, Dissimilarities, Judgements, Recording
 
 STIMULI = from_pixels(np.zeros((6, 8, 9), np.uint8))
 IMAGES = LabelledImages(STIMULI, np.arange(6) % 2, ("cat", "dog"))

@@ -6,7 +6,7 @@ import pytest
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.suite import Suite
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
 from wiringup.experiments.pipeline import Exam
 from wiringup.experiments.worlds import World, calibration_images
 

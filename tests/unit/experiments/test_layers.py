@@ -14,7 +14,7 @@ from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.data.recordings import Recording
+from wiringup.data.measurements import Recording
 from wiringup.experiments.layers import SearchRequest, distinct, fitting, layers_of, search, search_parts
 from wiringup.experiments.scoring import ScoreRequest, score
 from wiringup.models.readout import NetworkSubject

@@ -11,7 +11,7 @@ from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.recordings import Choices, Recording
+from wiringup.data.measurements import Choices, Recording
 from wiringup.data.rendered.render import RenderedScenes, render
 from wiringup.data.rendered.scenes import LEVELS, Latents, RenderSpec, draw_latents
 from wiringup.data.simulated.it import ITUnits, draw_it

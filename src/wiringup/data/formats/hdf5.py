@@ -1,0 +1,98 @@
+"""HDF5 files (netCDF-4, MATLAB v7.3, rsatoolbox), opened only if all that they hold lies inside them."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.errors import InputError
+from wiringup.data.formats.arrays import check_size, check_stored, readable
+
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_UNSTORED = 1 << 26  # bytes that a data set may have without any in the file: a mere dimension has none
+_USER_BLOCK = 512  # MATLAB puts its own line of text in front
+
+
+def is_hdf5(path: Path) -> bool:
+    """Return whether a file is HDF5, by its first bytes."""
+    with path.open("rb") as stream:
+        start = stream.read(_USER_BLOCK + len(_SIGNATURE))
+    return start.startswith(_SIGNATURE) or start[_USER_BLOCK:] == _SIGNATURE
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path, kind: str = "HDF5") -> Iterator[Any]:
+    """Yield the ``h5py.File`` of a file that refers to no other file; ``kind`` is what messages call it.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        InputError: if h5py is not installed, the file is damaged, or it refers to other files, or a data
+            set in it announces more than is stored.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise InputError(f"Reading {path} needs one more package: pip install 'wiringup[netcdf]'.") from error
+    with readable(path, kind), h5py.File(path, "r") as file:
+        _check_objects(file, path)
+        yield file
+
+
+def check_contained(path: Path, kind: str = "HDF5") -> None:
+    """Raise as `open_hdf5` unless a file can be read as HDF5 and refers to no other file."""
+    with open_hdf5(path, kind):
+        pass
+
+
+def numbers(dataset: Any, what: str) -> NDArray[Any]:
+    """Return the values of an ``h5py.Dataset``.
+
+    Raises:
+        InputError: if it announces more than is stored.
+    """
+    check_size(what, int(dataset.nbytes), int(dataset.id.get_storage_size()))
+    return np.asarray(dataset[()])
+
+
+def _check_objects(file: Any, path: Path) -> None:
+    """Raise `InputError` if anything in ``file`` is to be read from another file, or is not in it.
+
+    Links can make circles, so that objects are known by their address.
+    """
+    import h5py
+
+    seen, left = set(), [file]
+    while left:
+        group = left.pop()
+        for name in group:
+            kind = group.id.links.get_info(name.encode()).type
+            if kind == h5py.h5l.TYPE_SOFT:  # where it leads to in this file, another link leads too
+                continue
+            if kind != h5py.h5l.TYPE_HARD:
+                raise _refers(path, name)
+            found = group[name]
+            address = h5py.h5o.get_info(found.id).addr
+            if address in seen:
+                continue
+            seen.add(address)
+            if isinstance(found, h5py.Group):
+                left.append(found)
+            elif isinstance(found, h5py.Dataset):
+                _check_dataset(found, path)
+
+
+def _check_dataset(found: Any, path: Path) -> None:
+    if found.external or found.is_virtual:
+        raise _refers(path, found.name)
+    if found.nbytes > _UNSTORED:
+        check_stored(f"{path}: {found.name!r}", int(found.nbytes), int(found.id.get_storage_size()))
+
+
+def _refers(path: Path, name: str) -> InputError:
+    return InputError(
+        f"{path}: {name!r} lies in another file (an external link, external storage or a virtual data set), "
+        "which is never opened. Write the values into the file itself."
+    )

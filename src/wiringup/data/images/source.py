@@ -1,0 +1,218 @@
+"""Labelled images as they lie in files, not yet decoded; the kind of source is seen from what is there.
+
+A new kind is one function here and one line in `_opened`.
+"""
+
+import contextlib
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.checks import at_least, listed
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import sha256_of
+from wiringup.core.limits import RENDERED as MOST_RENDERED
+from wiringup.core.spec import content_hash
+from wiringup.core.stimuli import LabelledImages
+from wiringup.data.images.cifar import FILES, is_cifar, read_cifar
+from wiringup.data.images.names import class_of_each, in_natural_order, labels_of, unwrapped
+from wiringup.data.images.pictures import Pictures, open_pictures
+from wiringup.data.images.reading import read_labelled
+from wiringup.data.images.shards import is_shards, read_samples, sampled, shard_paths
+from wiringup.data.rendered import render
+from wiringup.data.rendered.exemplars import CATEGORIES
+from wiringup.data.rendered.scenes import RenderSpec, draw_latents
+
+RENDERED = "rendered"
+ALLOWED = (
+    "a folder or zip of class folders; an npz with images and labels; "
+    f"binary files of CIFAR ({FILES}); "
+    "WebDataset shards (a .tar, shard-{000..003}.tar, or a folder of .tar); "
+    "rendered:N for N rendered objects"
+)
+_LEVEL = 3  # of variation of rendered objects, as in the main study
+
+Content = bytes | NDArray[np.uint8]
+"""An image file, or RGB pixels (height, width, 3)."""
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """Labelled images that can be read one by one.
+
+    Attributes:
+        ids: one name for each image.
+        labels: int64 (images,), an index into ``classes``.
+        classes: names of the classes.
+        fingerprint: hash of what decides the images, their order and their labels; not of where they lie. It
+            holds the bytes of an npz and of CIFAR, the checksums of a zip, and of files in folders and shards
+            sizes, times and samples.
+        read: returns the content of an image by its number.
+        where: returns how messages call an image.
+        notes: sentences on what of the source is not used.
+    """
+
+    ids: tuple[str, ...]
+    labels: NDArray[np.int64]
+    classes: tuple[str, ...]
+    fingerprint: str
+    read: Callable[[int], Content]
+    where: Callable[[int], str]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@contextlib.contextmanager
+def open_source(path: Path | str, size: int) -> Iterator[ImageSource]:
+    """Yield the labelled images at ``path``.
+
+    Args:
+        path: one of `ALLOWED`.
+        size: side in px at which they will be kept: rendered objects are drawn at it.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        InputError: if it is none of what is allowed, or its names or labels cannot be used.
+    """
+    at_least(size, 1, "The size of images in pixels")
+    name = str(path)
+    path = Path(path).expanduser()
+    with contextlib.ExitStack() as stack:
+        if name.partition(":")[0] == RENDERED and not _exists(path):
+            yield _rendered(name, size)
+        else:
+            yield _opened(path, stack)
+
+
+def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
+    if "{" not in str(path) and not _exists(path):
+        raise MissingDataError(
+            f"There is no folder or file {path} to read images from. Allowed are {ALLOWED}."
+        )
+    if is_cifar(path):
+        return _cifar(path)
+    if is_shards(path):
+        return _shards(path)
+    if path.suffix.lower() == ".npz":
+        return _stack(read_labelled(path), sha256_of(path), path)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return _class_folders(stack.enter_context(open_pictures(path)))
+    packed_up = path.suffix.lower() in (".gz", ".tgz", ".bz2", ".xz")
+    hint = "Unpack it first. " if packed_up else ""
+    raise InputError(f"{path} is nothing that images can be read from. {hint}Allowed are {ALLOWED}.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # no system has such a name
+        return False
+
+
+def _class_folders(pictures: Pictures) -> ImageSource:
+    names = in_natural_order(pictures.names)
+    ids = tuple(unwrapped(names))
+    folders = class_of_each(pictures.path, list(ids))
+    classes = tuple(dict.fromkeys(folders))
+    return ImageSource(
+        ids,
+        labels_of(folders, classes),
+        classes,
+        _hash_of([ids, [pictures.mark(name) for name in names]]),
+        lambda i: pictures.read(names[i]),
+        lambda i: pictures.where(names[i]),
+    )
+
+
+def _shards(path: Path) -> ImageSource:
+    shards = shard_paths(path)
+    samples, unused = read_samples(shards)
+    found = [sample.label for sample in samples]
+    numbers = {label for label in found if isinstance(label, int)}
+    if numbers:  # which are names too: nothing is counted up to them
+        classes = tuple(str(number) for number in sorted(numbers))
+    else:
+        classes = tuple(in_natural_order(sorted({str(label) for label in found})))
+    ids = tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
+    marks = [(shard.name, shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
+    return ImageSource(
+        ids,
+        labels_of([str(label) for label in found], classes),
+        classes,
+        _hash_of([marks, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]),
+        lambda i: samples[i].read(),
+        lambda i: samples[i].where,
+        _not_used(path, unused),
+    )
+
+
+def _not_used(path: Path, unused: Counter[str]) -> tuple[str, ...]:
+    number = unused.total()
+    if not number:
+        return ()
+    endings = listed([f"{ending} ({n:,})" for ending, n in unused.most_common() if n])
+    return (f"{number:,} files in {path} are no image or label of a sample and are not used: {endings}.",)
+
+
+def _cifar(path: Path) -> ImageSource:
+    found = read_cifar(path)
+    return ImageSource(
+        found.ids,
+        found.labels,
+        found.classes,
+        _hash_of([found.sha256, found.classes]),
+        lambda i: found.pixels[i],
+        lambda i: f"{found.ids[i]} of {path}",
+    )
+
+
+def _stack(images: LabelledImages, fingerprint: str, path: Path) -> ImageSource:
+    ids = images.stimuli.ids
+    return ImageSource(
+        ids,
+        images.labels,
+        images.classes,
+        fingerprint,
+        lambda i: images.stimuli.pixels[i],
+        lambda i: f"{ids[i]} of {path}",
+    )
+
+
+def _rendered(name: str, size: int) -> ImageSource:
+    number = name.partition(":")[2]
+    if not re.fullmatch(r"[0-9]{1,18}", number):
+        raise InputError(f"{name!r} does not say how many objects to render; write {RENDERED}:2000.")
+    if int(number) > MOST_RENDERED:
+        raise InputError(f"{name} asks for {int(number):,} objects; at most {MOST_RENDERED:,} are rendered.")
+    spec = RenderSpec(int(number), size, _LEVEL)
+    latents = draw_latents(spec)
+    return ImageSource(
+        tuple(f"{RENDERED}-{i:06d}" for i in range(spec.images)),
+        latents["category"].astype(np.int64),
+        CATEGORIES,
+        _hash_of([RENDERED, content_hash(spec), _renderer()]),
+        lambda i: render.draw({key: values[i] for key, values in latents.items()}, size),
+        lambda i: f"rendered object {i}",
+    )
+
+
+def _renderer() -> list[str]:
+    """Return the hashes of the code that renders: other code, other images."""
+    return [sha256_of(file) for file in sorted(Path(render.__file__).parent.glob("*.py"))]
+
+
+def _hash_of(parts: Iterable[Any]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(json.dumps(part).encode())
+    return digest.hexdigest()

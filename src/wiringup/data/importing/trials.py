@@ -1,0 +1,199 @@
+"""Bring in anyone's own behaviour: a table of trials and the images that were judged.
+
+A table with a distractor column is a task with two alternatives (`TwoChoice`). One without, but with a
+column that says who judged, is a choice among all classes (`Judgements`).
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wiringup.core.errors import InputError
+from wiringup.core.home import data_home
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.behavior.judged import (
+    SAME,
+    ImportedTrials,
+    Indices,
+    indexed,
+    judged_images,
+    labels_of_images,
+)
+from wiringup.data.behavior.trials import Sheet, read_sheets
+from wiringup.data.images.reading import read_labelled, read_stimuli
+from wiringup.data.importing.recordings import check_name, provenance_of
+from wiringup.data.measurements import NO_ANSWER, Judgements, TwoChoice
+from wiringup.data.sources.imported import save_set
+
+FEWEST_TRIALS = 100
+FEWEST_ASKED = 10
+FEWEST_JUDGED = 10
+_NO_ANSWER = ("", "na", "nan", "none")
+
+
+def import_trials(
+    name: str,
+    trials: Path | Sequence[Path],
+    stimuli: Path,
+    labels: Path | None = None,
+    fit: str | Path | None = None,
+    size: int | None = None,
+    home: Path | None = None,
+) -> ImportedTrials:
+    """Check trials, store them below ``home/imported`` and return them.
+
+    Args:
+        name: what the set is to be called: letters, digits, dot, hyphen, underscore.
+        trials: table with one row for each trial; columns as in `trial_table.SPELLINGS`. Several, or a
+            folder of tables, are joined.
+        stimuli: folder, zip or npz of the judged images, called as in ``trials``.
+        labels: CSV with an image column and a column of true classes; needed if ``trials`` has no such
+            column itself.
+        fit: folder or zip with one folder of images for each class, for the model's decoder; or ``"same"``
+            for the judged images themselves. None, for choices among all classes: the model's own logits.
+        size: side in pixels to which images are resized; needed if they differ in size.
+        home: the data folder; by default `data_home`.
+
+    Raises:
+        MissingDataError: if a file is not there.
+        InputError: if anything does not fit; nothing is stored then.
+        WiringupError: if the disk is full.
+    """
+    check_name(name)
+    tables = [trials] if isinstance(trials, str | Path) else list(trials)
+    sheet = read_sheets(tables)
+    _check_fit(sheet, fit)
+    shown: list[str] = []
+    found = judged_images(sheet.image, read_stimuli(stimuli, size, say=shown.append), sheet.path, "trial")
+    judged, image = found.stimuli, found.image
+    truth = _truth(sheet, image, judged, labels)
+    learned = None if fit in (None, SAME) else read_labelled(Path(str(fit)), size, say=shown.append)
+    classes = learned.classes if learned is not None else _all_classes(sheet, truth)
+    test = LabelledImages(judged, indexed(sheet.path, "true class", truth, classes), classes)
+    source = f"Imported from {sheet.path.name} and {Path(stimuli).name}."
+    chosen_fit = test if fit == SAME else learned
+    data, warnings = _made(name, sheet, image, test, chosen_fit, source)
+    paths = (path for path, _ in sheet.parts)
+    files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
+    files |= {"stimuli": stimuli, "labels": labels, "fit": None if fit in (None, SAME) else Path(str(fit))}
+    told = (*sheet.notes, *shown, *found.notes, *warnings)
+    provenance = provenance_of(files) | {"warnings": list(told)}
+    folder = save_set(data, data_home() if home is None else home, provenance)
+    return ImportedTrials(data, folder, told)
+
+
+def _check_fit(sheet: Sheet, fit: str | Path | None) -> None:
+    if fit is None and sheet.distractor is not None:
+        raise InputError(
+            "A task with two alternatives needs images to fit the model's decoder on: give a folder or zip "
+            f"with one folder for each class (--fit DIR), or --fit {SAME} for the judged images themselves."
+        )
+
+
+def _truth(sheet: Sheet, image: Indices, judged: Stimuli, labels: Path | None) -> list[str]:
+    """Return the name of the true class of each judged image."""
+    if labels is None and sheet.sample is None:
+        raise InputError(
+            f"{sheet.path} has no column with the true class of each image (such as sample_obj or category): "
+            "give a table of the images with their classes (--labels)."
+        )
+    truth = [""] * len(judged) if labels is None else labels_of_images(labels, judged)
+    for row, (i, name) in enumerate(zip(image, sheet.sample or [], strict=False)):
+        truth[i] = truth[i] or name
+        if truth[i] != name:
+            raise InputError(
+                f"{sheet.where(row)}: the true class of image {sheet.image[row]!r} is {name!r}, but "
+                f"elsewhere {truth[i]!r}."
+            )
+    return truth
+
+
+def _all_classes(sheet: Sheet, truth: list[str]) -> tuple[str, ...]:
+    names = set(truth) | set(sheet.distractor or [])
+    if sheet.distractor is None:
+        names |= {choice for choice in sheet.choice if choice.casefold() not in _NO_ANSWER}
+    return tuple(sorted(names))
+
+
+def _made(
+    name: str, sheet: Sheet, image: Indices, test: LabelledImages, fit: LabelledImages | None, source: str
+) -> tuple[TwoChoice | Judgements, tuple[str, ...]]:
+    if sheet.distractor is None or fit is None:
+        return _judgements(name, sheet, image, test, fit, source)
+    return _two_choice(name, sheet, sheet.distractor, image, test, fit, source)
+
+
+def _two_choice(
+    name: str, sheet: Sheet, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
+    source: str,
+) -> tuple[TwoChoice, tuple[str, ...]]:  # fmt: skip
+    if len(image) < FEWEST_TRIALS:
+        raise InputError(
+            f"{sheet.path} has {len(image)} trials; halves of fewer than {FEWEST_TRIALS} cannot be compared."
+        )
+    sample = test.labels[image]
+    for row, (s, other, chosen) in enumerate(zip(sample, others, sheet.choice, strict=True)):
+        own = test.classes[s]
+        if own == other or chosen not in (own, other):
+            what = "the sample is its own distractor" if own == other else f"{chosen!r} was chosen"
+            raise InputError(f"{sheet.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
+    distractor = indexed(sheet.path, "distractor", others, test.classes)
+    choice = indexed(sheet.path, "choice", sheet.choice, test.classes)
+    _check_fitted(sheet, fit, np.concatenate([sample, distractor]))
+    subject = None if sheet.subject is None else _numbered(sheet.subject)
+    data = TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
+    return data, _few(image * len(test.classes) + distractor)
+
+
+def _check_fitted(sheet: Sheet, fit: LabelledImages, needed: Indices) -> None:
+    absent = sorted(set(needed.tolist()) - set(fit.labels.tolist()))
+    if absent:
+        names = ", ".join(fit.classes[i] for i in absent[:12])
+        raise InputError(
+            f"{sheet.path}: there is no image to fit the decoder on for {names}; give --fit DIR."
+        )
+
+
+def _few(pairs: Indices) -> tuple[str, ...]:
+    typical = np.median(np.unique(pairs, return_counts=True)[1])
+    if typical >= FEWEST_ASKED:
+        return ()
+    return (
+        f"Half of the (image, distractor) pairs have {typical:g} trials or fewer: i2 and i2n will have a low "
+        "ceiling, or none; i1, o1 and o2 need fewer.",
+    )
+
+
+def _judgements(
+    name: str, sheet: Sheet, image: Indices, test: LabelledImages, fit: LabelledImages | None, source: str
+) -> tuple[Judgements, tuple[str, ...]]:
+    subject = _numbered(sheet.subject or [])
+    answered = np.array([choice.casefold() not in _NO_ANSWER for choice in sheet.choice])
+    choice = np.full(len(image), NO_ANSWER)
+    given = [c if a else test.classes[0] for c, a in zip(sheet.choice, answered, strict=True)]
+    choice[answered] = indexed(sheet.path, "choice", given, test.classes)[answered]
+    first = np.sort(np.unique(np.stack([subject, image]), axis=1, return_index=True)[1])
+    _check_enough(sheet, subject[first])
+    warnings = []
+    if not answered.all():
+        warnings.append(f"{(~answered).sum()} trials have no answer; they count as errors.")
+    if len(first) < len(image):
+        repeated = len(image) - len(first)
+        warnings.append(f"{repeated} trials repeat an image for the same subject; the first was kept.")
+    data = Judgements(name, image[first], subject[first], choice[first], test, fit, source=source)
+    return data, tuple(warnings)
+
+
+def _check_enough(sheet: Sheet, subject: Indices) -> None:
+    most = int(np.bincount(subject).max())
+    if most < FEWEST_JUDGED:
+        raise InputError(
+            f"{sheet.path}: no subject judged more than {most} images; error consistency needs "
+            f"{FEWEST_JUDGED} at least."
+        )
+
+
+def _numbered(names: list[str]) -> Indices:
+    place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([place[name] for name in names], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Brain-Score's public data: where they lie, and their BrainIO files."""

@@ -1,0 +1,186 @@
+"""BrainIO assemblies, as Brain-Score stores measurements: netCDF-4 with one variable over presentations.
+
+The variable has the dimensions ``presentation`` (x ``neuroid`` x ``time_bin``) in any order; everything else
+is a flat coordinate along one of them (the levels of an index, written one by one).
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+from wiringup.data.formats.netcdf import open_netcdf
+
+PRESENTATION, NEUROID, TIME_BIN = "presentation", "neuroid", "time_bin"
+_ORDER = (NEUROID, PRESENTATION, TIME_BIN)
+_BLOCK_BYTES = 1 << 26
+
+Coordinates = Mapping[str, NDArray[Any]]
+Window = tuple[float, float]
+"""Start and end, in ms after the onset of an image, of the time over which responses are averaged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Presentations:
+    """What was measured at each presentation of an image.
+
+    Attributes:
+        path: the file.
+        values: float32 (neuroids, presentations) responses, or (presentations,) names of choices.
+        coordinates: what is known about each presentation: name -> array (presentations,).
+    """
+
+    path: Path
+    values: NDArray[Any]
+    coordinates: Coordinates
+
+    def coordinate(self, *names: str) -> NDArray[Any]:
+        """Return the first of the coordinates ``names`` that is there; raise `InputError` if none is."""
+        name = next((name for name in names if name in self.coordinates), names[0])
+        return self.coordinates[one_of(name, self.coordinates, f"coordinate of {self.path.name}")]
+
+    @property
+    def ids(self) -> NDArray[np.str_]:
+        """The stimulus that was shown, by the id that older files call ``image_id``."""
+        return self.coordinate("stimulus_id", "image_id").astype(np.str_)
+
+
+def read_responses(path: Path, region: str, window: Window) -> Presentations:
+    """Read the responses of one region, averaged over a time window.
+
+    Values are read block by block; only the region's neuroids and the mean over the window are kept.
+
+    Args:
+        path: the netCDF file.
+        region: value of the neuroids' coordinate ``region``.
+        window: the time bins within it are averaged; they have to fill it without gaps.
+
+    Raises:
+        InputError: if netCDF cannot be read, or the region or the window is not in the file.
+    """
+    with open_netcdf(path) as dataset:
+        name = _data_variable(dataset, path)
+        variable = dataset[name]
+        if not {NEUROID, PRESENTATION} <= set(variable.dims) <= set(_ORDER):
+            raise _dimensions(path, variable, f"{NEUROID}, {PRESENTATION} and perhaps {TIME_BIN}")
+        keep = {
+            NEUROID: _in_region(_coordinates(dataset, NEUROID, name), region, path),
+            PRESENTATION: np.ones(variable.sizes[PRESENTATION], bool),
+            TIME_BIN: np.ones(1, bool),
+        }
+        if TIME_BIN in variable.dims:
+            keep[TIME_BIN] = _in_window(_coordinates(dataset, TIME_BIN, name), window, path)
+        return Presentations(path, _averaged(variable, keep), _coordinates(dataset, PRESENTATION, name))
+
+
+def read_choices(path: Path) -> Presentations:
+    """Read an assembly that holds one choice for each presentation.
+
+    Raises:
+        InputError: if netCDF cannot be read, or there is more than one value for each presentation.
+    """
+    with open_netcdf(path) as dataset:
+        name = _data_variable(dataset, path)
+        if dataset[name].dims != (PRESENTATION,):
+            raise _dimensions(path, dataset[name], PRESENTATION)
+        return Presentations(path, _plain(dataset[name].values), _coordinates(dataset, PRESENTATION, name))
+
+
+def _dimensions(path: Path, variable: Any, expected: str) -> InputError:
+    return InputError(f"{path} has the dimensions {', '.join(map(str, variable.dims))}; expected {expected}.")
+
+
+def _data_variable(dataset: Any, path: Path) -> str:
+    names = [str(name) for name in dataset.data_vars]
+    # Where the file does not mark its coordinates, the data are the only array of several dimensions.
+    wide = [name for name in names if dataset[name].ndim > 1]
+    for found in (names, wide):
+        if len(found) == 1:
+            return found[0]
+    raise InputError(f"{path} holds {len(names)} variables ({', '.join(names) or 'none'}) instead of one.")
+
+
+def _coordinates(dataset: Any, dimension: str, besides: str) -> dict[str, NDArray[Any]]:
+    """Return every array along ``dimension`` but the data; ``choice_`` is ``choice`` if that is free."""
+    found = {
+        str(name): variable
+        for name, variable in dataset.variables.items()
+        if variable.dims == (dimension,) and name != besides
+    }
+    plain = {name: name.removesuffix("_") for name in found}
+    return {
+        name if name != plain[name] in found else plain[name]: _plain(variable.values)
+        for name, variable in found.items()
+    }
+
+
+def _plain(values: NDArray[Any]) -> NDArray[Any]:
+    """Return text as numpy's text, whatever kind of string the file has, and numbers as they are."""
+    if values.dtype.kind not in "OS":
+        return values
+    return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()], np.str_)
+
+
+def _in_region(coordinates: Coordinates, region: str, path: Path) -> NDArray[np.bool_]:
+    if "region" not in coordinates:
+        raise InputError(f"{path} does not say to which region its neuroids belong (no coordinate region).")
+    regions = coordinates["region"]
+    one_of(region, set(regions.tolist()), f"region of {path.name}")
+    return np.asarray(regions == region)
+
+
+def _in_window(coordinates: Coordinates, window: Window, path: Path) -> NDArray[np.bool_]:
+    if not {"time_bin_start", "time_bin_end"} <= coordinates.keys():
+        raise InputError(f"{path} does not say when its time bins start and end.")
+    start, end = coordinates["time_bin_start"], coordinates["time_bin_end"]
+    inside = (start >= window[0]) & (end <= window[1])
+    order = np.argsort(start[inside], kind="stable")
+    if not np.array_equal([*start[inside][order], window[1]], [window[0], *end[inside][order]]):
+        raise InputError(
+            f"{path} has no time bins that fill {window[0]:g} to {window[1]:g} ms without gaps; its "
+            f"{len(start)} bins lie between {start.min():g} and {end.max():g} ms."
+        )
+    return np.asarray(inside)
+
+
+def _averaged(variable: Any, keep: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float32]:
+    """Return the mean over the kept time bins, float32 (neuroids, presentations), read block by block."""
+    units, presentations, bins = (int(keep[dimension].sum()) for dimension in _ORDER)
+    # A single bin is kept as precise as it is; many are summed in float64, and there are then few trials.
+    total = np.zeros((units, presentations), np.float64 if bins > 1 else np.float32)
+    first = variable.dims[0]
+    done = 0
+    for rows in _blocks(variable):
+        kept = {**keep, first: keep[first][rows]}
+        new = int(kept[first].sum())
+        if new:
+            part = _block(variable, first, rows)[np.ix_(*(kept[dimension] for dimension in _ORDER))]
+            place = {first: slice(done, done + new)}
+            target = total[place.get(NEUROID, slice(None)), place.get(PRESENTATION, slice(None))]
+            target += part.sum(2, dtype=total.dtype)
+        done += new
+    total /= bins
+    return total.astype(np.float32, copy=False)
+
+
+def _block(variable: Any, first: str, rows: slice) -> NDArray[Any]:
+    """Read rows of the first dimension as (neuroids, presentations, time bins)."""
+    order = [dimension for dimension in _ORDER if dimension in variable.dims]
+    values = np.asarray(variable.isel({first: rows}).transpose(*order).values)
+    return values if TIME_BIN in order else values[:, :, None]
+
+
+def _blocks(variable: Any) -> Iterator[slice]:
+    """Yield slices of the first dimension of about 64 MiB, in whole chunks of the file."""
+    length, *others = variable.shape
+    chunk = (variable.encoding.get("chunksizes") or (1,))[0]
+    rows = _BLOCK_BYTES // max(1, variable.dtype.itemsize * math.prod(others))
+    step = max(chunk, rows // chunk * chunk)
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))

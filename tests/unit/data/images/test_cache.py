@@ -1,0 +1,313 @@
+"""Images decoded once: whole or not at all, found by content, checked, bounded, never all in memory."""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import load_file
+
+from made_images import class_folders, encoded, flat, noise, write_folder, write_tar, write_zip
+from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.memory import GB
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.images import cache, pictures
+from wiringup.data.images.cache import REPORTED, ImageStore
+from wiringup.data.images.decoding import squared
+from wiringup.data.images.packed import Contents, read_packed, write_packed
+from wiringup.data.images.reading import read_labelled
+
+PIXELS = noise(12, 16, 16)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return write_folder(tmp_path / "images", class_folders(PIXELS))
+
+
+@pytest.fixture
+def store(tmp_path):
+    told = []
+    kept = ImageStore(tmp_path / "store", 1.0, told.append)
+    return kept, told
+
+
+def files(store):
+    return [entry.path for entry in store.entries()]
+
+
+def no_decoding(monkeypatch):
+    monkeypatch.setattr(cache, "squared", lambda *_: pytest.fail("an image was decoded"))
+
+
+def test_what_is_packed_is_what_was_read(store, folder, monkeypatch):
+    kept, _ = store
+    plain = read_labelled(folder)
+    shown = []
+    for i in range(2):
+        found = kept.load(folder, 16, progress=lambda done, total: shown.append((done, total)))
+        assert np.array_equal(found.stimuli.pixels, plain.stimuli.pixels)
+        assert (found.stimuli.ids, found.classes) == (plain.stimuli.ids, plain.classes)
+        assert np.array_equal(found.labels, plain.labels) and found.labels.dtype == np.int64
+        assert found.sha256 == plain.sha256
+        assert len(files(kept)) == 1
+        if i == 0:
+            no_decoding(monkeypatch)
+    assert shown == [(12, 12)]
+
+
+def test_a_choice_is_read_from_the_file_and_takes_no_memory(store, folder):
+    kept, _ = store
+    plain, found = read_labelled(folder), kept.load(folder, 16)
+    rows = np.array([7, 2, 9, 2])
+    chosen, peer = found.take(rows), plain.take(rows)
+    assert chosen.sha256 == peer.sha256 and chosen.stimuli.ids == peer.stimuli.ids
+    assert chosen.stimuli.sides == (16, 16) and len(chosen) == 4
+    assert "pixels" not in vars(chosen.stimuli)  # nothing was read into memory so far
+    for at in (np.array([3, 0]), slice(1, 3)):
+        assert np.array_equal(chosen.stimuli.at(at), peer.stimuli.pixels[at])
+    assert np.array_equal(chosen.take(np.array([1])).stimuli.pixels, peer.take(np.array([1])).stimuli.pixels)
+    assert isinstance(found.take(np.arange(3, 8)).stimuli.pixels, np.memmap)
+
+
+def test_images_of_any_size_become_square_as_torchvision_does(store, tmp_path):
+    shapes = [(20, 33), (41, 24), (16, 16), (9, 30)]
+    images = [noise(1, *shape, seed=i)[0] for i, shape in enumerate(shapes)]
+    source = write_zip(tmp_path / "x.zip", class_folders(images))
+    found = store[0].load(source, 12)
+    for image, name in zip(images, ["a/0000.png", "b/0001.png", "a/0002.png", "b/0003.png"], strict=True):
+        h, w = image.shape[:2]
+        # Resize(12), CenterCrop(12) as documented: the short side is 12, the long one is cut to whole px
+        size = (12, int(12 * h / w)) if w < h else (int(12 * w / h), 12)
+        resized = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
+        top, left = round((resized.shape[0] - 12) / 2), round((resized.shape[1] - 12) / 2)
+        row = found.stimuli.ids.index(name)
+        assert np.array_equal(found.stimuli.at(np.array([row]))[0], resized[top : top + 12, left : left + 12])
+
+
+def test_changes_in_memory_never_reach_the_file(store, folder):
+    kept, told = store
+    found = kept.load(folder, 16)
+    before = found.stimuli.pixels.copy()
+    found.stimuli.pixels[:] = 0
+    assert np.array_equal(kept.load(folder, 16).stimuli.pixels, before)
+    assert told == []  # the file was whole, and not packed again
+
+
+@pytest.mark.parametrize("change", ["content", "name", "size"])
+def test_another_source_or_size_is_another_file(store, folder, change):
+    kept, _ = store
+    first = kept.load(folder, 16)
+    if change == "content":
+        path = folder / "a" / "0000.png"
+        path.write_bytes(encoded(flat(1, 16)))
+        os.utime(path, ns=(1, 1))
+    elif change == "name":
+        (folder / "a" / "0000.png").rename(folder / "b" / "0000.png")
+    second = kept.load(folder, 8 if change == "size" else 16)
+    assert len(files(kept)) == 2 and first.sha256 != second.sha256
+
+
+def test_a_few_of_many_are_packed_alone_unless_all_are_there(store, folder, monkeypatch):
+    kept, _ = store
+    few = lambda labels: np.flatnonzero(labels == 1)[[3, 1]]  # noqa: E731
+    alone = kept.load(folder, 16, few)
+    assert len(read_packed(files(kept)[0])) == 2
+    kept.load(folder, 16)
+    kept.clear()
+    kept.load(folder, 16)
+    no_decoding(monkeypatch)
+    from_all = kept.load(folder, 16, few)
+    assert alone.sha256 == from_all.sha256 and alone.stimuli.ids == from_all.stimuli.ids
+    assert len(files(kept)) == 1
+
+
+def test_of_two_that_begin_together_one_packs(store, folder, monkeypatch):
+    decoded = []
+
+    def counted(*arguments):
+        decoded.append(arguments)
+        return squared(*arguments)
+
+    monkeypatch.setattr(cache, "squared", counted)
+    with ThreadPoolExecutor(2) as pool:
+        one, other = pool.map(lambda _: store[0].load(folder, 16), range(2))
+    assert one.sha256 == other.sha256 and len(decoded) == 12
+
+
+def test_half_of_the_images_pack_all(store, folder):
+    kept, _ = store
+    kept.load(folder, 16, lambda labels: np.arange(6))
+    assert len(read_packed(files(kept)[0])) == 12
+
+
+def test_corrupt_images_are_all_named_and_nothing_is_kept(store, folder):
+    kept, _ = store
+    for name in ("a/0002.png", "b/0005.png"):
+        (folder / name).write_bytes(b"no image")
+    content = (folder / "a" / "0004.png").read_bytes()
+    (folder / "a" / "0004.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError) as raised:
+        kept.load(folder, 16)
+    told = str(raised.value)
+    assert told.startswith("3 of 12 images cannot be used:")
+    assert all(name in told for name in ("a/0002.png", "b/0005.png", "a/0004.png"))
+    assert list(kept.folder.glob("*safetensors*")) == []
+
+
+def test_only_so_many_corrupt_images_are_named(store, tmp_path):
+    contents = {f"{c}/{i}.png": b"?" for c in "ab" for i in range(REPORTED)}
+    with pytest.raises(InputError) as raised:
+        store[0].load(write_folder(tmp_path / "x", contents), 16)
+    assert str(raised.value).count("not a readable image") == REPORTED
+    assert f"... and {REPORTED} more" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda b: b[:-1],
+        lambda b: b + b"x",
+        lambda b: b[:-2000] + bytes([b[-2000] ^ 1]) + b[-1999:],
+        lambda b: b.replace(b"wiringup images 1", b"wiringup images 2"),
+        lambda b: b.replace(b'[\\"a\\", \\"b\\"]', b'[\\"b\\", \\"a\\"]'),
+        lambda b: b[:5],
+        lambda b: b"\xff" * len(b),
+        lambda b: b"\x02\x00\x00\x00\x00\x00\x00\x00[]",
+    ],
+    ids=["short", "long", "a pixel", "format", "classes", "stub", "garbage", "no header"],
+)
+def test_a_damaged_file_is_packed_again_with_a_note(store, folder, damage):
+    kept, told = store
+    good = kept.load(folder, 16).sha256
+    (path,) = files(kept)
+    content = damage(path.read_bytes())
+    path.unlink()  # another file: what is mapped from the old one stays as it was
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"no whole file of packed images|this version reads"):
+        read_packed(path)
+    assert kept.load(folder, 16).sha256 == good
+    assert len(told) == 1 and "damaged" in told[0] and str(path) in told[0]
+    kept.load(folder, 16)
+    assert len(told) == 1
+
+
+def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path, folder):
+    one = 12 * 16 * 16 * 3 + 1500
+    kept = ImageStore(tmp_path / "store", 2 * one / GB)
+    kept.load(folder, 16)
+    (first,) = files(kept)
+    os.utime(first, (1, 1))
+    kept.load(folder, 15)
+    kept.load(folder, 14)
+    assert len(files(kept)) == 2 and first not in files(kept)
+    assert kept.clear() > 0 and files(kept) == []
+    with pytest.raises(WiringupError, match=r"12 images at 80 px take .* WIRINGUP_CACHE_GB"):
+        kept.load(folder, 80)
+
+
+def test_any_tool_reads_the_file(store, folder):
+    found = store[0].load(folder, 16)
+    (path,) = files(store[0])
+    tensors = load_file(path)
+    assert np.array_equal(tensors["pixels"], found.stimuli.pixels)
+    assert np.array_equal(tensors["labels"], found.labels)
+    assert tuple(json.loads(tensors["ids"].tobytes())) == found.stimuli.ids
+
+
+def test_a_failing_write_leaves_nothing(tmp_path):
+    contents = Contents(("x", "y"), np.zeros(2, np.int64), ("a",), 8)
+
+    def images():
+        yield flat(1)
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        write_packed(tmp_path / "x.safetensors", contents, images())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_hash_of_images_is_what_it_always_was():
+    pixels = noise(1500, 4, 6)
+    digest = hashlib.sha256(str(pixels.shape).encode())
+    digest.update(pixels.tobytes())
+    stimuli = Stimuli(pixels, tuple(map(str, range(1500))))
+    assert stimuli.sha256 == digest.hexdigest()
+    labelled = LabelledImages(stimuli, np.zeros(1500, np.int64), ("a",))
+    assert labelled.take(np.arange(1499)).stimuli.sha256 != stimuli.sha256
+
+
+def bitmaps(values, size, write):
+    """Bitmaps of one size, grey but for their middle row."""
+    pixels = [flat(50, size) for _ in values]
+    for one, value in zip(pixels, values, strict=True):
+        one[size // 2] = value
+    return write({f"{'ab'[i % 2]}/{i}.ppm": encoded(one, "PPM") for i, one in enumerate(pixels)})
+
+
+@pytest.mark.parametrize("size", [8, 100])
+@pytest.mark.parametrize("kind", ["folder", "zip", "shards"])
+def test_equal_names_sizes_and_times_are_not_taken_for_equal_images(store, tmp_path, kind, size):
+    """As what is unpacked from a reproducible archive has them."""
+
+    def written(name, contents):
+        if kind == "zip":
+            return write_zip(tmp_path / f"{name}.zip", contents)
+        if kind == "shards":
+            labels = {f"{key.partition('.')[0]}.cls": key[:1].encode() for key in contents}
+            return write_tar(tmp_path / name / "x.tar", contents | labels).parent
+        return write_folder(tmp_path / name, contents)
+
+    def grey(name, values):
+        path = bitmaps(values, size, lambda contents: written(name, contents))
+        for file in (path, *path.rglob("*")):
+            os.utime(file, (0, 0))
+        return path
+
+    kept, _ = store
+    middles = [
+        kept.load(path, size).stimuli.pixels[:, size // 2, 0, 0].tolist()
+        for path in (grey("one", range(10, 13)), grey("two", range(200, 203)))
+    ]
+    assert list(map(sorted, middles)) == [[10, 11, 12], [200, 201, 202]]
+    assert len(files(kept)) == 2
+
+
+@pytest.mark.parametrize("kind", ["folder", "shards"])
+def test_images_that_were_moved_are_found_and_edited_ones_are_not(store, folder, tmp_path, kind, monkeypatch):
+    kept, _ = store
+    if kind == "shards":
+        contents = {f"{i}.png": encoded(image) for i, image in enumerate(PIXELS)}
+        folder = write_tar(tmp_path / "s" / "x.tar", contents | {f"{i}.cls": b"1" for i in range(12)}).parent
+    kept.load(folder, 16)
+    folder = folder.rename(tmp_path / "elsewhere")
+    with monkeypatch.context() as patched:
+        no_decoding(patched)
+        kept.load(folder, 16)
+    file = folder / ("x.tar" if kind == "shards" else "a/0000.png")
+    content, times = file.read_bytes(), file.stat()
+    at = content.index(b"IDAT") + 200
+    file.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(InputError, match="not a readable image"):  # nothing old comes in its place
+        kept.load(folder, 16)
+
+
+def test_a_file_that_cannot_be_opened_is_named(store, folder):
+    (folder / "a" / "0002.png").unlink()
+    (folder / "a" / "0002.png").symlink_to(folder / "nowhere.png")
+    with pytest.raises(InputError, match=r"0002\.png cannot be read"):
+        store[0].load(folder, 16)
+
+
+def test_of_very_many_files_some_are_sampled(tmp_path, monkeypatch):
+    contents = {f"a/{i}.png": encoded(image) for i, image in enumerate(PIXELS[:5])}
+    path = write_folder(tmp_path / "many", contents)
+    monkeypatch.setattr(pictures, "MOST_SAMPLED", 2)
+    with pictures.open_pictures(path) as found:
+        marks = [found.mark(name) for name in sorted(found.names)]
+    assert [bool(sample) for _, _, sample in marks] == [True, False, False, True, False]
+    assert [size for size, _, _ in marks] == [len(contents[name]) for name in sorted(contents)]
