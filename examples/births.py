@@ -19,7 +19,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from wiringup.benchmarks.catalog import REAL, load_benchmark
+from wiringup.benchmarks.catalog import load_benchmark
+from wiringup.benchmarks.suites import REAL
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.description import of_birth, of_trained
 from wiringup.birth.distill import as_control, distill

@@ -63,7 +63,7 @@ def test_the_smallest_input_passes_and_a_smaller_one_is_refused(name):
 @every_architecture
 def test_every_area_is_read_out_and_every_layer_before_what_follows_it_overwrites_it(name):
     model, spec = newborn(name)
-    read = subject(model, spec, ARCHITECTURES[name])
+    read = subject(model, spec)
     assert set(read.areas) == set(SCORED)
     first = next(key for key, module in model.named_modules() if isinstance(module, nn.Conv2d))
     found = read.responses(pixels(), [*SCORED, first])
@@ -80,14 +80,14 @@ def test_areas_are_read_out_in_the_order_of_the_hierarchy(name):
     """A read-out does not depend on synapses of later areas, and does on those of its own."""
     architecture = ARCHITECTURES[name]
     model, spec = newborn(name)
-    before = subject(model, spec, architecture).responses(pixels(), AREAS)
+    before = subject(model, spec).responses(pixels(), AREAS)
     for i, area in enumerate(AREAS):
         changed, _ = newborn(name)
         with torch.no_grad():
             for key, parameter in changed.named_parameters():
                 if parameter.ndim == 4 and area_of(key, architecture) == area:
                     parameter.copy_(parameter.roll(1, 0))
-        after = subject(changed, spec, architecture).responses(pixels(), AREAS)
+        after = subject(changed, spec).responses(pixels(), AREAS)
         assert [torch.equal(after[a], before[a]) for a in AREAS[: i + 1]] == [True] * i + [False], area
 
 

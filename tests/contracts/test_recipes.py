@@ -154,7 +154,7 @@ def test_every_area_answers_finitely_and_images_differ(recipe, architecture, pol
     pixels = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
     pixels[1, :, 32:] //= 4
     spec, known = model_spec(architecture), ARCHITECTURES[architecture]
-    read = subject(born(recipe, architecture, 0, policy), spec, known)
+    read = subject(born(recipe, architecture, 0, policy), spec)
     for area, response in read.responses(from_pixels(pixels), list(known.readouts)).items():
         assert torch.isfinite(response).all(), area
         varied = response.std(0) > 1e-6 * response.abs().max()

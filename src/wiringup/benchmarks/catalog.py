@@ -1,6 +1,7 @@
 """The benchmarks by name, made from what lies in the data folder."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from wiringup.benchmarks.mappings import MAPPINGS
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.similarity import Similarity
-from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.simulated import SIMULATED, SIZE, simulated_data
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of
+from wiringup.core.errors import MissingDataError
 from wiringup.core.home import data_home
 from wiringup.data.measurements import DataSet, Dissimilarities, Judgements, Recording, TwoChoice
 from wiringup.data.sources import catalog
+
+log = logging.getLogger(__name__)
 
 DATA_SETS: Mapping[str, str] = {
     "cowley2023.210325.V4-pls": "cowley2023.210325",
@@ -45,41 +49,10 @@ ACCURACIES: Mapping[str, tuple[str, str]] = {
 
 FIT_EVERY = 8  # of the images to fit on: 50 of the 400 in each class are plenty for a linear decoder
 
-REAL = (
-    "henaff2021.V1-pls",
-    "cichy2016.EVC-rsa",
-    "cowley2023.210325.V4-pls",
-    "cichy2016.IT-rsa",
-    "cifar10h.i2n",
-)
-"""The published benchmarks that have a noise ceiling, one for each recording."""
-
-REAL_SUITE = Suite("real@1", REAL)
-
-BRAIN_SCORE_PUBLIC = Suite(
-    "brain-score-public@1",
-    (
-        "FreemanZiemba2013public.V1-pls",
-        "FreemanZiemba2013public.V2-pls",
-        "MajajHong2015public.V4-pls",
-        "MajajHong2015public.IT-pls",
-        "Rajalingham2018public-i2n",
-    ),
-)
-"""Brain-Score's five public benchmarks."""
-
 DEFAULT_METRIC = "pls"
 _OVER_FOLDS = {f"{measure}-{FOLDS}": measure for measure in MEASURES}
 NEURAL_METRICS = (*MAPPINGS, *MEASURES, *_OVER_FOLDS)
 """What may stand for "pls" at the end of a name, on every recording."""
-
-SUITES: Mapping[str, Suite] = {suite.name: suite for suite in (REAL_SUITE, BRAIN_SCORE_PUBLIC)}
-"""The suites by name. A suite is never changed: another list is another version."""
-
-
-def find_suite(name: str) -> Suite:
-    """Return the suite called ``name``; raise `InputError`, with the closest name, if there is none."""
-    return SUITES[one_of(name, SUITES, "suite")]
 
 
 def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
@@ -87,12 +60,12 @@ def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
 
     That is NAME.AREA-pls for a recording, NAME.AREA-rsa for dissimilarities, NAME.i2n and its relatives for
     choices between two, and NAME.error-consistency for choices among all classes. A name that a published
-    benchmark has is left to it.
+    or simulated benchmark has is left to it.
     """
     published = set(catalog.PUBLISHED)
     sets = [entry for entry in catalog.known(home) if entry.name not in published]
     names = {name: s.name for s in sets for name in (s.name, *_metrics_of(s))}
-    return {name: data for name, data in names.items() if name not in DATA_SETS}
+    return {name: data for name, data in names.items() if name not in {**DATA_SETS, **SIMULATED}}
 
 
 def _metrics_of(data: catalog.Known) -> list[str]:
@@ -106,8 +79,18 @@ def _metrics_of(data: catalog.Known) -> list[str]:
 
 
 def benchmark_names(home: Path | None = None) -> list[str]:
-    """Return the names of all benchmarks, published and imported, whether the data are there or not."""
-    return [*DATA_SETS, *ACCURACIES, *imported_benchmarks(home)]
+    """Return the names of all benchmarks: published, of accuracy, simulated and imported, here or not."""
+    return [*DATA_SETS, *ACCURACIES, *SIMULATED, *imported_benchmarks(home)]
+
+
+def check_benchmark(name: str, home: Path | None = None) -> str:
+    """Return ``name`` if a benchmark is called so; raise `InputError`, with the closest name, otherwise."""
+    named = benchmark_names(home)
+    return name if name in other_metrics(_data_sets(home)) else one_of(name, named, "benchmark")
+
+
+def _data_sets(home: Path | None) -> dict[str, str]:
+    return {**DATA_SETS, **imported_benchmarks(home)}
 
 
 def other_metrics(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -121,12 +104,24 @@ def other_metrics(names: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return {name: found for name, found in made.items() if name not in names}
 
 
-def list_benchmarks(home: Path | None = None) -> list[dict[str, str]]:
-    """Return name, area, "yes" or "no" (``here``) and the command that brings it (``how``)."""
+def list_benchmarks(home: Path | None = None, names: Sequence[str] | None = None) -> list[dict[str, str]]:
+    """Return name, area, "yes" or "no" (``here``) and the command that brings it (``how``).
+
+    Args:
+        home: the data folder; by default `core.home.data_home`.
+        names: of which benchmarks, in any metric; by default all of `benchmark_names`.
+    """
     sets = {entry.name: entry for entry in catalog.known(home)}
-    tested = {name: test for name, (_, test) in ACCURACIES.items()}
-    names = {**DATA_SETS, **tested, **imported_benchmarks(home)}
-    return [_listed(name, sets[data]) for name, data in names.items()]
+    sets |= {name: catalog.Known(name, area, "simulated", present=True) for name, area in SIMULATED.items()}
+    data, tested = _data_sets(home), {name: test for name, (_, test) in ACCURACIES.items()}
+    varied = {name: behind for name, (behind, _) in other_metrics(data).items()}
+    behind = {**varied, **data, **tested, **{name: name for name in SIMULATED}}
+    asked = benchmark_names(home) if names is None else names
+    return [_listed(name, sets.get(behind.get(name, ""), _gone(name))) for name in asked]
+
+
+def _gone(name: str) -> catalog.Known:
+    return catalog.Known(name, "–", "", present=False, why="no data of this name are here; import them")
 
 
 def _listed(name: str, data: catalog.Known) -> dict[str, str]:
@@ -139,26 +134,51 @@ def _how(why: str) -> str:
     return why.partition("Run: ")[2] or why
 
 
-def load_benchmark(name: str, home: Path | None = None) -> Benchmark:
+def load_benchmark(name: str, home: Path | None = None, size: int = SIZE) -> Benchmark:
     """Return the benchmark called ``name``.
 
     Args:
         name: one of `benchmark_names`, or of their `other_metrics`.
         home: the data folder; by default `core.home.data_home`.
+        size: side in px of the images of a simulated benchmark; recorded ones have their own.
 
     Raises:
         InputError: if the name is unknown, with the closest one.
         MissingDataError: if its data are not there, with the command that brings them.
     """
     home = data_home() if home is None else home
-    data_sets = {**DATA_SETS, **imported_benchmarks(home)}
+    data_sets = _data_sets(home)
     others = other_metrics(data_sets)
     if name in others:
-        data, metric = others[name]
-        return make_benchmark(catalog.load(data, home), name, metric)
-    if one_of(name, [*data_sets, *ACCURACIES], "benchmark") in ACCURACIES:
+        set_name, metric = others[name]
+        return make_benchmark(catalog.load(set_name, home), name, metric)
+    if one_of(name, [*data_sets, *ACCURACIES, *SIMULATED], "benchmark") in ACCURACIES:
         return _load_accuracy(name, home)
-    return make_benchmark(catalog.load(data_sets[name], home), name)
+    data = simulated_data(name, size) if name in SIMULATED else catalog.load(data_sets[name], home)
+    return make_benchmark(data, name)
+
+
+def load_present(
+    names: Sequence[str], home: Path | None = None, size: int = SIZE
+) -> tuple[list[Benchmark], dict[str, str]]:
+    """Return the benchmarks called ``names`` that are here, and for each of the others why it is not.
+
+    Raises:
+        InputError: if a name is unknown.
+        MissingDataError: if none is here.
+    """
+    present: list[Benchmark] = []
+    missing: dict[str, str] = {}
+    for name in names:
+        try:
+            present.append(load_benchmark(name, home, size))
+            log.info("Loaded %s.", name)
+        except MissingDataError as error:
+            missing[name] = str(error)
+    if not present:
+        first = next(iter(missing.values()))
+        raise MissingDataError(f"None of the benchmarks {', '.join(names)} is here. The first: {first}")
+    return present, missing
 
 
 def _load_accuracy(name: str, home: Path) -> TopK:

@@ -1,11 +1,12 @@
 """``wiringup match`` and ``wiringup suites``: brain match with its parts, errors and gaps."""
 
+import logging
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from tyro.conf import arg
+from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import (
     BatchNorm,
@@ -30,6 +31,8 @@ from wiringup.core.score import DEFAULT_NORMALISATION
 if TYPE_CHECKING:
     from wiringup.results.draws import Estimate
     from wiringup.results.match import Match
+
+log = logging.getLogger(__name__)
 
 
 def match(
@@ -150,17 +153,39 @@ def _tell(found: "Match", values: Mapping[str, object]) -> None:
         say(f"MISSING, not in the mean: {name}. {why}")
 
 
-def suites(json: Json = False) -> None:
-    """List the suites of benchmarks, and which of their benchmarks are here.
+def suites(
+    action: Annotated[Positional[Literal["list", "make"]], arg(help="List suites, or make one.")] = "list",
+    name: Annotated[
+        Positional[str], arg(metavar="NAME", help="Of the new suite, with its version, as in mine@1.")
+    ] = "",
+    benchmark: Annotated[
+        tuple[str, ...], arg(metavar="NAME [NAME ...]", help="What the new suite consists of; see doctor.")
+    ] = (),
+    json: Json = False,
+) -> None:
+    """List the suites of benchmarks, and which of their benchmarks are here; or make one of your own.
+
+    A new suite is a small file in the data folder. It is never changed: another list is another version.
 
     For example:
       wiringup suites
+
+      wiringup suites make mine@1 --benchmark mine.V4-pls cichy2016.IT-rsa
     """
-    from wiringup.benchmarks.catalog import SUITES, list_benchmarks
+    from wiringup.benchmarks.catalog import list_benchmarks
+    from wiringup.benchmarks.suites import find_suite, make_suite, suite_names
     from wiringup.core.home import data_home
 
-    known = {b["name"]: b for b in list_benchmarks(data_home())}
-    rows = [{"suite": s.name, **known[name]} for s in SUITES.values() for name in s.benchmarks]
+    home = data_home()
+    if action == "make":
+        log.info("The suite %s is in %s.", name, make_suite(name, benchmark, home))
+    elif name or benchmark:
+        raise InputError(
+            "Only a suite that is made takes a name and benchmarks: wiringup suites make NAME ..."
+        )
+    listed = [name] if action == "make" else suite_names(home)
+    found = [find_suite(one, home) for one in listed]
+    rows = [{"suite": s.name, **known} for s in found for known in list_benchmarks(home, s.benchmarks)]
     if json:
         as_json(rows)
         return

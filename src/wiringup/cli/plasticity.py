@@ -49,12 +49,12 @@ def plasticity(
 
       wiringup plasticity cornet_s --plasticity "lowrank:4:(downstream:IT & kind:convolution) + decoder"
     """
-    from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
+    from wiringup.models.architecture import ModelSpec, architecture_of, outline
     from wiringup.training.named_sets import PATTERN, names
     from wiringup.training.plasticity import resolve
 
     spec = ModelSpec(model, width, named_classes(classes)[0], size)
-    architecture, network = ARCHITECTURES[spec.architecture], outline(spec)
+    architecture, network = architecture_of(spec), outline(spec)
     if plasticity is not None:
         found = resolve(network, architecture, plasticity, seed)
         facts = _facts(found, network, size)

@@ -24,7 +24,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments import bridge_texts as texts
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, architecture_of
 from wiringup.models.cornet_s import parameter_count
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject, subject
@@ -98,7 +98,7 @@ def write_package(request: BridgeRequest, out: Path) -> Package:
     trained = read_trained(request.weights, request.model, request.size, request.weights_key)
     spec, network = trained.spec, trained.network()
     _check_finite(network, request.weights)
-    read = subject(network, spec, ARCHITECTURES[spec.architecture])
+    read = subject(network, spec)
     readouts = _readouts(request, read)
     digest = content_hash([read.identity, {area: [r.module, r.step] for area, r in readouts.items()}])
     identifier = f"{request.name or f'wiringup_{spec.architecture}'}_{digest[:HASH_DIGITS]}"
@@ -143,7 +143,7 @@ def _write(package: Package, spec: ModelSpec, network: nn.Module, classes: tuple
 
 def _texts(package: Package, spec: ModelSpec) -> dict[str, str]:
     """Return the content of each text file of the plugin."""
-    factory = ARCHITECTURES[spec.architecture].build
+    factory = architecture_of(spec).build
     readouts = {area: (r.module, r.step) for area, r in package.readouts.items()}
     facts: dict[str, Any] = {
         "identifier": package.identifier,

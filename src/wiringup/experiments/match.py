@@ -6,9 +6,10 @@ from pathlib import Path
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.catalog import find_suite, load_benchmark
+from wiringup.benchmarks.catalog import load_present
+from wiringup.benchmarks.suites import find_suite
 from wiringup.core.checks import did_you_mean
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import uid
 from wiringup.experiments.pipeline import WEIGHTS
@@ -42,17 +43,7 @@ def exam_of(suite: str, request: ScoreRequest, home: Path, say: Said) -> Exam:
         InputError: if the suite is unknown, or layers were chosen on its images.
         MissingDataError: if none of its benchmarks is here.
     """
-    benchmarks: list[Benchmark] = []
-    missing: dict[str, str] = {}
-    for name in find_suite(suite).benchmarks:
-        try:
-            benchmarks.append(load_benchmark(name, home))
-            say(f"Loaded {name}.")
-        except MissingDataError as error:
-            missing[name] = str(error)
-    if not benchmarks:
-        first = next(iter(missing.values()))
-        raise MissingDataError(f"None of the benchmarks of {suite} is in {home}. The first: {first}")
+    benchmarks, missing = load_present(find_suite(suite, home).benchmarks, home)
     kept = reportable(request, benchmarks)
     part = any(k.name != b.name for k, b in zip(kept, benchmarks, strict=True))
     return Exam(f"{suite}:unseen" if part else suite, tuple(kept), missing)

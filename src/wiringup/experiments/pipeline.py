@@ -19,7 +19,7 @@ from wiringup.core.errors import DivergedError, NotFiniteError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.core.spec import omit_default, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.architecture import ModelSpec, architecture_of, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
@@ -166,7 +166,7 @@ def grown(
     shown = 0 if images is None else len(images)
     accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}
     if before is not None:
-        found = learn_label_free(model, ARCHITECTURES[spec.architecture], before, folder, progress)
+        found = learn_label_free(model, architecture_of(spec), before, folder, progress)
         accounts |= found.ledger.label_free
         if images is not None:
             calibrate_batchnorm(model, images)
@@ -193,7 +193,7 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
     if known := store.finished(run.uid, run.spec):
         return known, _restored(run, store)
     started = time.monotonic()
-    spec, architecture = run.spec, ARCHITECTURES[run.spec.model.architecture]
+    spec, architecture = run.spec, architecture_of(run.spec.model)
     model, accounts = grown(
         spec.model,
         spec.birth,
@@ -230,11 +230,9 @@ def _restored(run: Run, store: Store) -> nn.Module:
 
 
 def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
-    architecture = ARCHITECTURES[run.spec.model.architecture]
-
     def score(moment: Moment) -> dict[str, Any]:
         told("other", 0, "")
-        read = subject(moment.model, run.spec.model, architecture, classes=run.images.classes)
+        read = subject(moment.model, run.spec.model, classes=run.images.classes)
         try:
             scores, accuracy = run.exam.sit(read)
         except NotFiniteError as error:

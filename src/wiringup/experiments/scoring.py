@@ -267,7 +267,7 @@ def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candid
 def _subject(
     model: nn.Module, spec: ModelSpec, storage: Storage, classes: tuple[str, ...] | None
 ) -> NetworkSubject:
-    return subject(model, spec, ARCHITECTURES[spec.architecture], storage=storage, classes=classes)
+    return subject(model, spec, storage=storage, classes=classes)
 
 
 def _facts(model: str, birth: str | None, seed: int | None, size: int | None) -> dict[str, Any]:

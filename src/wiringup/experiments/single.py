@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from wiringup.benchmarks.catalog import load_benchmark
-from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.suites import chosen
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.core.checks import at_least
@@ -13,7 +13,7 @@ from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.pipeline import Exam, Run, RunSpec, execute
 from wiringup.experiments.progress import Progress, packing, terminal
 from wiringup.experiments.worlds import calibration_images, from_files
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
+from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.device import check_device
 from wiringup.results.record import Record
 from wiringup.results.store import Store
@@ -98,7 +98,7 @@ def make_run(
     learned, held_out = from_files(request.images, kept, request.limit, request.subset, say, packed)
     birth = BirthSpec(recipe, training.seed, genome.sha256 if genome else "", request.batchnorm)
     seen = calibration_images(learned, CALIBRATION_IMAGES) if uses_images(birth.batchnorm) else None
-    exam = Exam(Suite("chosen@1", request.benchmarks), benchmarks, held_out)
+    exam = Exam(chosen(request.benchmarks), benchmarks, held_out)
     spec = RunSpec(
         model=ModelSpec(request.model, request.width, len(learned.classes), size),
         birth=birth,
@@ -115,5 +115,5 @@ def make_run(
 
 def _settled(training: TrainSpec, model: ModelSpec) -> TrainSpec:
     """Return a training with the norms that hold for what learns in it, see `effective`."""
-    learns = resolve(outline(model), ARCHITECTURES[model.architecture], training.plasticity, training.seed)
+    learns = resolve(outline(model), architecture_of(model), training.plasticity, training.seed)
     return replace(training, norms=effective(training.norms, learns))

@@ -24,7 +24,7 @@ from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.sharing import Job, claimed, do_all
 from wiringup.experiments.worlds import World
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
+from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.norms import BATCH, NORMS, effective
@@ -239,7 +239,7 @@ class Study:
         return self._plasticity("critical").share
 
     def _plasticity(self, name: str) -> Plasticity:
-        return resolve(outline(self.model), ARCHITECTURES[self.model.architecture], name)
+        return resolve(outline(self.model), architecture_of(self.model), name)
 
     def _moments(self, condition: Condition) -> tuple[Duration, ...]:
         """Between birth and end: few, because a scoring costs as much as hundreds of updates."""

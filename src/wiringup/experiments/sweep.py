@@ -22,7 +22,7 @@ from wiringup.experiments.pipeline import Run, RunSpec, execute
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.sharing import Job, claimed, do_all
 from wiringup.experiments.worlds import World
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
+from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
 from wiringup.training.norms import BATCH, NORMS, effective, told_idle
@@ -98,10 +98,11 @@ class SweepSpec:
         Raises:
             InputError: for a set that the network does not have.
         """
-        network = outline(self.network(classes))
+        spec = self.network(classes)
+        network = outline(spec)
         found: list[str] = []
         for name in self.plasticities:
-            learns = resolve(network, ARCHITECTURES[self.model], name)
+            learns = resolve(network, architecture_of(spec), name)
             # a set that is itself drawn by the seed has another count in every run
             equal = f"random:({name})" if "random" in name else f"random:{learns.count()}"
             wanted = self.controls and learns.count() < learns.count(trained=False)
@@ -229,7 +230,7 @@ class Sweep:
     def _make(self, cell: Cell, seed: int) -> Run:
         s, chosen = self.spec, self.world.budget(cell.images)
         recipe, genome = find_genome(cell.birth, self.home, self.model)
-        learns = resolve(outline(self.model), ARCHITECTURES[s.model], cell.plasticity, seed)
+        learns = resolve(outline(self.model), architecture_of(self.model), cell.plasticity, seed)
         training = TrainSpec(
             plasticity=cell.plasticity, duration=epochs(cell.epochs), batch=s.batch, lr=s.lr,
             schedule=s.schedule, augmentation=s.augmentation, size=s.size, seed=seed,

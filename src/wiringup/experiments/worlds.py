@@ -7,20 +7,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.benchmarks.behavior import ChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.catalog import REAL, REAL_SUITE, load_benchmark
-from wiringup.benchmarks.predictivity import Predictivity
+from wiringup.benchmarks.catalog import load_present
+from wiringup.benchmarks.simulated import LEVEL
 from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.suites import find_suite
 from wiringup.core.checks import listed, one_of
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images.cache import default_store
 from wiringup.data.images.reading import Progress
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
-from wiringup.data.simulated.stream import SimulatedStream
 from wiringup.experiments.pipeline import Exam
 from wiringup.training.batches import balanced_order, nested_subset
 
@@ -28,17 +27,8 @@ BRAINS = ("simulated", "real")
 Say = Callable[[str], None]
 Labels = NDArray[np.int64]
 
-BRAIN_IMAGES = 400
-JUDGED_IMAGES = 400
-FIT_IMAGES = 480
 HELD_OUT_IMAGES = 400
 FEWEST_IMAGES = 10
-STREAM_SEED = 2022  # one simulated animal, whatever the seed of the models that are compared with it
-UNITS = 60
-LEVEL = 3  # of variation: hard for pixels, learnable from two thousand images
-JUDGED_LEVEL = 6  # observers make no errors to be compared with on easier images
-JUDGEMENTS = 20  # of each observer on each image
-DEGREES = 4.0  # of visual angle: texture-sized images, in which V1 fields are not lost
 
 
 @dataclass(frozen=True)
@@ -68,7 +58,7 @@ def make_world(
 
     Args:
         images: what to learn from, see `data.images.source.ALLOWED`; None renders objects.
-        brain: ``"simulated"`` or ``"real"`` (the benchmarks of `catalog.REAL` that are in ``home``).
+        brain: ``"simulated"`` or ``"real"`` (the benchmarks of `suites.REAL` that are in ``home``).
         pool: number of images to learn from.
         calibration: number of them that are used, unlabelled, for BatchNorm statistics at birth.
         size: side of the images in px.
@@ -85,7 +75,7 @@ def make_world(
         learned, held_out = rendered(pool, size, say)
     else:
         learned, held_out = from_files(images, size, pool, 0, say, packing)
-    benchmarks, suite = simulated(size, say) if brain == "simulated" else real(home, say)
+    benchmarks, suite = brain_benchmarks(brain, size, home, say)
     return World(
         pool=learned,
         calibration=calibration_images(learned, calibration),
@@ -173,34 +163,14 @@ def calibration_images(images: LabelledImages, n: int) -> Stimuli:
     return images.stimuli.take(nested_subset(images.labels, min(n, len(images)), 0))
 
 
-def simulated(size: int, say: Say) -> tuple[list[Benchmark], Suite]:
-    """Return the benchmarks of the simulated ventral stream."""
-    say("Recording from the simulated ventral stream (simulated data, known ground truth) ...")
-    stream = SimulatedStream(STREAM_SEED, units=UNITS, degrees=DEGREES, trials=JUDGEMENTS)
-    shown = render(RenderSpec(BRAIN_IMAGES, size, LEVEL, split="brain"))
-    judged = render(RenderSpec(JUDGED_IMAGES, size, JUDGED_LEVEL, split="judged"))
-    fit = render(RenderSpec(FIT_IMAGES, size, JUDGED_LEVEL, split="fit"))
-    benchmarks: list[Benchmark] = [Predictivity(r) for r in stream.recordings(shown).values()]
-    benchmarks.append(ChoiceConsistency(stream.choices(judged, fit)))
-    return benchmarks, Suite("simulated@1", tuple(b.name for b in benchmarks))
-
-
-def real(home: Path, say: Say) -> tuple[list[Benchmark], Suite]:
-    """Return the real benchmarks that are in the data folder, and the suite of all there could be.
+def brain_benchmarks(brain: str, size: int, home: Path, say: Say) -> tuple[list[Benchmark], Suite]:
+    """Return the benchmarks of a brain that are there, and the suite of all there could be.
 
     Raises:
         MissingDataError: if none is there.
     """
-    benchmarks: list[Benchmark] = []
-    for name in REAL:
-        try:
-            benchmarks.append(load_benchmark(name, home))
-            say(f"Loaded {name}.")
-        except MissingDataError as error:
-            say(f"Without {name}: {error}")
-    if not benchmarks:
-        raise MissingDataError(
-            f"There is no real benchmark in {home}. Fetch one, e.g. wiringup fetch cowley2023, "
-            "or use --brain simulated."
-        )
-    return benchmarks, REAL_SUITE
+    suite = find_suite(f"{brain}@1", home)
+    benchmarks, missing = load_present(suite.benchmarks, home, size)
+    for name, why in missing.items():
+        say(f"Without {name}: {why}")
+    return benchmarks, suite

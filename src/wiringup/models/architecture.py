@@ -160,12 +160,17 @@ class ModelSpec:
         at_least(self.width, 1 / 64, "the width")
 
 
+def architecture_of(spec: ModelSpec) -> Architecture:
+    """Return what the rest of the package may know about the network of ``spec``."""
+    return ARCHITECTURES[spec.architecture]
+
+
 def build(spec: ModelSpec) -> nn.Module:
     """Return the network of ``spec`` before birth: all synapses 0, every BatchNorm the identity.
 
     A network that was never born answers nothing but zeros, so a forgotten birth cannot pass unseen.
     """
-    model = ARCHITECTURES[spec.architecture].build(spec.width, spec.classes)
+    model = architecture_of(spec).build(spec.width, spec.classes)
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.reset_parameters()

@@ -18,7 +18,7 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.architecture import MEAN, STD, Architecture, ModelSpec
+from wiringup.models.architecture import MEAN, STD, ModelSpec, architecture_of
 from wiringup.models.cache import code_of
 from wiringup.models.device import check_device
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
@@ -273,13 +273,11 @@ def classes_of(subject: Subject) -> tuple[str, ...] | None:
 def subject(
     module: nn.Module,
     spec: ModelSpec,
-    architecture: Architecture,
     name: str = "",
     storage: Storage | None = None,
     classes: tuple[str, ...] | None = None,
 ) -> NetworkSubject:
-    """Return a registered network as a subject, read out where its architecture says."""
-    found = NetworkSubject(
-        name or spec.architecture, module, architecture.readouts, spec.size, classes=classes
-    )
+    """Return the network of ``spec`` as a subject, read out where its architecture says."""
+    readouts = architecture_of(spec).readouts
+    found = NetworkSubject(name or spec.architecture, module, readouts, spec.size, classes=classes)
     return found if storage is None else replace(found, storage=storage)

@@ -10,13 +10,15 @@ from wiringup.benchmarks.catalog import (
     ACCURACIES,
     DATA_SETS,
     NEURAL_METRICS,
-    REAL,
     benchmark_names,
     list_benchmarks,
     load_benchmark,
+    load_present,
     make_benchmark,
     other_metrics,
 )
+from wiringup.benchmarks.simulated import SIMULATED
+from wiringup.benchmarks.suites import REAL
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.measurements import Recording
@@ -34,9 +36,9 @@ def home(tmp_path):
 
 
 def test_names_need_no_data(tmp_path):
-    assert benchmark_names(tmp_path) == [*DATA_SETS, *ACCURACIES]
+    assert benchmark_names(tmp_path) == [*DATA_SETS, *ACCURACIES, *SIMULATED]
     assert set(REAL) < set(DATA_SETS)
-    rows = list_benchmarks(tmp_path)
+    rows = list_benchmarks(tmp_path, [*DATA_SETS, *ACCURACIES])
     assert {row["here"] for row in rows} == {"no"} and all("wiringup fetch" in row["how"] for row in rows)
 
 
@@ -79,6 +81,36 @@ def test_a_bare_name_that_ends_like_a_metric_stays_pls(home):
     imported.save_set(data, home, {})
     assert load_benchmark("my-ridge", home).metric == "pls-25"
     assert load_benchmark("my-ridge.V4-linear", home).metric == "linear"
+
+
+def test_what_is_here_is_told_in_any_metric(home):
+    names = ["mine.V4-ridge", "simulated.IT", "lost.V4-pls"]
+    found = [(row["area"], row["here"]) for row in list_benchmarks(home, names)]
+    assert found == [("V4", "yes"), ("IT", "yes"), ("–", "no")]
+
+
+def test_simulated_benchmarks_are_loaded_by_name_at_any_size(home):
+    found = [load_benchmark(name, home, 32) for name in SIMULATED]
+    assert [(b.name, b.area, b.metric) for b in found[2:]] == [
+        ("simulated.V4", "V4", "pls-25"), ("simulated.IT", "IT", "pls-25"),
+        ("simulated.behavior", "behavior", "i2n"),
+    ]  # fmt: skip
+    assert all(b.simulated for b in found) and found[0].stimuli.pixels.shape == (400, 32, 32, 3)
+    assert load_benchmark("simulated.V1", home, 32).data is found[0].data
+    # of the data on which every result was scored so far
+    assert [b.sha256[:12] for b in found] == [
+        "b8e095c6377f", "7ccec02a1bc4", "f4654fe2d662", "13b317ee4e95", "b027769ef68e",
+    ]  # fmt: skip
+
+
+def test_what_is_here_is_loaded_and_what_is_not_is_named_with_the_way_to_get_it(home):
+    present, missing = load_present(["mine", "henaff2021.V1-pls"], home)
+    assert [b.name for b in present] == ["mine"]
+    assert "wiringup fetch henaff2021" in missing["henaff2021.V1-pls"]
+    with pytest.raises(
+        MissingDataError, match=r"None of the benchmarks henaff.* is here.*wiringup fetch henaff"
+    ):
+        load_present(["henaff2021.V1-pls"], home)
 
 
 def test_unknown_names_and_absent_data_are_told_kindly(home):

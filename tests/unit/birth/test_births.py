@@ -140,7 +140,7 @@ def test_published_birth_answers_in_every_area(recipe, policy, published):
     calibration = torch.randn(8, 3, 64, 64, generator=torch_stream(0))
     model = born(birth, published, spec, calibration=calibration)
     architecture = ARCHITECTURES["cornet_s"]
-    found = subject(model, spec, architecture).responses(from_pixels(pixels), list(architecture.readouts))
+    found = subject(model, spec).responses(from_pixels(pixels), list(architecture.readouts))
     for area, response in found.items():
         assert torch.isfinite(response).all(), area
         varied = response.std(0) > 1e-6 * response.abs().max()

@@ -11,7 +11,7 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments.pipeline import born
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec
+from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import preprocess, subject
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
@@ -41,7 +41,7 @@ def test_the_layer_in_front_is_the_last_time_step_of_an_area(area, layer):
     pixels = torch.randint(0, 256, (3, 32, 32, 3), generator=torch_stream(1), dtype=torch.uint8).numpy()
     model = born(spec, BirthSpec("wavelets"), None, None)
     maps = example("random_expansion").area_maps(model, preprocess(pixels, 32), area)
-    read = subject(model, spec, ARCHITECTURES["cornet_s"]).responses(from_pixels(pixels), [layer])
+    read = subject(model, spec).responses(from_pixels(pixels), [layer])
     torch.testing.assert_close(maps.flatten(1), read[layer])
 
 

@@ -17,7 +17,7 @@ from wiringup.birth.transfer import LAYER_MAPS, read_layer_map, transfer
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.stimuli import from_pixels
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.cornet_s import CORnetS
 from wiringup.models.readout import preprocess, subject
 
@@ -121,7 +121,7 @@ class TestMaps:
         images = from_pixels(numpy_stream(0).integers(0, 256, (8, 64, 64, 3)).astype(np.uint8))
         birth = BirthSpec("wc", 0, carried.sha256, "calibrated")
         give_birth(model, birth, carried, preprocess(images.pixels, 64))
-        read = subject(model, spec, ARCHITECTURES[name])
+        read = subject(model, spec)
         for area, response in read.responses(images, list(read.areas)).items():
             varied = response.std(0) > 1e-4 * response.abs().max()
             assert torch.isfinite(response).all() and varied.float().mean() > 0.2, area

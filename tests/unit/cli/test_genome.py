@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests_world import write_toy_benchmark
-from wiringup.benchmarks import catalog
+from wiringup.benchmarks import suites
 from wiringup.benchmarks.suite import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
@@ -99,7 +99,7 @@ def test_recipes(capsys):
 def test_brain_match_against_bits(files, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(catalog, "SUITES", {"toy@1": Suite("toy@1", ("toy",))})
+    monkeypatch.setattr(suites, "SUITES", {"toy@1": Suite("toy@1", ("toy",))})
     assert "No brain match on toy@1 is kept here" in refused(capsys, "bits", "--suite", "toy@1")
     write_toy_benchmark(tmp_path / "data")
     form = ["--size", "32", "--suite", "toy@1", "--json"]

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from tests_world import write_toy_benchmark
-from wiringup.benchmarks import catalog
+from wiringup.benchmarks import suites
 from wiringup.benchmarks.suite import Suite
 from wiringup.cli.main import main
 from wiringup.cli.show import number
@@ -16,7 +16,7 @@ TINY = ["--size", "32", "--width", "0.125"]
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(catalog, "SUITES", {"toy@1": Suite("toy@1", ("toy", "cowley2023.210325.V4-pls"))})
+    monkeypatch.setattr(suites, "SUITES", {"toy@1": Suite("toy@1", ("toy", "cowley2023.210325.V4-pls"))})
     write_toy_benchmark(tmp_path / "data", 44)
     return tmp_path
 
@@ -101,9 +101,22 @@ def test_suites_are_listed(home, capsys):
     assert "wiringup fetch cowley2023" in capsys.readouterr().out
 
 
+def test_a_suite_of_ones_own_is_made_listed_and_scored(home, capsys):
+    main(["suites", "make", "mine@1", "--benchmark", "toy.V4-ridge"])
+    assert "mine@1.json" in capsys.readouterr().err
+    main(["suites", "--json"])
+    assert json.loads(capsys.readouterr().out)[-1] == {
+        "suite": "mine@1", "name": "toy.V4-ridge", "area": "V4", "here": "yes", "how": "",
+    }  # fmt: skip
+    main(["match", "pixels", "--size", "32", "--suite", "mine@1", "--json"])
+    assert list(json.loads(capsys.readouterr().out)["benchmarks"]) == ["toy.V4-ridge"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["suites", "--benchmark", "toy"], "wiringup suites make NAME"),
+        (["suites", "make", "mine", "--benchmark", "toy"], "as in mine@1"),
         (["match", "pixels", "--suite", "toy@2"], "Did you mean 'toy@1'"),
         (["match", "pixels", "--figure", "x.doc"], "has to end in one of .png"),
         (["match", "cornet_s", "--suite", "toy@1", "--reference", "cornets"], "Did you mean 'cornet_s'"),

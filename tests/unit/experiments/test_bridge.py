@@ -117,7 +117,7 @@ def test_the_package_runs_without_wiringup_and_answers_as_the_model(tmp_path, we
         "region_layer_map": {a: a for a in ("V1", "V2", "V4", "IT")}, "logits": True,
         "preprocessing": {"image_size": 32},
     }  # fmt: skip
-    read = subject(newborn(), SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(newborn(), SPEC)
     ours = read.responses(STIMULI, ["V1", "V2", "V4.norm1_2", "IT@1", "behavior", "decoder.output"])
     theirs = np.load(tmp_path / "y.npz")
     names = ("V1", "V2", "V4", "IT", "behavior", "logits")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests_world import write_toy_benchmark
-from wiringup.benchmarks import catalog
+from wiringup.benchmarks import suites
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.suite import Suite, brain_match
 from wiringup.birth.apply import BirthSpec
@@ -38,9 +38,7 @@ def silent(_message):
 def home(tmp_path, monkeypatch):
     write_toy_benchmark(tmp_path)
     suite = Suite("toy@1", ("toy", "henaff2021.V1-pls"))
-    monkeypatch.setattr(
-        catalog, "SUITES", {"toy@1": suite, "empty@1": Suite("empty@1", suite.benchmarks[1:])}
-    )
+    monkeypatch.setattr(suites, "SUITES", {"toy@1": suite, "empty@1": Suite("empty@1", suite.benchmarks[1:])})
     return tmp_path
 
 
@@ -48,7 +46,9 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(home):
     exam = exam_of("toy@1", REQUEST, home, silent)
     assert [b.name for b in exam.benchmarks] == ["toy"]
     assert "wiringup fetch henaff2021" in exam.missing["henaff2021.V1-pls"]
-    with pytest.raises(MissingDataError, match=r"None of the benchmarks of empty@1.*wiringup fetch henaff"):
+    with pytest.raises(
+        MissingDataError, match=r"None of the benchmarks henaff2021.V1-pls is here.*wiringup fetch henaff"
+    ):
         exam_of("empty@1", REQUEST, home, silent)
     with pytest.raises(InputError, match=r"Unknown suite 'toy@2'. Did you mean 'toy@1'"):
         exam_of("toy@2", REQUEST, home, silent)
@@ -57,7 +57,7 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(home):
 def test_the_mean_is_that_of_the_suite_and_seeds_are_resampled(home):
     exam = exam_of("toy@1", ScoreRequest("pixels", size=32), home, silent)
     found = match([ScoreRequest("pixels", size=32)], "pixels", exam, home, silent)
-    whole = brain_match(evaluate(PixelSubject(32), exam.benchmarks), catalog.SUITES["toy@1"])
+    whole = brain_match(evaluate(PixelSubject(32), exam.benchmarks), suites.SUITES["toy@1"])
     assert found.mean.value == pytest.approx(whole.mean)
     assert tuple(found.missing) == whole.missing
     assert {"stimuli", "units"} == set(found.mean.errors)

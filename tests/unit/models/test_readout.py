@@ -5,7 +5,7 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.models.architecture import ARCHITECTURES, MEAN, STD, ModelSpec, build
+from wiringup.models.architecture import MEAN, STD, ModelSpec, build
 from wiringup.models.device import check_device
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject, PixelSubject, expanded, preprocess, subject
@@ -29,7 +29,7 @@ def stimuli():
 
 def test_areas_and_time_steps_equal_a_plain_forward_pass(stimuli):
     model = born()
-    read = subject(model, SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(model, SPEC)
     read.batch = 3
     got = read.responses(stimuli, ["V1", "V4@3", "behavior", "IT.conv3@1"])
     with torch.no_grad():
@@ -53,7 +53,7 @@ def test_a_network_that_lies_elsewhere_is_copied_and_never_moved(monkeypatch):
 
 
 def test_a_device_that_is_not_here_is_refused(stimuli):
-    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(born(), SPEC)
     read.device = "cuda:99"
     with pytest.raises(InputError, match=r"no device 'cuda:99' here \(PyTorch .*\)\. There is: cpu"):
         read.responses(stimuli, ["V4"])
@@ -67,7 +67,7 @@ def test_cards_are_named_by_their_number(monkeypatch):
 
 
 def test_time_steps_differ_and_too_late_a_step_is_refused(stimuli):
-    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(born(), SPEC)
     got = read.responses(stimuli, ["IT", "IT@1"])
     assert not torch.equal(got["IT"], got["IT@1"])
     with pytest.raises(InputError, match=r"'IT@2': IT.output has 2 time steps \(0 to 1\)"):
@@ -75,7 +75,7 @@ def test_time_steps_differ_and_too_late_a_step_is_refused(stimuli):
 
 
 def test_all_stands_for_every_time_step_and_every_area(stimuli):
-    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(born(), SPEC)
     assert read.expand(["V4@all", "V4@1", "IT"]) == ["V4@0", "V4@1", "V4@2", "V4@3", "IT"]
     assert read.expand(["all"]) == ["V1", "V2", "V4", "IT", "behavior"]
     assert read.expand(["all@all"]) == [
@@ -89,7 +89,7 @@ def test_all_stands_for_every_time_step_and_every_area(stimuli):
 
 
 def test_all_steps_of_a_module_that_is_never_called_or_not_there_are_refused():
-    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(born(), SPEC)
     with pytest.raises(InputError, match=r"Did you mean 'V4\.conv3'"):
         read.expand(["V4.conv33@all"])
     module = nn.Sequential(nn.Flatten())
@@ -102,7 +102,7 @@ def test_all_steps_of_a_module_that_is_never_called_or_not_there_are_refused():
 
 def test_names_of_one_readout_share_one_tensor_and_early_areas_are_read_alone(stimuli):
     model = born()
-    read = subject(model, SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(model, SPEC)
     whole = read.responses(stimuli, ["V1", "V1@0", "IT"])
     assert whole["V1"] is whole["V1@0"]
     later = []
@@ -115,8 +115,7 @@ def test_responses_in_files_equal_those_in_memory(stimuli, tmp_path, monkeypatch
     told = []
     monkeypatch.setattr("wiringup.models.readout.working_set", lambda *_: 0)
     kept, spilled = (
-        subject(born(), SPEC, ARCHITECTURES["cornet_s"], storage=Storage(memory, tmp_path, told.append))
-        for memory in (1, 1e-6)
+        subject(born(), SPEC, storage=Storage(memory, tmp_path, told.append)) for memory in (1, 1e-6)
     )
     a, b = (read.responses(stimuli, ["all", "V4@2"]) for read in (kept, spilled))
     assert len(told) == 1
@@ -132,7 +131,7 @@ def test_any_module_can_be_read_out(stimuli):
 
 
 def test_an_unknown_layer_is_answered_with_the_closest():
-    read = subject(born(), SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(born(), SPEC)
     with pytest.raises(InputError, match=r"no layer 'V4.conv9'\. Did you mean 'V4.conv"):
         read.responses(from_pixels(np.zeros((1, 8, 8), np.uint8)), ["V4.conv9"])
     with pytest.raises(InputError, match="comes the time step"):
@@ -141,7 +140,7 @@ def test_an_unknown_layer_is_answered_with_the_closest():
 
 def test_responses_do_not_depend_on_the_batch_or_leave_hooks_behind(stimuli):
     model = born()
-    read = subject(model, SPEC, ARCHITECTURES["cornet_s"])
+    read = subject(model, SPEC)
     one = read.responses(stimuli, ["IT"])["IT"]
     read.batch = 2
     torch.testing.assert_close(one, read.responses(stimuli, ["IT"])["IT"], rtol=1e-4, atol=1e-6)
@@ -149,8 +148,8 @@ def test_responses_do_not_depend_on_the_batch_or_leave_hooks_behind(stimuli):
 
 
 def test_identity_follows_the_weights_not_the_name():
-    one, two = (subject(born(s), SPEC, ARCHITECTURES["cornet_s"]) for s in (0, 1))
-    assert one.identity == subject(born(0), SPEC, ARCHITECTURES["cornet_s"], "other name").identity
+    one, two = (subject(born(s), SPEC) for s in (0, 1))
+    assert one.identity == subject(born(0), SPEC, "other name").identity
     assert one.identity != two.identity
 
 

@@ -9,10 +9,11 @@ import pytest
 import made_brainio as made
 from file_server import serving
 from wiringup.benchmarks.benchmark import evaluate
-from wiringup.benchmarks.catalog import BRAIN_SCORE_PUBLIC, DATA_SETS, list_benchmarks, load_benchmark
+from wiringup.benchmarks.catalog import DATA_SETS, list_benchmarks, load_benchmark
 from wiringup.benchmarks.metrics import i2n, reliability
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.suite import brain_match
+from wiringup.benchmarks.suites import BRAIN_SCORE_PUBLIC, SUITES
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.measurements import Recording
@@ -122,13 +123,13 @@ def test_choices_of_people(cloud, home):
 
 
 def test_the_five_are_a_suite(cloud, home):
-    assert set(BRAIN_SCORE_PUBLIC.benchmarks) <= set(DATA_SETS)
+    assert set(BRAIN_SCORE_PUBLIC) <= set(DATA_SETS)
     for name in WRITERS:
         fetch(name, home, report=quiet)
     here = {row["name"]: row["here"] for row in list_benchmarks(home)}
-    assert {here[name] for name in BRAIN_SCORE_PUBLIC.benchmarks} == {"yes"}
-    benchmarks = [load_benchmark(name, home) for name in BRAIN_SCORE_PUBLIC.benchmarks]
-    match = brain_match(evaluate(PixelSubject(made.PX), benchmarks), BRAIN_SCORE_PUBLIC)
+    assert {here[name] for name in BRAIN_SCORE_PUBLIC} == {"yes"}
+    benchmarks = [load_benchmark(name, home) for name in BRAIN_SCORE_PUBLIC]
+    match = brain_match(evaluate(PixelSubject(made.PX), benchmarks), SUITES["brain-score-public@1"])
     assert (match.suite, match.missing, match.unceiled) == ("brain-score-public@1", (), ())
     assert list(match.areas) == ["V1", "V2", "V4", "IT", "behavior"]
 

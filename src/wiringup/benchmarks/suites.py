@@ -1,0 +1,114 @@
+"""The suites by name: those of this package, and small files of one's own beside the data."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wiringup.benchmarks.catalog import check_benchmark
+from wiringup.benchmarks.simulated import SIMULATED
+from wiringup.benchmarks.suite import Suite
+from wiringup.core.checks import listed, one_of
+from wiringup.core.errors import InputError
+from wiringup.core.home import data_home, writable
+from wiringup.core.sealed import read_sealed, write_sealed
+
+REAL = (
+    "henaff2021.V1-pls",
+    "cichy2016.EVC-rsa",
+    "cowley2023.210325.V4-pls",
+    "cichy2016.IT-rsa",
+    "cifar10h.i2n",
+)
+"""The published benchmarks that have a noise ceiling, one for each recording."""
+
+BRAIN_SCORE_PUBLIC = (
+    "FreemanZiemba2013public.V1-pls",
+    "FreemanZiemba2013public.V2-pls",
+    "MajajHong2015public.V4-pls",
+    "MajajHong2015public.IT-pls",
+    "Rajalingham2018public-i2n",
+)
+"""Brain-Score's five public benchmarks."""
+
+SUITES: Mapping[str, Suite] = {
+    name: Suite(name, benchmarks)
+    for name, benchmarks in {
+        "real@1": REAL,
+        "brain-score-public@1": BRAIN_SCORE_PUBLIC,
+        "simulated@1": tuple(SIMULATED),
+    }.items()
+}
+"""The suites of this package. A suite is never changed: another list is another version."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}@[1-9][0-9]*")
+_CHOSEN = "chosen"
+
+
+def chosen(benchmarks: Sequence[str]) -> Suite:
+    """Return a list of benchmarks that has no name of its own as a suite."""
+    return Suite(f"{_CHOSEN}@1", tuple(benchmarks))
+
+
+def suite_names(home: Path | None = None) -> list[str]:
+    """Return the names of all suites: this package's, then those in the data folder."""
+    own = sorted(path.stem for path in _folder(home).glob("*@*.json"))
+    return [*SUITES, *(name for name in own if name not in SUITES)]
+
+
+def find_suite(name: str, home: Path | None = None) -> Suite:
+    """Return the suite called ``name``.
+
+    Raises:
+        InputError: if there is none, with the closest name, or its file is damaged.
+    """
+    if one_of(name, suite_names(home), "suite") in SUITES:
+        return SUITES[name]
+    return _read(_folder(home) / f"{name}.json")
+
+
+def make_suite(name: str, benchmarks: Sequence[str], home: Path | None = None) -> Path:
+    """Write a suite of one's own, and return its file.
+
+    Args:
+        name: with its version, as in ``"mine@1"``.
+        benchmarks: their names; the data need not be here.
+        home: the data folder; by default `core.home.data_home`.
+
+    Raises:
+        InputError: if the name is not of that form or another list has it already, or a benchmark is unknown
+            or named twice.
+    """
+    if not _NAME.fullmatch(name) or name.startswith(f"{_CHOSEN}@"):
+        raise InputError(
+            f"{name!r} cannot be the name of a suite: letters, digits, '.', '_' and '-', then '@' and a "
+            "version, as in mine@1."
+        )
+    suite = Suite(name, tuple(check_benchmark(benchmark, home) for benchmark in benchmarks))
+    twice = sorted({b for b in benchmarks if benchmarks.count(b) > 1})
+    if twice or not benchmarks:
+        raise InputError(f"A suite names every benchmark once; here: {listed(twice) or 'none'}.")
+    path = _folder(home) / f"{name}.json"
+    if name not in suite_names(home):
+        writable(path.parent)
+        write_sealed(path, {"name": name, "benchmarks": list(suite.benchmarks)})
+    elif (known := find_suite(name, home)) != suite:
+        stem, _, version = name.partition("@")
+        raise InputError(
+            f"The suite {name} is there already, with {', '.join(known.benchmarks)}. A suite is never "
+            f"changed; call the new one {stem}@{int(version) + 1}."
+        )
+    return path
+
+
+def _folder(home: Path | None) -> Path:
+    return (data_home() if home is None else home) / "suites"
+
+
+def _read(path: Path) -> Suite:
+    found: Any = read_sealed(path, "Delete it, and make the suite again: wiringup suites make.")
+    names = found.get("benchmarks") if isinstance(found, dict) else None
+    strings = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+    if not strings or found.get("name") != path.stem:
+        raise InputError(f"{path} holds no suite called {path.stem}. Delete it, and make the suite again.")
+    return Suite(path.stem, tuple(names))
