@@ -107,7 +107,7 @@ def _folder(home: Path | None) -> Path:
 
 def _read(path: Path) -> Suite:
     found: Any = read_sealed(path, "Delete it, and make the suite again: wiringup suites make.")
-    names = found.get("benchmarks") if isinstance(found, dict) else None
+    names: Any = found.get("benchmarks") if isinstance(found, dict) else None
     strings = isinstance(names, list) and names and all(isinstance(name, str) for name in names)
     if not strings or found.get("name") != path.stem:
         raise InputError(f"{path} holds no suite called {path.stem}. Delete it, and make the suite again.")
