@@ -130,7 +130,7 @@ def trained(plasticity: str, augmentation: str, norms: str) -> TrainResult:
     spec = TrainSpec(
         plasticity,
         steps(STEPS),
-        BATCH,
+        batch=BATCH,
         lr=lr,
         schedule="cosine",
         augmentation=augmentation,

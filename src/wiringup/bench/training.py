@@ -62,7 +62,7 @@ class Case:
 
     def spec(self, plasticity: str, passes: float, **options: Any) -> TrainSpec:
         """Return how it is trained."""
-        return TrainSpec(plasticity, epochs(passes), self.batch, lr=0.01, size=self.size, **options)
+        return TrainSpec(plasticity, epochs(passes), batch=self.batch, lr=0.01, size=self.size, **options)
 
 
 CASES = (Case(0.25, 64, 512, 64, 1.3), Case(0.5, 112, 192, 32, 1.0), Case(1.0, 224, 64, 8, 1.0))

@@ -120,8 +120,8 @@ def _phase(
         return None
     batch += batch % 2  # frames come in pairs
     how = TrainSpec(
-        plasticity, batch=batch, lr=lr, schedule="cosine", augmentation="none", size=size, seed=seed,
-        device=device, norms=norms,
+        plasticity=plasticity, batch=batch, lr=lr, schedule="cosine", augmentation="none", size=size,
+        seed=seed, device=device, norms=norms,
     )  # fmt: skip
     return LabelFreeSpec.parse(text, how)
 

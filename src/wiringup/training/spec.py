@@ -22,36 +22,36 @@ _ONLY_OF = {
 """Hyper-parameters that only some optimisers have."""
 
 
-@dataclass(frozen=True)
-class TrainSpec:
-    """How a born network is trained; the defaults are the paper's (one epoch of them).
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How a network is trained, whatever learns in it; the defaults are the paper's.
 
     Attributes:
-        plasticity: which synapses learn, see `plasticity.names` and `expression`.
-        duration: how long at most; ``plateau`` may stop before.
-        batch: images in a step.
-        optimiser: one of `OPTIMISERS`; ``momentum`` is used by sgd alone.
-        lr: initial learning rate; ``schedule`` says how it falls, see `schedule.SCHEDULES`.
-        augmentation: ``crop+flip`` (RandomResizedCrop and horizontal flip) or ``none``.
-        size: side of the network's input in px; None keeps the images' own size, which must be square.
-        seed: of the order of the images, of the augmentation, of dropout, of random sets of synapses, and
-            of the factors of low-rank updates and the scores of masks.
-        nesterov: whether sgd's momentum is Nesterov's.
-        betas: decay of the two moments of adam and adamw.
-        eps: added to the denominator of adam, adamw and adagrad; None for 1e-8, 1e-8 and 1e-10.
-        precision: of convolutions and products: ``float32`` (that of the network's parameters), or ``bf16``,
-            in which PyTorch's autocast runs them; weights, losses and updates keep theirs.
-        norms: how BatchNorm behaves that does not learn, one of `norms.NORMS`.
-        lr_decay, accumulator: of adagrad: how its rate falls in every step, and where its sum begins.
-        device: where training runs; not part of the spec's address.
-        workers: threads that prepare batches ahead (0: none); not part of the spec's address.
+        batch: Images in a step.
+        optimiser: sgd, adam, adamw or adagrad.
+        lr: Learning rate at the start; the schedule says how it falls.
+        momentum: Of sgd.
+        weight_decay: Pull of every trained synapse towards 0.
+        schedule: How the learning rate falls: step, plateau (which may stop early), cosine, one-cycle or
+            constant.
+        augmentation: crop+flip (RandomResizedCrop and horizontal flip); or none: with norms running, frozen
+            layers are then asked only once.
+        nesterov: Let the momentum of sgd be Nesterov's.
+        betas: Decay of the two moments of adam and adamw.
+        eps: Added to the denominator of adam, adamw and adagrad; by default 1e-8, 1e-8 and 1e-10.
+        lr_decay: How the rate of adagrad falls in every step.
+        accumulator: Where the sum of adagrad begins.
+        precision: Of convolutions and products: float32 (that of the network's parameters), or bf16
+            (autocast) where the hardware is made for it; weights, losses and updates keep theirs.
+        norms: BatchNorm whose affine does not learn: batch normalises by the batch while its running
+            averages follow (as published); held the same while they stand still; running normalises by them.
+        device: Where networks run: auto, cpu, cuda or cuda:N; changes no address.
+        workers: Threads that prepare batches ahead; changes no result.
 
     Raises:
         InputError: naming the field that is out of range and what is allowed.
     """
 
-    plasticity: str = "all"
-    duration: Duration = field(default_factory=lambda: epochs(1))
     batch: int = 256
     optimiser: str = "sgd"
     lr: float = 0.1
@@ -59,8 +59,6 @@ class TrainSpec:
     weight_decay: float = 1e-4
     schedule: str = "step"
     augmentation: str = "crop+flip"
-    size: int | None = None
-    seed: int = 0
     device: str = neutral("cpu")
     workers: int = neutral(0)
     nesterov: bool = omit_default(False)
@@ -100,3 +98,21 @@ class TrainSpec:
             raise InputError("nesterov needs a momentum above 0.")
         if self.eps is not None and not self.eps > 0:
             raise InputError(f"eps has to be above 0; got {self.eps}.")
+
+
+@dataclass(frozen=True)
+class TrainSpec(TrainingOptions):
+    """One training of a born network: how, and besides what learns in it and for how long.
+
+    Attributes:
+        plasticity: which synapses learn, see `plasticity.names` and `expression`.
+        duration: how long at most; ``plateau`` may stop before.
+        size: side of the network's input in px; None keeps the images' own size, which must be square.
+        seed: of the order of the images, of the augmentation, of dropout, of random sets of synapses, and
+            of the factors of low-rank updates and the scores of masks.
+    """
+
+    plasticity: str = "all"
+    duration: Duration = field(default_factory=lambda: epochs(1))
+    size: int | None = field(default=None, kw_only=True)
+    seed: int = field(default=0, kw_only=True)

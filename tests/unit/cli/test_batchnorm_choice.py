@@ -68,7 +68,7 @@ def test_train_keeps_the_policy_and_which_images_were_used(images, capsys):
 def test_norms_decide_an_address_where_something_hangs_on_them(images, tmp_path, plasticity, before, matters):
     said, addresses = [], []
     for norms in ("batch", "running"):
-        how = TrainSpec(plasticity, epochs(1), 4, size=32, norms=norms)
+        how = TrainSpec(plasticity, epochs(1), batch=4, size=32, norms=norms)
         phase = None
         if before:
             without = replace(how, plasticity=before, schedule="cosine", augmentation="none")

@@ -55,5 +55,5 @@ def test_a_gradient_that_overflows_never_reaches_the_weights(newborn, cornet, pa
         model.get_submodule(name).weight.register_hook(lambda gradient, f=factor: gradient * f)
     before = {k: v.clone() for k, v in model.named_parameters()}
     with pytest.raises(WiringupError, match=r"the gradient of IT.conv2.weight is not finite at step 0"):
-        train(model, cornet, patterns(16), TrainSpec("all", epochs(1), 8))
+        train(model, cornet, patterns(16), TrainSpec("all", epochs(1), batch=8))
     assert all(torch.equal(v, before[k]) for k, v in model.named_parameters())

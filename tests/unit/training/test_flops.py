@@ -65,7 +65,7 @@ def test_counting_leaves_the_model_and_global_randomness_alone(newborn):
 
 
 def test_the_ledger_has_the_operations_of_every_window(tiny, tiny_areas, patterns):
-    spec = TrainSpec("decoder@..1epochs + all@1..epochs", epochs(3), 8, augmentation="none")
+    spec = TrainSpec("decoder@..1epochs + all@1..epochs", epochs(3), batch=8, augmentation="none")
     model = tiny()
     ledger = train(model, tiny_areas, patterns(20), spec).ledger
     conv1, conv2, fc = 2 * 4 * 27 * 64, 2 * 6 * 4 * 64, 2 * 6 * 4

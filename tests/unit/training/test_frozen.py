@@ -56,7 +56,14 @@ def test_remembering_changes_no_bit(
 ):
     data = patterns(22)
     spec = TrainSpec(
-        plasticity, epochs(3.5), 8, lr=0.02, augmentation="none", seed=2, precision=precision, norms="running"
+        plasticity,
+        epochs(3.5),
+        batch=8,
+        lr=0.02,
+        augmentation="none",
+        seed=2,
+        precision=precision,
+        norms="running",
     )
     ours, peer = newborn(width=width), newborn(width=width)
     result = train(ours, cornet, data, spec)
@@ -69,7 +76,7 @@ def test_remembering_changes_no_bit(
 
 def test_a_resumed_training_remembers_the_same(newborn, cornet, patterns, passes, tmp_path):
     data = patterns(22)
-    spec = TrainSpec("critical", epochs(4), 8, lr=0.01, augmentation="none", norms="running")
+    spec = TrainSpec("critical", epochs(4), batch=8, lr=0.01, augmentation="none", norms="running")
     whole, resumed = newborn(), newborn()
     expected = train(whole, cornet, data, spec)
 

@@ -92,7 +92,10 @@ COMPOSED = [
 @pytest.mark.parametrize("name", COMPOSED)
 def test_ledger_agrees_with_what_moved(tiny, tiny_areas, patterns, tmp_path, name, norms):
     """Masks, windows, a partial last batch, two and a half passes, and a run that was stopped and resumed."""
-    data, spec = patterns(20), TrainSpec(name, epochs(2.5), 8, lr=0.01, augmentation="none", norms=norms)
+    data, spec = (
+        patterns(20),
+        TrainSpec(name, epochs(2.5), batch=8, lr=0.01, augmentation="none", norms=norms),
+    )
     # in float32 a change can be less than a rounding
     model = tiny().double()
     count = Moved(model)
@@ -121,7 +124,7 @@ def test_ledger_agrees_with_what_moved(tiny, tiny_areas, patterns, tmp_path, nam
 
 @pytest.mark.parametrize("name", ["lowrank:2:(kind:convolution + kind:linear)", "mask:0.5:kind:convolution"])
 def test_ledger_charges_the_figures_that_are_trained(tiny, tiny_areas, patterns, tmp_path, name):
-    spec = TrainSpec(name, epochs(1.5), 8, augmentation="none", norms="running")
+    spec = TrainSpec(name, epochs(1.5), batch=8, augmentation="none", norms="running")
     ledger = train(tiny(), tiny_areas, patterns(20), spec, folder=tmp_path).ledger
     kept = torch.load(tmp_path / FILE, weights_only=True)["state"]["figures"]
     assert ledger.synaptic_updates == 30 * sum(figure.numel() for figures in kept for figure in figures)

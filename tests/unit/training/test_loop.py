@@ -84,7 +84,9 @@ def test_the_loop_is_momentum_sgd(newborn, cornet, patterns, name):
 )
 def test_every_optimiser_learns_the_patterns(newborn, cornet, patterns, optimiser, rate):
     held_out = patterns(64, seed=9)
-    spec = TrainSpec("all", epochs(8), 16, optimiser, rate, schedule="one-cycle", augmentation="none")
+    spec = TrainSpec(
+        "all", epochs(8), batch=16, optimiser=optimiser, lr=rate, schedule="one-cycle", augmentation="none"
+    )
     result = train(newborn(), cornet, patterns(128), spec, [Accuracy(held_out, 32)])
     first, last = result.observations
     assert (first["images"], last["images"]) == (0, 1024)
@@ -202,7 +204,7 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_images(newborn, cornet, patte
 @pytest.mark.parametrize("name", ["all", "critical"])
 def test_bf16_is_near_float32_and_keeps_weights_whole(newborn, cornet, patterns, name):
     data, model = patterns(48), newborn(width=1 / 8)
-    spec = TrainSpec(name, epochs(6), 48, lr=0.002, augmentation="none", precision="bf16")
+    spec = TrainSpec(name, epochs(6), batch=48, lr=0.002, augmentation="none", precision="bf16")
     result = train(model, cornet, data, spec)
     plain = train(newborn(width=1 / 8), cornet, data, TrainSpec(**{**vars(spec), "precision": "float32"}))
     assert result.losses[0] != plain.losses[0]
@@ -229,7 +231,7 @@ def test_dropout_draws_from_the_seed_and_leaves_the_global_stream_alone(patterns
         torch.manual_seed(start)
         model = thin_alexnet()
         # full batches of images in their own form: the seed decides nothing but dropout
-        spec = TrainSpec("all", epochs(3), 16, lr=0.01, seed=seed, augmentation="none", size=64)
+        spec = TrainSpec("all", epochs(3), batch=16, lr=0.01, seed=seed, augmentation="none", size=64)
         found = train(model, alexnet, data, spec, **options).losses
         assert torch.initial_seed() == start
         return found
@@ -250,7 +252,7 @@ def test_dropout_draws_from_the_seed_and_leaves_the_global_stream_alone(patterns
 def test_dropout_is_off_when_the_model_is_observed(patterns):
     model, data = thin_alexnet(), patterns(16)
     seen = []
-    spec = TrainSpec("decoder", epochs(1), 16, lr=0, size=64)
+    spec = TrainSpec("decoder", epochs(1), batch=16, lr=0, size=64)
     inputs = torch.randn(2, 3, 64, 64, generator=torch_stream(1))
     train(model, ARCHITECTURES["alexnet"], data, spec, [lambda m: seen.append(m.model(inputs)) or {}])
     assert torch.equal(seen[0], seen[1])

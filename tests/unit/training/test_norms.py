@@ -60,7 +60,7 @@ def test_twenty_steps_are_those_of_a_plain_loop(patterns, architecture, birth, m
     ours, data = born(architecture, birth), patterns(40)
     peer = copy.deepcopy(ours)
     # at a rate at which training from birth does not yet amplify the last bits
-    spec = TrainSpec("critical", steps(STEPS), 8, lr=1e-4, schedule="constant", norms=mode, seed=4)
+    spec = TrainSpec("critical", steps(STEPS), batch=8, lr=1e-4, schedule="constant", norms=mode, seed=4)
     result = train(ours, ARCHITECTURES[architecture], data, spec)
     expected = plain_loop(peer, data, spec, result.plasticity.trained, mode)
     assert len(expected) == STEPS
@@ -74,7 +74,7 @@ def test_twenty_steps_are_those_of_a_plain_loop(patterns, architecture, birth, m
 def test_what_moves_is_counted_apart_and_left_as_it_was_found(newborn, cornet, patterns, mode):
     model, data = newborn(), patterns(20)
     before = copy.deepcopy(model.state_dict())
-    result = train(model, cornet, data, TrainSpec("critical", epochs(1), 8, norms=mode))
+    result = train(model, cornet, data, TrainSpec("critical", epochs(1), batch=8, norms=mode))
     moved = {k for k, v in model.state_dict().items() if "running" in k and not torch.equal(v, before[k])}
     norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
     assert len(moved) == (2 * len(norms) if mode == BATCH else 0)
@@ -97,7 +97,7 @@ def test_an_interrupted_training_leaves_the_modes_in_order(newborn, cornet, patt
 
 @pytest.mark.parametrize("mode", [BATCH, HELD])
 def test_killed_and_resumed_equals_uninterrupted(newborn, cornet, patterns, tmp_path, mode):
-    data, spec = patterns(22), TrainSpec("critical", epochs(2), 8, lr=0.01, norms=mode)
+    data, spec = patterns(22), TrainSpec("critical", epochs(2), batch=8, lr=0.01, norms=mode)
     whole, resumed = newborn(), newborn()
     expected = train(whole, cornet, data, spec)
 
@@ -119,7 +119,7 @@ def test_scores_between_are_made_with_the_running_averages(newborn, cornet, patt
         return {"logits": moment.model(images).tolist()}
 
     for mode, same in ((HELD, True), (RUNNING, True), (BATCH, False)):
-        spec = TrainSpec("critical", steps(3), 8, lr=0.0, norms=mode)
+        spec = TrainSpec("critical", steps(3), batch=8, lr=0.0, norms=mode)
         result = train(newborn(), cornet, patterns(16), spec, [answer], moments=[steps(1)])
         first, middle, last = (o["logits"] for o in result.observations)
         assert (first == middle == last) is same
@@ -161,7 +161,7 @@ def test_norms_without_running_averages_always_take_the_batch(patterns, mode):
         norm.num_batches_tracked = None
     peer = copy.deepcopy(ours)
     how = {"augmentation": "none", "schedule": "constant", "norms": mode}
-    spec = TrainSpec("decoder", epochs(2), 8, lr=1e-3, **how)
+    spec = TrainSpec("decoder", epochs(2), batch=8, lr=1e-3, **how)
     result = train(ours, ARCHITECTURES["cornet_s"], data, spec)
     assert result.losses == pytest.approx(
         plain_loop(peer, data, spec, result.plasticity.trained, BATCH), rel=1e-10

@@ -94,7 +94,7 @@ def test_signs_never_flip(tiny, tiny_areas, patterns, name, optimiser):
 def test_a_figure_born_at_zero_has_no_sign(tiny, tiny_areas, patterns):
     model = tiny()
     nn.init.zeros_(model.fc.bias)
-    spec = TrainSpec("sign:decoder", steps(3), 8, augmentation="none")
+    spec = TrainSpec("sign:decoder", steps(3), batch=8, augmentation="none")
     train(model, tiny_areas, patterns(32), spec)
     assert (model.fc.bias > 0).any() and (model.fc.bias < 0).any()
 
@@ -126,7 +126,14 @@ def test_the_loss_falls(tiny, tiny_areas, patterns, way, fraction):
 
     def last(lr):
         spec = TrainSpec(
-            name, epochs(12), 8, "adam", lr, augmentation="none", schedule="cosine", norms="running"
+            name,
+            epochs(12),
+            batch=8,
+            optimiser="adam",
+            lr=lr,
+            augmentation="none",
+            schedule="cosine",
+            norms="running",
         )
         return train(tiny(), tiny_areas, patterns(32), spec).epoch_losses[-1]
 

@@ -20,7 +20,7 @@ BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 def spec_of(name, optimiser, duration, **more):
     # a strong decay would move any figure that reached the optimiser
     settings = {"optimiser": optimiser, "lr": RATES[optimiser], "weight_decay": 0.1, "augmentation": "none"}
-    return TrainSpec(name, duration, 8, norms="running", **settings, **more)
+    return TrainSpec(name, duration, batch=8, norms="running", **settings, **more)
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
@@ -107,10 +107,12 @@ def test_only_a_norm_whose_whole_affine_learns_moves_its_statistics(tiny, tiny_a
 
 def test_a_time_at_which_nothing_learns_is_refused(tiny, tiny_areas, patterns):
     for name, image in (("V1@..1epochs + IT@2..3epochs", 20), ("all@1..epochs", 0), ("all@..2epochs", 40)):
-        spec = TrainSpec(name, epochs(3), 8, augmentation="none")
+        spec = TrainSpec(name, epochs(3), batch=8, augmentation="none")
         with pytest.raises(InputError, match=f"nothing would learn from image {image} of 60 on"):
             train(tiny(), tiny_areas, patterns(20), spec)
-    train(tiny(), tiny_areas, patterns(20), TrainSpec("all@..2epochs", epochs(2), 8, augmentation="none"))
+    train(
+        tiny(), tiny_areas, patterns(20), TrainSpec("all@..2epochs", epochs(2), batch=8, augmentation="none")
+    )
 
 
 class Killed(Exception):
