@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from wiringup.core.areas import BEHAVIOR, SCORED
-from wiringup.data.recordings import Choices, DataSet, Recording
+from wiringup.data.measurements import Choices, DataSet, Recording
 from wiringup.data.rendered.render import RenderedScenes, render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.data.simulated.stream import SimulatedStream
