@@ -15,7 +15,7 @@ from wiringup.bench.reference_images import plain_loader
 from wiringup.bench.timing import Row, Say, medians
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.cache import ImageStore
+from wiringup.data.images.cache import ImageCache
 
 PILLOW = "Pillow in a torch DataLoader, a process for every core"
 TARGET = 10.0
@@ -62,7 +62,7 @@ def _row(case: Case, workers: int, say: Say) -> Row:
     say(f"Timing {case.name} ...")
     with tempfile.TemporaryDirectory(prefix="wiringup-bench-") as folder:
         paths = draw(Path(folder) / "files", case.images, case.side).paths
-        images = ImageStore(Path(folder) / "store").load(Path(folder) / "files", case.size)
+        images = ImageCache(Path(folder) / "store").load(Path(folder) / "files", case.size)
         order = numpy_stream(0, "order").permutation(len(paths))
         in_store = sorted(paths)  # natural order: class folder by class folder
         chosen = [in_store[row] for row in order]

@@ -1,14 +1,17 @@
 """``wiringup cache``: what is kept between runs because it can be computed again."""
 
+import logging
 import time
 from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Json
-from wiringup.cli.show import as_json, say, table
-from wiringup.core.kept import KeptFiles
+from wiringup.cli.show import as_json, table
+from wiringup.core.cache import CacheFolder
 from wiringup.core.memory import GB, told
+
+log = logging.getLogger(__name__)
 
 
 def cache(
@@ -26,36 +29,36 @@ def cache(
 
       wiringup cache clear
     """
-    from wiringup.data.images.cache import default_store
-    from wiringup.models.cache import default_cache
+    from wiringup.data.images.cache import default_cache as of_images
+    from wiringup.models.cache import default_cache as of_responses
 
-    kinds: dict[str, KeptFiles] = {"responses": default_cache(say), "images": default_store(say)}
+    kinds: dict[str, CacheFolder] = {"responses": of_responses(log.info), "images": of_images()}
     if action == "clear":
-        freed = {name: kept.clear() for name, kept in kinds.items()}
+        freed = {name: found.clear() for name, found in kinds.items()}
         if json:
             as_json({n: {"folder": str(k.folder), "removed_bytes": freed[n]} for n, k in kinds.items()})
             return
-        for name, kept in kinds.items():
-            say(f"Removed {told(freed[name])} of {name} from {kept.folder}.")
+        for name, found in kinds.items():
+            log.info(f"Removed {told(freed[name])} of {name} from {found.folder}.")
     elif json:
-        as_json({name: _facts(kept) for name, kept in kinds.items()})
+        as_json({name: _facts(found) for name, found in kinds.items()})
     else:
-        for name, kept in kinds.items():
-            _show(name, kept)
+        for name, found in kinds.items():
+            _show(name, found)
 
 
-def _facts(kept: KeptFiles) -> dict[str, Any]:
-    entries = kept.entries()[::-1]
+def _facts(found: CacheFolder) -> dict[str, Any]:
+    entries = found.entries()[::-1]
     rows = [{"file": str(e.path), "bytes": e.size, "last_used": e.used} for e in entries]
     total = sum(entry.size for entry in entries)
-    return {"folder": str(kept.folder), "limit_bytes": kept.limit * GB, "bytes": total, "entries": rows}
+    return {"folder": str(found.folder), "limit_bytes": found.limit * GB, "bytes": total, "entries": rows}
 
 
-def _show(name: str, kept: KeptFiles) -> None:
-    entries = kept.entries()[::-1]
+def _show(name: str, found: CacheFolder) -> None:
+    entries = found.entries()[::-1]
     if entries:
         days = [time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used)) for entry in entries]
         body = [[e.path.name[:12], told(e.size), day] for e, day in zip(entries, days, strict=True)]
         table([name, "size", "last used"], body)
     total = told(sum(entry.size for entry in entries))
-    say(f"{len(entries)} files of {name}, {total} of at most {kept.limit:g} GB, in {kept.folder}.")
+    log.info(f"{len(entries)} files of {name}, {total} of at most {found.limit:g} GB, in {found.folder}.")

@@ -1,17 +1,20 @@
 """``wiringup fetch`` and ``wiringup import``: data in."""
 
-from collections.abc import Callable, Sequence
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json
-from wiringup.cli.show import as_json, say
+from wiringup.cli.show import as_json
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
-    from wiringup.data.behavior.judged import ImportedTrials
+    from wiringup.data.importing.storing import Imported
+    from wiringup.data.measurements import Choices, Judgements, TwoChoice
+
+log = logging.getLogger(__name__)
 
 
 def fetch(
@@ -32,22 +35,9 @@ def fetch(
     """
     from wiringup.data.sources.fetch import fetch as fetch_files
 
-    paths = fetch_files(name, from_dir=from_, report=say, progress=_bar())
+    paths = fetch_files(name, from_dir=from_)
     if json:
         as_json({"name": name, "files": [str(p) for p in paths]})
-
-
-def _bar() -> Callable[[str, int, int | None], None]:
-    import sys
-
-    def show(file: str, done: int, total: int | None) -> None:
-        if not sys.stderr.isatty():
-            return
-        share = f"{done / total:4.0%} of {total / 1e6:.1f} MB" if total else f"{done / 1e6:.1f} MB"
-        end = "\n" if done == total else ""
-        print(f"\r\033[K  {file}: {share}", end=end, file=sys.stderr, flush=True)
-
-    return show
 
 
 def recordings(
@@ -120,28 +110,20 @@ def recordings(
         name, area, responses, stimuli, table=table, group=group, label=label, filename=filename, order=order,
         axes=axes, missing=missing, size=size, home=data_home(),
     )  # fmt: skip
-    recording = imported.recording
+    recording = imported.data
     units, images, repeats = recording.trials.shape
     facts = {"name": name, "area": area, "units": units, "images": images, "repeats": repeats}
     facts |= {"order": imported.order, "assumed": list(recording.assumed)}
-    if _printed(facts, imported.warnings, json):
-        return
-    say(f"Imported {name} (recordings): {area}, {units} units x {images} images x {repeats} repeats.")
-    ids = recording.stimuli.ids
-    say(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
-    if repeats == 1:
-        say("One value for each image: no noise ceiling can be estimated; scores will be raw correlations.")
-    say(f"Score on it with: wiringup score cornet_s --benchmark {name}")
-
-
-def _printed(facts: dict[str, Any], warnings: Sequence[str], json: bool) -> bool:
-    """Print all of an import as JSON, and return True; or its notes, for the words that follow."""
     if json:
-        as_json(facts | {"warnings": list(warnings)})
-    else:
-        for warning in warnings:
-            say(f"Note: {warning}")
-    return json
+        as_json(facts | {"warnings": imported.warnings})
+    log.info(f"Imported {name} (recordings): {area}, {units} units x {images} images x {repeats} repeats.")
+    ids = recording.stimuli.ids
+    log.info(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
+    if repeats == 1:
+        log.info(
+            "One value for each image: no noise ceiling can be estimated; scores will be raw correlations."
+        )
+    log.info(f"Score on it with: wiringup score cornet_s --benchmark {name}")
 
 
 def trials(
@@ -211,14 +193,13 @@ def trials(
     if counts is None:
         if classes is not None:
             raise InputError("--classes names the columns of --counts; trials name their classes themselves.")
-        imported = import_trials(name, trials, stimuli, labels, fit, size, data_home())
+        _show_choices(import_trials(name, trials, stimuli, labels, fit, size, data_home()), json)
     else:
         names = None if classes is None else read_class_names(classes)
-        imported = import_counts(name, counts, stimuli, labels, names, fit, size, data_home())
-    _tell_choices(imported, json)
+        _show_choices(import_counts(name, counts, stimuli, labels, names, fit, size, data_home()), json)
 
 
-def _tell_choices(imported: "ImportedTrials", json: bool) -> None:
+def _show_choices(imported: "Imported[TwoChoice | Judgements] | Imported[Choices]", json: bool) -> None:
     from wiringup.data.measurements import Choices, TwoChoice
 
     data = imported.data
@@ -226,12 +207,12 @@ def _tell_choices(imported: "ImportedTrials", json: bool) -> None:
     n = int(data.counts.sum()) if isinstance(data, Choices) else len(data.image)
     facts = {"name": data.name, "kind": kinds.get(type(data), "judgements"), "trials": n}
     facts |= {"images": len(data.test), "classes": len(data.test.classes)}
-    if _printed(facts, imported.warnings, json):
-        return
+    if json:
+        as_json(facts | {"warnings": imported.warnings})
     task = "between two classes" if isinstance(data, TwoChoice) else "among all classes"
-    say(f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images.")
+    log.info(f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images.")
     layer = "decoder.linear (its own logits)" if data.fit is None else "IT"
-    say(f"Score on it with: wiringup score cornet_s --benchmark {data.name} --layer {layer}")
+    log.info(f"Score on it with: wiringup score cornet_s --benchmark {data.name} --layer {layer}")
 
 
 def rdm(
@@ -293,18 +274,20 @@ def rdm(
     facts |= {"images": len(data.stimuli), "benchmark": benchmark, "order": imported.order}
     facts |= {"assumed": list(data.assumed)}
     facts["noise_ceiling"] = None if ceiling is None else [ceiling.value, ceiling.upper]
-    if _printed(facts, imported.warnings, json):
-        return
-    say(
+    if json:
+        as_json(facts | {"warnings": imported.warnings})
+    log.info(
         f"Imported {name} (dissimilarities): {area}, subjects: {len(data.rdms)}, images: {len(data.stimuli)}."
     )
     ids = data.stimuli.ids
-    say(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
+    log.info(f"Order: {imported.order}. The first image is {ids[0]}, the last {ids[-1]}.")
     if ceiling is None:
-        say("One subject: no noise ceiling can be estimated; scores will be raw correlations.")
+        log.info("One subject: no noise ceiling can be estimated; scores will be raw correlations.")
     else:
-        say(f"Noise ceiling: {ceiling.value:.3f} (another subject) to {ceiling.upper:.3f} (the mean of all).")
-    say(f"Score on it with: wiringup score cornet_s --benchmark {benchmark}")
+        log.info(
+            f"Noise ceiling: {ceiling.value:.3f} (another subject) to {ceiling.upper:.3f} (the mean of all)."
+        )
+    log.info(f"Score on it with: wiringup score cornet_s --benchmark {benchmark}")
 
 
 def import_(

@@ -89,7 +89,7 @@ def layers(
         model, birth, weights, seed, layer, size, width, count, normalisation, batchnorm,
         weights_key=weights_key, class_names=names,
     )  # fmt: skip
-    images = None if pca in (None, THE_SEARCH) else read_stimuli(Path(str(pca)), size, say=tell)
+    images = None if pca in (None, THE_SEARCH) else read_stimuli(Path(str(pca)), size)
     wanted = SearchRequest(request, pca is not None, images)
     benchmarks, others = ([load_benchmark(name, home) for name in names] for names in (benchmark, search))
     found = search_layers(wanted, search_parts(benchmarks, others, split), home, tell)

@@ -23,7 +23,7 @@ from wiringup.cli.arguments import (
     Width,
     named_classes,
 )
-from wiringup.cli.show import as_json, number, progress_bar, say, silent, table
+from wiringup.cli.show import as_json, number, progress_bar, say, table
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def birth(
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
     if calibrate is not None and not uses_images(policy):
         raise InputError(f"BatchNorm {policy!r} uses no images; leave out --calibrate.")
-    images = None if calibrate is None else read_stimuli(calibrate, size, say=silent if json else say)
+    images = None if calibrate is None else read_stimuli(calibrate, size)
     phase = _phase(before, before_plasticity, before_lr, 64, size, seed, "cpu")
     with progress_bar(quiet=json) as bar:
         tell = lambda seen, frames, loss: bar(seen, frames, f"{before}, loss {loss:.2f}")  # noqa: E731

@@ -5,7 +5,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Images, Json, Size
-from wiringup.cli.show import as_json, say, silent, table
+from wiringup.cli.show import as_json, table
 from wiringup.core.memory import told
 
 
@@ -27,18 +27,17 @@ def pack(
 
       wiringup pack 'shard-{000..003}.tar' --size 64 --json
     """
-    from wiringup.data.images.cache import default_store
-    from wiringup.experiments.progress import packing, terminal
+    from wiringup.data.images.cache import default_cache
 
-    store = default_store(silent if json else say)
-    images = store.load(source, size, progress=packing(terminal(json)))
+    cache = default_cache()
+    images = cache.load(source, size)
     facts = {
         "images": len(images),
         "classes": len(images.classes),
         "side": size,
         "bytes": len(images) * size**2 * 3,
         "sha256": images.sha256,
-        "folder": str(store.folder),
+        "folder": str(cache.folder),
     }
     if json:
         as_json(facts)

@@ -133,7 +133,11 @@ def _rewrites(out: TextIO) -> bool:
 
 
 class MessageHandler(logging.StreamHandler[TextIO]):
-    """Writes log messages as plain lines, beside a progress that is shown on the same stream."""
+    """Writes log messages as plain lines, warnings marked, beside a progress that is shown on the stream."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line of one message."""
+        return ("Note: " if record.levelno >= logging.WARNING else "") + super().format(record)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one message."""

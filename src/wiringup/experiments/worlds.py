@@ -16,8 +16,7 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.images.cache import default_store
-from wiringup.data.images.reading import Progress
+from wiringup.data.images.cache import default_cache
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.experiments.pipeline import Exam
@@ -25,6 +24,7 @@ from wiringup.training.batches import balanced_order, nested_subset
 
 BRAINS = ("simulated", "real")
 Say = Callable[[str], None]
+Progress = Callable[[int, int], None]
 Labels = NDArray[np.int64]
 
 HELD_OUT_IMAGES = 400
@@ -125,7 +125,7 @@ def from_files(
         counts.append(len(learned))
         return np.concatenate([learned, held_out])
 
-    found = default_store(say).load(path, size, choose, packing)
+    found = default_cache().load(path, size, choose)
     if alone:
         names = listed([found.classes[label] for label in alone])
         say(f"Never held out, as there is one image of each: {names}.")

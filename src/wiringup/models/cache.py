@@ -22,16 +22,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wiringup.core.cache import PART, CacheFolder, limit_asked, touch
 from wiringup.core.files import full_disk_explained, sha256_of
-from wiringup.core.kept import PART, KeptFiles, limit_asked, touch
 from wiringup.models.files import Key, reserve
 
 
 @dataclass(frozen=True)
-class ResponseCache(KeptFiles):
+class ResponseCache(CacheFolder):
     """Responses in a folder, bounded in size."""
 
     SUFFIX = ".npy"
+
+    say: Callable[[str], None] = lambda _message: None
 
     def find(self, key: str) -> Tensor | None:
         """Return the response (images, features) kept under ``key``, mapped from its file, or None.

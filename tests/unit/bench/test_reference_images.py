@@ -5,7 +5,7 @@ import numpy as np
 from made_images import encoded, noise, write_folder
 from wiringup.bench.images import Case, _batches, rows
 from wiringup.bench.reference_images import plain_loader
-from wiringup.data.images.cache import ImageStore
+from wiringup.data.images.cache import ImageCache
 
 
 def test_the_loader_reads_what_the_store_holds(tmp_path):
@@ -13,7 +13,7 @@ def test_the_loader_reads_what_the_store_holds(tmp_path):
     names = [f"{'ab'[i % 2]}/{i}.jpg" for i in range(6)]
     files = {name: encoded(image, "JPEG") for name, image in zip(names, pixels, strict=True)}
     folder = write_folder(tmp_path / "files", files)
-    images, order = ImageStore(tmp_path / "store").load(folder, 16), np.array([3, 0, 5, 1])
+    images, order = ImageCache(tmp_path / "store").load(folder, 16), np.array([3, 0, 5, 1])
     chosen = [folder / images.stimuli.ids[row] for row in order]
     theirs = next(iter(plain_loader(chosen, 16, 4, workers=0)))
     (ours,) = _batches(images, order)

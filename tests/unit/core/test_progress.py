@@ -65,7 +65,7 @@ def test_messages_stand_above_the_line_that_is_written_over(now):
     line, blank, message = out.getvalue().split("\r")[1:]
     assert "one of two" in line
     assert not blank.strip()
-    assert message == "a message\n"
+    assert message == "Note: a message\n"
 
 
 def test_silence_is_silent():

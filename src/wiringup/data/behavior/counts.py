@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.data.behavior.trials import SPELLINGS, TABLES
@@ -34,7 +35,6 @@ class CountTable:
         classes: name of each column.
         images: name of each row; None where the file does not say.
         truth: name of the true class of each row; None where the file does not say.
-        notes: sentences that the user should read.
     """
 
     path: Path
@@ -42,7 +42,6 @@ class CountTable:
     classes: tuple[str, ...]
     images: list[str] | None
     truth: list[str] | None
-    notes: tuple[str, ...] = ()
 
 
 def read_counts(path: Path, classes: Sequence[str] | None = None) -> CountTable:
@@ -78,7 +77,6 @@ def _from_table(table: Table, classes: Sequence[str] | None) -> CountTable:
             f"{table.path} has no column for the class {absent[0]!r}; it has {listed(rest, 12)}."
         )
     taken = tuple(rest if classes is None else classes)
-    unused = [name for name in rest if name not in taken]
     columns = [_numbers(table, name) for name in taken]
     if len(taken) < 2:
         raise InputError(
@@ -86,11 +84,14 @@ def _from_table(table: Table, classes: Sequence[str] | None) -> CountTable:
         )
     counts = np.stack(columns, 1)
     _check_no_sum(table.path, counts, taken)
-    notes = [*table.notes, *([f"{table.path.name}: not used: {listed(unused)}."] if unused else [])]
+    _warn_of_unused(table.path, [name for name in rest if name not in taken])
     true = None if truth is None else table.columns[truth]
-    return CountTable(
-        table.path, _checked(counts, table.path), taken, table.columns[image], true, tuple(notes)
-    )
+    return CountTable(table.path, _checked(counts, table.path), taken, table.columns[image], true)
+
+
+def _warn_of_unused(path: Path, names: Sequence[str]) -> None:
+    if names:
+        caution(f"{path.name}: not used: {listed(names)}.")
 
 
 def _image_column(table: Table) -> str:
@@ -150,9 +151,8 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, classes: Sequen
     for what, names in (("images", images), ("true classes", truth)):
         if names is not None and len(names) != len(counts):
             raise InputError(f"{path} has {len(counts)} rows of counts, but {len(names)} {what}.")
-    unused = [name for name in arrays if name not in {*used, *found.values()}]
-    notes = (f"{path.name}: not used: {listed(unused)}.",) if unused else ()
-    return CountTable(path, _checked(counts, path), tuple(named), images, truth, notes)
+    _warn_of_unused(path, [name for name in arrays if name not in {*used, *found.values()}])
+    return CountTable(path, _checked(counts, path), tuple(named), images, truth)
 
 
 def _only_matrix(arrays: Mapping[str, NDArray[Any]], path: Path) -> str:

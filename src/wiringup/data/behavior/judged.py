@@ -1,12 +1,12 @@
 """Images that people judged: which of the files they are, and the true class of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import did_you_mean, listed
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
@@ -14,7 +14,6 @@ from wiringup.data.behavior.prefixes import places_beyond_prefixes
 from wiringup.data.behavior.trials import column_of, spellings_of
 from wiringup.data.formats.tables import read_table
 from wiringup.data.images.matching import matched
-from wiringup.data.measurements import Choices, Judgements, TwoChoice
 
 SAME = "same"
 """Stands for the judged images themselves, as images to fit a decoder on."""
@@ -22,49 +21,29 @@ SAME = "same"
 Indices = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class ImportedTrials:
-    """The outcome of an import: what was stored, where, and sentences that the user should read."""
-
-    data: TwoChoice | Judgements | Choices
-    folder: Path
-    warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """The images that a table names.
-
-    Attributes:
-        stimuli: they alone, in the order of the files.
-        image: int64 (rows,), which of them each row of the table is about.
-        notes: sentences that the user should read.
-    """
-
-    stimuli: Stimuli
-    image: Indices
-    notes: tuple[str, ...]
-
-
-def judged_images(names: Sequence[str], stimuli: Stimuli, path: Path, rows: str) -> Judged:
-    """Return the images that ``names``, one for each row of the table at ``path``, mean.
+def judged_images(names: Sequence[str], stimuli: Stimuli, path: Path, rows: str) -> tuple[Stimuli, Indices]:
+    """Find the images that a table names.
 
     Args:
-        names: of images, as the table calls them.
+        names: of images, as the table calls them in each of its rows.
         stimuli: all images.
         path: of the table.
-        rows: what its rows are, for a note: "trial".
+        rows: what its rows are, for messages: "trial".
+
+    Returns:
+        the images that are named, in the order of the files, and int64 (rows,), which of them each row of the
+        table is about.
 
     Raises:
         InputError: if a name means no image, or it cannot be told which.
     """
     distinct = list(dict.fromkeys(names))
-    found = places_beyond_prefixes(distinct, stimuli, path)
-    place = dict(zip(distinct, found.places, strict=True))
+    place = dict(zip(distinct, places_beyond_prefixes(distinct, stimuli, path), strict=True))
     used, image = np.unique([place[name] for name in names], return_inverse=True)
     unused = len(stimuli) - len(used)
-    left_out = (f"{unused} images occur in no {rows} and were left out.",) if unused else ()
-    return Judged(stimuli.take(used), image.astype(np.int64), (*found.notes, *left_out))
+    if unused:
+        caution(f"{unused} images occur in no {rows} and were left out.")
+    return stimuli.take(used), image.astype(np.int64)
 
 
 def labels_of_images(path: Path, images: Stimuli) -> list[str]:

@@ -8,9 +8,9 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.images.matching import matched, places_of, without_suffix
@@ -18,25 +18,18 @@ from wiringup.data.images.matching import matched, places_of, without_suffix
 _SEPARATOR = re.compile(r"[_\- ]+")
 
 
-@dataclass(frozen=True)
-class Matched:
-    """Which image each name means, and a sentence on how that was found, if not by the whole name."""
-
-    places: list[int]
-    notes: tuple[str, ...] = ()
-
-
-def places_beyond_prefixes(wanted: Sequence[str], stimuli: Stimuli, path: Path) -> Matched:
+def places_beyond_prefixes(wanted: Sequence[str], stimuli: Stimuli, path: Path) -> list[int]:
     """Return where each of ``wanted`` is among ``stimuli``: by its name, or by the end of its name.
 
     The ends are what is left of all files' names without their first parts, as few of them as will do; parts
-    are divided by underscore, hyphen or blank. A name means the image with the longest such end.
+    are divided by underscore, hyphen or blank. A name means the image with the longest such end; a caution
+    says so.
 
     Raises:
         InputError: if a name means no image, or the ends of the names do not decide.
     """
     if None not in matched(wanted, stimuli.ids):
-        return Matched(places_of(wanted, stimuli, path))
+        return places_of(wanted, stimuli, path)
     ours, theirs = [_base(name) for name in wanted], [_base(name) for name in stimuli.ids]
     whole: dict[int, str] = {}  # names that end in all of a file's name
     longer: set[int] = set()  # names that agree with a file in more than the others do
@@ -56,8 +49,9 @@ def places_beyond_prefixes(wanted: Sequence[str], stimuli: Stimuli, path: Path) 
             raise _uneven(wanted[min(found.keys() - longer)], wanted[min(longer)], stimuli, path)
         places |= {k: place[end] for k, end in found.items()}
         in_order = [places[k] for k in range(len(ours))]
-        return Matched(in_order, (_note(wanted, in_order, (found or whole), stimuli, path),))
-    return Matched(places_of(wanted, stimuli, path))  # says which name means no image
+        _warn(wanted, in_order, (found or whole), stimuli, path)
+        return in_order
+    return places_of(wanted, stimuli, path)  # says which name means no image
 
 
 def _base(name: str) -> str:
@@ -75,11 +69,11 @@ def _ends(names: Sequence[str]) -> list[list[str]]:
     return [list(ends) for ends in zip(*endings, strict=False)]
 
 
-def _note(
+def _warn(
     wanted: Sequence[str], places: Sequence[int], ends: Mapping[int, str], stimuli: Stimuli, path: Path
-) -> str:
+) -> None:
     first = min(ends)
-    return (
+    caution(
         f"{path.name} calls the images otherwise than their files; {len(ends)} names were matched by their "
         f"ends, so that {wanted[first]!r} is {stimuli.ids[places[first]]!r} (both end in {ends[first]!r}). "
         "If that is wrong, rename them."

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.formats.tables import Table, read_table
@@ -36,7 +37,6 @@ class Sheet:
     Attributes:
         path: the table, or the folder or the first of several.
         parts: each table, with its number of trials.
-        notes: sentences that the user should read.
     """
 
     path: Path
@@ -46,7 +46,6 @@ class Sheet:
     distractor: list[str] | None
     subject: list[str] | None
     parts: tuple[tuple[Path, int], ...] = ()
-    notes: tuple[str, ...] = ()
 
     def where(self, row: int) -> str:
         """Return how messages call the trial in ``row``, counted from 0 below the column names."""
@@ -73,7 +72,7 @@ def read_sheets(paths: Sequence[Path]) -> Sheet:
     sheets = [read_sheet(file, nameless=file.stem) for file in files]
     columns = {what: _joined(sheets, what) for what in ("image", "choice", "sample", "distractor", "subject")}
     subjects = list(dict.fromkeys(columns["subject"] or []))
-    note = f"{len(files)} tables of {len(subjects)} subjects: {listed(subjects, 12)}."
+    caution(f"{len(files)} tables of {len(subjects)} subjects: {listed(subjects, 12)}.")
     return Sheet(
         Path(paths[0]),
         columns["image"] or [],
@@ -82,7 +81,6 @@ def read_sheets(paths: Sequence[Path]) -> Sheet:
         columns["distractor"],
         columns["subject"],
         tuple((sheet.path, len(sheet.image)) for sheet in sheets),
-        (*dict.fromkeys(n for sheet in sheets for n in sheet.notes), note),
     )
 
 
@@ -131,17 +129,16 @@ def read_sheet(path: Path, nameless: str | None = None) -> Sheet:
             f"{table.path} needs a column for the image and one for the choice of each trial. "
             f"{spellings_of(table, 'image', 'choice')}"
         )
-    notes = list(table.notes)
     if subject is None and nameless is not None:
         subject = [nameless] * len(table)
-        notes.append("Tables without a column for the subject are one subject's each, called as the file.")
+        caution("Tables without a column for the subject are one subject's each, called as the file.")
     if distractor is None and subject is None:
         raise InputError(
             f"{table.path} has neither a column of distractors (a task with two alternatives) nor one that "
             f"says who judged (choices among all classes). {spellings_of(table, 'distractor', 'subject')}"
         )
     parts = ((table.path, len(table)),)
-    return Sheet(table.path, image, choice, sample, distractor, subject, parts, tuple(notes))
+    return Sheet(table.path, image, choice, sample, distractor, subject, parts)
 
 
 def column_of(table: Table, what: str) -> list[str] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_bounded
@@ -74,12 +75,10 @@ class Table:
     Attributes:
         path: the file.
         columns: values of each column, from top to bottom.
-        notes: sentences on what had to be assumed to read it.
     """
 
     path: Path
     columns: dict[str, list[str]]
-    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
@@ -107,8 +106,8 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read a table whose cells are parted by commas, semicolons, tabs or pipes.
 
-    UTF-8 and UTF-16 are told apart; what is neither is read as Windows-1252 (which holds Latin-1), with a
-    note. Columns without a name are called as pandas calls them; lines without content are passed over.
+    UTF-8 and UTF-16 are told apart; what is neither is read as Windows-1252 (which holds Latin-1), with
+    a caution. Columns without a name are called as pandas calls them; lines without content are passed over.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -116,7 +115,7 @@ def read_table(path: Path) -> Table:
             could be parted in two ways.
     """
     path = Path(path).expanduser()
-    text, notes = _decoded(path)
+    text = _decoded(path)
     (_, header), *rows = _lines(text, path)
     if not rows:
         raise InputError(f"{path} needs a line of column names and one line for each image.")
@@ -129,11 +128,10 @@ def read_table(path: Path) -> Table:
     for name, times in Counter(names).items():
         if times > 1:
             raise InputError(f"{path} has {times} columns called {name!r}; rename all but one.")
-    return Table(path, {name: [row[i] for _, row in rows] for i, name in enumerate(names)}, notes)
+    return Table(path, {name: [row[i] for _, row in rows] for i, name in enumerate(names)})
 
 
-def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return the text of a file, and a note where its encoding is a guess."""
+def _decoded(path: Path) -> str:
     raw = read_bounded(path, TABLE_BYTES, "table")
     encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), None) or _unmarked(raw)
     try:
@@ -145,12 +143,12 @@ def _decoded(path: Path) -> tuple[str, tuple[str, ...]]:
             f"{path} cannot be read as a CSV: its bytes are text in none of UTF-8, UTF-16 and Windows-1252 "
             "(Latin-1). Save it as CSV in UTF-8."
         )
-    if encoding != "cp1252":
-        return text, ()
-    return text, (
-        f"{path.name} is not UTF-8 and was read as Windows-1252 (Latin-1). If its letters look wrong, save "
-        "it as UTF-8.",
-    )
+    if encoding == "cp1252":
+        caution(
+            f"{path.name} is not UTF-8 and was read as Windows-1252 (Latin-1). If its letters look wrong, "
+            "save it as UTF-8."
+        )
+    return text
 
 
 def _unmarked(raw: bytes) -> str:

@@ -4,23 +4,24 @@ The key of a file is a hash of the source (`ImageSource.fingerprint`), of the si
 images become square, and of which images it holds.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cache import CacheFolder, limit_asked, touch
+from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.home import cache_home, writable
-from wiringup.core.kept import KeptFiles, limit_asked, touch
-from wiringup.core.memory import GB
-from wiringup.core.memory import told as told_size
+from wiringup.core.memory import GB, told
+from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.decoding import AHEAD, Seen, side_by_side, squared, told
+from wiringup.data.images.decoding import AHEAD, Seen, side_by_side, squared, warn_of
 from wiringup.data.images.packed import SUFFIX, Contents, read_packed, write_packed
-from wiringup.data.images.reading import Choose, Progress, Say
+from wiringup.data.images.reading import Choose
 from wiringup.data.images.source import Content, ImageSource, open_source
 
 RULE = "short side to size, centre crop; 2"
@@ -34,14 +35,12 @@ WHOLE = 4  # a part of the images is packed by itself if it is less than 1 / WHO
 
 
 @dataclass(frozen=True)
-class ImageStore(KeptFiles):
+class ImageCache(CacheFolder):
     """Packed images in a folder, bounded in size."""
 
     SUFFIX = SUFFIX
 
-    def load(
-        self, path: Path | str, size: int, choose: Choose | None = None, progress: Progress | None = None
-    ) -> LabelledImages:
+    def load(self, path: Path | str, size: int, choose: Choose | None = None) -> LabelledImages:
         """Return labelled images whose pixels lie in a file of the store, packing them if they do not yet.
 
         All images of a source are packed together, so that every choice among them is served by one file. A
@@ -51,7 +50,6 @@ class ImageStore(KeptFiles):
             path: see `source.ALLOWED`.
             size: side in px; images are made square by `decoding.squared`.
             choose: picks images by their labels; by default all.
-            progress: told how many images are packed.
 
         Raises:
             MissingDataError: if there is nothing at ``path``.
@@ -59,15 +57,13 @@ class ImageStore(KeptFiles):
             WiringupError: if the pixels do not fit the limit or the disk.
         """
         with open_source(path, size) as source:
-            for note in source.notes:
-                self.say(note)
             rows = np.arange(len(source)) if choose is None else choose(source.labels)
             everything = self.find(_key(source, size))
             if everything is not None:
                 return everything.take(rows)
             if len(rows) < len(source) / WHOLE:
-                return self._packed(source, size, rows, progress)
-            return self._packed(source, size, None, progress).take(rows)
+                return self._packed(source, size, rows)
+            return self._packed(source, size, None).take(rows)
 
     def find(self, key: str) -> LabelledImages | None:
         """Return the images kept under ``key``, or None; a damaged file is removed."""
@@ -77,16 +73,14 @@ class ImageStore(KeptFiles):
         except FileNotFoundError:  # evicted by another process just now
             return None
         except InputError:
-            self.say(f"Kept images are damaged and are packed again: {path}")
+            caution(f"Packed images are damaged and are packed again: {path}")
             path.unlink(missing_ok=True)
             return None
         if found is not None:
             touch(path)
         return found
 
-    def _packed(
-        self, source: ImageSource, size: int, rows: NDArray[np.intp] | None, progress: Progress | None
-    ) -> LabelledImages:
+    def _packed(self, source: ImageSource, size: int, rows: NDArray[np.intp] | None) -> LabelledImages:
         from filelock import FileLock
 
         key = _key(source, size, rows)
@@ -97,7 +91,7 @@ class ImageStore(KeptFiles):
             if found is not None:
                 return found
             self._check_room(len(source) if rows is None else len(rows), size)
-            pack(source, size, self._path(key), rows, progress, self.say)
+            pack(source, size, self._path(key), rows)
             with self.locked():
                 self.evict()
             return read_packed(self._path(key))
@@ -109,25 +103,18 @@ class ImageStore(KeptFiles):
         needed = images * size**2 * 3
         if not self.has_room(needed):
             raise WiringupError(
-                f"{images:,} images at {size} px take {told_size(needed)}; {self.folder} may hold "
-                f"{told_size(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on "
+                f"{images:,} images at {size} px take {told(needed)}; {self.folder} may hold "
+                f"{told(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on "
                 "a larger disk, or learn from fewer images."
             )
 
 
-def default_store(say: Callable[[str], None]) -> ImageStore:
-    """Return the store in the cache folder (`core.home.cache_home`); its limit is ``$WIRINGUP_CACHE_GB``."""
-    return ImageStore(cache_home() / "images", limit_asked(), say)
+def default_cache() -> ImageCache:
+    """Return the images in the cache folder (`core.home.cache_home`); its limit is ``$WIRINGUP_CACHE_GB``."""
+    return ImageCache(cache_home() / "images", limit_asked())
 
 
-def pack(
-    source: ImageSource,
-    size: int,
-    path: Path,
-    rows: NDArray[np.intp] | None = None,
-    progress: Progress | None = None,
-    say: Say | None = None,
-) -> None:
+def pack(source: ImageSource, size: int, path: Path, rows: NDArray[np.intp] | None = None) -> None:
     """Decode images and write them to a packed file, whole or not at all.
 
     Args:
@@ -135,8 +122,6 @@ def pack(
         size: side in px.
         path: where to write.
         rows: which images; by default all.
-        progress: told how many are done.
-        say: as in `reading.read_stimuli`.
 
     Raises:
         InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
@@ -146,14 +131,12 @@ def pack(
     ids = tuple(source.ids[row] for row in rows)
     contents = Contents(ids, source.labels[rows], source.classes, size)
     seen: list[str] = []
-    write_packed(path, contents, _decoded(source, size, rows, progress, seen.append))
-    for sentence in told(seen, len(rows)):
-        if say is not None:
-            say(sentence)
+    write_packed(path, contents, _decoded(source, size, rows, seen.append))
+    warn_of(seen, len(rows))
 
 
 def _decoded(
-    source: ImageSource, size: int, rows: NDArray[np.intp], progress: Progress | None, seen: Seen
+    source: ImageSource, size: int, rows: NDArray[np.intp], seen: Seen
 ) -> Iterator[NDArray[np.uint8]]:
     """Yield square images in order: read one after the other, decoded side by side."""
     corrupt: list[str] = []
@@ -164,17 +147,17 @@ def _decoded(
         except InputError as error:
             return error
 
-    for done, image in enumerate(side_by_side(shown, _contents(source, rows)), 1):
-        if isinstance(image, InputError):
-            corrupt.append(str(image))
-            image = np.zeros(
-                (size, size, 3), np.uint8
-            )  # never kept: the rest is read to name all that is wrong
-        yield image
-        if progress is not None and (done % AHEAD == 0 or done == len(rows)):
-            progress(done, len(rows))
+    with task("pack", len(rows), "images packed") as finished:
+        for done, image in enumerate(side_by_side(shown, _contents(source, rows)), 1):
+            if isinstance(image, InputError):
+                corrupt.append(str(image))
+                # never kept: the rest is read only to name all that is wrong
+                image = np.zeros((size, size, 3), np.uint8)
+            yield image
+            if done % AHEAD == 0 or done == len(rows):
+                finished(done)
     if corrupt:
-        raise InputError(_told(corrupt, len(rows)))
+        raise InputError(_named(corrupt, len(rows)))
 
 
 def _contents(source: ImageSource, rows: NDArray[np.intp]) -> Iterator[tuple[Content | InputError, str]]:
@@ -185,7 +168,7 @@ def _contents(source: ImageSource, rows: NDArray[np.intp]) -> Iterator[tuple[Con
             yield error, source.where(row)
 
 
-def _told(corrupt: Sequence[str], number: int) -> str:
+def _named(corrupt: Sequence[str], number: int) -> str:
     if len(corrupt) == 1:
         return corrupt[0]
     more = [f"... and {len(corrupt) - REPORTED:,} more"] if len(corrupt) > REPORTED else []

@@ -8,7 +8,7 @@ The rule, for every reader of images:
 - Of several frames the first counts.
 - It has at most `core.limits.PIXELS` pixels and one side at most `core.limits.ASPECT` times the other.
 
-`told` says of a set of images what the rule did to how many. One reader goes by another rule: images of
+`warn_of` says of a set of images what the rule did to how many. One reader goes by another rule: images of
 Brain-Score are decoded `as_stored`, as its own loader does it (neither turned nor laid on grey).
 """
 
@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.ahead import ahead
+from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.limits import ASPECT, PICTURES_BYTES, most_pixels
 from wiringup.core.stimuli import GREY
@@ -44,7 +45,7 @@ FORMATS = {
 SUFFIXES = tuple(suffix for suffixes in FORMATS.values() for suffix in suffixes)
 
 TURNED, TRANSPARENT, FRAMES = "turned", "transparent", "frames"
-_TOLD = {
+_CHANGES = {
     TURNED: ("is turned", "are turned", " upright, as the EXIF orientation says"),
     TRANSPARENT: ("is transparent", "are transparent", f" in part; what is behind is grey ({GREY})"),
     FRAMES: ("has several frames", "have several frames", "; the first is used"),
@@ -120,14 +121,12 @@ def _give_memory_back() -> None:
     Image.core.set_block_size(_BLOCK)  # type: ignore[attr-defined]  # Pillow documents it, without types
 
 
-def told(seen: Sequence[str], images: int) -> list[str]:
-    """Return sentences on what the rule did, given what `Seen` received for a set of ``images``."""
+def warn_of(seen: Sequence[str], images: int) -> None:
+    """Give cautions on what the rule did, given what `Seen` received for a set of ``images``."""
     counts = Counter(seen)
-    return [
-        f"{counts[what]:,} of {images:,} images {one if counts[what] == 1 else many}{how}."
-        for what, (one, many, how) in _TOLD.items()
-        if counts[what]
-    ]
+    for what, (one, many, how) in _CHANGES.items():
+        if counts[what]:
+            caution(f"{counts[what]:,} of {images:,} images {one if counts[what] == 1 else many}{how}.")
 
 
 def decode(
@@ -142,7 +141,7 @@ def decode(
         content: the bytes of the file.
         where: how messages call it.
         size: side of the result in px; the aspect is not kept.
-        seen: told what is special about the image.
+        seen: receives what is special about the image.
         as_stored: neither turn it nor lay it on grey; colours under transparency are then shown.
 
     Raises:

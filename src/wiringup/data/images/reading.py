@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import at_least, listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import regular
 from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
 from wiringup.data.formats.arrays import check_room, read_npz
-from wiringup.data.images.decoding import AHEAD, decode, dimensions, resize, side_by_side, square, told
+from wiringup.data.images.decoding import decode, dimensions, resize, side_by_side, square, warn_of
 from wiringup.data.images.names import (
     class_of_each,
     classes_of_numbers,
@@ -27,18 +28,11 @@ from wiringup.data.images.names import (
 )
 from wiringup.data.images.pictures import Pictures, open_pictures
 
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and the number of all."""
 Choose = Callable[[NDArray[np.int64]], NDArray[np.intp]]
 """Receives the label of every image and returns the index of those to read, in order."""
 
-Say = Callable[[str], None]
-"""Receives a sentence that the user should read."""
 
-
-def read_stimuli(
-    path: Path | str, size: int | None = None, progress: Progress | None = None, say: Say | None = None
-) -> Stimuli:
+def read_stimuli(path: Path | str, size: int | None = None) -> Stimuli:
     """Read images without labels.
 
     Args:
@@ -46,8 +40,6 @@ def read_stimuli(
             one array of text with the name of each image.
         size: side in pixels to which every image is resized (bilinear with antialiasing; the aspect is
             not kept). Without it all images need to have one size.
-        progress: told how many images are done.
-        say: told of how many images were turned upright, laid on grey, or the first of several frames.
 
     Returns:
         The images in natural order of their names; ids are the names below any wrapping folder.
@@ -58,10 +50,10 @@ def read_stimuli(
     """
     path = _checked(path, size)
     if path.suffix.lower() == ".npz":
-        return _from_npz(path, size, say)
+        return _from_npz(path, size)
     with open_pictures(path) as pictures:
         names = in_natural_order(pictures.names)
-        return Stimuli(_read(pictures, names, size, progress, say), tuple(unwrapped(names)))
+        return Stimuli(_read(pictures, names, size), tuple(unwrapped(names)))
 
 
 def read_named(path: Path, names: Sequence[str], as_stored: bool = False) -> NDArray[np.uint8]:
@@ -87,8 +79,6 @@ def read_labelled(
     size: int | None = None,
     classes: Sequence[str] | None = None,
     choose: Choose | None = None,
-    progress: Progress | None = None,
-    say: Say | None = None,
 ) -> LabelledImages:
     """Read images with the class of each.
 
@@ -100,8 +90,6 @@ def read_labelled(
         classes: names of the classes in the order in which labels count them; by default the folders'
             names in natural order.
         choose: picks the images to decode by their labels; by default all.
-        progress: told how many images are done.
-        say: as in `read_stimuli`.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
@@ -117,7 +105,7 @@ def read_labelled(
         order = tuple(classes) if classes is not None else tuple(dict.fromkeys(folders))
         labels = labels_of(folders, order)
         index = np.arange(len(names)) if choose is None else choose(labels)
-        pixels = _read(pictures, [names[i] for i in index], size, progress, say)
+        pixels = _read(pictures, [names[i] for i in index], size)
         stimuli = Stimuli(pixels, tuple(ids[i] for i in index))
     return LabelledImages(stimuli, labels[index], order)
 
@@ -156,8 +144,6 @@ def _read(
     pictures: Pictures,
     names: list[str],
     size: int | None,
-    progress: Progress | None = None,
-    say: Say | None = None,
     as_stored: bool = False,
 ) -> NDArray[np.uint8]:
     """Decode ``names``; all must have the shape of the first."""
@@ -172,15 +158,11 @@ def _read(
         return decode(content, where, size, seen.append, as_stored)
 
     files = ((pictures.read(name), pictures.where(name)) for name in names)
-    for done, image in enumerate(side_by_side(decoded, files), 1):
+    for row, image in enumerate(side_by_side(decoded, files)):
         if image.shape != first.shape:
             raise _sizes_differ(pictures, names, as_stored)
-        pixels[done - 1] = image
-        if progress is not None and (done % AHEAD == 0 or done == len(names)):
-            progress(done, len(names))
-    for sentence in told(seen, len(names)):
-        if say is not None:
-            say(sentence)
+        pixels[row] = image
+    warn_of(seen, len(names))
     return pixels
 
 
@@ -195,7 +177,7 @@ def _sizes_differ(pictures: Pictures, names: list[str], as_stored: bool) -> Inpu
     )
 
 
-def _from_npz(path: Path, size: int | None, say: Say | None) -> Stimuli:
+def _from_npz(path: Path, size: int | None) -> Stimuli:
     """Read a stack of images; of the other arrays, the one that holds a text for each image names them."""
     arrays = read_npz(path)
     stimuli = from_pixels(_sized(_stack_of(path, arrays), size))
@@ -203,8 +185,8 @@ def _from_npz(path: Path, size: int | None, say: Say | None) -> Stimuli:
     rest = [
         key for key, a in arrays.items() if not (a.dtype == np.uint8 and a.ndim > 2) and key not in named[:1]
     ]
-    if rest and say is not None:
-        say(f"{path.name} holds more, which was not used: {listed(rest)}.")
+    if rest:
+        caution(f"{path.name} holds more, which was not used: {listed(rest)}.")
     return stimuli if not named else Stimuli(stimuli.pixels, tuple(map(str, arrays[named[0]].tolist())))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import at_least, listed
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import sha256_of
@@ -57,7 +58,6 @@ class ImageSource:
             sizes, times and samples.
         read: returns the content of an image by its number.
         where: returns how messages call an image.
-        notes: sentences on what of the source is not used.
     """
 
     ids: tuple[str, ...]
@@ -66,7 +66,6 @@ class ImageSource:
     fingerprint: str
     read: Callable[[int], Content]
     where: Callable[[int], str]
-    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -143,6 +142,7 @@ def _shards(path: Path) -> ImageSource:
         classes = tuple(str(number) for number in sorted(numbers))
     else:
         classes = tuple(in_natural_order(sorted({str(label) for label in found})))
+    _warn_of_unused(path, unused)
     ids = tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
     marks = [(shard.name, shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
     return ImageSource(
@@ -152,16 +152,14 @@ def _shards(path: Path) -> ImageSource:
         _hash_of([marks, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]),
         lambda i: samples[i].read(),
         lambda i: samples[i].where,
-        _not_used(path, unused),
     )
 
 
-def _not_used(path: Path, unused: Counter[str]) -> tuple[str, ...]:
+def _warn_of_unused(path: Path, unused: Counter[str]) -> None:
     number = unused.total()
-    if not number:
-        return ()
-    endings = listed([f"{ending} ({n:,})" for ending, n in unused.most_common() if n])
-    return (f"{number:,} files in {path} are no image or label of a sample and are not used: {endings}.",)
+    if number:
+        endings = listed([f"{ending} ({n:,})" for ending, n in unused.most_common() if n])
+        caution(f"{number:,} files in {path} are no image or label of a sample and are not used: {endings}.")
 
 
 def _cifar(path: Path) -> ImageSource:

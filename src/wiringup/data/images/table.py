@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
@@ -199,8 +200,8 @@ def _partition(values: Sequence[str]) -> list[int]:
     return [place.setdefault(value, len(place)) for value in values]
 
 
-def columns_note(table: Table, uses: Mapping[str, Sequence[str]]) -> str:
-    """Return a sentence on which column was used for what, and which were not.
+def warn_of_columns(table: Table, uses: Mapping[str, Sequence[str]]) -> None:
+    """Give a caution on which column was used for what, and which were not.
 
     Args:
         table: the table.
@@ -211,7 +212,8 @@ def columns_note(table: Table, uses: Mapping[str, Sequence[str]]) -> str:
     said = [f"{what} from {', '.join(map(repr, names))}" for what, names in uses.items() if names]
     if rest:
         said.append(f"not used: {listed(rest)}")
-    return f"{table.path.name}: {'; '.join(said)}." if said else ""
+    if said:
+        caution(f"{table.path.name}: {'; '.join(said)}.")
 
 
 def refuse_unused(table: Table, uses: Mapping[str, Sequence[str]]) -> None:

@@ -7,16 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution, cautions
 from wiringup.core.checks import listed, same_length
 from wiringup.core.classes import differing_classes, places_of_classes
 from wiringup.core.errors import InputError
-from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.behavior.counts import CountTable, read_counts
 from wiringup.data.behavior.judged import (
     SAME,
-    ImportedTrials,
-    Judged,
+    Indices,
     indexed,
     judged_images,
     labels_of_images,
@@ -24,9 +23,8 @@ from wiringup.data.behavior.judged import (
 from wiringup.data.behavior.trials import column_of
 from wiringup.data.formats.tables import read_table
 from wiringup.data.images.reading import read_labelled, read_stimuli
-from wiringup.data.importing.recordings import check_name, provenance_of
+from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import Choices
-from wiringup.data.sources.imported import save_set
 
 FEWEST_CHOICES = 10
 
@@ -40,16 +38,16 @@ def import_counts(
     fit: str | Path | None = None,
     size: int | None = None,
     home: Path | None = None,
-) -> ImportedTrials:
+) -> Imported[Choices]:
     """Check counts of choices, store them below ``home/imported`` and return them.
 
     Args:
         name: what the set is to be called: letters, digits, dot, hyphen, underscore.
-        counts: see `choice_counts.read_counts`.
+        counts: see `behavior.counts.read_counts`.
         stimuli: folder, zip or npz of the judged images, called as in ``counts``.
         labels: table with an image column and a column of true classes, if ``counts`` has none. Its rows
             stand for those of an array that does not name its images.
-        classes: names of the columns; see `choice_counts.read_counts`.
+        classes: names of the columns; see `behavior.counts.read_counts`.
         fit: folder or zip with one folder of images for each class, for the model's decoder; or ``"same"``
             for the judged images themselves. None: the model's own logits.
         size: side in pixels to which images are resized; needed if they differ in size.
@@ -61,29 +59,27 @@ def import_counts(
         WiringupError: if the disk is full.
     """
     check_name(name)
-    shown: list[str] = []
-    table, order = _named_rows(read_counts(counts, classes), labels)
-    learned = None if fit in (None, SAME) else read_labelled(Path(str(fit)), size, say=shown.append)
-    table = table if learned is None else _in_order_of(table, learned.classes)
-    table, few = _with_choices(table)
-    found = _one_row_each(table, read_stimuli(stimuli, size, say=shown.append))
-    rows = np.argsort(found.image)
-    truth = _truth(table, rows, found.stimuli, labels)
-    truths = indexed(table.path, "true class", truth, table.classes)
-    test = LabelledImages(found.stimuli, truths, table.classes)
+    others = None if fit in (None, SAME) else Path(str(fit))
+    with cautions() as warnings:
+        table = _named_rows(read_counts(counts, classes), labels)
+        learned = None if others is None else read_labelled(others, size)
+        table = _with_choices(table if learned is None else _in_order_of(table, learned.classes))
+        judged, image = _one_row_each(table, read_stimuli(stimuli, size))
+        rows = np.argsort(image)
+        truth = _truth(table, rows, judged, labels)
+        truths = indexed(table.path, "true class", truth, table.classes)
+        test = LabelledImages(judged, truths, table.classes)
+        _warn_of_never_true(test)
     source = f"Imported from {Path(counts).name} and {Path(stimuli).name}."
     data = Choices(name, table.counts[rows], test, test if fit == SAME else learned, source=source)
-    told = (*table.notes, *order, *shown, *found.notes, *few, *_never_true(test))
-    files = {"counts": counts, "stimuli": stimuli, "labels": labels}
-    files["fit"] = None if fit in (None, SAME) else Path(str(fit))
-    provenance = provenance_of(files) | {"warnings": list(told)}
-    return ImportedTrials(data, save_set(data, data_home() if home is None else home, provenance), told)
+    files = {"counts": counts, "stimuli": stimuli, "labels": labels, "fit": others}
+    return stored(data, home, files, warnings)
 
 
-def _named_rows(table: CountTable, labels: Path | None) -> tuple[CountTable, tuple[str, ...]]:
-    """Return the counts with a name for each row, and a note where they are those of a table of labels."""
+def _named_rows(table: CountTable, labels: Path | None) -> CountTable:
+    """Return the counts with a name for each row, if need be those of a table of labels."""
     if table.images is not None:
-        return table, ()
+        return table
     names = None if labels is None else column_of(read_table(labels), "image")
     if labels is None or names is None:
         raise InputError(
@@ -91,8 +87,8 @@ def _named_rows(table: CountTable, labels: Path | None) -> tuple[CountTable, tup
             "order of the rows, with their classes (--labels), or an npz with arrays 'images' and 'labels'."
         )
     same_length(len(names), len(table.counts), str(labels), f"the counts in {table.path}")
-    note = f"The rows of {table.path.name} were taken to be the images of {labels.name}, row by row."
-    return replace(table, images=names), (note,)
+    caution(f"The rows of {table.path.name} were taken to be the images of {labels.name}, row by row.")
+    return replace(table, images=names)
 
 
 def _in_order_of(table: CountTable, classes: tuple[str, ...]) -> CountTable:
@@ -108,51 +104,50 @@ def _in_order_of(table: CountTable, classes: tuple[str, ...]) -> CountTable:
     return replace(table, counts=table.counts[:, order], classes=classes, truth=truth)
 
 
-def _with_choices(table: CountTable) -> tuple[CountTable, tuple[str, ...]]:
-    """Return the rows in which anything was chosen, and warnings."""
+def _with_choices(table: CountTable) -> CountTable:
+    """Return the rows in which anything was chosen."""
     total = table.counts.sum(1)
     kept = np.flatnonzero(total)
     if not len(kept):
         raise InputError(f"{table.path} holds zeros alone; nothing is left to import.")
-    notes = []
     if len(kept) < len(total):
-        notes.append(f"{len(total) - len(kept)} images were never judged (all counts 0) and were left out.")
+        caution(f"{len(total) - len(kept)} images were never judged (all counts 0) and were left out.")
     typical = float(np.median(total[kept]))
     if typical < FEWEST_CHOICES:
-        notes.append(
+        caution(
             f"Half of the images have {typical:g} choices or fewer: i2 and i2n will have a low ceiling, "
             "or none."
         )
     images, truth = (None if n is None else [n[i] for i in kept] for n in (table.images, table.truth))
-    return replace(table, counts=table.counts[kept], images=images, truth=truth), tuple(notes)
+    return replace(table, counts=table.counts[kept], images=images, truth=truth)
 
 
-def _one_row_each(table: CountTable, stimuli: Stimuli) -> Judged:
-    names = table.images or []
-    found = judged_images(names, stimuli, table.path, "row of counts")
-    repeated = np.flatnonzero(np.bincount(found.image) > 1)
+def _one_row_each(table: CountTable, stimuli: Stimuli) -> tuple[Stimuli, Indices]:
+    judged, image = judged_images(table.images or [], stimuli, table.path, "row of counts")
+    repeated = np.flatnonzero(np.bincount(image) > 1)
     if len(repeated):
         raise InputError(
-            f"{table.path} counts {found.stimuli.ids[repeated[0]]!r} in more than one row; give one for each."
+            f"{table.path} counts {judged.ids[repeated[0]]!r} in more than one row; give one for each."
         )
-    return found
+    return judged, image
 
 
 def _truth(table: CountTable, rows: NDArray[np.intp], judged: Stimuli, labels: Path | None) -> list[str]:
     own = None if table.truth is None else [table.truth[row] for row in rows]
-    told = None if labels is None else labels_of_images(labels, judged)
-    if own is None and told is None:
+    given = None if labels is None else labels_of_images(labels, judged)
+    if own is None and given is None:
         raise InputError(
             f"{table.path} has no column with the true class of each image (such as category): give a table "
             "of the images with their classes (--labels)."
         )
-    if own is not None and told is not None:
-        for image, a, b in zip(judged.ids, own, told, strict=True):
+    if own is not None and given is not None:
+        for image, a, b in zip(judged.ids, own, given, strict=True):
             if a != b:
                 raise InputError(f"The class of {image!r} is {a!r} in {table.path}, but {b!r} in {labels}.")
-    return own or told or []
+    return own or given or []
 
 
-def _never_true(test: LabelledImages) -> tuple[str, ...]:
+def _warn_of_never_true(test: LabelledImages) -> None:
     never = [name for i, name in enumerate(test.classes) if i not in set(test.labels.tolist())]
-    return (f"No image is of the class {listed(never)}: is that a class?",) if never else ()
+    if never:
+        caution(f"No image is of the class {listed(never)}: is that a class?")

@@ -7,38 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from wiringup.core.areas import AREAS
+from wiringup.core.cautions import cautions
 from wiringup.core.checks import one_of, same_length
 from wiringup.core.errors import InputError
-from wiringup.core.home import data_home
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.formats.tables import Table, read_table
 from wiringup.data.images.table import NONE, Asked
-from wiringup.data.importing.recordings import check_name, is_stack, provenance_of, read_images
+from wiringup.data.importing.recordings import is_stack, read_images
+from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import Dissimilarities
 from wiringup.data.recordings.ordering import Arranged, arranged
 from wiringup.data.recordings.rdm_checks import Matrix, checked
 from wiringup.data.recordings.rdm_files import read_matrices
 from wiringup.data.recordings.responses import Responses
-from wiringup.data.sources.imported import save_set
-
-Notes = tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class ImportedMatrices:
-    """The outcome of an import.
-
-    Attributes:
-        data: what was stored.
-        folder: where.
-        warnings: sentences that the user should read.
-        order: where the order of the images comes from, in words.
-    """
-
-    data: Dissimilarities
-    folder: Path
-    warnings: Notes
-    order: str
 
 
 def import_rdm(
@@ -51,11 +32,11 @@ def import_rdm(
     order: str | None = None,
     size: int | None = None,
     home: Path | None = None,
-) -> ImportedMatrices:
+) -> Imported[Dissimilarities]:
     """Check dissimilarity matrices, store them below ``home/imported`` and return them.
 
     Args:
-        name: what the set is to be called, see `recordings.check_name`.
+        name: what the set is to be called, see `storing.check_name`.
         area: V1, V2, V4 or IT.
         rdms: files of one or more subjects each, see `rdm_files.read_matrices`. Names of the images in them
             put them in order, each file for itself.
@@ -73,15 +54,16 @@ def import_rdm(
     """
     check_name(name)
     one_of(area, AREAS, "area")
-    rows = None if table is None else read_table(table)
-    images, shown = read_images(stimuli, size, order)
-    asked = Asked(filename, NONE, NONE, order)
-    each = [_read(Path(path), images, rows, asked, is_stack(stimuli)) for path in rdms]
-    exact, odd = checked(
-        np.concatenate([one.values for one in each]),
-        [called for one in each for called in one.called],
-        each[0].placed.stimuli.ids,
-    )
+    with cautions() as warnings:
+        rows = None if table is None else read_table(table)
+        images = read_images(stimuli, size, order)
+        asked = Asked(filename, NONE, NONE, order)
+        each = [_read(Path(path), images, rows, asked, is_stack(stimuli)) for path in rdms]
+        exact = checked(
+            np.concatenate([one.values for one in each]),
+            [called for one in each for called in one.called],
+            each[0].placed.stimuli.ids,
+        )
     data = Dissimilarities(
         name=name,
         area=area,
@@ -91,11 +73,8 @@ def import_rdm(
         assumed=_once(assumption for one in each for assumption in one.placed.assumed),
     )
     how = ", ".join(_once(one.placed.order for one in each))
-    warnings = _once((*shown, *(note for one in each for note in one.notes), *odd))
     files = {f"rdms {i + 1}": path for i, path in enumerate(rdms)} | {"stimuli": stimuli, "table": table}
-    facts = provenance_of(files) | {"order": how, "warnings": warnings}
-    folder = save_set(data, data_home() if home is None else home, facts)
-    return ImportedMatrices(data, folder, warnings, how)
+    return stored(data, home, files, warnings, order=how)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +83,6 @@ class _File:
 
     values: Matrix
     placed: Arranged
-    notes: Notes
     called: list[str]
 
 
@@ -120,8 +98,8 @@ def _read(path: Path, images: Stimuli, table: Table | None, asked: Asked, stack:
     rows = placed.responses.values[0, :, 0]
     several = len(found.values) > 1
     called = [f"{path.name}{f', matrix {i + 1},' if several else ''}" for i in range(len(found.values))]
-    return _File(found.values[:, rows[:, None], rows], placed, (*found.notes, *placed.notes), called)
+    return _File(found.values[:, rows[:, None], rows], placed, called)
 
 
-def _once(texts: Iterable[str]) -> Notes:
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
+from wiringup.core.cautions import caution, cautions
 from wiringup.core.errors import InputError
-from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.behavior.judged import (
     SAME,
-    ImportedTrials,
     Indices,
     indexed,
     judged_images,
@@ -22,9 +21,8 @@ from wiringup.data.behavior.judged import (
 )
 from wiringup.data.behavior.trials import Sheet, read_sheets
 from wiringup.data.images.reading import read_labelled, read_stimuli
-from wiringup.data.importing.recordings import check_name, provenance_of
+from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import NO_ANSWER, Judgements, TwoChoice
-from wiringup.data.sources.imported import save_set
 
 FEWEST_TRIALS = 100
 FEWEST_ASKED = 10
@@ -40,12 +38,12 @@ def import_trials(
     fit: str | Path | None = None,
     size: int | None = None,
     home: Path | None = None,
-) -> ImportedTrials:
+) -> Imported[TwoChoice | Judgements]:
     """Check trials, store them below ``home/imported`` and return them.
 
     Args:
         name: what the set is to be called: letters, digits, dot, hyphen, underscore.
-        trials: table with one row for each trial; columns as in `trial_table.SPELLINGS`. Several, or a
+        trials: table with one row for each trial; columns as in `behavior.trials.SPELLINGS`. Several, or a
             folder of tables, are joined.
         stimuli: folder, zip or npz of the judged images, called as in ``trials``.
         labels: CSV with an image column and a column of true classes; needed if ``trials`` has no such
@@ -61,26 +59,21 @@ def import_trials(
         WiringupError: if the disk is full.
     """
     check_name(name)
-    tables = [trials] if isinstance(trials, str | Path) else list(trials)
-    sheet = read_sheets(tables)
-    _check_fit(sheet, fit)
-    shown: list[str] = []
-    found = judged_images(sheet.image, read_stimuli(stimuli, size, say=shown.append), sheet.path, "trial")
-    judged, image = found.stimuli, found.image
-    truth = _truth(sheet, image, judged, labels)
-    learned = None if fit in (None, SAME) else read_labelled(Path(str(fit)), size, say=shown.append)
-    classes = learned.classes if learned is not None else _all_classes(sheet, truth)
-    test = LabelledImages(judged, indexed(sheet.path, "true class", truth, classes), classes)
-    source = f"Imported from {sheet.path.name} and {Path(stimuli).name}."
-    chosen_fit = test if fit == SAME else learned
-    data, warnings = _made(name, sheet, image, test, chosen_fit, source)
+    others = None if fit in (None, SAME) else Path(str(fit))
+    with cautions() as warnings:
+        sheet = read_sheets([trials] if isinstance(trials, str | Path) else trials)
+        _check_fit(sheet, fit)
+        judged, image = judged_images(sheet.image, read_stimuli(stimuli, size), sheet.path, "trial")
+        truth = _truth(sheet, image, judged, labels)
+        learned = None if others is None else read_labelled(others, size)
+        classes = learned.classes if learned is not None else _all_classes(sheet, truth)
+        test = LabelledImages(judged, indexed(sheet.path, "true class", truth, classes), classes)
+        source = f"Imported from {sheet.path.name} and {Path(stimuli).name}."
+        data = _made(name, sheet, image, test, test if fit == SAME else learned, source)
     paths = (path for path, _ in sheet.parts)
     files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
-    files |= {"stimuli": stimuli, "labels": labels, "fit": None if fit in (None, SAME) else Path(str(fit))}
-    told = (*sheet.notes, *shown, *found.notes, *warnings)
-    provenance = provenance_of(files) | {"warnings": list(told)}
-    folder = save_set(data, data_home() if home is None else home, provenance)
-    return ImportedTrials(data, folder, told)
+    files |= {"stimuli": stimuli, "labels": labels, "fit": others}
+    return stored(data, home, files, warnings)
 
 
 def _check_fit(sheet: Sheet, fit: str | Path | None) -> None:
@@ -118,7 +111,7 @@ def _all_classes(sheet: Sheet, truth: list[str]) -> tuple[str, ...]:
 
 def _made(
     name: str, sheet: Sheet, image: Indices, test: LabelledImages, fit: LabelledImages | None, source: str
-) -> tuple[TwoChoice | Judgements, tuple[str, ...]]:
+) -> TwoChoice | Judgements:
     if sheet.distractor is None or fit is None:
         return _judgements(name, sheet, image, test, fit, source)
     return _two_choice(name, sheet, sheet.distractor, image, test, fit, source)
@@ -127,7 +120,7 @@ def _made(
 def _two_choice(
     name: str, sheet: Sheet, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
     source: str,
-) -> tuple[TwoChoice, tuple[str, ...]]:  # fmt: skip
+) -> TwoChoice:  # fmt: skip
     if len(image) < FEWEST_TRIALS:
         raise InputError(
             f"{sheet.path} has {len(image)} trials; halves of fewer than {FEWEST_TRIALS} cannot be compared."
@@ -142,8 +135,8 @@ def _two_choice(
     choice = indexed(sheet.path, "choice", sheet.choice, test.classes)
     _check_fitted(sheet, fit, np.concatenate([sample, distractor]))
     subject = None if sheet.subject is None else _numbered(sheet.subject)
-    data = TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
-    return data, _few(image * len(test.classes) + distractor)
+    _warn_of_few(image * len(test.classes) + distractor)
+    return TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
 
 
 def _check_fitted(sheet: Sheet, fit: LabelledImages, needed: Indices) -> None:
@@ -155,19 +148,18 @@ def _check_fitted(sheet: Sheet, fit: LabelledImages, needed: Indices) -> None:
         )
 
 
-def _few(pairs: Indices) -> tuple[str, ...]:
+def _warn_of_few(pairs: Indices) -> None:
     typical = np.median(np.unique(pairs, return_counts=True)[1])
-    if typical >= FEWEST_ASKED:
-        return ()
-    return (
-        f"Half of the (image, distractor) pairs have {typical:g} trials or fewer: i2 and i2n will have a low "
-        "ceiling, or none; i1, o1 and o2 need fewer.",
-    )
+    if typical < FEWEST_ASKED:
+        caution(
+            f"Half of the (image, distractor) pairs have {typical:g} trials or fewer: i2 and i2n will have a "
+            "low ceiling, or none; i1, o1 and o2 need fewer."
+        )
 
 
 def _judgements(
     name: str, sheet: Sheet, image: Indices, test: LabelledImages, fit: LabelledImages | None, source: str
-) -> tuple[Judgements, tuple[str, ...]]:
+) -> Judgements:
     subject = _numbered(sheet.subject or [])
     answered = np.array([choice.casefold() not in _NO_ANSWER for choice in sheet.choice])
     choice = np.full(len(image), NO_ANSWER)
@@ -175,14 +167,12 @@ def _judgements(
     choice[answered] = indexed(sheet.path, "choice", given, test.classes)[answered]
     first = np.sort(np.unique(np.stack([subject, image]), axis=1, return_index=True)[1])
     _check_enough(sheet, subject[first])
-    warnings = []
     if not answered.all():
-        warnings.append(f"{(~answered).sum()} trials have no answer; they count as errors.")
+        caution(f"{(~answered).sum()} trials have no answer; they count as errors.")
     if len(first) < len(image):
         repeated = len(image) - len(first)
-        warnings.append(f"{repeated} trials repeat an image for the same subject; the first was kept.")
-    data = Judgements(name, image[first], subject[first], choice[first], test, fit, source=source)
-    return data, tuple(warnings)
+        caution(f"{repeated} trials repeat an image for the same subject; the first was kept.")
+    return Judgements(name, image[first], subject[first], choice[first], test, fit, source=source)
 
 
 def _check_enough(sheet: Sheet, subject: Indices) -> None:

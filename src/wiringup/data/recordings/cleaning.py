@@ -1,4 +1,4 @@
-"""Responses as they are stored: float32, NaN where missing, the units of one area; and notes on that."""
+"""Responses as they are stored: float32, NaN where missing, the units of one area; with cautions."""
 
 from dataclasses import replace
 
@@ -6,41 +6,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.areas import AREAS
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.data.recordings.responses import Responses
 
-Notes = tuple[str, ...]
 _FAR = 3  # times the span of all other values: a code such as 255 or 9999 among counts
 
 
-def in_area(found: Responses, area: str) -> tuple[Responses, Notes]:
-    """Return the units of ``area``, where the file says where each lies, and a note if others are left out.
+def in_area(found: Responses, area: str) -> Responses:
+    """Return the units of ``area``, where the file says where each lies.
 
     Raises:
         InputError: if the file names other areas of `AREAS` alone.
     """
     if found.regions is None:
-        return found, ()
+        return found
     here = np.array([region.strip().casefold() == area.casefold() for region in found.regions])
     known = {region.strip().upper() for region in found.regions} & set(AREAS)
     if here.all() or not known:
-        return found, ()
+        return found
     if not here.any():
         raise InputError(
             f"The file of responses says that its units lie in {listed(sorted(set(found.regions)))}, "
             f"not in {area}."
         )
     others = sorted(set(np.array(found.regions)[~here].tolist()))
-    note = f"{(~here).sum()} units of {listed(others)} were left out; {here.sum()} of {area} were kept."
-    return found.of_units(here), (note,)
+    caution(f"{(~here).sum()} units of {listed(others)} were left out; {here.sum()} of {area} were kept.")
+    return found.of_units(here)
 
 
-def axes_notes(found: Responses, n_images: int) -> Notes:
-    """Return a note if the axes of responses, which stand as units x images x repeats, could be others."""
+def axes_assumed(found: Responses, n_images: int) -> bool:
+    """Return whether responses, which stand as units x images x repeats, could have other axes, and warn."""
     units, images, repeats = found.values.shape
     if found.settled:
-        return ()
+        return False
     right, swapped, shape = "units,images", "images,units", f"{units} x {images}"
     if repeats > 1:
         right, swapped, shape = f"{right},repeats", f"{swapped},repeats", f"{shape} x {repeats}"
@@ -51,11 +51,12 @@ def axes_notes(found: Responses, n_images: int) -> Notes:
     elif repeats > units:
         why, wrong = "more repeats than units", "repeats,images,units"
     else:
-        return ()
-    return (
+        return False
+    caution(
         f"There are {why} ({shape}), and nothing in the file says which axis is which: {right} was assumed "
-        f"and cannot be checked. If it is wrong, say for example --axes {wrong}; --axes {right} confirms it.",
+        f"and cannot be checked. If it is wrong, say for example --axes {wrong}; --axes {right} confirms it."
     )
+    return True
 
 
 def looks_swapped(found: Responses, n_images: int) -> str:
@@ -73,8 +74,8 @@ def looks_swapped(found: Responses, n_images: int) -> str:
     return ""
 
 
-def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
-    """Return float32 trials with NaN where missing, without units that have no trial, and notes.
+def cleaned(found: Responses, missing: float | None) -> Responses:
+    """Return float32 trials with NaN where missing, without units that have no trial.
 
     Raises:
         InputError: if the code ``missing`` never occurs, a value does not fit, or nothing is left.
@@ -86,24 +87,24 @@ def cleaned(found: Responses, missing: float | None) -> tuple[Responses, Notes]:
     silent = np.asarray(np.isnan(wide).all(axis=(1, 2)))
     if silent.all():
         raise InputError("Every response is missing; nothing is left to import.")
-    notes = _suspicion(wide)
+    _warn_of_codes(wide)
     kept = found.of_units(~silent) if silent.any() else found
     if silent.any():
         rows = listed(list(map(str, np.flatnonzero(silent))), 10)
-        notes.append(f"{silent.sum()} units have no response at all and were left out (rows {rows}).")
+        caution(f"{silent.sum()} units have no response at all and were left out (rows {rows}).")
     trials = wide[~silent].astype(np.float32)
     unseen = int(np.isnan(trials).all(axis=(0, 2)).sum())
     if unseen:
-        notes.append(f"{unseen} images have no response of any unit; they are kept, but cannot be scored.")
+        caution(f"{unseen} images have no response of any unit; they are kept, but cannot be scored.")
     still = np.asarray(np.nanmax(trials, (1, 2)) == np.nanmin(trials, (1, 2)))
     if still.any():
         rows = listed(list(map(str, np.flatnonzero(~silent)[still])), 10)
-        notes.append(f"{still.sum()} units respond to all images alike; they have no score (rows {rows}).")
-    return replace(kept, values=trials), tuple(notes)
+        caution(f"{still.sum()} units respond to all images alike; they have no score (rows {rows}).")
+    return replace(kept, values=trials)
 
 
-def _suspicion(wide: NDArray[np.float64]) -> list[str]:
-    """Return notes on values that may be codes for missing trials.
+def _warn_of_codes(wide: NDArray[np.float64]) -> None:
+    """Warn of values that may be codes for missing trials.
 
     These are one or two negative values that recur where all others are positive, and a highest value that
     recurs far above all others.
@@ -116,15 +117,12 @@ def _suspicion(wide: NDArray[np.float64]) -> list[str]:
     others = wide[(wide < top) & (wide >= 0)]
     if len(others) and (wide == top).sum() > 1 and top - others.max() > _FAR * np.ptp(others) > 0:
         found.append((top, "no other is near"))
-    return [_suspected(wide, float(value), why) for value, why in found]
-
-
-def _suspected(wide: NDArray[np.float64], value: float, why: str) -> str:
-    code = np.format_float_positional(np.float32(value), trim="-")
-    return (
-        f"{(wide == value).sum()} responses are {code}, and {why}: if it stands for missing trials, "
-        f"say --missing {code}."
-    )
+    for value, why in found:
+        code = np.format_float_positional(np.float32(value), trim="-")
+        caution(
+            f"{(wide == value).sum()} responses are {code}, and {why}: if it stands for missing trials, "
+            f"say --missing {code}."
+        )
 
 
 def _coded(values: NDArray[np.generic], missing: float) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.measurements import Recording
 
@@ -63,18 +64,18 @@ def _averaged(grey: NDArray[np.float32], axis: int, side: int) -> NDArray[np.flo
     return np.asarray(np.add.reduceat(grey, starts[:-1], axis=axis) / widths, np.float32)
 
 
-def near_copy_warnings(recording: Recording) -> tuple[str, ...]:
-    """Return a warning about a recording without groups whose stimuli hold near-copies; else nothing."""
-    stimuli = recording.stimuli
+def warn_of_near_copies(recording: Recording) -> None:
+    """Warn of a recording without groups whose stimuli hold near-copies."""
     if recording.groups is not None:
-        return ()
+        return
+    stimuli = recording.stimuli
     first, second = near_copies(stimuli)
     if not len(first):
-        return ()
+        return
     n = len(np.unique(np.concatenate([first, second])))
     a, b = stimuli.ids[first[0]], stimuli.ids[second[0]]
-    return (
+    caution(
         f"{n} of {len(stimuli)} images are near-copies of another one, such as {a!r} and {b!r}. Random folds "
         "train on one and test on the other, which inflates r: give a table with a column that names what "
-        "belongs together (a movie, a scene), and --group.",
+        "belongs together (a movie, a scene), and --group."
     )

@@ -4,13 +4,14 @@ Names decide: those in a table, and those that stand beside the responses (netCD
 npz). Where there are none, or a table that names no files, the images are taken in the order of their names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
@@ -23,11 +24,11 @@ from wiringup.data.images.table import (
     Asked,
     Order,
     Property,
-    columns_note,
     group_of,
     label_of,
     order_of,
     refuse_unused,
+    warn_of_columns,
 )
 from wiringup.data.recordings.responses import Responses, Texts
 
@@ -47,7 +48,6 @@ class Arranged:
         labels: the label of each image.
         order: where the order comes from, in words.
         assumed: what was assumed, in a few words each.
-        notes: sentences that the user should read.
     """
 
     responses: Responses
@@ -56,7 +56,6 @@ class Arranged:
     labels: Property
     order: str
     assumed: tuple[str, ...]
-    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,13 +66,13 @@ class Place:
         index: (images,) or (presentations,) place of the image; None: they stand in the images' order.
         names: what says so beside the responses.
         by_ids: whether it took a table's ids to understand them.
-        note: what a reader has to know where names stand there that match none.
+        odd: what a reader has to know where names stand there that match none.
     """
 
     index: NDArray[np.intp] | None = None
     names: tuple[str, ...] = ()
     by_ids: bool = False
-    note: str = ""
+    odd: str = ""
 
 
 def arranged(
@@ -104,7 +103,7 @@ def arranged(
     free = rows.rows is None and (table is not None or place.index is None)
     if asked.order is not None and not free:
         raise InputError(f"The files say which image is which; leave out --order {asked.order}.")
-    odd = place.note
+    odd = place.odd
     if rows.rows is None and ids and not place.by_ids and asked.filename is None:
         odd = _unmatched("the table calls its", ids[0], known, images.ids, ()) or odd
     if free and asked.order is None and table is not None:
@@ -113,7 +112,7 @@ def arranged(
     found = found if place.index is None else found.by_image(place.index)
     beside = _as_table(found, source)
     groups, labels = _properties(table or beside, asked)
-    doubt = order_notes(stimuli.ids) if free and not stack and asked.order is None else ()
+    doubt = order_doubt(stimuli.ids) if free and not stack and asked.order is None else ""
     assumed = ["the images stand in the natural order of their names"] if doubt else []
     assumed += ["responses stand in the order of the images, whatever their names"] if odd else []
     assumed += (
@@ -122,14 +121,18 @@ def arranged(
         else []
     )
     used = {"groups": groups.columns, "labels": labels.columns}
-    notes = [odd, *doubt, *map(_numbers_note, numbers)]
+    for doubtful in (odd, doubt, *map(_of_numbers, numbers)):
+        if doubtful:
+            caution(doubtful)
     if table is not None:
-        notes.append(_left_out(table, images, stimuli) if len(images) < len(stimuli) else "")
-        notes += _table_notes(table, {"order": rows.columns, "ids": ids * place.by_ids} | used)
+        _warn_of_left_out(table, images, stimuli)
+        uses = {"order": rows.columns, "ids": ids * place.by_ids} | used
+        refuse_unused(table, uses)
+        warn_of_columns(table, uses)
     if beside is not None:
-        notes.append(columns_note(beside, {"order": place.names} | (used if table is None else {})))
-    how = _told(rows, place, free, STACK if stack else asked.order, source)
-    return Arranged(found, images, groups, labels, how, tuple(assumed), tuple(filter(None, notes)))
+        warn_of_columns(beside, {"order": place.names} | (used if table is None else {}))
+    how = _order_in_words(rows, place, free, STACK if stack else asked.order, source)
+    return Arranged(found, images, groups, labels, how, tuple(assumed))
 
 
 def _refuse_two_orders(table: Table, place: Place, source: Path) -> None:
@@ -150,7 +153,7 @@ def _numbering(table: Table | None, found: Responses, place: Place) -> tuple[str
     return tuple(name for name, texts in (*columns.items(), *lists.items()) if is_permutation(texts))
 
 
-def _numbers_note(name: str) -> str:
+def _of_numbers(name: str) -> str:
     return (
         f"{name!r} numbers the images in another order than the one assumed, and was not used, since numbers "
         "may be a rank, a trial or a frame. If it says which image is which, give a table with the columns "
@@ -164,14 +167,11 @@ def _as_table(found: Responses, source: Path) -> Table | None:
     return Table(source, columns) if columns else None
 
 
-def _left_out(table: Table, images: Stimuli, stimuli: Stimuli) -> str:
-    absent = sorted(set(stimuli.ids) - set(images.ids))
-    return f"{len(absent)} images are not named by {table.path.name} and were left out: {listed(absent, 3)}."
-
-
-def _table_notes(table: Table, uses: Mapping[str, Sequence[str]]) -> list[str]:
-    refuse_unused(table, uses)
-    return [*table.notes, columns_note(table, uses)]
+def _warn_of_left_out(table: Table, images: Stimuli, stimuli: Stimuli) -> None:
+    if len(images) < len(stimuli):
+        absent = sorted(set(stimuli.ids) - set(images.ids))
+        names = listed(absent, 3)
+        caution(f"{len(absent)} images are not named by {table.path.name} and were left out: {names}.")
 
 
 def _refuse_columns(asked: Asked) -> None:
@@ -187,7 +187,7 @@ def _properties(table: Table | None, asked: Asked) -> tuple[Property, Property]:
     return group_of(table, asked.group), label_of(table, asked.label)
 
 
-def _told(rows: Order, place: Place, free: bool, order: str | None, source: Path) -> str:
+def _order_in_words(rows: Order, place: Place, free: bool, order: str | None, source: Path) -> str:
     """Return in words where the order of the images comes from."""
     parts = []
     if rows.columns:
@@ -209,8 +209,8 @@ def _in_order(stimuli: Stimuli, order: str | None) -> Stimuli:
     return stimuli.take(np.array(index, np.intp))
 
 
-def order_notes(natural: Sequence[str]) -> tuple[str, ...]:
-    """Return a note if other programs would sort names otherwise than in natural order, else nothing."""
+def order_doubt(natural: Sequence[str]) -> str:
+    """Return a caution if other programs would sort names otherwise than in natural order, else ""."""
     others = {"Plain string order": sorted(natural), "Order without regard to case": _without_case(natural)}
     for called, other in others.items():
         first = next((i for i, name in enumerate(natural) if other[i] != name), None)
@@ -220,9 +220,9 @@ def order_notes(natural: Sequence[str]) -> tuple[str, ...]:
                 f"names was assumed (2 before 10). {called} is another one: from place {first + 1} on, where "
                 f"the natural one has {natural[first]!r}, it has {other[first]!r}. If the responses stand in "
                 "another order, say so with --table (a column of file names) or --order plain; --order "
-                "natural confirms.",
+                "natural confirms."
             )
-    return ()
+    return ""
 
 
 def _without_case(names: Sequence[str]) -> list[str]:
@@ -267,7 +267,7 @@ def place_of_each(
         part = [name for name, texts in found.about.items() if names_most(texts, images)]
         called = "the responses call their"
         notes = [_unmatched(called, name, found.about[name], images, ids) for name in (*part, *usual)]
-        return Place(note=next(filter(None, notes), ""))
+        return Place(odd=next(filter(None, notes), ""))
     first, (index, by_ids) = next(iter(places.items()))
     for other, (others, _) in places.items():
         if (others != index).any():

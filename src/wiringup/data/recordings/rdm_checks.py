@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 
@@ -16,10 +17,8 @@ _FLOAT32 = np.finfo(np.float32)
 Matrix = NDArray[np.float64]
 
 
-def checked(
-    values: Matrix, called: Sequence[str], images: Sequence[str]
-) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return matrices (subjects, images, images), exactly symmetric and 0 on the diagonal, and notes.
+def checked(values: Matrix, called: Sequence[str], images: Sequence[str]) -> NDArray[np.float32]:
+    """Return matrices (subjects, images, images), exactly symmetric and 0 on the diagonal.
 
     Args:
         values: the same, as read.
@@ -38,7 +37,8 @@ def checked(
     upper = values[:, first, second]
     exact = np.zeros(values.shape, np.float32)
     exact[:, first, second] = exact[:, second, first] = upper
-    return exact, tuple(_notes(values, upper, called))
+    _warn_of_oddities(values, upper, called)
+    return exact
 
 
 def is_matrix(values: NDArray[Any]) -> bool:
@@ -128,21 +128,17 @@ def _refuse_flat(matrix: Matrix, name: str) -> None:
         raise InputError(f"{name} holds numbers beyond the range of float32; rescale them: only ranks count.")
 
 
-def _notes(values: Matrix, upper: Matrix, called: Sequence[str]) -> list[str]:
-    notes = []
+def _warn_of_oddities(values: Matrix, upper: Matrix, called: Sequence[str]) -> None:
     blank = int(np.isnan(np.diagonal(values, axis1=1, axis2=2)).any(1).sum())
     if blank:
-        notes.append(f"The diagonal of {blank} of {len(values)} matrices is NaN; it was taken as 0.")
+        caution(f"The diagonal of {blank} of {len(values)} matrices is NaN; it was taken as 0.")
     negative = int((upper < 0).sum())
     if negative:
-        notes.append(
+        caution(
             f"{negative} dissimilarities are negative, as cross-validated distances can be; they were kept."
         )
     first = {u.tobytes(): name for u, name in zip(upper[::-1], called[::-1], strict=True)}
     originals = [first[u.tobytes()] for u in upper]
     twins = [f"{one} and {name}" for one, name in zip(originals, called, strict=True) if one != name]
     if twins:
-        notes.append(
-            f"The same matrix stands in several places ({listed(twins)}): the noise ceiling is too high."
-        )
-    return notes
+        caution(f"The same matrix stands in several places ({listed(twins)}): the noise ceiling is too high.")

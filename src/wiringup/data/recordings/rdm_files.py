@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
@@ -16,7 +17,7 @@ from wiringup.data.formats.hdf5 import is_hdf5, numbers, open_hdf5
 from wiringup.data.formats.matlab import read_mat, read_mat_lists
 from wiringup.data.formats.tables import is_count, plain
 from wiringup.data.recordings.rdm_checks import FEWEST_IMAGES, Matrix, is_matrix
-from wiringup.data.recordings.responses import Texts, texts_of
+from wiringup.data.recordings.responses import Texts, texts_of, warn_of_unused
 
 WANTED = "rdms"
 CONDENSED = (
@@ -33,12 +34,10 @@ class Matrices:
     Attributes:
         values: as stored, float64 (subjects, images, images).
         about: what the file says of each image: name -> (images,) texts.
-        notes: sentences that the user should read.
     """
 
     values: Matrix
     about: Mapping[str, Texts] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
 
 def read_matrices(path: Path, n_images: int) -> Matrices:
@@ -57,23 +56,25 @@ def read_matrices(path: Path, n_images: int) -> Matrices:
     """
     path = Path(path).expanduser()
     regular(path, "file of dissimilarity matrices")
-    values, about, notes = _content(path, n_images)
+    values, about = _content(path, n_images)
     if values.dtype.kind not in "iufb":
         raise InputError(f"{path} holds {values.dtype}; dissimilarities have to be real numbers.")
     matrices, condensed = _read_as(values.astype(np.float64), n_images, path)
-    return Matrices(matrices, about, (*notes, *([CONDENSED] if condensed else [])))
+    if condensed:
+        caution(CONDENSED)
+    return Matrices(matrices, about)
 
 
-def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts], tuple[str, ...]]:
+def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:
     suffix = path.suffix.lower()
     if suffix == ".npy":
-        return read_npy(path), {}, ()
+        return read_npy(path), {}
     if suffix == ".npz":
         return _from_npz(read_npz(path), n, path)
     if suffix == ".mat":
         values = read_mat(path, WANTED)
         lists, rest = read_mat_lists(path, WANTED)
-        return values, *_split(lists, n, path, rest)
+        return values, _split(lists, n, path, rest)
     if is_hdf5(path):
         return _from_rsatoolbox(path, n)
     raise InputError(
@@ -82,29 +83,27 @@ def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts], tuple[
     )
 
 
-def _from_npz(
-    arrays: dict[str, NDArray[Any]], n: int, path: Path
-) -> tuple[NDArray[Any], dict[str, Texts], tuple[str, ...]]:
+def _from_npz(arrays: dict[str, NDArray[Any]], n: int, path: Path) -> tuple[NDArray[Any], dict[str, Texts]]:
     wide = [name for name, array in arrays.items() if array.ndim > 1]
     found = [WANTED] if WANTED in arrays else wide or list(arrays)
     if len(found) != 1:
         shapes = listed([f"{name} {array.shape}" for name, array in arrays.items()]) or "nothing"
         raise InputError(f"{path} holds {shapes}; name the array of dissimilarities {WANTED!r}.")
     values = arrays.pop(found[0])
-    return values, *_split(arrays, n, path)
+    return values, _split(arrays, n, path)
 
 
 def _split(
     arrays: Mapping[str, NDArray[Any]], n: int, path: Path, rest: tuple[str, ...] = ()
-) -> tuple[dict[str, Texts], tuple[str, ...]]:
-    """Return the lists with one entry for each image, and a note on what else there is."""
+) -> dict[str, Texts]:
+    """Return the lists with one entry for each image."""
     lists = {k: texts_of(a.ravel()) for k, a in arrays.items() if a.size == n == max(a.shape, default=0)}
     unused = [*(name for name in arrays if name not in lists), *rest]
-    notes = (f"{path.name} holds more, which was not used: {listed(unused)}.",) if unused else ()
-    return lists, notes
+    warn_of_unused(path, unused)
+    return lists
 
 
-def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts], tuple[str, ...]]:
+def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:
     with open_hdf5(path, "dissimilarity matrices") as file:
         if not hasattr(file.get("dissimilarities"), "shape"):
             raise InputError(
@@ -114,9 +113,9 @@ def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]
         values = numbers(file["dissimilarities"], f"{path}, dissimilarities,")
         patterns = _descriptors(file, "pattern_descriptors", n)
         patterns = {name: texts for name, texts in patterns.items() if not is_count(texts)}  # its "index"
-        notes = _of_one_subject(_descriptors(file, "rdm_descriptors", len(values)), path)
+        _check_subjects(_descriptors(file, "rdm_descriptors", len(values)), path)
     pairs = values.ndim == 2 and values.shape[1] == n * (n - 1) // 2
-    return _squares(values, n) if pairs else values, patterns, notes
+    return _squares(values, n) if pairs else values, patterns
 
 
 def _descriptors(file: Any, name: str, length: int) -> dict[str, Texts]:
@@ -131,8 +130,8 @@ def _descriptors(file: Any, name: str, length: int) -> dict[str, Texts]:
     return {key: texts_of(array) for key, array in arrays.items() if array.shape == (length,)}
 
 
-def _of_one_subject(descriptors: Mapping[str, Texts], path: Path) -> tuple[str, ...]:
-    """Return a note on what tells the matrices of a file apart; refuse several matrices of one subject."""
+def _check_subjects(descriptors: Mapping[str, Texts], path: Path) -> None:
+    """Refuse several matrices of one subject; warn where something else tells the matrices apart."""
     telling = {k: texts for k, texts in descriptors.items() if k != "index" and len(set(texts)) > 1}
     for name, texts in telling.items():
         if plain(name) in map(plain, _SUBJECTS) and len(set(texts)) < len(texts):
@@ -141,10 +140,9 @@ def _of_one_subject(descriptors: Mapping[str, Texts], path: Path) -> tuple[str, 
                 f"{path} holds {texts.count(twice)} matrices of {name} {twice!r}; keep one for each subject, "
                 "or average them: the noise ceiling compares subjects."
             )
-    if not telling or any(plain(name) in map(plain, _SUBJECTS) for name in telling):
-        return ()
-    told = listed([f"{name} ({len(set(texts))} kinds)" for name, texts in telling.items()])
-    return (f"{path.name} tells its matrices apart by {told}; each was taken as a subject.",)
+    if telling and not any(plain(name) in map(plain, _SUBJECTS) for name in telling):
+        kinds = listed([f"{name} ({len(set(texts))} kinds)" for name, texts in telling.items()])
+        caution(f"{path.name} tells its matrices apart by {kinds}; each was taken as a subject.")
 
 
 def _read_as(values: Matrix, n: int, path: Path) -> tuple[Matrix, bool]:

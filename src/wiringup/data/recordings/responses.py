@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.brief import Brief
-from wiringup.core.checks import one_of
+from wiringup.core.cautions import caution
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz
@@ -270,6 +271,12 @@ def texts_of(values: NDArray[Any]) -> Texts:
     if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.round(values)).all():
         values = values.astype(np.int64)
     return tuple(v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values.tolist())
+
+
+def warn_of_unused(path: Path, names: Sequence[str]) -> None:
+    """Warn of what else is in a file."""
+    if names:
+        caution(f"{path.name} holds more, which was not used: {listed(names)}.")
 
 
 def _first(lists: Mapping[str, Texts], spellings: Sequence[str]) -> str | None:

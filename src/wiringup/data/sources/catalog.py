@@ -9,7 +9,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.reading import Progress, read_labelled
+from wiringup.data.images.reading import read_labelled
 from wiringup.data.measurements import DataSet
 from wiringup.data.sources import imported, published
 from wiringup.data.sources.brainscore import reading as brainscore
@@ -110,9 +110,7 @@ def load(name: str, home: Path | None = None) -> DataSet:
     return entry.read(home)
 
 
-def load_images(
-    name: str, home: Path | None = None, size: int | None = None, progress: Progress | None = None
-) -> LabelledImages:
+def load_images(name: str, home: Path | None = None, size: int | None = None) -> LabelledImages:
     """Load labelled images by name (such as ``tinyimagenet40.val``), at ``size`` pixels if given.
 
     Raises:
@@ -122,7 +120,7 @@ def load_images(
     home = data_home() if home is None else home
     names = [key for key, entry in PUBLISHED.items() if entry.kind == IMAGES]
     _check_files(one_of(name, names, "set of labelled images"), home)
-    return read_labelled(home / PUBLISHED[name].images, size, progress=progress)
+    return read_labelled(home / PUBLISHED[name].images, size)
 
 
 def known(home: Path | None = None) -> list[Known]:

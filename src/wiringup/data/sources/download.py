@@ -4,16 +4,13 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from wiringup.core.errors import InputError
 from wiringup.core.files import full_disk_explained, hash_of
+from wiringup.core.progress import task
 from wiringup.data.sources.entry import SourceFile
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with file name, bytes done, and bytes in all (None if unknown)."""
 
 _CHUNK = 1 << 16
 _PATIENCE_SECONDS = 30.0
@@ -26,9 +23,7 @@ class Refused(ConnectionError):
     """The server answered, but does not give the file; another address may."""
 
 
-def download(
-    file: SourceFile, target: Path, progress: Progress | None = None, pause_seconds: float = 1.0
-) -> None:
+def download(file: SourceFile, target: Path, pause_seconds: float = 1.0) -> None:
     """Download ``file`` to ``target`` from the first of its addresses that gives it.
 
     Bytes gather in ``target`` + ``.part``, which a later call continues; only a file with the right hash
@@ -37,7 +32,6 @@ def download(
     Args:
         file: addresses and hash.
         target: where the file is to lie; its folder exists.
-        progress: told how far it is.
         pause_seconds: pause before the first retry, doubled before each further one.
 
     Raises:
@@ -47,7 +41,7 @@ def download(
     problems: list[Refused | InputError] = []
     for url in file.addresses:
         try:
-            return _download_from(url, file, target, progress, pause_seconds)
+            return _download_from(url, file, target, pause_seconds)
         except (Refused, InputError) as problem:
             problems.append(problem)
     told = " ".join(str(problem) for problem in problems)
@@ -55,17 +49,15 @@ def download(
     raise kind(told) from problems[-1]
 
 
-def _download_from(
-    url: str, file: SourceFile, target: Path, progress: Progress | None, pause_seconds: float
-) -> None:
+def _download_from(url: str, file: SourceFile, target: Path, pause_seconds: float) -> None:
     part = target.with_name(f"{target.name}.part")
     continued = part.exists()
-    _gather(url, part, progress, pause_seconds)
+    _gather(url, part, pause_seconds)
     found = hash_of(part, file.algorithm)
     # A part left from elsewhere can spoil the whole: then start once more from nothing.
     if continued and found != file.digest:
         part.unlink()
-        _gather(url, part, progress, pause_seconds)
+        _gather(url, part, pause_seconds)
         found = hash_of(part, file.algorithm)
     if found != file.digest:
         part.unlink()
@@ -76,10 +68,10 @@ def _download_from(
     part.replace(target)
 
 
-def _gather(url: str, part: Path, progress: Progress | None, pause_seconds: float) -> None:
+def _gather(url: str, part: Path, pause_seconds: float) -> None:
     for attempt in range(_ATTEMPTS):
         try:
-            return _request(url, part, progress)
+            return _request(url, part)
         except (ConnectionError, TimeoutError, http.client.HTTPException, urllib.error.URLError) as error:
             _raise_if_final(url, error, attempt)
             time.sleep(pause_seconds * 2**attempt)
@@ -98,7 +90,7 @@ def _raise_if_final(url: str, error: Exception, attempt: int) -> None:
         raise kind(f"No download from {url} after {_ATTEMPTS} attempts ({reason}).") from error
 
 
-def _request(url: str, part: Path, progress: Progress | None) -> None:
+def _request(url: str, part: Path) -> None:
     done = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "wiringup"} | ({"Range": f"bytes={done}-"} if done else {})
     request = urllib.request.Request(url, headers=headers)
@@ -113,18 +105,17 @@ def _request(url: str, part: Path, progress: Progress | None) -> None:
     with response, full_disk_explained(part):
         resumed = response.status == 206
         with part.open("ab" if resumed else "wb") as stream:
-            _copy(part.stem, response, stream, done if resumed else 0, progress)
+            _copy(part.stem, response, stream, done if resumed else 0)
 
 
-def _copy(
-    name: str, response: http.client.HTTPResponse, stream: IO[bytes], done: int, progress: Progress | None
-) -> None:
+def _copy(name: str, response: http.client.HTTPResponse, stream: IO[bytes], done: int) -> None:
     length = response.headers.get("Content-Length")
     total = done + int(length) if length is not None else None
-    while chunk := response.read(_CHUNK):
-        stream.write(chunk)
-        done += len(chunk)
-        if progress is not None:
-            progress(name, done, total)
+    with task("fetch", (total or 0) / 1e6, f"MB of {name}") as finished:
+        while chunk := response.read(_CHUNK):
+            stream.write(chunk)
+            done += len(chunk)
+            if total is not None:
+                finished(done / 1e6)
     if total is not None and done < total:
         raise ConnectionError(f"the connection broke off after {done} of {total} bytes")

@@ -1,7 +1,8 @@
 """Bring public data into the data folder: downloaded, or copied from a folder; every file verified."""
 
+import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,31 +11,22 @@ from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import atomic_path, files_below
 from wiringup.core.home import data_home, writable
 from wiringup.data.sources.addresses import find_source
-from wiringup.data.sources.download import Progress, download
+from wiringup.data.sources.download import download
 from wiringup.data.sources.entry import Source, SourceFile
 
-Report = Callable[[str], None]
-"""Receives one line of text for the user."""
+_log = logging.getLogger(__name__)
 
 
-def fetch(
-    name: str,
-    home: Path | None = None,
-    from_dir: Path | None = None,
-    report: Report = print,
-    progress: Progress | None = None,
-) -> list[Path]:
+def fetch(name: str, home: Path | None = None, from_dir: Path | None = None) -> list[Path]:
     """Make the files of a source present and verified below ``home / source name``.
 
-    Source, licence, size and citation are reported before anything is copied. Files that are present
+    Source, licence, size and citation are logged before anything is copied. Files that are present
     with the right hash are not fetched again. From a folder, either every missing file is copied or none.
 
     Args:
         name: a source (``cowley2023``), or a part of one (``cowley2023.210325``).
         home: the data folder; by default `data_home`.
         from_dir: a folder anywhere below which the files lie, under their own names or others.
-        report: receives the lines meant for the user.
-        progress: told file name, bytes done and bytes in all (None if unknown) during a download.
 
     Returns:
         The paths of all files of the source or part.
@@ -45,7 +37,7 @@ def fetch(
         WiringupError: if there is no connection, no space or no permission to write.
     """
     source, files = files_of(name)
-    _announce(source, files, report)
+    _announce(source, files)
     folder = writable((data_home() if home is None else home) / source.name)
     missing = [file for file in files if not file.is_at(folder / file.name)]
     if from_dir is not None:
@@ -53,8 +45,8 @@ def fetch(
             with atomic_path(folder / file.name) as temporary:
                 shutil.copyfile(path, temporary)
     elif missing:
-        _download_all(source, missing, folder, progress)
-    report(_summary(len(files), len(missing), folder))
+        _download_all(source, missing, folder)
+    _log.info(_summary(len(files), len(missing), folder))
     return [folder / file.name for file in files]
 
 
@@ -105,14 +97,14 @@ def fetch_command(source: Source) -> str:
     return f"wiringup fetch {source.name}" + ("" if source.public else " --from DIR")
 
 
-def _announce(source: Source, files: list[SourceFile], report: Report) -> None:
+def _announce(source: Source, files: list[SourceFile]) -> None:
     sizes = [file.size for file in files if file.size is not None]
     megabytes = f"{sum(sizes) / 1e6:.1f} MB" if len(sizes) == len(files) else "unknown"
-    report(f"{source.name}: {source.what}")
-    report(f"  source:   {source.origin}")
-    report(f"  licence:  {source.licence}")
-    report(f"  size:     {megabytes} in {len(files)} file{'s' if len(files) > 1 else ''}")
-    report(f"  cite:     {source.citation}")
+    _log.info(f"{source.name}: {source.what}")
+    _log.info(f"  source:   {source.origin}")
+    _log.info(f"  licence:  {source.licence}")
+    _log.info(f"  size:     {megabytes} in {len(files)} file{'s' if len(files) > 1 else ''}")
+    _log.info(f"  cite:     {source.citation}")
 
 
 def _summary(n: int, fetched: int, folder: Path) -> str:
@@ -120,7 +112,7 @@ def _summary(n: int, fetched: int, folder: Path) -> str:
     return f"  {what} verified in {folder} ({fetched} fetched, {n - fetched} already there)."
 
 
-def _download_all(source: Source, missing: list[SourceFile], folder: Path, progress: Progress | None) -> None:
+def _download_all(source: Source, missing: list[SourceFile], folder: Path) -> None:
     if not source.public:
         raise MissingDataError(
             f"{source.name} has no verified public address to download from; the data come from "
@@ -129,7 +121,7 @@ def _download_all(source: Source, missing: list[SourceFile], folder: Path, progr
         )
     for file in missing:
         try:
-            download(file, folder / file.name, progress)
+            download(file, folder / file.name)
         except ConnectionError as error:
             raise WiringupError(
                 f"{error} What has arrived is kept and continued next time. Without a network, download the "

@@ -13,9 +13,10 @@ from safetensors.numpy import load_file
 from made_images import class_folders, encoded, flat, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.memory import GB
+from wiringup.core.progress import Progress
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images import cache, pictures
-from wiringup.data.images.cache import REPORTED, ImageStore
+from wiringup.data.images.cache import REPORTED, ImageCache
 from wiringup.data.images.decoding import squared
 from wiringup.data.images.packed import Contents, read_packed, write_packed
 from wiringup.data.images.reading import read_labelled
@@ -29,10 +30,8 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def store(tmp_path):
-    told = []
-    kept = ImageStore(tmp_path / "store", 1.0, told.append)
-    return kept, told
+def store(tmp_path, caplog):
+    return ImageCache(tmp_path / "store", 1.0), caplog
 
 
 def files(store):
@@ -46,9 +45,10 @@ def no_decoding(monkeypatch):
 def test_what_is_packed_is_what_was_read(store, folder, monkeypatch):
     kept, _ = store
     plain = read_labelled(folder)
-    shown = []
     for i in range(2):
-        found = kept.load(folder, 16, progress=lambda done, total: shown.append((done, total)))
+        with Progress() as shown:
+            found = kept.load(folder, 16)
+        assert shown.done == ({"pack": 12} if i == 0 else {})
         assert np.array_equal(found.stimuli.pixels, plain.stimuli.pixels)
         assert (found.stimuli.ids, found.classes) == (plain.stimuli.ids, plain.classes)
         assert np.array_equal(found.labels, plain.labels) and found.labels.dtype == np.int64
@@ -56,7 +56,6 @@ def test_what_is_packed_is_what_was_read(store, folder, monkeypatch):
         assert len(files(kept)) == 1
         if i == 0:
             no_decoding(monkeypatch)
-    assert shown == [(12, 12)]
 
 
 def test_a_choice_is_read_from_the_file_and_takes_no_memory(store, folder):
@@ -94,7 +93,7 @@ def test_changes_in_memory_never_reach_the_file(store, folder):
     before = found.stimuli.pixels.copy()
     found.stimuli.pixels[:] = 0
     assert np.array_equal(kept.load(folder, 16).stimuli.pixels, before)
-    assert told == []  # the file was whole, and not packed again
+    assert told.messages == []  # the file was whole, and not packed again
 
 
 @pytest.mark.parametrize("change", ["content", "name", "size"])
@@ -190,14 +189,14 @@ def test_a_damaged_file_is_packed_again_with_a_note(store, folder, damage):
     with pytest.raises(InputError, match=r"no whole file of packed images|this version reads"):
         read_packed(path)
     assert kept.load(folder, 16).sha256 == good
-    assert len(told) == 1 and "damaged" in told[0] and str(path) in told[0]
+    assert len(told.messages) == 1 and "damaged" in told.messages[0] and str(path) in told.messages[0]
     kept.load(folder, 16)
-    assert len(told) == 1
+    assert len(told.messages) == 1
 
 
 def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path, folder):
     one = 12 * 16 * 16 * 3 + 1500
-    kept = ImageStore(tmp_path / "store", 2 * one / GB)
+    kept = ImageCache(tmp_path / "store", 2 * one / GB)
     kept.load(folder, 16)
     (first,) = files(kept)
     os.utime(first, (1, 1))

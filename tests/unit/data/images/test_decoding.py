@@ -16,8 +16,8 @@ from made_images import encoded, flat, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError
 from wiringup.data.formats import zips
 from wiringup.data.images import decoding
-from wiringup.data.images.cache import ImageStore
-from wiringup.data.images.decoding import decode, dimensions, squared, told
+from wiringup.data.images.cache import ImageCache
+from wiringup.data.images.decoding import decode, dimensions, squared, warn_of
 from wiringup.data.images.reading import read_labelled, read_named, read_stimuli
 
 RAMP = np.stack(
@@ -151,20 +151,21 @@ SAID = [
 
 
 @pytest.mark.parametrize("write", [write_folder, lambda path, c: write_zip(path.with_suffix(".zip"), c)])
-def test_what_the_rule_did_is_said_once_for_a_set(tmp_path, write):
+def test_what_the_rule_did_is_said_once_for_a_set(tmp_path, caplog, write):
     path = write(tmp_path / "x", CONTENTS)
-    said = []
-    read_stimuli(path, say=said.append)
-    assert said == SAID
-    read_labelled(path, say=said.append)
-    kept = ImageStore(tmp_path / "store", say=said.append).load(path, 8)
-    assert said == SAID * 3
+    read_stimuli(path)
+    assert caplog.messages == SAID
+    read_labelled(path)
+    kept = ImageCache(tmp_path / "store").load(path, 8)
+    assert caplog.messages == SAID * 3
     assert np.array_equal(kept.stimuli.at(slice(None)), read_labelled(path).stimuli.pixels)
 
 
-def test_of_plain_images_nothing_is_said():
-    assert told([], 5) == []
-    assert told(["frames"] * 3000, 6000) == ["3,000 of 6,000 images have several frames; the first is used."]
+def test_of_plain_images_nothing_is_said(caplog):
+    warn_of([], 5)
+    assert not caplog.messages
+    warn_of(["frames"] * 3000, 6000)
+    assert caplog.messages == ["3,000 of 6,000 images have several frames; the first is used."]
 
 
 def test_images_of_brain_score_are_decoded_as_its_loader_does_it(tmp_path):
@@ -245,10 +246,10 @@ def test_files_are_read_ahead_within_bounds(tmp_path, monkeypatch):
     path = write_folder(
         tmp_path / "x", {f"{'ab'[i % 2]}/{i}.png": encoded(p) for i, p in enumerate(noise(7))}
     )
-    whole, kept = read_stimuli(path), ImageStore(tmp_path / "one").load(path, 8).sha256
+    whole, kept = read_stimuli(path), ImageCache(tmp_path / "one").load(path, 8).sha256
     monkeypatch.setattr(decoding, "PICTURES_BYTES", 500)
     assert read_stimuli(path).sha256 == whole.sha256
-    assert ImageStore(tmp_path / "two").load(path, 8).sha256 == kept
+    assert ImageCache(tmp_path / "two").load(path, 8).sha256 == kept
 
 
 def test_few_files_wait_where_they_are_large(monkeypatch):
@@ -312,7 +313,7 @@ def test_a_pipe_called_like_a_picture_is_refused(tmp_path, name):
         (tmp_path / "x.png").rename(tmp_path / "a/x.png")
         write_folder(tmp_path, {"b/y.png": encoded(flat(0))})
         with pytest.raises(InputError, match="is a pipe, but has to be a picture"):
-            ImageStore(tmp_path / "store").load(tmp_path, 8)
+            ImageCache(tmp_path / "store").load(tmp_path, 8)
 
 
 def test_a_folder_within_itself_is_refused(tmp_path):
@@ -330,15 +331,14 @@ def test_a_stack_that_does_not_fit_the_memory_is_refused(tmp_path, monkeypatch):
         read_stimuli(path)
 
 
-def test_pictures_are_the_same_in_a_folder_a_zip_and_shards(tmp_path):
+def test_pictures_are_the_same_in_a_folder_a_zip_and_shards(tmp_path, caplog):
     shards = {
         f"{i}.{end}": content
         for i, (name, image) in enumerate(CONTENTS.items())
         for end, content in ((name[-3:], image), ("cls", str(i % 2).encode()))
     }
-    said = []
-    found = ImageStore(tmp_path / "store", say=said.append).load(write_tar(tmp_path / "x.tar", shards), 8)
-    assert said == SAID
+    found = ImageCache(tmp_path / "store").load(write_tar(tmp_path / "x.tar", shards), 8)
+    assert caplog.messages == SAID
     folder = read_labelled(write_folder(tmp_path / "x", CONTENTS))
     assert np.array_equal(found.stimuli.at(slice(None)), folder.stimuli.pixels)
 

@@ -236,10 +236,3 @@ def test_npz_without_labels_or_damaged(tmp_path):
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(InputError, match="cannot be read as arrays"):
         read_stimuli(path)
-
-
-def test_progress_counts_to_the_end(tmp_path):
-    folder = write_folder(tmp_path / "x", {f"{i}.bmp": encoded(flat(i % 256, 2), "BMP") for i in range(300)})
-    seen = []
-    read_stimuli(folder, progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(256, 300), (300, 300)]

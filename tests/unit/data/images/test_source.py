@@ -184,7 +184,7 @@ def test_shards_that_are_damaged_compressed_or_missing(tmp_path):
         opened(tmp_path / "y-{0..1}-{00..10}-x.tar")
 
 
-def test_dots_in_the_names_of_shards(tmp_path):
+def test_dots_in_the_names_of_shards(tmp_path, caplog):
     """As in names that hold a scale or a contrast; what is no part of a sample is told."""
     pixels, contents = noise(6), {}
     for i, image in enumerate(pixels):
@@ -200,10 +200,10 @@ def test_dots_in_the_names_of_shards(tmp_path):
     source, found = opened(write_tar(tmp_path / "x.tar", contents))
     assert np.array_equal(found, pixels) and source.labels.tolist() == [0, 1] * 3
     assert source.ids[:2] == ("x/obj_0_scale0.0", "x/obj_1")
-    assert source.notes == (
+    assert caplog.messages == [
         f"4 files in {tmp_path / 'x.tar'} are no image or label of a sample and are not used: "
-        ".txt (1), .json (1), .seg.png (1), .meta.json (1).",
-    )
+        ".txt (1), .json (1), .seg.png (1), .meta.json (1)."
+    ]
 
 
 def test_a_name_twice_in_a_shard(tmp_path):

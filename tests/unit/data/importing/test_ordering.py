@@ -71,7 +71,7 @@ def lab(tmp_path):
 
 def aligned(outcome):
     """Return whether every response stands beside its image."""
-    recording = outcome.recording
+    recording = outcome.data
     shown = recording.stimuli.pixels[:, 0, 0, 0].astype(np.float32)
     return np.array_equal(np.nanmean(recording.trials[0], axis=1), shown)
 
@@ -102,7 +102,7 @@ def test_columns_in_usual_spellings(lab, head, kind):
     outcome = lab.bring(table=rows(head, SHUFFLED, IN_FOURS))
     name, other = head.split(";")
     assert aligned(outcome)
-    assert getattr(outcome.recording, kind).tolist() == IN_FOURS
+    assert getattr(outcome.data, kind).tolist() == IN_FOURS
     assert outcome.order == f"column {name!r} of the table"
     assert outcome.warnings == (f"t.csv: order from {name!r}; {kind} from {other!r}.",)
 
@@ -128,7 +128,7 @@ def test_columns_that_contradict_each_other_are_refused_until_one_is_named(lab):
     )
     assert aligned(lab.bring(table=table, filename="filename"))
     other = lab.bring(table=table, filename="Image Name")
-    assert other.recording.stimuli.ids == tuple(NAMES)
+    assert other.data.stimuli.ids == tuple(NAMES)
     assert aligned(lab.bring(table=rows("filename;path", SHUFFLED, [f"C:\\stim\\{n}" for n in SHUFFLED])))
 
 
@@ -148,7 +148,7 @@ def test_numbers_name_images_only_in_a_column_that_is_called_so(tmp_path):
     np.save(tmp_path / "r.npy", lab.responses())
     assert aligned(lab.bring(table=rows("image;rank", ORDER, range(N))))
     ranked = lab.bring(table=rows("rank;group", ORDER, IN_FOURS))
-    assert ranked.recording.stimuli.ids[:3] == ("0.png", "1.png", "2.png")
+    assert ranked.data.stimuli.ids[:3] == ("0.png", "1.png", "2.png")
     # ids are weaker than file names: 0, 1, 2 ... count, whatever the files are called
     files = [f"{i}.png" for i in ORDER]
     assert aligned(lab.bring(table=rows("stimulus_id;file", range(N), files)))
@@ -158,10 +158,10 @@ def test_numbers_name_images_only_in_a_column_that_is_called_so(tmp_path):
 def test_numbers_of_a_table_that_name_nothing_are_refused(lab):
     table = rows("stimulus_id;group", ORDER, IN_FOURS)
     lab.refused("By 'stimulus_id' the table calls its images .* numbers in no order", table=table)
-    assert lab.bring(table=table, filename="none").recording.groups.tolist() == IN_FOURS
+    assert lab.bring(table=table, filename="none").data.groups.tolist() == IN_FOURS
     growing = lab.bring(table=rows("nsd_id;image_number;group", range(N), range(5, 5 + N), IN_FOURS))
     assert "By 'image_number' the table calls its images like '5'" in growing.warnings[0]
-    assert lab.bring(table=rows("image_id;group", range(N), IN_FOURS)).recording.assumed == ()
+    assert lab.bring(table=rows("image_id;group", range(N), IN_FOURS)).data.assumed == ()
 
 
 def test_images_that_a_table_leaves_out_are_named(lab):
@@ -187,14 +187,14 @@ def test_names_of_a_stack_of_images(lab):
 def test_columns_of_groups(lab):
     both = rows("file;movie;scene", SHUFFLED, IN_FOURS, [f"s{k // 2}" for k in range(N)])
     lab.refused("'movie' and 'scene', and they differ. Name one: --group 'movie'", table=both)
-    assert lab.bring(table=both, group="scene").recording.groups[3] == "s1"
-    assert lab.bring(table=both, group="none").recording.groups is None
+    assert lab.bring(table=both, group="scene").data.groups[3] == "s1"
+    assert lab.bring(table=both, group="none").data.groups is None
     same = rows("file;movie;movie name", SHUFFLED, IN_FOURS, [g.upper() for g in IN_FOURS])
-    assert lab.bring(table=same).recording.groups[3] == "g0"
+    assert lab.bring(table=same).data.groups[3] == "g0"
     plain = rows("file;movie;group", SHUFFLED, range(N), IN_FOURS)
-    assert lab.bring(table=plain).recording.groups[3] == "g0"
+    assert lab.bring(table=plain).data.groups[3] == "g0"
     one = lab.bring(table=rows("file;movie", SHUFFLED, ["m"] * N))
-    assert one.recording.groups is None
+    assert one.data.groups is None
     assert one.warnings[0] == "t.csv: order from 'file'; not used: 'movie'."
 
 
@@ -227,18 +227,18 @@ def test_an_order_that_nothing_decides_is_said(unpadded):
     assert not aligned(outcome)
     assert "from place 3 on, where the natural one has '2.png', it has '10.png'" in outcome.warnings[0]
     assert "--table" in outcome.warnings[0] and "--order plain" in outcome.warnings[0]
-    assert outcome.recording.assumed == ("the images stand in the natural order of their names",)
-    assert catalog.load("set1", unpadded.path).assumed == outcome.recording.assumed
+    assert outcome.data.assumed == ("the images stand in the natural order of their names",)
+    assert catalog.load("set1", unpadded.path).assumed == outcome.data.assumed
 
 
 def test_an_order_that_is_asked_for(unpadded):
     plain = unpadded.bring(order="plain")
     assert aligned(plain)
-    assert (plain.warnings, plain.recording.assumed) == ((), ())
+    assert (plain.warnings, plain.data.assumed) == ((), ())
     assert plain.order == "plain order of the images' names (asked for)"
     natural = unpadded.bring(order="natural")
-    assert natural.recording.stimuli.ids[2] == "2.png"
-    assert (natural.warnings, natural.recording.assumed) == ((), ())
+    assert natural.data.stimuli.ids[2] == "2.png"
+    assert (natural.warnings, natural.data.assumed) == ((), ())
     with pytest.raises(InputError, match=r"Unknown order 'plane'\. Did you mean 'plain'"):
         unpadded.bring(order="plane")
 
@@ -263,7 +263,7 @@ def test_an_order_beside_names_or_a_stack_is_refused(lab):
 def test_rows_without_names_stand_in_the_assumed_order_too(unpadded):
     outcome = unpadded.bring(table=rows("group", IN_FOURS))
     assert "Nothing in the files says in which order" in outcome.warnings[0]
-    assert unpadded.bring(table=rows("group", IN_FOURS), order="plain").recording.groups[3] == "g0"
+    assert unpadded.bring(table=rows("group", IN_FOURS), order="plain").data.groups[3] == "g0"
 
 
 def test_counts_and_names_elsewhere_decide_no_order(unpadded):
@@ -272,7 +272,7 @@ def test_counts_and_names_elsewhere_decide_no_order(unpadded):
     assert doubt in unpadded.bring("r.nc").warnings[0]
     # the responses have names, but the rows of the table do not
     unpadded.netcdf(filename=[f"{i}.png" for i in ORDER])
-    assert unpadded.bring("r.nc").recording.assumed == ()
+    assert unpadded.bring("r.nc").data.assumed == ()
     table = rows("group", IN_FOURS)
     unpadded.refused("nothing says in which of the two its rows stand", responses="r.nc", table=table)
     assert aligned(unpadded.bring("r.nc", table=table, order="natural"))
@@ -311,7 +311,7 @@ def test_numbers_in_no_order_are_refused_unless_a_table_explains_them(lab):
     explained = lab.bring("r.nc", table=rows("filename;stimulus_id", NAMES, range(N)))
     assert aligned(explained)
     assert "ids from 'stimulus_id'" in explained.warnings[0]
-    assert lab.bring("r.nc", filename="none").recording.trials[0, 0, 0] == ORDER[0]
+    assert lab.bring("r.nc", filename="none").data.trials[0, 0, 0] == ORDER[0]
 
 
 def test_a_count_is_an_id_where_a_table_says_so(lab):
@@ -327,7 +327,7 @@ def test_numbers_that_grow_are_positions_with_a_note(lab):
     outcome = lab.bring("r.nc")
     assert aligned(outcome)
     assert "like '3', the stimuli like 'im00.png': they were matched by position" in outcome.warnings[0]
-    assert outcome.recording.assumed == ("responses stand in the order of the images, whatever their names",)
+    assert outcome.data.assumed == ("responses stand in the order of the images, whatever their names",)
 
 
 def test_names_that_contradict_each_other_are_refused(lab):
@@ -347,8 +347,8 @@ def test_presentations_are_gathered_by_any_name(lab):
     )
     outcome = lab.bring("r.nc")
     assert aligned(outcome)
-    assert outcome.recording.trials.shape == (UNITS, N, 2)
-    assert outcome.recording.groups.tolist() == [f"m{i // 10}" for i in range(N)]
+    assert outcome.data.trials.shape == (UNITS, N, 2)
+    assert outcome.data.groups.tolist() == [f"m{i // 10}" for i in range(N)]
     assert "r.nc holds more, which was not used: scene." in outcome.warnings  # it differs within an image
 
 
@@ -357,8 +357,8 @@ def test_lists_beside_an_array_are_read_like_coordinates(lab):
     np.savez(lab.path / "r.npz", responses=lab.responses(), **lists)
     outcome = lab.bring("r.npz")
     assert aligned(outcome)
-    assert outcome.recording.unit_ids == ("a", "b", "c")
-    assert outcome.recording.groups.tolist() == [IN_FOURS[k] for k in np.argsort(ORDER)]
+    assert outcome.data.unit_ids == ("a", "b", "c")
+    assert outcome.data.groups.tolist() == [IN_FOURS[k] for k in np.argsort(ORDER)]
     assert outcome.warnings == (
         "r.npz: order from 'names'; groups from 'movie'.",
         "r.npz holds more, which was not used: tuning.",
@@ -384,8 +384,8 @@ def test_a_list_that_is_asked_for_has_to_name_the_images(lab):
     )
     lab.refused("Unknown list beside the responses 'knid'", responses="r.nc", filename="knid")
     none = lab.bring("r.nc", table=rows("file;group", SHUFFLED, IN_FOURS), filename="none")
-    assert none.recording.trials[0, 0, 0] == ORDER[0]
-    assert none.recording.stimuli.ids == tuple(NAMES)
+    assert none.data.trials[0, 0, 0] == ORDER[0]
+    assert none.data.stimuli.ids == tuple(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -405,9 +405,9 @@ def test_numbers_in_another_order_are_not_passed_over_without_a_word(lab, table)
     np.savez(lab.path / "r.npz", responses=lab.responses(), **lists)
     outcome = lab.bring("r.npz", table=table)
     assert "'rank' numbers the images in another order than the one assumed" in outcome.warnings[0]
-    assert "'rank' says nothing about the order of the images" in outcome.recording.assumed
+    assert "'rank' says nothing about the order of the images" in outcome.data.assumed
     confirmed = lab.bring("r.npz", table=table, filename="none")
-    assert confirmed.recording.assumed == ()
+    assert confirmed.data.assumed == ()
     assert not any("numbers the images" in warning for warning in confirmed.warnings)
 
 
@@ -456,9 +456,9 @@ def test_axes_that_could_be_swapped(lab):
     assert outcome.warnings[0].startswith(
         "There are as many units as images (24 x 24), and nothing in the file"
     )
-    assert outcome.recording.assumed == ("the axes are units x images x repeats",)
+    assert outcome.data.assumed == ("the axes are units x images x repeats",)
     settled = lab.bring("square.npy", axes="images,units")
-    assert aligned(settled) and settled.warnings == () and settled.recording.assumed == ()
+    assert aligned(settled) and settled.warnings == () and settled.data.assumed == ()
     assert lab.bring("square.npy", axes="Units, images").warnings == ()
 
 
@@ -474,7 +474,7 @@ def test_repeats_that_could_be_another_axis(lab, shape, axes, message):
     np.save(lab.path / "odd.npy", np.random.default_rng(0).random(shape))
     (warning,) = [w for w in lab.bring("odd.npy").warnings if "was assumed" in w]
     assert message.replace("\\", "") in warning and f"--axes {axes};" in warning
-    values, found = np.load(lab.path / "odd.npy"), lab.bring("odd.npy", axes=axes).recording
+    values, found = np.load(lab.path / "odd.npy"), lab.bring("odd.npy", axes=axes).data
     parts = axes.split(",")
     expected = values.transpose([parts.index(a) for a in ("units", "images", "repeats")])
     assert np.array_equal(found.trials, expected.astype(np.float32))
@@ -483,7 +483,7 @@ def test_repeats_that_could_be_another_axis(lab, shape, axes, message):
 def test_axes_in_any_order(lab):
     values = np.random.default_rng(0).random((2, UNITS, N)).astype(np.float32)  # repeats, units, images
     np.save(lab.path / "odd.npy", values)
-    found = lab.bring("odd.npy", axes="repeats,units,images").recording.trials
+    found = lab.bring("odd.npy", axes="repeats,units,images").data.trials
     assert found.shape == (UNITS, N, 2)
     assert found[1, 7, 0] == values[0, 1, 7]
 
@@ -542,7 +542,7 @@ def test_codes_that_are_no_numbers(lab, code):
     values = lab.responses(range(N))
     values[0, 0] = code
     np.save(lab.path / "r.npy", values)
-    assert np.isnan(lab.bring(missing=code).recording.trials).sum() == 1
+    assert np.isnan(lab.bring(missing=code).data.trials).sum() == 1
 
 
 # ------------------------------------------------------------------ units
@@ -552,27 +552,27 @@ def test_units_keep_their_ids_and_rows(lab):
     values = lab.responses()
     values[1] = np.nan
     np.save(lab.path / "gap.npy", values)
-    assert lab.bring("gap.npy").recording.unit_ids == ("0", "2")
-    assert lab.bring("r.npy").recording.unit_ids is None
+    assert lab.bring("gap.npy").data.unit_ids == ("0", "2")
+    assert lab.bring("r.npy").data.unit_ids is None
     lab.netcdf(values=values, filename=SHUFFLED, neuroid_id=("neuroid", ["n7", "n8", "n9"]))
     lab.bring("r.nc")
     assert catalog.load("set3", lab.path).unit_ids == ("n7", "n9")
     lab.netcdf(filename=SHUFFLED, neuroid_id=("neuroid", ["n", "n", "n"]))
-    assert lab.bring("r.nc").recording.unit_ids is None
+    assert lab.bring("r.nc").data.unit_ids is None
 
 
 def test_units_of_pooled_populations_are_called_by_array_and_row(lab):
     deep = lab.responses()[:, :, None]
     np.savez(lab.path / "p.npz", b=deep, a=deep[:1])
-    assert lab.bring("p.npz").recording.unit_ids == ("a:0", "b:0", "b:1", "b:2")
+    assert lab.bring("p.npz").data.unit_ids == ("a:0", "b:0", "b:1", "b:2")
 
 
 def test_units_of_other_areas_are_left_out_with_a_word(lab):
     lab.netcdf(filename=SHUFFLED, region=("neuroid", ["V4", "IT", "V4"]))
     outcome = lab.bring("r.nc")
-    assert outcome.recording.unit_ids == ("0", "2")
+    assert outcome.data.unit_ids == ("0", "2")
     assert "1 units of IT were left out; 2 of V4 were kept." in outcome.warnings
     with pytest.raises(InputError, match="its units lie in IT, V4, not in V1"):
         lab.bring("r.nc", area="V1")
     lab.netcdf(filename=SHUFFLED, region=("neuroid", ["left", "left", "right"]))
-    assert len(lab.bring("r.nc").recording.trials) == UNITS
+    assert len(lab.bring("r.nc").data.trials) == UNITS

@@ -71,7 +71,7 @@ def test_round_trip(lab, trials, form):
     assert found.stimuli.pixels[:, 0, 0, 0].tolist() == [10 * i for i in range(IMAGES)]
     assert found.stimuli.ids == tuple(f"{i}.png" for i in range(IMAGES))
     assert found.groups is None and found.labels is None
-    assert found.sha256 == outcome.recording.sha256
+    assert found.sha256 == outcome.data.sha256
     assert found.source == f"Imported from {form} and stimuli."
 
 
@@ -81,10 +81,10 @@ def test_averages_and_other_forms_of_stimuli(lab, trials):
     with zipfile.ZipFile(lab / "s.zip", "w") as archive:
         for i in range(IMAGES):
             archive.writestr(f"inner/{i}.png", picture(i))
-    first = bring(lab, "avg.npy", "from-npz", stimuli="s.npz").recording
+    first = bring(lab, "avg.npy", "from-npz", stimuli="s.npz").data
     assert first.trials.shape == (UNITS, IMAGES, 1)
     assert first.stimuli.pixels[1, 0, 0].tolist() == [16, 16, 16]
-    second = bring(lab, "avg.npy", "from-zip", stimuli="s.zip", size=3).recording
+    second = bring(lab, "avg.npy", "from-zip", stimuli="s.zip", size=3).data
     assert second.stimuli.pixels.shape == (IMAGES, 3, 3, 3)
     assert catalog.available(lab / "home")[-2:] == ["from-npz", "from-zip"]
 
@@ -94,7 +94,7 @@ def test_populations_in_one_file_are_pooled(lab):
     many = np.full((3, IMAGES, 4), 7, dtype=np.uint8)
     many[0, 0, 3] = 255
     np.savez(lab / "populations.npz", b_many=many, a_few=few)
-    trials = bring(lab, "populations.npz", missing=255).recording.trials
+    trials = bring(lab, "populations.npz", missing=255).data.trials
     assert trials.shape == (5, IMAGES, 4)
     assert np.array_equal(trials[:2, :, :2], few)
     assert np.isnan(trials[:2, :, 2:]).all()
@@ -105,7 +105,7 @@ def test_missing_code(lab):
     counts = np.arange(UNITS * IMAGES, dtype=np.uint8).reshape(UNITS, IMAGES)
     counts[3, 4] = 255
     np.save(lab / "c.npy", counts)
-    found = bring(lab, "c.npy", missing=255).recording.trials[:, :, 0]
+    found = bring(lab, "c.npy", missing=255).data.trials[:, :, 0]
     assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]]
 
 
@@ -131,7 +131,7 @@ def test_a_code_beyond_the_stored_type_is_not_infinity(lab):
     rates[0, 0] = np.inf
     np.save(lab / "c.npy", rates)
     refused(lab, "does not occur in the responses", responses="c.npy", missing=1e300)
-    assert np.isnan(bring(lab, "c.npy", missing=np.inf).recording.trials[0, 0, 0])
+    assert np.isnan(bring(lab, "c.npy", missing=np.inf).data.trials[0, 0, 0])
     assert imported.describe(lab / "home", "mine")["provenance"]["missing"] == "inf"
     np.save(lab / "c.npy", np.full((UNITS, IMAGES), np.nan))
     with pytest.raises(
@@ -146,14 +146,14 @@ def test_the_code_is_compared_in_the_stored_type(lab, stored, widened):
     rates = np.full((UNITS, IMAGES), 3.5, stored)
     rates[3, 4] = -99.9
     np.save(lab / "c.npy", rates.astype(np.float64) if widened and stored == np.float32 else rates)
-    found = bring(lab, "c.npy", missing=-99.9).recording.trials[:, :, 0]
+    found = bring(lab, "c.npy", missing=-99.9).data.trials[:, :, 0]
     assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]]
 
 
 def test_groups_and_labels_from_named_or_usual_columns(lab):
     rows = [f"m{i // 2},{'ab'[i % 2]}" for i in range(IMAGES)]
     text = "\n".join(["movie, label", *rows]) + "\n"
-    found = bring(lab, group="movie", **table(lab, text)).recording
+    found = bring(lab, group="movie", **table(lab, text)).data
     assert found.groups.tolist() == [f"m{i // 2}" for i in range(IMAGES)]
     assert found.labels.tolist() == list("abababa")
     back = catalog.load("mine", lab / "home")
@@ -167,7 +167,7 @@ def test_groups_and_labels_from_named_or_usual_columns(lab):
 def test_table_orders_stimuli_by_file_name(lab, column, form):
     order = [3, 1, 0, 6, 5, 4, 2]
     lines = [f"{form.format(i)},g{i}" for i in order]
-    found = bring(lab, **table(lab, "\n".join([f"{column},group", *lines]))).recording
+    found = bring(lab, **table(lab, "\n".join([f"{column},group", *lines]))).data
     assert found.stimuli.pixels[:, 0, 0, 0].tolist() == [10 * i for i in order]
     assert found.groups.tolist() == [f"g{i}" for i in order]
 
@@ -175,7 +175,7 @@ def test_table_orders_stimuli_by_file_name(lab, column, form):
 def test_table_may_leave_out_images(lab):
     (lab / "stimuli" / "extra.png").write_bytes(picture(255))
     lines = [f"{i}.png" for i in range(IMAGES)]
-    assert len(bring(lab, **table(lab, "\n".join(["filename", *lines]))).recording.stimuli) == IMAGES
+    assert len(bring(lab, **table(lab, "\n".join(["filename", *lines]))).data.stimuli) == IMAGES
 
 
 def brain_score_file(lab, ids, values, **coordinates):
@@ -193,7 +193,7 @@ def test_presentations_are_gathered_by_stimulus(lab):
     values = rng.normal(size=(UNITS, len(shown)))
     brain_score_file(lab, [f"s{i}" for i in shown], values, repetition=np.zeros(len(shown), int))
     lines = [f"{i}.png,s{i}" for i in range(IMAGES)]
-    found = bring(lab, "b.nc", **table(lab, "\n".join(["filename,stimulus_id", *lines]))).recording
+    found = bring(lab, "b.nc", **table(lab, "\n".join(["filename,stimulus_id", *lines]))).data
     assert found.trials.shape == (UNITS, IMAGES, 3)
     for i in range(IMAGES):
         expected = values[:, shown == i].astype(np.float32)
@@ -204,14 +204,14 @@ def test_presentations_are_gathered_by_stimulus(lab):
 def test_responses_with_names_are_put_in_the_order_of_the_stimuli(lab):
     values = np.arange(UNITS * IMAGES, dtype=float).reshape(UNITS, IMAGES)
     brain_score_file(lab, [str(i) for i in reversed(range(IMAGES))], values)
-    assert np.array_equal(bring(lab, "b.nc").recording.trials[:, :, 0], values[:, ::-1])
+    assert np.array_equal(bring(lab, "b.nc").data.trials[:, :, 0], values[:, ::-1])
 
 
 def test_responses_with_strange_names_are_taken_by_position_with_a_warning(lab):
     values = np.arange(UNITS * IMAGES, dtype=float).reshape(UNITS, IMAGES)
     brain_score_file(lab, [f"hash{i}" for i in range(IMAGES)], values)
     outcome = bring(lab, "b.nc")
-    assert np.array_equal(outcome.recording.trials[:, :, 0], values)
+    assert np.array_equal(outcome.data.trials[:, :, 0], values)
     assert "like 'hash0', the stimuli like '0.png': they were matched by position" in outcome.warnings[0]
 
 
@@ -226,7 +226,7 @@ def test_units_without_responses_are_dropped_with_a_warning(lab, trials):
     trials[:, 5] = np.nan
     np.save(lab / "gaps.npy", trials)
     outcome = bring(lab, "gaps.npy")
-    assert outcome.recording.trials.shape == (UNITS - 2, IMAGES, REPEATS)
+    assert outcome.data.trials.shape == (UNITS - 2, IMAGES, REPEATS)
     assert outcome.warnings[0] == "2 units have no response at all and were left out (rows 0, 3)."
     assert outcome.warnings[1].startswith("1 images have no response of any unit")
 
@@ -325,7 +325,7 @@ def test_presentations_and_repeats_at_once(lab):
 )
 def test_tables(lab, text, arguments, message):
     if message is None:
-        assert len(bring(lab, **table(lab, text), **arguments).recording.stimuli) == IMAGES
+        assert len(bring(lab, **table(lab, text), **arguments).data.stimuli) == IMAGES
     else:
         refused(lab, message, **table(lab, text), **arguments)
 
@@ -427,8 +427,8 @@ def test_published_files_as_somebodys_own(shared, tmp_path):
     outcome = import_recordings(
         "again", "V4", folder / "responses_raw_210325.npy", folder / "images_210325.zip", home=tmp_path
     )
-    assert outcome.recording.sha256 == catalog.load("cowley2023.210325", shared / "data").sha256
-    assert catalog.load("again", tmp_path).sha256 == outcome.recording.sha256
+    assert outcome.data.sha256 == catalog.load("cowley2023.210325", shared / "data").sha256
+    assert catalog.load("again", tmp_path).sha256 == outcome.data.sha256
 
 
 def test_a_data_folder_that_cannot_be_written_says_what_to_do(lab):
@@ -454,4 +454,4 @@ def test_units_that_do_not_vary_are_told(lab, trials):
     np.save(lab / "r.npy", trials)
     outcome = bring(lab)
     assert "1 units respond to all images alike; they have no score (rows 3)." in outcome.warnings
-    assert len(outcome.recording.trials) == UNITS
+    assert len(outcome.data.trials) == UNITS

@@ -130,7 +130,7 @@ def stimuli(*names):
     ],
 )
 def test_the_longest_end_decides(tmp_path, wanted, names, places):
-    assert places_beyond_prefixes(wanted, stimuli(*names), tmp_path / "t.csv").places == places
+    assert places_beyond_prefixes(wanted, stimuli(*names), tmp_path / "t.csv") == places
 
 
 def test_ends_that_decide_nothing_are_refused(tmp_path):

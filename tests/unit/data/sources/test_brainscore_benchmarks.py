@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import logging
 
 import numpy as np
 import pytest
@@ -28,10 +29,6 @@ WRITERS = {
     "freemanziemba2013": made.write_freemanziemba,
     "rajalingham2018": made.write_rajalingham,
 }
-
-
-def quiet(line):
-    pass
 
 
 @pytest.fixture
@@ -64,10 +61,10 @@ def moved(cloud, url, address):
     cloud.files[address.replace("https:/", "")] = cloud.files.pop(url.replace("https:/", ""))
 
 
-def test_fetching_shows_what_it_is_and_asks_for_the_version(cloud, home):
-    lines = []
-    paths = fetch("majajhong2015.public", home, report=lines.append)
-    told = "\n".join(lines)
+def test_fetching_shows_what_it_is_and_asks_for_the_version(cloud, home, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+    paths = fetch("majajhong2015.public", home)
+    told = "\n".join(caplog.messages)
     for fact in (
         "Macaque V4 and IT",
         "Brain-Score's public storage",
@@ -82,7 +79,7 @@ def test_fetching_shows_what_it_is_and_asks_for_the_version(cloud, home):
 
 @pytest.mark.parametrize("name", ["MajajHong2015public.V4-pls", "MajajHong2015public.IT-pls"])
 def test_recordings_of_objects(cloud, home, name):
-    fetch("majajhong2015", home, report=quiet)
+    fetch("majajhong2015", home)
     benchmark = load_benchmark(name, home)
     world, order = cloud.worlds["majajhong2015"], cloud.worlds["majajhong2015"].order
     stimuli = Stimuli(world.pixels[order], tuple(world.ids[order]))
@@ -97,7 +94,7 @@ def test_recordings_of_objects(cloud, home, name):
 
 @pytest.mark.parametrize("name", ["FreemanZiemba2013public.V1-pls", "FreemanZiemba2013public.V2-pls"])
 def test_recordings_of_textures(cloud, home, name):
-    fetch("freemanziemba2013.public", home, report=quiet)
+    fetch("freemanziemba2013.public", home)
     (score,) = evaluate(PixelSubject(2 * made.PX), [load_benchmark(name, home)])
     trials = cloud.worlds["freemanziemba2013"].expected(score.area)
     assert score.ceiling == pytest.approx(reliability.ceiling(trials).value, abs=1e-6)
@@ -106,7 +103,7 @@ def test_recordings_of_textures(cloud, home, name):
 
 
 def test_choices_of_people(cloud, home):
-    fetch("rajalingham2018.public", home, report=quiet)
+    fetch("rajalingham2018.public", home)
     benchmark = load_benchmark("Rajalingham2018public-i2n", home)
     assert len(benchmark.stimuli) == 30  # shown once, although the decoder is fitted and tested on them
     (score,) = evaluate(PixelSubject(made.PX), [benchmark])
@@ -125,7 +122,7 @@ def test_choices_of_people(cloud, home):
 def test_the_five_are_a_suite(cloud, home):
     assert set(BRAIN_SCORE_PUBLIC) <= set(DATA_SETS)
     for name in WRITERS:
-        fetch(name, home, report=quiet)
+        fetch(name, home)
     here = {row["name"]: row["here"] for row in list_benchmarks(home)}
     assert {here[name] for name in BRAIN_SCORE_PUBLIC} == {"yes"}
     benchmarks = [load_benchmark(name, home) for name in BRAIN_SCORE_PUBLIC]
@@ -137,7 +134,7 @@ def test_the_five_are_a_suite(cloud, home):
 def test_an_address_without_version_where_versions_are_refused(cloud, home):
     file = "stimulus_hvm-public.csv"
     moved(cloud, f"{STORAGE}/{file}?versionId=null", f"{STORAGE}/{file}")
-    fetch("majajhong2015", home, report=quiet)
+    fetch("majajhong2015", home)
     assert [url.rpartition("/")[2] for url in cloud.asked[1:3]] == [f"{file}?versionId=null", file]
     load_benchmark("MajajHong2015public.IT-pls", home)
 
@@ -146,7 +143,7 @@ def test_mirrors_where_the_bucket_is_gone(cloud, home):
     name = "assy_movshon_FreemanZiemba2013_public.nc"
     version = "?versionId=W2vx7jdh9utZdVumHHarXa4L1zOrA8Fd"
     moved(cloud, f"{STORAGE}/{name}{version}", f"https://s3.amazonaws.com/brainio.contrib/{name}")
-    fetch("freemanziemba2013", home, report=quiet)
+    fetch("freemanziemba2013", home)
     assert cloud.asked[2] == f"/s3.amazonaws.com/brainio.contrib/{name}"
     load_benchmark("FreemanZiemba2013public.V1-pls", home)
 
@@ -154,10 +151,10 @@ def test_mirrors_where_the_bucket_is_gone(cloud, home):
 def test_a_download_that_broke_off_is_continued(cloud, home):
     cloud.cuts = [1000, 0, 0, 0]
     with pytest.raises(WiringupError, match="What has arrived is kept and continued next time"):
-        fetch("majajhong2015", home, report=quiet)
+        fetch("majajhong2015", home)
     assert [p.name for p in (home / "majajhong2015").iterdir()] == [f"{made.MAJAJHONG_FILES[0]}.part"]
     cloud.ranges.clear()
-    fetch("majajhong2015", home, report=quiet)
+    fetch("majajhong2015", home)
     assert cloud.ranges == ["bytes=1000-", None, None]
     load_benchmark("MajajHong2015public.V4-pls", home)
 
@@ -167,7 +164,7 @@ def test_other_bytes_are_refused_from_wherever_they_come(cloud, home):
     for address in file.addresses:
         cloud.files[address.removeprefix(cloud.address)] = b"something else"
     with pytest.raises(InputError, match=r"is not the expected file: its sha1 is") as caught:
-        fetch("majajhong2015", home, report=quiet)
+        fetch("majajhong2015", home)
     assert str(caught.value).count("is not the expected file") == len(file.addresses) == 4
     assert list((home / "majajhong2015").iterdir()) == []
 
@@ -179,11 +176,11 @@ def test_without_a_network_copies_of_brain_score_itself_will_do(cloud, home, tmp
         older = file.name.replace("stimulus_", "image_dicarlo_")
         (cache / file.digest).mkdir(parents=True)
         (cache / file.digest / older).write_bytes(cloud.files[file.url.removeprefix(cloud.address)])
-    fetch("majajhong2015", home, from_dir=cache, report=quiet)
+    fetch("majajhong2015", home, from_dir=cache)
     assert cloud.asked == []
     load_benchmark("MajajHong2015public.IT-pls", home)
 
 
 def test_private_parts_are_not_offered(home):
     with pytest.raises(InputError, match=r"Unknown part of majajhong2015 'private'.*Allowed: public"):
-        fetch("majajhong2015.private", home, report=quiet)
+        fetch("majajhong2015.private", home)

@@ -1,10 +1,12 @@
 import dataclasses
 import hashlib
+import logging
 
 import pytest
 
 from file_server import serving
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.progress import Progress
 from wiringup.data.sources import download as downloading
 from wiringup.data.sources import fetch as fetching
 from wiringup.data.sources.addresses import SOURCES
@@ -45,15 +47,11 @@ def toy(monkeypatch):
     return make
 
 
-def quiet(line):
-    pass
-
-
 def test_download_whole_with_progress(server, tmp_path):
-    seen = []
-    download(file_at(server), tmp_path / "a.bin", lambda *state: seen.append(state))
+    with Progress() as shown:
+        download(file_at(server), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
-    assert seen[-1] == ("a.bin", len(CONTENT), len(CONTENT))
+    assert shown.done["fetch"] == shown.planned["fetch"] == pytest.approx(len(CONTENT) / 1e6)
     assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
 
 
@@ -164,35 +162,38 @@ def test_without_a_connection_no_mirror_is_waited_for(tmp_path):
     assert "/b" not in str(caught.value)
 
 
-def test_fetch_announces_before_it_downloads(server, toy, tmp_path):
+def test_fetch_announces_before_it_downloads(server, toy, tmp_path, monkeypatch, caplog):
     toy(file_at(server))
-    lines = []
-    progress = lambda *state: lines.append("bytes")  # noqa: E731
-    assert fetch("toy", tmp_path, report=lines.append, progress=progress) == [tmp_path / "toy" / "a.bin"]
-    first = lines.index("bytes")
-    told = "\n".join(lines[:first])
+    caplog.set_level(logging.INFO, "wiringup")
+    before = []
+    downloaded = fetching.download
+    monkeypatch.setattr(
+        fetching, "download", lambda *file: before.extend(caplog.messages) or downloaded(*file)
+    )
+    assert fetch("toy", tmp_path) == [tmp_path / "toy" / "a.bin"]
+    told = "\n".join(before)
     for fact in ("Toy numbers", "nowhere.example", "CC0", "0.3 MB in 1 file", "Nobody (2020)."):
         assert fact in told
-    assert "1 fetched, 0 already there" in lines[-1]
+    assert "1 fetched, 0 already there" in caplog.messages[-1]
 
 
-def test_fetch_keeps_what_is_verified_and_replaces_what_is_not(server, toy, tmp_path):
+def test_fetch_keeps_what_is_verified_and_replaces_what_is_not(server, toy, tmp_path, caplog):
     toy(file_at(server))
-    fetch("toy", tmp_path, report=quiet)
-    lines = []
-    fetch("toy", tmp_path, report=lines.append)
+    fetch("toy", tmp_path)
+    caplog.set_level(logging.INFO, "wiringup")
+    fetch("toy", tmp_path)
     assert len(server.ranges) == 1
-    assert "0 fetched, 1 already there" in lines[-1]
+    assert "0 fetched, 1 already there" in caplog.messages[-1]
     path = tmp_path / "toy" / "a.bin"
     path.write_bytes(CONTENT[:-1] + b"?")
-    fetch("toy", tmp_path, report=quiet)
+    fetch("toy", tmp_path)
     assert path.read_bytes() == CONTENT
 
 
 def test_a_file_that_was_damaged_after_it_was_fetched_is_named(server, toy, tmp_path):
     toy(file_at(server))
     check_whole("toy", tmp_path)  # none there
-    fetch("toy", tmp_path, report=quiet)
+    fetch("toy", tmp_path)
     check_whole("toy", tmp_path)
     path = tmp_path / "toy" / "a.bin"
     path.write_bytes(bytes([CONTENT[0] ^ 1]) + CONTENT[1:])
@@ -205,12 +206,12 @@ def test_fetch_without_network_suggests_a_folder(toy, tmp_path):
     with pytest.raises(
         WiringupError, match=r"No download from .*Without a network.*wiringup fetch toy --from DIR"
     ):
-        fetch("toy", tmp_path, report=quiet)
+        fetch("toy", tmp_path)
 
 
 def test_fetch_without_address_says_where_the_data_come_from(tmp_path):
     with pytest.raises(MissingDataError, match=r"osf\.io/gwtcs.*wiringup fetch henaff2021 --from DIR"):
-        fetch("henaff2021", tmp_path, report=quiet)
+        fetch("henaff2021", tmp_path)
 
 
 def test_fetch_from_folder_by_name_or_by_content(toy, tmp_path):
@@ -224,18 +225,18 @@ def test_fetch_from_folder_by_name_or_by_content(toy, tmp_path):
     (stick / "a.bin").write_bytes(b"xyz")
     (stick / "deep" / "a.bin").write_bytes(b"aaa")
     (stick / "deep" / "er" / "other name").write_bytes(b"bbb")
-    paths = fetch("toy", tmp_path / "home", from_dir=stick, report=quiet)
+    paths = fetch("toy", tmp_path / "home", from_dir=stick)
     assert [p.read_bytes() for p in paths] == [b"aaa", b"bbb"]
 
 
-def test_without_a_recorded_size_other_names_are_found_by_suffix(toy, tmp_path):
+def test_without_a_recorded_size_other_names_are_found_by_suffix(toy, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
     toy(SourceFile("a.nc", hashlib.sha1(b"aaa").hexdigest()))
     (tmp_path / "stick").mkdir()
     (tmp_path / "stick" / "older name.nc").write_bytes(b"aaa")
-    lines = []
-    (path,) = fetch("toy", tmp_path, from_dir=tmp_path / "stick", report=lines.append)
+    (path,) = fetch("toy", tmp_path, from_dir=tmp_path / "stick")
     assert path.read_bytes() == b"aaa"
-    assert "  size:     unknown in 1 file" in lines
+    assert "  size:     unknown in 1 file" in caplog.messages
 
 
 def test_fetch_from_folder_copies_all_or_nothing(toy, tmp_path):
@@ -249,14 +250,14 @@ def test_fetch_from_folder_copies_all_or_nothing(toy, tmp_path):
     with pytest.raises(
         InputError, match=r"Nothing was copied.*b\.bin is not the expected b\.bin.*no file below .* c\.bin"
     ):
-        fetch("toy", tmp_path / "home", from_dir=stick, report=quiet)
+        fetch("toy", tmp_path / "home", from_dir=stick)
     assert list((tmp_path / "home" / "toy").iterdir()) == []
     with pytest.raises(MissingDataError, match=r"There is no folder .*nowhere"):
-        fetch("toy", tmp_path / "home", from_dir=tmp_path / "nowhere", report=quiet)
+        fetch("toy", tmp_path / "home", from_dir=tmp_path / "nowhere")
 
 
 def test_a_part_of_a_source_needs_only_its_files(tmp_path, shared):
-    paths = fetch("cowley2023.190923", tmp_path, from_dir=shared / "data", report=quiet)
+    paths = fetch("cowley2023.190923", tmp_path, from_dir=shared / "data")
     assert [p.name for p in paths] == ["images_190923.zip", "responses_repeat_averaged_190923.npy"]
 
 
@@ -271,13 +272,13 @@ def test_upstream_names_are_recognised(tmp_path, shared):
         (clone / folder).mkdir(parents=True)
         (clone / folder / "responses_210325.npy").write_bytes((original / file).read_bytes())
     (clone / "images_210325.zip").write_bytes((original / "images_210325.zip").read_bytes())
-    paths = fetch("cowley2023.210325", tmp_path / "home", from_dir=clone, report=quiet)
+    paths = fetch("cowley2023.210325", tmp_path / "home", from_dir=clone)
     assert [p.read_bytes() == (original / p.name).read_bytes() for p in paths] == [True] * 3
 
 
 @pytest.mark.parametrize("name", ["weight-compression", "cifar10h"])
 def test_whole_sources_from_the_shared_folder(tmp_path, shared, name):
-    paths = fetch(name, tmp_path, from_dir=shared, report=quiet)
+    paths = fetch(name, tmp_path, from_dir=shared)
     assert len(paths) == len(SOURCES[name].files)
     assert all(p.parent == tmp_path / name for p in paths)
 
@@ -285,17 +286,17 @@ def test_whole_sources_from_the_shared_folder(tmp_path, shared, name):
 def test_unwritable_home(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(WiringupError, match=r"Cannot write to .*Set WIRINGUP_DATA"):
-        fetch("cifar10", tmp_path / "file", report=quiet)
+        fetch("cifar10", tmp_path / "file")
 
 
 def test_unknown_part(tmp_path):
     with pytest.raises(InputError, match=r"Unknown part of cowley2023 '21325'. Did you mean '210325'\?"):
-        fetch("cowley2023.21325", tmp_path, report=quiet)
+        fetch("cowley2023.21325", tmp_path)
 
 
 def test_unknown_source(tmp_path):
     with pytest.raises(InputError, match=r"Unknown data source 'cowly2023'. Did you mean 'cowley2023'\?"):
-        fetch("cowly2023", tmp_path, report=quiet)
+        fetch("cowly2023", tmp_path)
 
 
 def test_full_disk_while_downloading(server, toy, tmp_path, monkeypatch):
@@ -306,7 +307,7 @@ def test_full_disk_while_downloading(server, toy, tmp_path, monkeypatch):
 
     monkeypatch.setattr(downloading, "_copy", full)
     with pytest.raises(WiringupError, match="No space left to write"):
-        fetch("toy", tmp_path, report=quiet)
+        fetch("toy", tmp_path)
 
 
 def test_every_source_is_complete():

@@ -7,7 +7,6 @@ evicted while another process reads it stays readable there (POSIX keeps an open
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -31,20 +30,18 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class KeptFiles:
+class CacheFolder:
     """The files of one kind in a folder.
 
     Attributes:
         folder: where the files lie.
         limit: GB (10^9 bytes) that they may take together.
-        say: is told of entries that are damaged or cannot be kept.
     """
 
     SUFFIX: ClassVar[str] = ""
 
     folder: Path
     limit: float = DEFAULT_GB
-    say: Callable[[str], None] = lambda _message: None
 
     def has_room(self, size: int) -> bool:
         """Return whether ``size`` bytes can be kept: within the limit, and on the disk."""

@@ -1,0 +1,79 @@
+"""What all imports have in common: the names that a set may have, and how it is stored."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from wiringup.core.errors import InputError
+from wiringup.core.files import sha256_of
+from wiringup.core.home import data_home
+from wiringup.data.measurements import DataSet
+from wiringup.data.sources.addresses import SOURCES
+from wiringup.data.sources.catalog import PUBLISHED
+from wiringup.data.sources.imported import save_set
+
+Data = TypeVar("Data", bound=DataSet)
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+
+
+@dataclass(frozen=True, eq=False)
+class Imported(Generic[Data]):
+    """The outcome of an import.
+
+    Attributes:
+        data: what was stored.
+        folder: where.
+        warnings: sentences that the user should read.
+        order: where the order of the images comes from, in words; empty where names alone decide.
+    """
+
+    data: Data
+    folder: Path
+    warnings: tuple[str, ...]
+    order: str = ""
+
+
+def check_name(name: str) -> None:
+    """Raise `InputError` unless a data set of one's own may have this name."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{name!r} cannot name a data set: use 1 to 64 letters, digits, dots, hyphens and underscores, "
+            "with a letter or digit first and no dot last."
+        )
+    taken = {known.casefold() for known in (*PUBLISHED, *SOURCES)}
+    if name.casefold() in taken:
+        raise InputError(f"{name!r} is the name of a published data set; choose another name.")
+
+
+def stored(
+    data: Data,
+    home: Path | None,
+    files: Mapping[str, Path | None],
+    warnings: Sequence[str],
+    **facts: object,
+) -> Imported[Data]:
+    """Store an import together with the names and hashes of the files that it was made of.
+
+    Args:
+        data: what was imported.
+        home: the data folder; by default `data_home`.
+        files: what a file is (responses, stimuli ...) -> where it lies.
+        warnings: sentences that the user should read.
+        facts: plain JSON values that are noted besides, such as ``order``.
+
+    Raises:
+        InputError: if another set is stored under this name.
+        WiringupError: if the disk is full.
+    """
+    provenance = {what: _provenance(Path(path)) for what, path in files.items() if path is not None}
+    noted = provenance | facts | {"warnings": list(warnings)}
+    folder = save_set(data, data_home() if home is None else home, noted)
+    return Imported(data, folder, tuple(warnings), str(facts.get("order", "")))
+
+
+def _provenance(path: Path) -> dict[str, str]:
+    path = path.expanduser()
+    return {"file": path.name} | ({"sha256": sha256_of(path)} if path.is_file() else {})
