@@ -33,7 +33,7 @@ from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache
 from wiringup.models.weights import read_weights, save_weights
-from wiringup.results.match import match_of, to_dict
+from wiringup.results.brain_match import brain_match, to_dict
 from wiringup.results.record import Point, Record, provenance, score_to_dict
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
@@ -110,7 +110,7 @@ def results(folder: Path) -> list[Kind]:
     store.save_study("study", {"reference": "KN"}, ["run"])
     score = Score("b.V4", "V4", "pls-25", "V4.output", 0.25, 0.8, 0.39, "r/c", 0.01, 100, 50)
     store.save_scores("score", [{"model": "cornet_s", "birth": "kn", "seed": 0, **score_to_dict(score)}])
-    store.save_match("match", to_dict(match_of("KN", "b@1", [[score]], {})))
+    store.save_match("match", to_dict(brain_match("KN", "b@1", [[score]], {})))
     store.save_diverged("gone", spec, "the loss is nan at step 3")
     return [
         Kind("record.json", folder / "run" / "record.json", lambda: store.record("run")),

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name != "dev"}
-OF_EXTRA = {"netcdf": {"data/formats/netcdf.py", "data/formats/hdf5.py"}}
+OF_EXTRA = {"netcdf": {"data/formats/netcdf.py", "data/formats/hdf5.py"}, "results": {"figures/results.py"}}
 """Extra -> the modules behind it, which import what only it brings."""
 
 SHORT = os.environ.get("WIRINGUP_TEST_WHEEL") != "1"
@@ -93,6 +93,13 @@ assert (read_responses(Path("x.nc")).values == values).all()
 with h5py.File("x.mat", "w", userblock_size=512) as file:
     file["responses"] = values
 assert read_responses(Path("x.mat")).values.size == 24
+""",
+    "results": """
+import duckdb
+from wiringup.figures.results import Results
+
+Results([{"label": "a", "score": 0.5}, {"label": "b", "score": None}]).to_parquet("x.parquet")
+assert duckdb.sql("SELECT * FROM 'x.parquet'").fetchall() == [("a", 0.5), ("b", None)]
 """,
 }
 

@@ -2,16 +2,30 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wiringup.benchmarks.catalog import check_benchmark
 from wiringup.benchmarks.simulated import SIMULATED
-from wiringup.benchmarks.suite import Suite
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.home import data_home, writable
 from wiringup.core.sealed import read_sealed, write_sealed
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A list of benchmarks by name. A change of the list is a new version, in the suite's own name.
+
+    Attributes:
+        name: with its version, as in ``"real@1"``.
+        benchmarks: names of the benchmarks that count.
+    """
+
+    name: str
+    benchmarks: tuple[str, ...]
+
 
 REAL = (
     "henaff2021.V1-pls",

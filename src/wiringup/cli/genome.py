@@ -1,23 +1,26 @@
 """``wiringup genome``: what genomes hold, drawn, compared and sealed, and all birth recipes."""
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json, Runs, WeightsKey
-from wiringup.cli.show import as_json, number, say, table
+from wiringup.cli.show import as_json, number, table
 
 if TYPE_CHECKING:
     from wiringup.experiments.genome_views import Difference
-    from wiringup.results.bits import Sized
+    from wiringup.results.bits import Document
 
 Name = Annotated[
     Positional[str],
     arg(metavar="GENOME", help="A genome file (.json), or a recipe that has published figures, as wc."),
 ]
+
+log = logging.getLogger(__name__)
 
 
 def show(
@@ -80,7 +83,7 @@ def plot(
     from wiringup.experiments.genome_drawing import drawing
     from wiringup.experiments.genomes import open_genome
     from wiringup.figures.genome import draw
-    from wiringup.figures.match import check_format, write
+    from wiringup.figures.style import check_format, write
     from wiringup.models.weights import read_weights
 
     check_format(out)
@@ -88,7 +91,7 @@ def plot(
     names = [f"{name}.weight" for name in distilled.layers]
     read = None if weights is None else read_weights(weights, names, weights_key)
     for note in () if read is None else read.notes:
-        say(f"Note: {note}")
+        log.warning("Note: %s", note)
     trained = None if read is None else read.state
     shown = drawing(distilled, seed, trained, layer)
     write(draw(shown), out)
@@ -97,7 +100,7 @@ def plot(
         norms = list(shown.norms.names) if shown.norms else []
         as_json({"file": str(out), "layers": layers, "norms": norms, "trained": trained is not None})
         return
-    say(f"Drew {len(layers)} layers into {out}")
+    log.info("Drew %d layers into %s", len(layers), out)
 
 
 def diff(
@@ -130,13 +133,17 @@ def diff(
     body = [[d.layer, *(k or "–" for k in d.kinds), *(f"{n:,}" for n in d.figures), _apart(d)] for d in found]
     table(["layer", "kind", "kind", "figures", "figures", "distance (chance)"], body)
     equal = sum(d.same for d in found)
-    say(f"{equal} of {len(found)} layers are the same, {one.figures():,} and {other.figures():,} figures.")
+    log.info(
+        f"{equal} of {len(found)} layers are the same, {one.figures():,} and {other.figures():,} figures."
+    )
     if one.statistics or other.statistics:
         held = f"{one.statistics_figures:,} and {other.statistics_figures:,}"
         alike = "the same" if same_statistics(one, other) else "not the same"
-        say(f"Running statistics among the figures: {held}, {alike}.")
+        log.info(f"Running statistics among the figures: {held}, {alike}.")
     if one.architecture != other.architecture:
-        say(f"The genomes are of {one.architecture} and {other.architecture}: layers are compared by name.")
+        log.info(
+            f"The genomes are of {one.architecture} and {other.architecture}: layers are compared by name."
+        )
 
 
 def _apart(d: "Difference") -> str:
@@ -193,8 +200,8 @@ def recipes(json: Json = False) -> None:
         for r in found
     ]  # fmt: skip
     table(header, body)
-    say("FILE is a genome of your own: wiringup distill WEIGHTS --recipe RECIPE --out FILE.json")
-    say(f"BatchNorm of each is a policy of its own (--batchnorm): {', '.join(found[0]['batchnorm'])}.")
+    log.info("FILE is a genome of your own: wiringup distill WEIGHTS --recipe RECIPE --out FILE.json")
+    log.info(f"BatchNorm of each is a policy of its own (--batchnorm): {', '.join(found[0]['batchnorm'])}.")
 
 
 def bits(
@@ -217,37 +224,44 @@ def bits(
       wiringup genome bits --figure bits.png
     """
     from wiringup.birth.published import PUBLISHED_STATISTICS
-    from wiringup.figures import bits as drawn
-    from wiringup.figures.match import check_format, write
-    from wiringup.results.bits import sized
+    from wiringup.figures.description_length import draw
+    from wiringup.figures.style import check_format, write
+    from wiringup.results.bits import by_size
     from wiringup.results.store import Store
 
     if figure is not None:
         check_format(figure)
-    store = Store(out, lambda _path, why: say(f"Left out: {why}"))
-    points = sized(store.matches(), suite)
+    matches = by_size(Store(out).matches(), suite)
     if json:
-        as_json([asdict(p) for p in points])
+        as_json([_flat(m) for m in matches])
     else:
-        table(*_bits_table(points), title=f"Brain match on {suite} and description length")
-        if any(p.name == "weight_compression" and p.batchnorm != "teacher" for p in points):
-            say(
+        table(*_bits_table(matches), title=f"Brain match on {suite} and description length")
+        births = [m["described"] for m in matches]
+        if any(of["name"] == "weight_compression" and of["batchnorm"] != "teacher" for of in births):
+            log.info(
                 f"The published weight compression was born with {PUBLISHED_STATISTICS:,} running statistics "
                 "of the trained network besides; they are counted only where BN is teacher."
             )
     if figure is not None:
-        write(drawn.draw(points, suite), figure)
+        write(draw(matches, suite), figure)
 
 
-def _bits_table(points: Sequence["Sized"]) -> tuple[list[str], list[list[str]]]:
+def _flat(match: "Document") -> dict[str, Any]:
+    """Return what was scored, and its brain match, side by side."""
+    facts = {name: match[name] for name in ("seeds", "simulated")}
+    return {**match["described"], **facts, "match": {**match["areas"], "mean": match["mean"]}}
+
+
+def _bits_table(matches: Sequence["Document"]) -> tuple[list[str], list[list[str]]]:
     header = ["what", "network", "BN", "seeds", "figures", "bits", "brain match", "± error", "simulated"]
     body = [
         [
-            p.name, p.network, p.batchnorm or "–", str(p.seeds), *_counts(p.figures, p.bits),
-            number(p.match["mean"]["value"]), number(p.match["mean"]["error"]),
-            "yes" if p.simulated else "no",
+            of["name"], of["network"], of["batchnorm"] or "–", str(m["seeds"]),
+            *_counts(of["figures"], of["bits"]), *(number(m["mean"][key]) for key in ("value", "error")),
+            "yes" if m["simulated"] else "no",
         ]
-        for p in points
+        for m in matches
+        for of in [m["described"]]
     ]  # fmt: skip
     return header, body
 

@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,8 +28,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION
 
 if TYPE_CHECKING:
-    from wiringup.results.draws import Estimate
-    from wiringup.results.match import Match
+    from wiringup.results.brain_match import BrainMatch
+    from wiringup.results.stats import Estimate
 
 log = logging.getLogger(__name__)
 
@@ -80,11 +79,11 @@ def match(
     from wiringup.experiments import match as matching
     from wiringup.experiments.described import described
     from wiringup.experiments.scoring import ScoreRequest
-    from wiringup.results.match import to_dict
+    from wiringup.results.brain_match import to_dict
     from wiringup.results.store import Store
 
     if figure is not None:
-        from wiringup.figures.match import check_format
+        from wiringup.figures.style import check_format
 
         check_format(figure)
     if weights and (birth != "kaiming_normal" or seed != (0,)):
@@ -103,33 +102,33 @@ def match(
     home, tell = data_home(), silent if json else say
     exam = matching.exam_of(suite, request, home, tell)
     found, *other = [matching.match(c, matching.title(c), exam, home, tell) for c in conditions]
-    fraction = found.fraction_of(other[0]) if other else None
-    values = to_dict(found, fraction, other[0].label if other else "")
+    values = to_dict(found, *other)
     values["layers"] = None if layer_map is None else layer_map.sha256[:12]
     values["described"] = described(conditions[0][0], home)
-    as_json(values) if json else _print(found, fraction, values)
+    as_json(values) if json else _print(found, *other)
     path = Store(out).save_match(matching.address(conditions, exam, [found, *other]), values)
     tell(f"Kept in {path}")
     if figure is not None:
-        from wiringup.figures.match import draw, write
+        from wiringup.figures.brain_match import draw
+        from wiringup.figures.style import write
 
         write(draw([values, *map(to_dict, other)]), figure)
 
 
-def _print(found: "Match", fraction: Mapping[str, "Estimate"] | None, values: Mapping[str, object]) -> None:
+def _print(found: "BrainMatch", reference: "BrainMatch | None" = None) -> None:
     header = ["", "layer", "raw", "ceiling", "score", "± error", "95 % interval", "stimuli", "units", "seeds"]
     body = [
-        [name + (" (simulated)" if line.simulated else ""), line.layer, number(line.raw),
-         number(line.ceiling), *_cells(line.score)]
-        for name, line in found.lines.items()
+        [name + (" (simulated)" if result.simulated else ""), result.layer, number(result.raw),
+         number(result.ceiling), *_cells(result.score)]
+        for name, result in found.benchmarks.items()
     ]  # fmt: skip
     body += [[area, "", "", "", *_cells(e)] for area, e in found.areas.items()]
     body += [[name, "MISSING", *[""] * 8] for name in found.missing]
     body.append([f"mean over {', '.join(found.areas) or 'nothing'}", "", "", "", *_cells(found.mean)])
-    if fraction is not None:
-        body += [[f"{area}, fraction of reference", "", "", "", *_cells(e)] for area, e in fraction.items()]
+    for area, e in ({} if reference is None else found.fraction_of(reference)).items():
+        body.append([f"{area}, fraction of reference", "", "", "", *_cells(e)])
     table(header, body, title=f"Brain match of {found.label} on {found.suite}")
-    _tell(found, values)
+    _describe(found, reference)
 
 
 def _cells(e: "Estimate") -> list[str]:
@@ -138,19 +137,28 @@ def _cells(e: "Estimate") -> list[str]:
     return [number(e.value), number(e.error), interval, *parts]
 
 
-def _tell(found: "Match", values: Mapping[str, object]) -> None:
+def _describe(found: "BrainMatch", reference: "BrainMatch | None") -> None:
+    """Say what a reader of the table has to know."""
+    from wiringup.results.brain_match import at_chance
     from wiringup.results.draws import FEW_SEEDS
 
-    if values.get("reference"):
-        say(f"Reference: {values['reference']}")
+    if reference is not None:
+        log.info("Reference: %s", reference.label)
+        for area, (raw, error) in at_chance(reference).items():
+            log.info(
+                "No fraction in %s, nor part in it: the reference is at chance there (raw %.3f, error %.3f).",
+                area,
+                raw,
+                error,
+            )
     if found.seeds == 1:
-        say("One seed: no error over seeds is known, and none is in the interval.")
+        log.info("One seed: no error over seeds is known, and none is in the interval.")
     elif found.seeds < FEW_SEEDS:
-        say(f"{found.seeds} seeds say little about the spread over seeds; intervals can be too narrow.")
+        log.info("%d seeds say little about the spread over seeds; intervals can be too narrow.", found.seeds)
     for name in found.left_out:
-        say(f"NOT IN THE MEAN: {name} has no usable noise ceiling; its raw score is shown.")
+        log.info("NOT IN THE MEAN: %s has no usable noise ceiling; its raw score is shown.", name)
     for name, why in found.missing.items():
-        say(f"MISSING, not in the mean: {name}. {why}")
+        log.info("MISSING, not in the mean: %s. %s", name, why)
 
 
 def suites(

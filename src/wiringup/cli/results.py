@@ -1,5 +1,6 @@
 """``wiringup results`` and ``wiringup report``: what was kept."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +10,13 @@ from tyro.conf import Positional, arg
 from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.run import finish
 from wiringup.cli.score import print_scores
-from wiringup.cli.show import as_json, number, say, table
+from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 
 if TYPE_CHECKING:
     from wiringup.results.record import Record
+
+log = logging.getLogger(__name__)
 
 
 def results(out: Runs = Path("runs"), json: Json = False) -> None:
@@ -24,8 +27,8 @@ def results(out: Runs = Path("runs"), json: Json = False) -> None:
 
       wiringup results --json > results.json
     """
-    from wiringup.results.record import rows
     from wiringup.results.store import Store
+    from wiringup.results.table import rows
 
     lost: list[tuple[Path, str]] = []
     store = Store(out, lambda path, why: lost.append((path, why)))
@@ -45,9 +48,9 @@ def results(out: Runs = Path("runs"), json: Json = False) -> None:
         body = [[one["uid"], one["spec"]["reference"], str(len(one["runs"]))] for one in studies]
         table(["study or sweep", "reference", "runs"], body, title="For wiringup report")
     for path, why in lost:
-        say(f"Not listed: {path.parent.name}/{path.name}. {why}")
+        log.warning("Not listed: %s/%s. %s", path.parent.name, path.name, why)
     if not (records or scores or matches or studies or lost):
-        say(f"Nothing is kept in {out} yet. Start with: wiringup run --quick")
+        log.info("Nothing is kept in %s yet. Start with: wiringup run --quick", out)
 
 
 def _print_runs(records: Sequence["Record"], title: str) -> None:

@@ -1,5 +1,6 @@
 """``wiringup run``: the main job."""
 
+import logging
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from wiringup.cli.show import as_json, say, silent, table
 
 if TYPE_CHECKING:
     from wiringup.results.store import Store
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -67,26 +70,26 @@ def finish(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         json: whether JSON is printed instead.
         kind: how JSON calls its address.
     """
-    from wiringup.figures.report import diverged, figure_name, write
-    from wiringup.figures.tables import last_moments, moments_table
-    from wiringup.results.curves import moments, told_at_chance
-    from wiringup.results.record import rows
+    from wiringup.figures.report import figure_name, write
+    from wiringup.figures.tables import comparison_table
+    from wiringup.results.comparison import of_study
+    from wiringup.results.table import rows
 
     document, records = store.study(name)
-    reference, lost = document["spec"]["reference"], diverged(document)
-    path = write(store.folder(name), document, records, reference)
-    figure, left_out = path.with_name(figure_name(document)), told_at_chance(records, reference)
+    found = of_study(document, records)
+    path = write(store.folder(name), document, records, found)
+    figure = path.with_name(figure_name(document))
     if json:
-        facts = {kind: name, "report": str(path), "figure": str(figure), "left_out": left_out}
-        as_json(facts | {"rows": rows(records), "diverged": [asdict(one) for one in lost]})
+        facts = {kind: name, "report": str(path), "figure": str(figure), "left_out": found.left_out}
+        as_json(facts | {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]})
         return
     sys.stderr.write("\n")
-    simulated = " (simulated recordings)" if any(r.simulated for r in records) else ""
+    simulated = " (simulated recordings)" if found.simulated else ""
     title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
-    table(*moments_table(last_moments(moments(records, reference)), lost), title=title)
-    for one in lost:
-        say(f"No score: {one.label}, seed {one.seed}. {one.why}")
-    if left_out:
-        say(left_out)
-    say(f"Figure: {figure}")
-    say(f"Report: {path}")
+    table(*comparison_table(found, found.ends), title=title)
+    for one in found.diverged:
+        log.info("No score: %s, seed %d. %s", one.label, one.seed, one.why)
+    if found.left_out:
+        log.info(found.left_out)
+    log.info("Figure: %s", figure)
+    log.info("Report: %s", path)

@@ -1,5 +1,6 @@
 """``wiringup score``: one model on any benchmarks."""
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,8 @@ from wiringup.cli.arguments import (
 )
 from wiringup.cli.show import as_json, number, say, silent, table
 from wiringup.core.score import DEFAULT_NORMALISATION
+
+log = logging.getLogger(__name__)
 
 
 def score(
@@ -98,8 +101,8 @@ def score(
     from wiringup.core.home import data_home
     from wiringup.experiments.scoring import ScoreRequest, address
     from wiringup.experiments.scoring import score as score_rows
-    from wiringup.figures.tables import to_csv, units_table
     from wiringup.results.store import Store
+    from wiringup.results.table import UNIT_COLUMNS, to_csv, unit_rows
 
     count, names = named_classes(classes)
     layer_map = None if layers_from is None else load_layer_map(layers_from)
@@ -126,8 +129,8 @@ def score(
     as_json(rows) if json else print_scores(rows)
     Store(out).save_scores(address(request, benchmarks, rows), rows)
     if units is not None:
-        write_text(units, to_csv(units_table(rows)))
-        say(f"Single neurons: {units}")
+        write_text(units, to_csv(unit_rows(rows), UNIT_COLUMNS))
+        log.info("Single neurons: %s", units)
 
 
 def print_scores(rows: list[dict[str, Any]]) -> None:
@@ -136,9 +139,9 @@ def print_scores(rows: list[dict[str, Any]]) -> None:
     header += ["raw", "± error", "ceiling", "score", "as"]
     table(header, [_cells(r) for r in rows])
     for layers in dict.fromkeys(r["layers"] for r in rows if r.get("layers")):
-        say(f"Layers by the map {layers}.")
+        log.info("Layers by the map %s.", layers)
     for note in dict.fromkeys(f"{r['benchmark']}: {r['note']}" for r in rows if r["note"]):
-        say(note)
+        log.info(note)
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ from wiringup.core.spec import uid
 from wiringup.experiments.pipeline import WEIGHTS
 from wiringup.experiments.scoring import CALIBRATED, PIXELS, Said, ScoreRequest, reportable, scored
 from wiringup.models.architecture import ARCHITECTURES
-from wiringup.results.match import Match, match_of
+from wiringup.results.brain_match import BrainMatch, brain_match
 from wiringup.results.store import RECORD, Store
 
 Requests = Sequence[ScoreRequest]
@@ -49,7 +49,7 @@ def exam_of(suite: str, request: ScoreRequest, home: Path, say: Said) -> Exam:
     return Exam(f"{suite}:unseen" if part else suite, tuple(kept), missing)
 
 
-def match(condition: Requests, label: str, exam: Exam, home: Path, say: Said) -> Match:
+def match(condition: Requests, label: str, exam: Exam, home: Path, say: Said) -> BrainMatch:
     """Score every seed of a condition on the exam and condense the scores.
 
     Args:
@@ -67,7 +67,7 @@ def match(condition: Requests, label: str, exam: Exam, home: Path, say: Said) ->
             for score in scores:
                 found[score.benchmark].append(score)
     say(f"Resampling stimuli, units and seeds of {label} ...")
-    whole = match_of(label, exam.suite, list(found.values()), exam.missing)
+    whole = brain_match(label, exam.suite, list(found.values()), exam.missing)
     return replace(whole, identities=tuple(identities))
 
 
@@ -134,7 +134,7 @@ def _trained(name: str, plain: ScoreRequest, runs: Path) -> ScoreRequest:
     )
 
 
-def address(conditions: Sequence[Requests], exam: Exam, found: Sequence[Match]) -> str:
+def address(conditions: Sequence[Requests], exam: Exam, found: Sequence[BrainMatch]) -> str:
     """Return the address under which brain matches are kept: what was asked, which weights, which data."""
     benchmarks = tuple(b.sha256 for b in exam.benchmarks)
     asked, identities = tuple(tuple(c) for c in conditions), tuple(m.identities for m in found)

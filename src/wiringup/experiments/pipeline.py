@@ -11,7 +11,7 @@ from torch import nn
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
-from wiringup.benchmarks.suite import Suite, brain_match
+from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
@@ -22,6 +22,7 @@ from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.models.architecture import ModelSpec, architecture_of, build
 from wiringup.models.readout import NetworkSubject, preprocess, subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
+from wiringup.results.brain_match import match_of_run
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.distributed import leads
@@ -237,19 +238,20 @@ def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
             scores, accuracy = run.exam.sit(read)
         except NotFiniteError as error:
             raise DivergedError(_not_finite(moment.images)) from error
-        match = brain_match(scores, run.exam.suite)
+        suite = run.exam.suite
+        match = match_of_run(scores, suite.name, suite.benchmarks)
         point = Point(
             epoch=moment.epoch,
             updates=moment.images,
             synaptic_updates=moment.ledger.synaptic_updates,
             top1=accuracy,
-            match={**match.areas, "mean": match.mean},
+            match=match.values,
             missing=tuple(match.missing),
             scores=tuple(scores),
             images=moment.ledger.images,
             flops=moment.ledger.flops,
         )
-        told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean:.3f}")
+        told("score", 1, f"{run.label}, seed {run.spec.birth.seed}: brain match {match.mean.value:.3f}")
         return {"point": point_to_dict(point)}
 
     return score

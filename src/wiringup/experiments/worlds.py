@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.catalog import load_present
 from wiringup.benchmarks.simulated import LEVEL
-from wiringup.benchmarks.suite import Suite
-from wiringup.benchmarks.suites import find_suite
+from wiringup.benchmarks.suites import Suite, find_suite
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive

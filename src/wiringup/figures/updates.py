@@ -8,66 +8,64 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wiringup.figures.style import clean, head, look, new_figure
-from wiringup.results.curves import COLUMNS, Moment, told_norms
+from wiringup.results.comparison import COLUMNS, Comparison
 from wiringup.results.record import MEAN
 
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
 
 
-def draw(moments: Sequence[Moment], simulated: bool, left_out: str = "") -> Figure:
+def draw(comparison: Comparison) -> Figure:
     """Return a figure with one panel for the mean and one for each area where the reference is above chance.
 
     Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
     If the reference is at chance everywhere there are no percentages: panels show the scores themselves.
-
-    Args:
-        moments: of all conditions.
-        simulated: whether the recordings are.
-        left_out: the sentence about areas without a panel, see `curves.told_at_chance`.
     """
-    areas = [MEAN, *(a for a in COLUMNS if a != MEAN and a in moments[0].percent)]
+    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
     columns = (len(areas) + 1) // 2
     figure = new_figure(3.3 * columns, 6.2)
-    birth = min(m.synaptic_updates for m in moments if m.synaptic_updates > 0) / BIRTH_GAP
     panels = list(figure.subplots(2, columns, sharex=True, squeeze=False).flat)
     for area, axes in zip(areas, panels, strict=False):
-        _panel(axes, area, moments, birth)
+        _panel(axes, area, comparison)
     for axes in panels[len(areas) :]:
         axes.set_visible(False)
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
-    head(figure, "Brain match against supervised synaptic updates", simulated, told_norms(moments), left_out)
+    title = "Brain match against supervised synaptic updates"
+    head(figure, title, comparison.simulated, comparison.norms, comparison.left_out)
     return figure
 
 
-def _panel(axes: Axes, area: str, moments: Sequence[Moment], birth: float) -> None:
-    labels = list(dict.fromkeys(m.label for m in moments))
-    styles = look(labels)
-    for label in labels:
-        _curve(axes, area, [m for m in moments if m.label == label], birth, styles[label])
-    known = moments[0].has_percent(area)
+def _panel(axes: Axes, area: str, comparison: Comparison) -> None:
+    moments, known = comparison.moments, comparison.has_percent
+    spent = [m.synaptic_updates for m in moments]
+    birth = min((s for s in spent if s > 0), default=BIRTH_GAP) / BIRTH_GAP
+    styles = look(list(dict.fromkeys(m.label for m in moments)))
+    for label, style in styles.items():
+        own = [m for m in moments if m.label == label]
+        x = [max(m.synaptic_updates, birth) for m in own]
+        _curve(axes, x, [comparison.shown(m, area) for m in own], label, style)
     axes.axhline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
-    averaged = ", ".join(a for a in moments[0].percent if a != MEAN)
-    title = f"mean of {averaged or 'nothing'}" if area == MEAN else area
+    title = f"mean of {', '.join(comparison.areas) or 'nothing'}" if area == MEAN else area
     axes.set_title(title if known else f"{title} (reference at chance)", fontsize=9, loc="left")
     axes.set_ylabel("% of reference" if known else "ceiled score", fontsize=8)
     axes.set_xlabel("supervised synaptic updates", fontsize=8)
-    _log_axis_from_birth(axes, birth, max(m.synaptic_updates for m in moments))
+    _log_axis_from_birth(axes, birth, max(spent))
     clean(axes)
 
 
-def _curve(axes: Axes, area: str, moments: Sequence[Moment], birth: float, style: tuple[str, str]) -> None:
+def _curve(
+    axes: Axes, x: Sequence[float], seeds: Sequence[tuple[float, ...]], label: str, style: tuple[str, str]
+) -> None:
     color, marker = style
-    x = [max(m.synaptic_updates, birth) for m in moments]
-    for m, where in zip(moments, x, strict=True):
-        axes.plot([where] * len(m.shown[area]), m.shown[area], ".", color=color, markersize=3, alpha=0.5)
-    y = [float(np.mean(m.shown[area])) for m in moments]
-    axes.plot(x, y, markersize=4, linewidth=1.3, label=moments[0].label, color=color, marker=marker)
+    for where, values in zip(x, seeds, strict=True):
+        axes.plot([where] * len(values), values, ".", color=color, markersize=3, alpha=0.5)
+    y = [float(np.mean(values)) for values in seeds]
+    axes.plot(x, y, markersize=4, linewidth=1.3, label=label, color=color, marker=marker)
 
 
 def _log_axis_from_birth(axes: Axes, birth: float, most: float) -> None:
     axes.set_xscale("log")
-    decades = [10.0**d for d in range(int(np.ceil(np.log10(birth * 2))), int(np.log10(most)) + 1)]
+    decades = [10.0**d for d in range(int(np.ceil(np.log10(birth * 2))), int(np.log10(max(most, birth))) + 1)]
     step = max(1, len(decades) // 5)
     axes.xaxis.set_major_locator(FixedLocator([birth, *decades[::step]]))
     axes.xaxis.set_minor_locator(NullLocator())

@@ -8,14 +8,14 @@ intervals are widened as a t interval is, with Satterthwaite's degrees of freedo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.score import Score
 from wiringup.core.spec import content_hash
-from wiringup.results.stats import LEVEL, normal_weights, percentiles
+from wiringup.results.stats import LEVEL, Estimate, normal_weights, percentiles
 
 SEEDS = "seeds"
 RESAMPLED = ("stimuli", "units", "both")
@@ -24,25 +24,6 @@ SEED = 0
 DRAWS = 1000  # of seeds, where nothing else is resampled
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with the parts of its error.
-
-    Attributes:
-        value: mean over seeds.
-        error: standard error, of all that is resampled together.
-        low, high: 95 % interval.
-        errors: "stimuli", "units" or "seeds" -> standard error from that source alone; what cannot be
-            resampled (units of behaviour, a single seed) is not there.
-    """
-
-    value: float
-    error: float
-    low: float
-    high: float
-    errors: Mapping[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +36,7 @@ class Sample:
     """
 
     values: Array
-    draws: Mapping[str, Array]
+    draws: Mapping[str, Array] = field(default_factory=dict)
 
     @classmethod
     def of(cls, scores: Sequence[Score]) -> "Sample":
@@ -102,7 +83,7 @@ class Drawn:
     def estimate(self) -> Estimate:
         """Return the number with its error and interval."""
         if not self.parts:
-            return Estimate(self.value, float("nan"), float("nan"), float("nan"), {})
+            return Estimate(self.value)
         variance = {source: _variance(draws) for source, draws in self.parts.items()}
         errors = {source: float(np.sqrt(v)) for source, v in variance.items() if source != "both"}
         drawn = _variance(self.total)
@@ -116,9 +97,7 @@ class Drawn:
         return (self.n_seeds - 1) * (total / of_seeds) ** 2 if of_seeds > 0 else float("inf")
 
     def relative_to(self, other: "Drawn") -> "Drawn":
-        """Return the fraction of ``other``, draw by draw; NaN where ``other`` is within two errors of 0."""
-        if not other.value > 2 * np.nan_to_num(other.estimate().error):
-            return Drawn(float("nan"), {}, np.array([np.nan]), min(self.n_seeds, other.n_seeds))
+        """Return the fraction of ``other``, draw by draw."""
         sources = {*self.parts, *other.parts} - {SEEDS}
         parts = {s: self.over(s) / other.over(s) for s in RESAMPLED if s in sources}
         if SEEDS in self.parts or SEEDS in other.parts:

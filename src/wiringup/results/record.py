@@ -126,15 +126,22 @@ def score_to_dict(score: Score, *, units: bool = True) -> dict[str, Any]:
         units: whether the scores of single units come along.
     """
     apart = ("units", "unit_ids", "evidence")
-    plain = (f.name for f in dataclasses.fields(score) if f.name not in apart)
-    values = {name: _plain(getattr(score, name)) for name in plain}
+    kept = (f.name for f in dataclasses.fields(score) if f.name not in apart)
+    values = {name: plain(getattr(score, name)) for name in kept}
     if units:
-        values["units"] = None if score.units is None else [_plain(round(float(u), 6)) for u in score.units]
+        values["units"] = None if score.units is None else [plain(round(float(u), 6)) for u in score.units]
         values["unit_ids"] = None if score.unit_ids is None else list(score.unit_ids)
     return values
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return dataclasses, mappings and sequences as plain JSON types; a number that is not finite is None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: plain(v) for key, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
@@ -157,8 +164,7 @@ def to_dict(record: Record) -> dict[str, Any]:
 def point_to_dict(point: Point) -> dict[str, Any]:
     """Return a scored moment as plain JSON types."""
     values = {f.name: getattr(point, f.name) for f in dataclasses.fields(point)}
-    match = {area: _plain(value) for area, value in point.match.items()}
-    return values | {"match": match, "scores": [score_to_dict(s) for s in point.scores]}
+    return values | {"match": plain(point.match), "scores": [score_to_dict(s) for s in point.scores]}
 
 
 def from_dict(values: Mapping[str, Any]) -> Record:
@@ -190,33 +196,3 @@ def point_from_dict(values: Mapping[str, Any]) -> Point:
 def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of the fields that a dataclass has; a later version may have written more."""
     return {f.name: values[f.name] for f in dataclasses.fields(kind) if f.name in values}
-
-
-def rows(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return one flat row for every score of every record: the table that programs read.
-
-    A moment at which nothing was scored but accuracy has one row without a score.
-    """
-    return [
-        {**_moment_row(record, point), **score}
-        for record in records
-        for point in record.points
-        for score in [score_to_dict(s, units=False) for s in point.scores] or [{}]
-    ]
-
-
-def _moment_row(record: Record, point: Point) -> dict[str, Any]:
-    return {
-        "run": record.uid,
-        "label": record.label,
-        "seed": record.seed,
-        "norms": record.norms,
-        "epoch": point.epoch,
-        "updates": point.updates,
-        "trained": record.synapses["trained"],
-        "synaptic_updates": point.synaptic_updates,
-        "images": point.images,
-        "flops": point.flops,
-        "top1": point.top1,
-        "brain_match": _plain(point.match[MEAN]),
-    }

@@ -1,6 +1,7 @@
 """Intervals and tests for few values: bootstrap, expanded percentiles, permutation of signs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,22 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Interval:
-    """A value, its standard error and the interval that covers the truth with probability ``level``."""
+class Estimate:
+    """A number with its error.
+
+    Attributes:
+        value: the number.
+        error: standard error, of all that was resampled together; NaN where nothing could be.
+        low, high: 95 % interval.
+        errors: "stimuli", "units" or "seeds" -> standard error from that source alone; what cannot be
+            resampled (units of behaviour, a single seed) is not there.
+    """
 
     value: float
-    error: float
-    low: float
-    high: float
-    level: float = LEVEL
+    error: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 def percentiles(draws: Array, level: float = LEVEL, df: float = np.inf) -> tuple[float, float]:
@@ -69,10 +78,8 @@ def normal_weights(n: int, draws: int, generator: np.random.Generator) -> Array:
     return np.asarray(1 + z - z.mean(1, keepdims=True), np.float64)
 
 
-def mean_interval(
-    values: Array, generator: np.random.Generator, level: float = LEVEL, draws: int = DRAWS
-) -> Interval:
-    """Return the mean of ``values`` (n,) with its bootstrap standard error and interval.
+def mean_interval(values: Array, generator: np.random.Generator, draws: int = DRAWS) -> Estimate:
+    """Return the mean of ``values`` (n,) with its bootstrap standard error and 95 % interval.
 
     Raises:
         InputError: for fewer than two values.
@@ -80,7 +87,7 @@ def mean_interval(
     n = len(values)
     at_least(n, 2, "the number of values to resample")
     drawn = rescaled_weights(n, draws, generator) @ values / n
-    return Interval(float(values.mean()), float(drawn.std(ddof=1)), *percentiles(drawn, level, n - 1), level)
+    return Estimate(float(values.mean()), float(drawn.std(ddof=1)), *percentiles(drawn, LEVEL, n - 1))
 
 
 @dataclass(frozen=True)

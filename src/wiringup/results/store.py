@@ -1,5 +1,6 @@
 """The store: one folder for each run, named by the hash of its specification."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from wiringup.core.spec import changed
 from wiringup.core.spec import to_dict as plain
 from wiringup.results.documents import DivergedDocument, MatchDocument, ScoresDocument, StudyDocument
 from wiringup.results.record import Record, from_dict, to_dict
+
+log = logging.getLogger(__name__)
 
 Kept = TypeVar("Kept")
 
@@ -34,10 +37,14 @@ class Store:
 
     ``<root>/<uid>/record.json`` is a finished run; ``<root>/<uid>/study.json`` lists the runs of a study;
     ``<root>/<uid>/scores.json`` holds scores made by ``wiringup score``, ``match.json`` a brain match.
+
+    Args:
+        root: the folder.
+        unreadable: told of files that cannot be read while all of a kind are listed; by default a warning.
     """
 
     root: Path
-    unreadable: Callable[[Path, str], None] = lambda _path, _why: None
+    unreadable: Callable[[Path, str], None] = lambda _path, why: log.warning("Left out: %s", why)
 
     def folder(self, uid: str) -> Path:
         """Return the folder of a run, whether it exists or not."""

@@ -125,7 +125,7 @@ def test_a_set_without_repeats_has_no_ceiling(home, tmp_path, capsys):
         (["fetch", "cowley"], "Did you mean 'cowley2023'"),
         (["report", "abc"], "There is no study 'abc'"),
         (["run", "--brain", "unreal"], "Did you mean 'real'"),
-        (["run", "--brain", "real"], "There is no real benchmark"),
+        (["run", "--brain", "real"], "None of the benchmarks henaff2021.V1-pls"),
         (["run", "--images", "nowhere"], "nowhere"),
         (["sweep", "--images", "nowhere", "--birth", "wc"], "Weight compression draws from the published"),
         (["distill", "none.pth"], "There is no checkpoint none.pth"),

@@ -8,7 +8,7 @@ import pytest
 
 from tests_world import write_toy_benchmark
 from wiringup.benchmarks import suites
-from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome

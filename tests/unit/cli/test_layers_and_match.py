@@ -4,7 +4,7 @@ import pytest
 
 from tests_world import write_toy_benchmark
 from wiringup.benchmarks import suites
-from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.suites import Suite
 from wiringup.cli.main import main
 from wiringup.cli.show import number
 from wiringup.results.store import Store
@@ -74,7 +74,9 @@ def test_a_brain_match_as_json_is_kept(home, capsys):
     form = ["match", "pixels", "--size", "32", "--suite", "toy@1", "--reference", "pixels", "--json"]
     main(form)
     found = json.loads(capsys.readouterr().out)
-    assert found["fraction"]["mean"]["value"] is None  # pixels are at chance here: no fraction of that
+    assert found["fraction"]["mean"] == {"value": 1.0, "error": 0.0, "low": 1.0, "high": 1.0} | {
+        "errors": {"stimuli": 0.0, "units": 0.0}
+    }
     assert found["reference"] == "pixels at 32 px"
     assert list(found["missing"]) == ["cowley2023.210325.V4-pls"]
     assert set(found["mean"]["errors"]) == {"stimuli", "units"}
@@ -87,7 +89,7 @@ def test_a_brain_match_as_json_is_kept(home, capsys):
     (row,) = (line for line in capsys.readouterr().out.splitlines() if "toy@1" in line)
     shown = [number(found["mean"][name]) for name in ("value", "error")]
     told = "pixels at 32 px (simulated) toy@1 1" if found["simulated"] else "pixels at 32 px toy@1 1"
-    assert row.split() == [*told.split(), shown[0], *shown, "–", *["pixels", "at", "32", "px"]]
+    assert row.split() == [*told.split(), shown[0], *shown, "1.000", *["pixels", "at", "32", "px"]]
 
 
 def test_suites_are_listed(home, capsys):

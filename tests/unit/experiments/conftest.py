@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.suites import Suite
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Recording
 from wiringup.experiments.pipeline import Exam

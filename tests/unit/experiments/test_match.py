@@ -7,7 +7,7 @@ import pytest
 from tests_world import write_toy_benchmark
 from wiringup.benchmarks import suites
 from wiringup.benchmarks.benchmark import evaluate
-from wiringup.benchmarks.suite import Suite, brain_match
+from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.experiments.match import (
@@ -23,6 +23,7 @@ from wiringup.experiments.scoring import ScoreRequest
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject
 from wiringup.models.weights import save_weights
+from wiringup.results.brain_match import match_of_run
 from wiringup.results.record import Point, Record
 from wiringup.results.store import Store
 
@@ -57,9 +58,10 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(home):
 def test_the_mean_is_that_of_the_suite_and_seeds_are_resampled(home):
     exam = exam_of("toy@1", ScoreRequest("pixels", size=32), home, silent)
     found = match([ScoreRequest("pixels", size=32)], "pixels", exam, home, silent)
-    whole = brain_match(evaluate(PixelSubject(32), exam.benchmarks), suites.SUITES["toy@1"])
-    assert found.mean.value == pytest.approx(whole.mean)
-    assert tuple(found.missing) == whole.missing
+    scores = evaluate(PixelSubject(32), exam.benchmarks)
+    whole = match_of_run(scores, "toy@1", suites.SUITES["toy@1"].benchmarks)
+    assert found.mean == whole.mean
+    assert list(found.missing) == list(whole.missing)
     assert {"stimuli", "units"} == set(found.mean.errors)
     assert found.mean.low < found.mean.value < found.mean.high
     seeds = match([REQUEST], "two", exam, home, silent)

@@ -13,8 +13,9 @@ from wiringup.experiments import pipeline
 from wiringup.experiments.pipeline import born
 from wiringup.experiments.progress import Progress
 from wiringup.experiments.sweep import Sweep, SweepSpec
-from wiringup.results.curves import moments
+from wiringup.results.comparison import compare
 from wiringup.results.store import Store
+from wiringup.results.table import rows
 
 RANK_ONE = "lowrank:1:kind:convolution"
 SPEC = SweepSpec(
@@ -34,8 +35,10 @@ def test_every_combination_beside_one_reference(sweep):
     assert list(cells) == [r.label for r in records] and len(cells) == 5
     assert records[0].label == "kaiming_normal, all, 48 images x 2 epochs" == sweep.document()["reference"]
     assert [r.last.updates for r in records] == [96, 24, 48, 48, 96]
-    found = {m.label: m for m in moments(records, sweep.reference.label)}
-    assert found[records[0].label].shown["mean"] == [records[0].last.match["mean"]]  # so small, at chance
+    comparison = compare(rows(records), sweep.reference.label)
+    found = {m.label: m for m in comparison.moments}
+    shown = comparison.shown(found[records[0].label], "mean")
+    assert shown == (records[0].last.match["mean"],)  # so small, at chance
     assert len({r.points[0].match["mean"] for r in records}) == 1  # one birth
     assert set(found) == set(cells)
     assert sweep.store.study(sweep.uid)[0]["spec"]["cells"] == cells

@@ -7,9 +7,22 @@ import pytest
 from made_records import make_record, point, score
 from wiringup.figures import report, updates
 from wiringup.figures.style import look
-from wiringup.figures.tables import count, last_moments, moments_table, numbers_table, plus_minus, to_csv
-from wiringup.results.curves import Spread, moments, told_at_chance
+from wiringup.figures.tables import comparison_table, count, plus_minus
+from wiringup.results.comparison import OverSeeds, compare, of_study
 from wiringup.results.record import Diverged
+from wiringup.results.table import rows, to_csv
+
+REFERENCE = "ref <all>"
+
+
+def compared(records, lost=()):
+    return compare(rows(records), REFERENCE, lost)
+
+
+def reported(folder, records, **spec):
+    """Write the report of a study and return its text."""
+    study = {"uid": "abc", "spec": {"reference": REFERENCE, **spec}}
+    return report.write(folder, study, records, of_study(study, records)).read_text()
 
 
 @pytest.fixture
@@ -23,8 +36,9 @@ def records():
 
 
 def test_the_figure_draws_every_moment_at_its_updates(records):
-    points = moments(records, "ref <all>")
-    figure = updates.draw(points, simulated=True)
+    simulated = replace(records[0].points[0].scores[0], simulated=True)
+    records[0] = replace(records[0], points=(point(0, 0, 0.1, scores=(simulated,)), records[0].points[1]))
+    figure = updates.draw(compared(records))
     mean = figure.axes[0]
     line = next(x for x in mean.lines if x.get_label() == "few")
     assert line.get_xdata()[1] == 1000
@@ -34,7 +48,7 @@ def test_the_figure_draws_every_moment_at_its_updates(records):
 
 
 def test_every_condition_can_be_told_apart(records):
-    figure = updates.draw(moments(records, "ref <all>"), simulated=False)
+    figure = updates.draw(compared(records))
     drawn = [x for x in figure.axes[0].lines if not x.get_label().startswith("_")]
     looks = {(x.get_color(), x.get_marker()) for x in drawn}
     assert len(looks) == 2
@@ -42,25 +56,22 @@ def test_every_condition_can_be_told_apart(records):
 
 
 def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
-    one, two = (replace(p, match={**p.match, "IT": 0.1}) for p in records[0].points)
-    three_areas = [replace(records[0], points=(one, two))]
-    figure = updates.draw(moments(three_areas, "ref <all>"), simulated=False)
+    points = (replace(p, scores=(*p.scores, score("c", 0.1, area="IT"))) for p in records[0].points)
+    figure = updates.draw(compared([replace(records[0], points=tuple(points))]))
     assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4, IT", "V4", "IT"]
     assert len(figure.axes) == 4
 
 
 def test_the_table_shows_a_shared_birth_once(records):
-    points = moments(records, "ref <all>")
-    assert [(m.label, m.epoch) for m in last_moments(points)] == [
-        ("ref <all>", 0),
-        ("ref <all>", 1),
-        ("few", 1),
-    ]
-    header, body = moments_table(last_moments(points))
+    found = compared(records)
+    assert [(m.label, m.epoch) for m in found.ends] == [("ref <all>", 0), ("ref <all>", 1), ("few", 1)]
+    header, body = comparison_table(found, found.ends)
     assert header[:7] == ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
     # ten of fifty synapses, as many images
     assert body[2][:7] == ["few", "running", "1", "100", "10", "1 k", "20"]
     assert body[2][7:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
+    low, high = map(float, comparison_table(found, found.ends, intervals=True)[1][2][-1].split(" to "))
+    assert low < 60 < high
 
 
 def with_behaviour(record, raw, match):
@@ -78,36 +89,34 @@ def with_behaviour(record, raw, match):
 
 def test_an_area_in_which_the_reference_is_at_chance_is_left_out_in_words(tmp_path, records):
     odd = [with_behaviour(r, 0.015, 0.3) for r in records]
-    points = moments(odd, "ref <all>")
-    header, body = moments_table(last_moments(points))
+    found = compared(odd)
+    header, body = comparison_table(found, found.ends)
     assert header[7:] == ["mean %", "V4 %", "match", "top-1"]
     assert body[2][7:10] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
-    left_out = told_at_chance(odd, "ref <all>")
-    assert left_out == (
+    assert found.left_out == (
         "Left out of percentages, mean and figure, because the reference itself is within two standard "
         "errors of zero: behavior (raw 0.015, error 0.010)."
     )
-    figure = updates.draw(points, simulated=False, left_out=left_out)
+    figure = updates.draw(found)
     assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4", "V4"]
     assert "behavior (raw 0.015" in figure.get_suptitle().replace("\n", " ")
-    page = report.write(tmp_path, {"uid": "abc"}, odd, "ref <all>").read_text()
-    assert left_out in page
-    rows = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
-    assert rows[-1]["behavior (% of reference)"] == "" and rows[-1]["behavior (ceiled score)"] == "0.3"
+    assert found.left_out in reported(tmp_path, odd)
+    table = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
+    assert table[-1]["behavior (% of reference)"] == "" and table[-1]["behavior (ceiled score)"] == "0.3"
 
 
 def test_behaviour_above_chance_is_shown(records):
     good = [with_behaviour(r, 0.025, 0.3) for r in records]
-    assert told_at_chance(good, "ref <all>") == ""
-    header, body = moments_table(last_moments(moments(good, "ref <all>")))
+    found = compared(good)
+    assert found.left_out == ""
+    header, body = comparison_table(found, found.ends)
     assert header[7:10] == ["mean %", "V4 %", "behavior %"]
     assert body[2][9] == "100.0 ± 0.0"
 
 
 def test_the_csv_holds_numbers_alone(records):
     lost = [Diverged("few", 2, "the loss is nan"), Diverged("gone", 0, "the loss is nan")]
-    points = moments(records, "ref <all>")
-    table = list(csv.DictReader(to_csv(numbers_table(points, lost)).splitlines()))
+    table = list(csv.DictReader(to_csv(compared(records, lost).rows()).splitlines()))
     few, gone = table[3], table[4]
     assert {name: few[name] for name in list(few)[:9]} == {
         "condition": "few", "norms": "running", "epoch (0 is birth)": "1", "updates (labelled images)": "100",
@@ -127,18 +136,18 @@ def test_the_csv_holds_numbers_alone(records):
 def test_a_condition_that_diverged_is_marked_in_table_and_report(tmp_path, records):
     why = "Training diverged: the loss is <nan>"
     lost = [Diverged("few", 2, why), Diverged("gone", 0, why)]
-    _, body = moments_table(last_moments(moments(records, "ref <all>")), lost)
+    found = compared(records, lost)
+    _, body = comparison_table(found, found.ends)
     assert [[row[0], row[2]] for row in body[-2:]] == [["few (diverged: seed 2)", "1"], ["gone", "diverged"]]
     assert set(body[-1][3:]) == {"–"} and len({len(row) for row in body}) == 1
-    document = {"uid": "abc", "spec": {"diverged": [vars(one) for one in lost]}}
-    page = report.write(tmp_path, document, records, "ref <all>").read_text()
+    page = reported(tmp_path, records, diverged=[vars(one) for one in lost])
     assert "gone, seed 0: Training diverged: the loss is &lt;nan&gt;" in page
 
 
 def test_the_report_of_a_sweep_draws_the_sweep(tmp_path, records):
     cell = {"birth": "kn", "images": 10, "epochs": 1}
     cells = {"ref <all>": {**cell, "plasticity": "all"}, "few": {**cell, "plasticity": "few"}}
-    report.write(tmp_path, {"uid": "abc", "spec": {"cells": cells}}, records, "ref <all>")
+    reported(tmp_path, records, cells=cells)
     assert {p.name for p in tmp_path.iterdir()} == {"report.html", "sweep.png", "table.csv"}
 
 
@@ -154,19 +163,13 @@ def test_counts_are_readable(value, text):
 
 
 def test_a_deviation_that_does_not_exist_is_not_shown():
-    assert plus_minus(Spread(1.0, float("nan"), 1)) == "1.0"
-    assert plus_minus(Spread(float("nan"), float("nan"), 1)) == "–"
-    assert plus_minus(Spread(1.0, 0.25, 2), 2) == "1.00 ± 0.25"
-
-
-def test_csv_quotes_what_needs_it():
-    assert to_csv((["a", "b"], [["x, y", "1"]])) == 'a,b\n"x, y",1\n'
+    assert plus_minus(OverSeeds((1.0,))) == "1.0"
+    assert plus_minus(OverSeeds((float("nan"),))) == "–"
+    assert plus_minus(OverSeeds((0.75, 1.0, 1.25)), 2) == "1.00 ± 0.25"
 
 
 def test_the_report_is_one_file_with_everything_escaped(tmp_path, records):
-    study = {"uid": "abc", "spec": {"reference": "ref <all>", "note": "<script>alert(1)</script>"}}
-    path = report.write(tmp_path, study, records, "ref <all>")
-    page = path.read_text()
+    page = reported(tmp_path, records, note="<script>alert(1)</script>")
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
     assert "ref &lt;all&gt;" in page
@@ -175,7 +178,7 @@ def test_the_report_is_one_file_with_everything_escaped(tmp_path, records):
 
 
 def test_a_printed_report_is_wide_and_scrolls_nowhere(tmp_path, records):
-    page = report.write(tmp_path, {"uid": "abc"}, records, "ref <all>").read_text()
+    page = reported(tmp_path, records)
     printed = page.split("@media print {")[1].split("</style>")[0]
     assert "@page { size: A4 landscape" in page
     assert ".scroll, pre { overflow: visible; }" in printed and "max-width: none" in printed
@@ -186,6 +189,6 @@ def test_the_report_says_simulated_and_names_what_is_missing(tmp_path, records):
     simulated = replace(records[0].points[0].scores[0], simulated=True)
     odd = point(0, 0, 0.1, missing=("cifar10h.i2n",), scores=(simulated,))
     records[0] = replace(records[0], points=(odd, records[0].points[1]))
-    page = report.write(tmp_path, {"uid": "abc"}, records, "ref <all>").read_text()
+    page = reported(tmp_path, records)
     assert "<strong>Simulated</strong>" in page
     assert "Not scored, and not averaged in: cifar10h.i2n" in page

@@ -3,7 +3,7 @@
 import pytest
 
 from wiringup.core.errors import MissingDataError
-from wiringup.results.bits import sized
+from wiringup.results.bits import by_size
 
 
 def match(name, bits, value=0.3, suite="s@1", kind="born", seeds=1, **changes):
@@ -14,7 +14,7 @@ def match(name, bits, value=0.3, suite="s@1", kind="born", seeds=1, **changes):
 
 
 def names(*matches):
-    return [p.name for p in sized(matches, "s@1")]
+    return [m["described"]["name"] for m in by_size(matches, "s@1")]
 
 
 def test_references_come_first_then_by_bits():
@@ -24,16 +24,15 @@ def test_references_come_first_then_by_bits():
 
 
 def test_what_is_shown_is_what_was_matched():
-    (point,) = sized([match("a", 8, 0.25)], "s@1")
-    assert (point.bits, point.seeds, point.network) == (8, 1, "net")
-    assert point.match["mean"]["value"] == point.match["V4"]["value"] == 0.25
+    (point,) = by_size([match("a", 8, 0.25)], "s@1")
+    assert (point["described"]["bits"], point["seeds"], point["mean"]["value"]) == (8, 1, 0.25)
 
 
 def test_the_most_seeds_stand_for_one_birth_and_others_stay():
-    found = sized([match("a", 8, 0.1), match("a", 8, 0.2, seeds=3), match("a", 8, 0.3, seeds=2)], "s@1")
-    assert [p.match["mean"]["value"] for p in found] == [0.2]
+    found = by_size([match("a", 8, 0.1), match("a", 8, 0.2, seeds=3), match("a", 8, 0.3, seeds=2)], "s@1")
+    assert [m["mean"]["value"] for m in found] == [0.2]
     assert (
-        len(sized([match("a", 8), match("a", 8, network="other"), match("a", 8, batchnorm="noise")], "s@1"))
+        len(by_size([match("a", 8), match("a", 8, network="other"), match("a", 8, batchnorm="noise")], "s@1"))
         == 3
     )
 
@@ -50,4 +49,4 @@ def test_other_suites_and_matches_without_a_mean_or_a_description_are_passed_ove
     with pytest.raises(
         MissingDataError, match=r"No brain match on s@1 is kept here. Make some: wiringup match"
     ):
-        sized([empty, old], "s@1")
+        by_size([empty, old], "s@1")

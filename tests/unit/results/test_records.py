@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.results.record import from_dict, provenance, rows, score_from_dict, score_to_dict, to_dict
+from wiringup.results.record import from_dict, provenance, score_from_dict, score_to_dict, to_dict
 from wiringup.results.store import Store
 
 
@@ -27,20 +27,6 @@ def test_per_unit_scores_are_kept(record):
 def test_a_record_of_another_format_is_refused(record):
     with pytest.raises(InputError, match=r"schema 99; this version reads 1"):
         from_dict({**to_dict(record("A", 0, 0.5)), "schema": 99})
-
-
-def test_rows_are_one_for_each_score(record):
-    table = rows([record("A", 0, 0.5, 0.6), record("A", 1, 0.4)])
-    assert [(r["seed"], r["epoch"], r["score"]) for r in table] == [(0, 0, 0.5), (0, 1, 0.6), (1, 0, 0.4)]
-    assert "units" not in table[0]
-    assert (table[1]["brain_match"], table[1]["top1"], table[1]["trained"]) == (0.6, 0.25, 10)
-
-
-def test_a_moment_without_scores_still_has_a_row(record):
-    one = record("A", 0, float("nan"))
-    (row,) = rows([replace(one, points=(replace(one.points[0], scores=()),))])
-    assert (row["run"], row["brain_match"], row["top1"]) == ("A-0", None, 0.25)
-    assert "score" not in row
 
 
 def test_provenance_names_versions_machine_and_seconds():

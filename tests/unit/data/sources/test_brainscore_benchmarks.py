@@ -13,7 +13,6 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import DATA_SETS, list_benchmarks, load_benchmark
 from wiringup.benchmarks.metrics import i2n, reliability
 from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.suite import brain_match
 from wiringup.benchmarks.suites import BRAIN_SCORE_PUBLIC, SUITES
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.stimuli import Stimuli
@@ -22,6 +21,7 @@ from wiringup.data.sources import download as downloading
 from wiringup.data.sources.addresses import SOURCES
 from wiringup.data.sources.fetch import fetch
 from wiringup.models.readout import PixelSubject
+from wiringup.results.brain_match import match_of_run
 
 STORAGE = "https://brainscore-storage.s3.amazonaws.com/brainio-brainscore"
 WRITERS = {
@@ -126,8 +126,9 @@ def test_the_five_are_a_suite(cloud, home):
     here = {row["name"]: row["here"] for row in list_benchmarks(home)}
     assert {here[name] for name in BRAIN_SCORE_PUBLIC} == {"yes"}
     benchmarks = [load_benchmark(name, home) for name in BRAIN_SCORE_PUBLIC]
-    match = brain_match(evaluate(PixelSubject(made.PX), benchmarks), SUITES["brain-score-public@1"])
-    assert (match.suite, match.missing, match.unceiled) == ("brain-score-public@1", (), ())
+    scores = evaluate(PixelSubject(made.PX), benchmarks)
+    match = match_of_run(scores, "brain-score-public@1", SUITES["brain-score-public@1"].benchmarks)
+    assert (match.missing, match.left_out) == ({}, ())
     assert list(match.areas) == ["V1", "V2", "V4", "IT", "behavior"]
 
 

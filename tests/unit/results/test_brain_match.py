@@ -7,8 +7,8 @@ import pytest
 
 from made_records import score
 from wiringup.core.errors import InputError
+from wiringup.results.brain_match import at_chance, brain_match, match_of_run, to_dict
 from wiringup.results.draws import Drawn, Sample, averaged, drawn
-from wiringup.results.match import match_of, to_dict
 
 DRAWS = 1000
 
@@ -22,11 +22,11 @@ def made(benchmark, value, area="V4", sd=(0.03, 0.04, 0.05), noise=0, **changes)
     shapes = rng(noise).standard_normal((3, DRAWS))
     shapes = (shapes - shapes.mean(1, keepdims=True)) / shapes.std(1, ddof=1, keepdims=True)
     draws = {s: value + d * x for s, d, x in zip(("stimuli", "units", "both"), sd, shapes, strict=True)}
-    return score(benchmark, value, area=area, evidence=lambda: draws, **changes)
+    return score(benchmark, value, **{"area": area, "evidence": lambda: draws, **changes})
 
 
 def test_errors_by_source_and_their_sum():
-    match = match_of("m", "s@1", [[made("a", 0.4)]], {})
+    match = brain_match("m", "s@1", [[made("a", 0.4)]], {})
     e = match.mean
     assert e.value == 0.4
     assert e.errors == {"stimuli": pytest.approx(0.03), "units": pytest.approx(0.04)}
@@ -38,7 +38,7 @@ def test_errors_by_source_and_their_sum():
 def test_what_is_peculiar_to_an_image_in_a_unit_is_counted_once():
     peculiar = 0.02**2
     sd = np.sqrt([0.03**2 + peculiar, 0.04**2 + peculiar, 0.05**2 + 3 * peculiar])
-    e = match_of("m", "s@1", [[made("a", 0.4, sd=sd)]], {}).mean
+    e = brain_match("m", "s@1", [[made("a", 0.4, sd=sd)]], {}).mean
     assert e.error == pytest.approx(np.sqrt(0.05**2 + peculiar))
     assert e.high - e.low == pytest.approx(2 * 1.96 * e.error, rel=0.05)
 
@@ -84,18 +84,18 @@ def test_intervals_over_seeds_and_units_cover_the_truth():
 
 def test_seeds_are_part_of_the_error():
     values = [0.3, 0.4, 0.5, 0.6]
-    match = match_of("m", "s@1", [[made("a", v, sd=(0.01, 0.01, 0.014)) for v in values]], {})
+    match = brain_match("m", "s@1", [[made("a", v, sd=(0.01, 0.01, 0.014)) for v in values]], {})
     assert match.seeds == 4
     assert match.mean.value == pytest.approx(0.45)
     assert match.mean.errors["seeds"] == pytest.approx(np.std(values, ddof=1) / 2, rel=0.1)
     assert match.mean.error > match.mean.errors["seeds"]
-    one = match_of("m", "s@1", [[made("a", 0.3)]], {})
+    one = brain_match("m", "s@1", [[made("a", 0.3)]], {})
     assert "seeds" not in one.mean.errors
 
 
 def test_the_mean_is_over_areas_and_over_the_benchmarks_of_an_area():
     scores = [[made("a", 0.2)], [made("b", 0.4, noise=1)], [made("c", 0.6, "IT", noise=2)]]
-    match = match_of("m", "s@1", scores, {})
+    match = brain_match("m", "s@1", scores, {})
     assert {a: e.value for a, e in match.areas.items()} == pytest.approx({"V4": 0.3, "IT": 0.6})
     assert match.mean.value == pytest.approx(0.45)
     assert match.areas["V4"].errors["stimuli"] == pytest.approx(0.03 / np.sqrt(2), rel=0.1)
@@ -104,35 +104,35 @@ def test_the_mean_is_over_areas_and_over_the_benchmarks_of_an_area():
 
 def test_what_has_no_ceiling_or_is_missing_is_named_and_not_averaged():
     bare = made("bare", 0.9, "IT", ceiling=None, normalisation="none")
-    match = match_of("m", "s@1", [[made("a", 0.2)], [bare]], {"gone": "Run: wiringup fetch gone"})
+    match = brain_match("m", "s@1", [[made("a", 0.2)], [bare]], {"gone": "Run: wiringup fetch gone"})
     assert match.left_out == ("bare",)
     assert match.mean.value == pytest.approx(0.2)
     assert set(match.areas) == {"V4"}
     values = to_dict(match)
     assert values["missing"] == {"gone": "Run: wiringup fetch gone"}
     assert values["left_out"] == ["bare"]
-    nothing = match_of("m", "s@1", [[bare]], {})
+    nothing = brain_match("m", "s@1", [[bare]], {})
     assert to_dict(nothing)["mean"]["value"] is None
     json.dumps(to_dict(nothing), allow_nan=False)
 
 
 def test_a_score_without_evidence_has_no_error_but_a_value():
-    match = match_of("m", "s@1", [[score("a", 0.3)]], {})
+    match = brain_match("m", "s@1", [[score("a", 0.3)]], {})
     assert match.mean.value == 0.3
     assert np.isnan([match.mean.error, match.mean.low]).all()
     assert match.mean.errors == {}
 
 
 def test_a_fraction_of_itself_is_one_without_error():
-    match = match_of("m", "s@1", [[made("a", 0.3), made("a", 0.5)]], {})
+    match = brain_match("m", "s@1", [[made("a", 0.3), made("a", 0.5)]], {})
     found = match.fraction_of(match)["mean"]
     assert (found.value, found.error) == (1.0, 0.0)
 
 
 def test_the_error_of_a_fraction_holds_the_references_own_and_what_they_share():
     def fraction(noise):
-        mine = match_of("mine", "s@1", [[made("a", 0.3, sd=(0.01, 0.02, 0.0224))]], {})
-        other = match_of("other", "s@1", [[made("a", 0.6, sd=(0.02, 0.04, 0.0447), noise=noise)]], {})
+        mine = brain_match("mine", "s@1", [[made("a", 0.3, sd=(0.01, 0.02, 0.0224))]], {})
+        other = brain_match("other", "s@1", [[made("a", 0.6, sd=(0.02, 0.04, 0.0447), noise=noise)]], {})
         return mine.fraction_of(other)["mean"]
 
     shared, apart = fraction(0), fraction(5)  # the same resamples: half the score moves half as much
@@ -142,9 +142,28 @@ def test_the_error_of_a_fraction_holds_the_references_own_and_what_they_share():
     assert apart.error == pytest.approx(0.5 * relative, rel=0.1)
 
 
+def test_a_run_is_matched_on_what_its_suite_names():
+    scores = [made("a", 0.2), made("b", 0.4), made("c", 0.6, "IT"), made("elsewhere", 0.0, "V2")]
+    found = match_of_run(scores, "s@1", ["a", "b", "c", "gone"])
+    assert found.values == pytest.approx({"V4": 0.3, "IT": 0.6, "mean": 0.45})
+    assert list(found.missing) == ["gone"] and not found.simulated
+    assert np.isnan(match_of_run([], "s@1", ["a"]).mean.value)
+    assert match_of_run([made("a", 0.2, simulated=True)], "s@1", ["a"]).simulated
+
+
+def test_several_layers_and_mixed_normalisations_are_refused():
+    with pytest.raises(InputError, match="Several scores for a"):
+        match_of_run([made("a", 0.2), made("a", 0.3)], "s@1", ["a"])
+    other = made("b", 0.4, "V1", normalisation="(r/c)^2")
+    with pytest.raises(InputError, match=r"different ways \(\(r/c\)\^2, r/c\)"):
+        match_of_run([made("a", 0.2), other], "s@1", ["a", "b"])
+    behaviour = made("d", 0.9, "behavior", normalisation="r/sqrt(c)")
+    assert match_of_run([made("a", 0.3), behaviour], "s@1", ["a", "d"]).mean.value == pytest.approx(0.6)
+
+
 def test_seeds_of_the_reference_count():
-    mine = match_of("mine", "s@1", [[made("a", 0.3, sd=(1e-4,) * 3)]], {})
-    other = match_of("other", "s@1", [[made("a", v, sd=(1e-4,) * 3) for v in (0.5, 0.6, 0.7)]], {})
+    mine = brain_match("mine", "s@1", [[made("a", 0.3, sd=(1e-4,) * 3)]], {})
+    other = brain_match("other", "s@1", [[made("a", v, sd=(1e-4,) * 3) for v in (0.5, 0.6, 0.7)]], {})
     found = mine.fraction_of(other)["mean"]
     assert found.value == pytest.approx(0.5)
     assert found.errors["seeds"] == pytest.approx(0.5 * (0.1 / np.sqrt(3)) / 0.6, rel=0.1)
@@ -152,14 +171,35 @@ def test_seeds_of_the_reference_count():
 
 
 def test_nothing_is_a_fraction_of_chance():
-    mine = match_of("mine", "s@1", [[made("a", 0.3)]], {})
-    chance = match_of("chance", "s@1", [[made("a", 0.06)]], {})
-    assert np.isnan(mine.fraction_of(chance)["mean"].value)
+    """The raw score and its own error decide (here .01), whatever the normalisation does with it."""
+    mine = brain_match("mine", "s@1", [[made("a", 0.3)], [made("b", 0.2, "IT")]], {})
+    chance = brain_match("chance", "s@1", [[made("a", 0.02)], [made("b", 0.4, "IT")]], {})
+    found = mine.fraction_of(chance)
+    assert np.isnan(found["V4"].value) and found["IT"].value == pytest.approx(0.5)
+    assert found["mean"].value == pytest.approx(0.5)  # of IT alone, on both sides
+    assert at_chance(chance) == {"V4": (0.02, 0.01)}
+    above = brain_match("above", "s@1", [[made("a", 0.04, score=0.04**2)], [made("b", 0.4, "IT")]], {})
+    assert at_chance(above) == {} and np.isfinite(mine.fraction_of(above)["V4"].value)
+    nowhere = brain_match("nowhere", "s@1", [[made("a", 0.02)], [made("b", -0.1, "IT")]], {})
+    assert np.isnan([e.value for e in mine.fraction_of(nowhere).values()]).all()
+
+
+def test_an_area_of_which_the_score_is_not_positive_is_at_chance():
+    """Raw scores of two benchmarks may be well above 0 on average while the mean of the ceiled is not."""
+    pair = [[made("a", 0.3, score=0.1)], [made("b", -0.05, score=-0.2)]]
+    assert list(at_chance(brain_match("m", "s@1", pair, {}))) == ["V4"]
+
+
+def test_areas_behind_which_are_other_benchmarks_have_no_fraction():
+    whole = brain_match("a", "s@1", [[made("a", 0.3)], [made("b", 0.2, "IT")]], {})
+    part = brain_match("b", "s@1", [[made("a", 0.3)], [made("b", np.nan, "IT", raw=np.nan)]], {})
+    found = part.fractions(whole)
+    assert found["V4"].value == 1.0 and np.isnan([found["IT"].value, found["mean"].value]).all()
 
 
 def test_only_like_is_compared_with_like():
-    mine = match_of("mine", "s@1", [[made("a", 0.3)]], {})
-    other = match_of("other", "s@1", [[made("b", 0.3)]], {})
+    mine = brain_match("mine", "s@1", [[made("a", 0.3)]], {})
+    other = brain_match("other", "s@1", [[made("b", 0.3)]], {})
     with pytest.raises(InputError, match=r"mine on a of s@1 against other on b of s@1"):
         mine.fraction_of(other)
 
@@ -175,9 +215,9 @@ def test_means_of_samples_go_draw_by_draw():
 
 def test_a_score_that_is_not_defined_is_missing_with_the_reason_and_never_counts_as_0():
     still = score("b", np.nan, area="IT", raw=np.nan, error=np.nan, note="no score: nothing varies")
-    match = match_of("m", "s@1", [[made("a", 0.4)], [still]], {"c": "not here"})
+    match = brain_match("m", "s@1", [[made("a", 0.4)], [still]], {"c": "not here"})
     assert match.missing == {"c": "not here", "b": "no score: nothing varies"}
-    assert list(match.lines) == ["a"] and match.mean.value == 0.4 and list(match.areas) == ["V4"]
+    assert list(match.benchmarks) == ["a"] and match.mean.value == 0.4 and list(match.areas) == ["V4"]
     assert match.seeds == 1 and json.loads(json.dumps(to_dict(match)))["missing"]["b"].startswith("no score")
-    nothing = match_of("m", "s@1", [[still, still]], {})
+    nothing = brain_match("m", "s@1", [[still, still]], {})
     assert nothing.seeds == 2 and np.isnan(nothing.mean.value)

@@ -2,13 +2,14 @@ import pytest
 
 from made_records import score
 from wiringup.core.errors import InputError
-from wiringup.figures.match import draw, write
-from wiringup.results.match import match_of, to_dict
+from wiringup.figures.brain_match import draw
+from wiringup.figures.style import write
+from wiringup.results.brain_match import brain_match, to_dict
 
 
 def made(label, v4, it=None, suite="s@1", **changes):
     scores = [[score("a", v4)]] + ([] if it is None else [[score("b", it, area="IT")]])
-    values = to_dict(match_of(label, suite, scores, changes.pop("missing", {})))
+    values = to_dict(brain_match(label, suite, scores, changes.pop("missing", {})))
     values["areas"]["V4"] |= {"low": v4 - 0.1, "high": v4 + 0.2}
     return values | changes
 

@@ -1,7 +1,6 @@
 """Brain match of several models side by side: a bar for each area and the mean, with 95 % intervals."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,15 +8,12 @@ from matplotlib.figure import Figure
 
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import InputError
-from wiringup.core.files import atomic_path
 from wiringup.figures.style import SIMULATED, clean, look, new_figure
 from wiringup.results.record import MEAN
 
-FORMATS = ("png", "pdf", "svg")
-
 
 def draw(matches: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return the figure of brain matches as `results.match.to_dict` writes them (``match.json``).
+    """Return the figure of brain matches as `results.brain_match.to_dict` writes them (``match.json``).
 
     Raises:
         InputError: if they were made on different suites.
@@ -66,17 +62,3 @@ def _title(matches: Sequence[Mapping[str, Any]], suite: str) -> str:
     if any(m["simulated"] for m in matches):
         lines.append(SIMULATED)
     return "\n".join(lines)
-
-
-def check_format(path: Path) -> str:
-    """Return the format that the ending of ``path`` names; raise `InputError` if there is no such format."""
-    kind = path.suffix.lstrip(".").lower()
-    if kind in FORMATS:
-        return kind
-    raise InputError(f"{path} has to end in one of {', '.join('.' + k for k in FORMATS)}.")
-
-
-def write(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the ending of ``path`` names."""
-    with atomic_path(path) as temporary:
-        figure.savefig(temporary, format=check_format(path))

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from wiringup.figures.bits import draw, labels_of
-from wiringup.results.bits import Sized
+from wiringup.figures.description_length import draw, labels_of
 
 
 def estimate(value, low=0.0, high=1.0):
@@ -10,8 +9,13 @@ def estimate(value, low=0.0, high=1.0):
 
 
 def point(name, bits, value, kind="born", network="net", batchnorm="calibrated", **areas):
-    match = {"mean": estimate(value), **{a: estimate(v) for a, v in areas.items()}}
-    return Sized(kind, name, network, batchnorm, bits, bits, 1, False, match)
+    of = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm, "bits": bits}
+    return {
+        "described": of,
+        "simulated": False,
+        "mean": estimate(value),
+        "areas": {a: estimate(v) for a, v in areas.items()},
+    }
 
 
 POINTS = [
@@ -22,7 +26,7 @@ POINTS = [
 ]
 
 
-def test_births_stand_at_their_bits_and_those_without_figures_at_the_left_end():
+def test_births_stand_at_their_bits_and_those_without_parameters_at_the_left_end():
     axes = draw(POINTS, "s@1").axes[0]
     assert axes.get_xscale() == "log"
     kn, wc, trained = axes.containers
@@ -60,7 +64,7 @@ def test_labels_tell_what_differs():
 
 
 def test_unknown_ends_of_an_interval_have_no_length():
-    lone = Sized("born", "a", "net", "default", 5, 80, 1, True, {"mean": estimate(0.4, None, None)})
+    lone = point("a", 80, 0.4) | {"mean": estimate(0.4, None, None), "simulated": True}
     figure = draw([lone], "s@1")
     (container,) = figure.axes[0].containers
     assert np.ptp(container.lines[2][0].get_segments()[0][:, 1]) == 0

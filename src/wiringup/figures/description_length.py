@@ -9,30 +9,30 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wiringup.figures.style import COLORS, MARKERS, SIMULATED, clean, new_figure
-from wiringup.results.bits import REFERENCE, Estimated, Sized
-from wiringup.results.curves import COLUMNS
+from wiringup.results.bits import REFERENCE, Document
+from wiringup.results.comparison import COLUMNS
 from wiringup.results.record import MEAN
 
-NOTHING_GAP = 10.0  # how far left of the smallest size the births without any figures stand, as a factor
+NOTHING_GAP = 10.0  # how far left of the smallest size the births without any parameters stand, as a factor
 
 
-def draw(points: Sequence[Sized], suite: str) -> Figure:
+def draw(matches: Sequence[Document], suite: str) -> Figure:
     """Return a figure with a panel for the mean and one for each area; bars are 95 % intervals.
 
-    References are horizontal lines, and so are births that need no figures (Kaiming normal), which also
+    References are horizontal lines, and so are births that need no parameters (Kaiming normal), which also
     stand at the left end: no number has a logarithm of zero bits.
     """
-    areas = [MEAN, *(a for a in COLUMNS if a != MEAN and any(a in p.match for p in points))]
+    areas = [MEAN, *(a for a in COLUMNS if any(a in m["areas"] for m in matches))]
     columns = (len(areas) + 1) // 2
     figure = new_figure(3.6 * columns, 6.4)
     panels = list(figure.subplots(2, columns, sharex=True, squeeze=False).flat)
     for area, axes in zip(areas, panels, strict=False):
-        _panel(axes, area, points)
+        _panel(axes, area, matches)
     for axes in panels[len(areas) :]:
         axes.set_visible(False)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7, frameon=False)
-    simulated = any(p.simulated for p in points)
+    simulated = any(m["simulated"] for m in matches)
     figure.suptitle(
         f"Brain match on {suite} against description length" + (f"\n({SIMULATED})" if simulated else ""),
         fontsize=10,
@@ -40,28 +40,30 @@ def draw(points: Sequence[Sized], suite: str) -> Figure:
     return figure
 
 
-def labels_of(points: Sequence[Sized]) -> list[str]:
+def labels_of(matches: Sequence[Document]) -> list[str]:
     """Return a name for each: with the network, and the policy of BatchNorm, where these differ."""
-    plain = [p for p in points if p.kind != REFERENCE]
-    networks, policies = ({getattr(p, name) for p in plain} for name in ("network", "batchnorm"))
-    return [_label(p, len(networks) > 1, len(policies) > 1) for p in points]
+    each = [m["described"] for m in matches]
+    plain = [of for of in each if of["kind"] != REFERENCE]
+    networks, policies = ({of[name] for of in plain} for name in ("network", "batchnorm"))
+    return [_label(of, len(networks) > 1, len(policies) > 1) for of in each]
 
 
-def _label(point: Sized, network: bool, policy: bool) -> str:
-    if point.kind == REFERENCE:
-        return point.network
-    parts = [point.name, point.network if network else "", f"BN {point.batchnorm}" if policy else ""]
+def _label(of: Document, network: bool, policy: bool) -> str:
+    if of["kind"] == REFERENCE:
+        return str(of["network"])
+    parts = [of["name"], of["network"] if network else "", f"BN {of['batchnorm']}" if policy else ""]
     return ", ".join(filter(None, parts))
 
 
-def _panel(axes: Axes, area: str, points: Sequence[Sized]) -> None:
-    known = [p.bits for p in points if p.bits]
+def _panel(axes: Axes, area: str, matches: Sequence[Document]) -> None:
+    known = [m["described"]["bits"] for m in matches if m["described"]["bits"]]
     nothing = min(known, default=1000) / NOTHING_GAP
-    for i, (point, label) in enumerate(zip(points, labels_of(points), strict=True)):
-        estimate = point.match.get(area)
+    for i, (match, label) in enumerate(zip(matches, labels_of(matches), strict=True)):
+        estimate = match["mean"] if area == MEAN else match["areas"].get(area)
         if estimate is not None and estimate["value"] is not None:
             look = {"color": COLORS[i % len(COLORS)], "label": label}
-            _mark(axes, point.bits, estimate, nothing, MARKERS[i // len(COLORS) % len(MARKERS)], look)
+            marker = MARKERS[i // len(COLORS) % len(MARKERS)]
+            _mark(axes, match["described"]["bits"], estimate, nothing, marker, look)
     axes.set_title("mean of all" if area == MEAN else area, fontsize=9, loc="left")
     axes.set_ylabel("ceiled score", fontsize=8)
     axes.set_xlabel("description length, bits", fontsize=8)
@@ -70,7 +72,7 @@ def _panel(axes: Axes, area: str, points: Sequence[Sized]) -> None:
 
 
 def _mark(
-    axes: Axes, bits: int | None, estimate: Estimated, nothing: float, marker: str, look: dict[str, Any]
+    axes: Axes, bits: int | None, estimate: Document, nothing: float, marker: str, look: dict[str, Any]
 ) -> None:
     value = float(estimate["value"])
     if bits is None:

@@ -1,0 +1,112 @@
+"""`Results`: the table of what was kept, as a frame, a figure, or a file."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import atomic_path, write_text
+from wiringup.results.comparison import Comparison, compare
+from wiringup.results.record import Record, plain
+from wiringup.results.store import STUDY, Store
+from wiringup.results.table import Row, rows, to_csv
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+
+class Results:
+    """A row for every run, scored moment, benchmark and layer; see `results.table.rows`.
+
+    It lives beside the figures because it draws itself; nothing of it needs torch.
+
+    Args:
+        found: records, or rows of such a table.
+        reference: label of the condition that percentages are of; "" where there is none.
+    """
+
+    def __init__(self, found: Iterable[Record | Row], reference: str = "") -> None:
+        each = list(found)
+        records = [one for one in each if isinstance(one, Record)]
+        self.rows: list[dict[str, Any]] = rows(records)
+        self.rows += [dict(plain(one)) for one in each if not isinstance(one, Record)]
+        self.reference = reference
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Results":
+        """Return the results in a folder: of a study (it holds ``study.json``), or all runs of a store.
+
+        Raises:
+            MissingDataError: if there are none.
+            InputError: if a record is damaged.
+        """
+        folder = Path(folder)
+        if (folder / STUDY).is_file():
+            document, records = Store(folder.resolve().parent).study(folder.resolve().name)
+            return cls(records, document["spec"]["reference"])
+        if not (records := Store(folder).records()):
+            raise MissingDataError(
+                f"{folder} holds neither a study nor finished runs. Name a folder of runs (runs, if --out is "
+                "not given), or that of a study in it; make one with wiringup run."
+            )
+        return cls(records)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        counts = [
+            f"{len({row.get(column) for row in self.rows} - {None})} {name}"
+            for column, name in (("run", "runs"), ("label", "conditions"), ("benchmark", "benchmarks"))
+        ]
+        of = f", reference {self.reference!r}" if self.reference else ""
+        return f"Results({len(self.rows)} rows: {', '.join(counts)}{of})"
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return the table as a pandas frame, a column for each name."""
+        import pandas
+
+        return pandas.DataFrame(self.rows)
+
+    def compare(self, reference: str = "") -> Comparison:
+        """Return every condition beside a reference, over seeds; by default beside that of the study.
+
+        Raises:
+            InputError: if no reference is known, or there is no run of that label.
+        """
+        if reference := reference or self.reference:
+            return compare(self.rows, reference)
+        labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in self.rows))
+        raise InputError(f"Percentages need a reference. Name one of the conditions: {labels}.")
+
+    def plot(self, reference: str = "") -> "Figure":
+        """Return the figure of brain match against supervised synaptic updates; arguments as `compare`."""
+        from wiringup.figures.updates import draw
+
+        return draw(self.compare(reference))
+
+    def to_csv(self, path: Path | str) -> None:
+        """Write the table as CSV, every number with all its digits."""
+        write_text(Path(path), to_csv(self.rows))
+
+    def to_parquet(self, path: Path | str) -> None:
+        """Write the table as Parquet.
+
+        Raises:
+            MissingDataError: if DuckDB, which writes it, is not installed.
+        """
+        try:
+            import duckdb
+        except ImportError as error:
+            raise MissingDataError(
+                "Parquet is written by DuckDB, which is not installed. Run: pip install 'wiringup[results]', "
+                "or write a CSV."
+            ) from error
+        with atomic_path(Path(path)) as temporary, duckdb.connect() as connection:
+            connection.register("results", self.to_frame())
+            connection.execute(f"COPY results TO '{_quoted(temporary)}' (FORMAT parquet)")
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

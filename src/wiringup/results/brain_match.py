@@ -1,0 +1,252 @@
+"""The brain match of a model on a suite: the mean over areas of ceiled scores, its errors, what is missing.
+
+This is the only place where scores become the value of an area and the mean over areas, where an area counts
+as being at chance, and where a brain match becomes a fraction of a reference's. It holds for one run as for
+several seeds; errors are over whatever is known: stimuli and units where scores bring their evidence, seeds
+where there are several.
+
+An area is at chance if its raw score is not above two of its standard errors (see `at_chance`): it has no
+fraction, and no part in the mean of which fractions are taken. The raw score decides, because a normalisation
+must not: squaring doubles a relative error.
+"""
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wiringup.core.areas import BEHAVIOR, SCORED
+from wiringup.core.errors import InputError
+from wiringup.core.score import UNCEILED, Score
+from wiringup.results.draws import Drawn, Sample, averaged, drawn
+from wiringup.results.record import MEAN, plain
+from wiringup.results.stats import Estimate
+
+NOTHING = Estimate(float("nan"))
+
+
+@dataclass(frozen=True)
+class BenchmarkResult:
+    """One benchmark of a brain match.
+
+    Attributes:
+        raw, error: means over seeds of the raw score and of its standard error, as the metric reports it.
+        ceiling: None where the data support none; the score is then the raw one, and is not averaged.
+        score: ceiled.
+        left_out: whether it is not part of the mean, for lack of a ceiling.
+    """
+
+    area: str
+    layer: str
+    metric: str
+    raw: float
+    error: float
+    ceiling: float | None
+    normalisation: str
+    score: Estimate
+    n_stimuli: int
+    n_units: int
+    note: str
+    simulated: bool
+    left_out: bool
+
+
+@dataclass(frozen=True, eq=False)
+class BrainMatch:
+    """The brain match of one condition (a model, in one or several seeds) on one suite.
+
+    Attributes:
+        label: of the condition.
+        suite: its name.
+        seeds: how many.
+        benchmarks: by name.
+        areas: area -> mean over its benchmarks that have a ceiling.
+        mean: over ``areas``; NaN if there is none.
+        missing: benchmark of the suite that has no score -> why. They are not part of the mean.
+        samples: area -> what it was estimated from.
+        identities: of the subjects that were scored, in order: hashes of weights and preprocessing.
+    """
+
+    label: str
+    suite: str
+    seeds: int
+    benchmarks: Mapping[str, BenchmarkResult]
+    areas: Mapping[str, Estimate]
+    mean: Estimate
+    missing: Mapping[str, str]
+    samples: Mapping[str, Sample] = field(repr=False)
+    identities: tuple[str, ...] = ()
+
+    @property
+    def simulated(self) -> bool:
+        """True if any part is simulated."""
+        return any(result.simulated for result in self.benchmarks.values())
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Benchmarks that have no ceiling, and therefore no part in the mean."""
+        return tuple(name for name, result in self.benchmarks.items() if result.left_out)
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Area or "mean" -> the brain match itself, without errors."""
+        return {area: e.value for area, e in self.areas.items()} | {MEAN: self.mean.value}
+
+    def sample(self, area: str, averaged_areas: Collection[str]) -> Sample:
+        """Return what an area, or the mean over ``averaged_areas``, was estimated from.
+
+        An area that is not there, or a mean that lacks one, is NaN in every seed.
+        """
+        asked = averaged_areas if area == MEAN else [area]
+        if not asked or not set(asked) <= self.samples.keys():
+            return Sample(np.full(self.seeds, np.nan))
+        return averaged([self.samples[a] for a in asked]) if area == MEAN else self.samples[area]
+
+    def fraction_of(self, reference: "BrainMatch") -> dict[str, Estimate]:
+        """Return area or "mean" -> the fraction of a reference's brain match; its error is propagated.
+
+        The mean is over the areas in which the reference is above chance, on both sides of the fraction.
+        NaN in the others, and of the mean if there is none: nothing is a fraction of chance.
+
+        Raises:
+            InputError: if the two were not made from the same suite and the same benchmarks.
+        """
+        mine, other = ((m.suite, sorted(m.benchmarks), m.left_out) for m in (self, reference))
+        if mine != other:
+            raise InputError(
+                "Brain matches can be compared only if they were made from the same benchmarks: "
+                f"{self._described()} against {reference._described()}. Score the missing ones first."
+            )
+        return self.fractions(reference)
+
+    def fractions(self, reference: "BrainMatch") -> dict[str, Estimate]:
+        """Return what `fraction_of` does, with NaN where not the same benchmarks are behind an area."""
+        above = [area for area in reference.areas if area not in at_chance(reference)]
+        found = dict.fromkeys((*reference.areas, MEAN), NOTHING)
+        for area in [*above, MEAN] if above else []:
+            parts = above if area == MEAN else [area]
+            if all(self._behind(a) == reference._behind(a) for a in parts):
+                mine, other = (drawn(m.sample(area, above), m.label) for m in (self, reference))
+                found[area] = mine.relative_to(other).estimate()
+        return found
+
+    def _behind(self, area: str) -> set[str]:
+        return {name for name, r in self.benchmarks.items() if r.area == area and not r.left_out}
+
+    def _described(self) -> str:
+        used = [name for name in self.benchmarks if name not in self.left_out]
+        return f"{self.label} on {', '.join(used) or 'nothing'} of {self.suite}"
+
+
+def at_chance(match: BrainMatch) -> dict[str, tuple[float, float]]:
+    """Return the areas whose raw score is not above two standard errors, or the ceiled one is not positive.
+
+    The standard error is the metric's own, which every record keeps beside the score.
+
+    Returns:
+        area -> (raw score, standard error), means over seeds and over the area's benchmarks.
+    """
+    found = {}
+    for area, estimate in match.areas.items():
+        parts = [match.benchmarks[name] for name in sorted(match._behind(area))]
+        raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
+        if not raw > 2 * np.nan_to_num(error) or not estimate.value > 0:
+            found[area] = raw, error
+    return found
+
+
+def brain_match(
+    label: str, suite: str, scores: Sequence[Sequence[Score]], missing: Mapping[str, str] | None = None
+) -> BrainMatch:
+    """Condense the scores of a condition to its brain match: areas first, then the mean over areas.
+
+    Args:
+        label: of the condition; see `draws.drawn`.
+        suite: name of the suite.
+        scores: for each benchmark, one score for each seed. Where one is undefined, the benchmark is missing.
+        missing: benchmark of the suite that could not be scored -> why.
+
+    Raises:
+        InputError: if a benchmark has several scores in one seed, or normalisations are mixed.
+    """
+    _check(scores)
+    undefined = {s.benchmark: s.note for of in scores for s in of if np.isnan(s.score)}
+    known = [of for of in scores if of[0].benchmark not in undefined]
+    samples = {of[0].benchmark: Sample.of(of) for of in known}
+    results = {of[0].benchmark: _result(of, drawn(samples[of[0].benchmark], label)) for of in known}
+    areas: dict[str, Sample] = {}
+    for area in SCORED:
+        used = [s for name, s in samples.items() if results[name].area == area and not results[name].left_out]
+        if used:
+            areas[area] = averaged(used)
+    return BrainMatch(
+        label=label,
+        suite=suite,
+        seeds=len(scores[0]) if scores else 0,
+        benchmarks=results,
+        areas={area: drawn(sample, label).estimate() for area, sample in areas.items()},
+        mean=drawn(averaged(list(areas.values())), label).estimate() if areas else NOTHING,
+        missing=dict(missing or {}) | undefined,
+        samples=areas,
+    )
+
+
+def match_of_run(scores: Sequence[Score], suite: str, benchmarks: Sequence[str]) -> BrainMatch:
+    """Return the brain match of a single run; what the suite asks for and is not there is missing.
+
+    Args:
+        scores: of the run; those of benchmarks outside the suite are not used.
+        suite: its name.
+        benchmarks: the names that it consists of.
+
+    Raises:
+        InputError: as `brain_match`.
+    """
+    used = [s for s in scores if s.benchmark in benchmarks]
+    absent = [name for name in benchmarks if name not in {s.benchmark for s in used}]
+    return brain_match(suite, suite, [[s] for s in used], dict.fromkeys(absent, "not scored"))
+
+
+def _check(scores: Sequence[Sequence[Score]]) -> None:
+    names = [of[0].benchmark for of in scores]
+    if several := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(
+            f"Several scores for {', '.join(several)}. A brain match takes one layer of one model for each "
+            "benchmark; pass only those scores."
+        )
+    # Behaviour has its own normalisation (i2n: r/sqrt(c)), as in the published brain match.
+    ceiled = [s for of in scores for s in of if s.area != BEHAVIOR and s.normalisation != UNCEILED]
+    if len(used := sorted({s.normalisation for s in ceiled})) > 1:
+        raise InputError(f"The scores were normalised in different ways ({', '.join(used)}); use one.")
+
+
+def _result(scores: Sequence[Score], of: Drawn) -> BenchmarkResult:
+    first = scores[0]
+    return BenchmarkResult(
+        area=first.area,
+        layer=first.layer,
+        metric=first.metric,
+        raw=float(np.mean([s.raw for s in scores])),
+        error=float(np.mean([s.error for s in scores])),
+        ceiling=first.ceiling,
+        normalisation=first.normalisation,
+        score=of.estimate(),
+        n_stimuli=first.n_stimuli,
+        n_units=first.n_units,
+        note=first.note,
+        simulated=first.simulated,
+        left_out=first.normalisation == UNCEILED,
+    )
+
+
+def to_dict(match: BrainMatch, reference: BrainMatch | None = None) -> dict[str, Any]:
+    """Return a brain match as plain JSON types, with its fractions of a reference; NaN is None."""
+    kept = [f.name for f in dataclasses.fields(match) if f.name not in ("samples", "benchmarks")]
+    values = {name: getattr(match, name) for name in kept}
+    values |= {name: getattr(match, name) for name in ("benchmarks", "left_out", "simulated")}
+    if reference is not None:
+        values |= {"reference": reference.label, "fraction": match.fraction_of(reference)}
+    found: dict[str, Any] = plain(values)
+    return found

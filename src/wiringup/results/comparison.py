@@ -1,0 +1,273 @@
+"""Conditions beside a reference: brain match over seeds, and the percentage of the reference's that it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wiringup.core.areas import SCORED
+from wiringup.core.errors import InputError
+from wiringup.core.score import Score
+from wiringup.results.brain_match import BrainMatch, at_chance, brain_match
+from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
+from wiringup.results.stats import Estimate
+from wiringup.results.table import Row, rows
+
+COLUMNS = (*SCORED, MEAN)
+
+
+@dataclass(frozen=True)
+class OverSeeds:
+    """A number in every seed."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over seeds."""
+        return float(np.mean(self.values))
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation (n - 1) over seeds; of a single value it is NaN, not 0."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else float("nan")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True)
+class ConditionScores:
+    """A condition at one scored moment, over its seeds.
+
+    Attributes:
+        norms: how BatchNorm behaved that did not learn.
+        match: area -> brain match; "mean" -> over the areas in ``percent``.
+        percent: area or "mean" -> the same as a percentage of the reference, for areas in which the reference
+            is above chance. If there is none, all areas are here, as NaN.
+        interval: area or "mean" -> mean of ``percent`` with its 95 % interval, over the seeds of the
+            condition and of the reference.
+        spent: synaptic updates so far, as a percentage of all that the reference spends.
+    """
+
+    label: str
+    epoch: float
+    updates: float
+    synaptic_updates: float
+    trained: int
+    norms: str
+    top1: OverSeeds
+    match: Mapping[str, OverSeeds]
+    percent: Mapping[str, OverSeeds]
+    interval: Mapping[str, Estimate]
+    spent: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All scored moments of all conditions beside one reference.
+
+    Attributes:
+        reference: label of the condition that percentages are of, at the end of its training.
+        moments: condition by condition, in the order of the table.
+        areas: those that have percentages, and a part in the mean; all of them if the reference is at chance
+            everywhere.
+        chance: areas in which the reference is at chance -> its raw score and standard error.
+        diverged: runs without a score.
+    """
+
+    reference: str
+    moments: Sequence[ConditionScores]
+    areas: Sequence[str]
+    chance: Mapping[str, tuple[float, float]]
+    simulated: bool
+    diverged: Sequence[Diverged] = ()
+
+    @property
+    def has_percent(self) -> bool:
+        """Whether there are percentages at all."""
+        return not set(self.areas) <= set(self.chance)
+
+    def shown(self, one: ConditionScores, area: str) -> tuple[float, ...]:
+        """Return what a figure shows of each seed: the percentage, or the brain match if there is none."""
+        return (one.percent if self.has_percent else one.match)[area].values
+
+    @property
+    def ends(self) -> list[ConditionScores]:
+        """Birth and end of every condition; a birth that several conditions share appears once."""
+        kept: dict[object, ConditionScores] = {}
+        for one in self.moments:
+            if one.epoch == 0:
+                kept.setdefault((one.epoch, self.shown(one, MEAN)), one)
+            else:
+                kept[one.label] = one
+        return list(kept.values())
+
+    @property
+    def left_out(self) -> str:
+        """The sentence that says where the reference is at chance, and what follows; "" if nowhere."""
+        if not self.chance:
+            return ""
+        named = ", ".join(
+            f"{a} (raw {raw:.3f}, error {error:.3f})" for a, (raw, error) in self.chance.items()
+        )
+        because = f"the reference itself is within two standard errors of zero: {named}"
+        if not self.has_percent:
+            return f"There are no percentages, because {because}. Scores are shown as they are."
+        return f"Left out of percentages, mean and figure, because {because}."
+
+    @property
+    def norms(self) -> str:
+        """The sentence that says how BatchNorm behaved that did not learn, and where otherwise."""
+        labels: dict[str, list[str]] = {}
+        for one in self.moments:
+            labels.setdefault(one.norms, []).append(one.label)
+        most, *others = sorted(labels, key=lambda norms: -len(set(labels[norms])))
+        but = "".join(f"; {norms} in {', '.join(dict.fromkeys(labels[norms]))}" for norms in others)
+        return f"BatchNorm that does not learn (norms): {most}{but}."
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one row of numbers for every scored moment, and for each condition that diverged altogether.
+
+        Units are in the names of the columns. Means, standard deviations (sd) and the ends of 95 % intervals
+        are over seeds; what does not exist (the deviation of one seed, percentages of chance) is None.
+        """
+        scored = {one.label for one in self.moments}
+        gone = dict.fromkeys(d.label for d in self.diverged if d.label not in scored)
+        every = [a for a in COLUMNS if a in self.moments[0].match]
+        return [self._row(one, every) for one in self.moments] + [
+            {"condition": label, "seeds": 0, "diverged seeds": self.lost(label)} for label in gone
+        ]
+
+    def lost(self, label: str) -> str:
+        """Return the seeds of a condition that diverged."""
+        return " ".join(str(d.seed) for d in self.diverged if d.label == label)
+
+    def _row(self, one: ConditionScores, areas: Sequence[str]) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "condition": one.label,
+            "norms": one.norms,
+            "epoch (0 is birth)": one.epoch,
+            "updates (labelled images)": one.updates,
+            "trained (synapses)": one.trained,
+            "synaptic updates (updates x synapses)": one.synaptic_updates,
+            "synaptic updates (% of reference)": one.spent,
+            "seeds": len(one.top1),
+            "diverged seeds": self.lost(one.label),
+        }
+        for area in areas:
+            percent, match = one.percent.get(area), one.match[area]
+            row[f"{area} (% of reference)"] = percent and percent.mean
+            row[f"{area} sd (% of reference)"] = percent and percent.sd
+            row[f"{area} (ceiled score)"], row[f"{area} sd (ceiled score)"] = match.mean, match.sd
+        row |= {"top-1 (fraction)": one.top1.mean, "top-1 sd (fraction)": one.top1.sd}
+        for area in one.interval:
+            row[f"{area} 95 % low (% of reference)"] = one.interval[area].low
+            row[f"{area} 95 % high (% of reference)"] = one.interval[area].high
+        return row
+
+
+def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] = ()) -> Comparison:
+    """Put every condition of a table beside one of them, at every scored moment, over seeds.
+
+    Percentages are of the mean over seeds of the last moment of the runs labelled ``reference``: a ratio
+    of means, which two noisy reference seeds disturb less than a mean of ratios.
+
+    Args:
+        table: see `results.table.rows`.
+        reference: a label.
+        diverged: runs that have no score.
+
+    Raises:
+        InputError: if no run has the label ``reference``, or seeds were scored at different moments.
+    """
+    conditions = {label: _moments(label, table) for label in dict.fromkeys(row["label"] for row in table)}
+    if reference not in conditions:
+        raise InputError(f"No run is labelled {reference!r}, so there is nothing to take percentages of.")
+    last = conditions[reference][-1]
+    base = _matched(reference, last)
+    chance = at_chance(base)
+    areas = [a for a in base.areas if a not in chance] or list(base.areas)
+    whole = float(np.mean([of[0]["synaptic_updates"] for of in last]))
+    moments = [_condition(runs, base, areas, whole) for found in conditions.values() for runs in found]
+    simulated = any(row.get("simulated") for row in table)
+    return Comparison(reference, moments, areas, chance, simulated, diverged)
+
+
+def of_study(document: Mapping[str, Any], records: Sequence[Record]) -> Comparison:
+    """Return the comparison of a study or sweep, whose document names its reference and what diverged."""
+    spec = document["spec"]
+    return compare(rows(records), spec["reference"], [Diverged(**one) for one in spec.get("diverged", ())])
+
+
+Runs = Sequence[Sequence[Row]]
+"""The rows of one moment, run by run."""
+
+
+def _moments(label: str, table: Sequence[Row]) -> list[Runs]:
+    """Return the scored moments of a condition, each with the rows of every run."""
+    runs: dict[str, dict[float, list[Row]]] = {}
+    for row in table:
+        if row["label"] == label:
+            runs.setdefault(row["run"], {}).setdefault(row["epoch"], []).append(row)
+    epochs = {tuple(of) for of in runs.values()}
+    if len(epochs) != 1:
+        raise InputError(f"The seeds of {label!r} were scored at different moments: {epochs}.")
+    return [[of[epoch] for of in runs.values()] for epoch in epochs.pop()]
+
+
+def _matched(label: str, runs: Runs) -> BrainMatch:
+    """Return the brain match of a condition at one moment, over its runs."""
+    each = [{s.benchmark: s for s in map(score_from_dict, filter(_scored, of))} for of in runs]
+    names = list(dict.fromkeys(name for of in each for name in of))
+    scores: list[list[Score]] = [[of[name] for of in each if name in of] for name in names]
+    whole = [of for of in scores if len(of) == len(runs)]
+    missing = {of[0].benchmark: "not scored in every seed" for of in scores if len(of) < len(runs)}
+    return brain_match(label, str(runs[0][0].get("suite") or ""), whole, missing)
+
+
+def _scored(row: Row) -> bool:
+    return row.get("benchmark") is not None
+
+
+def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], whole: float) -> ConditionScores:
+    firsts = [of[0] for of in runs]
+    first = firsts[0]
+    mine = _matched(first["label"], runs)
+    fractions = mine.fractions(base)
+    every = [a for a in SCORED if a in mine.areas or a in base.areas]
+    match = {a: _values(mine, a, areas, len(runs)) for a in (*every, MEAN)}
+    percent = {a: _in_percent(match[a], base, a, areas, fractions[a]) for a in (*areas, MEAN)}
+    synaptic = float(np.mean([row["synaptic_updates"] for row in firsts]))
+    return ConditionScores(
+        label=first["label"],
+        epoch=first["epoch"],
+        updates=float(np.mean([row["updates"] for row in firsts])),
+        synaptic_updates=synaptic,
+        trained=first["trained"],
+        norms=first["norms"],
+        top1=OverSeeds(tuple(float("nan") if row["top1"] is None else row["top1"] for row in firsts)),
+        match=match,
+        percent=percent,
+        interval={a: _scaled(fractions[a], 100) for a in (*areas, MEAN)},
+        spent=100 * synaptic / whole if whole else float("nan"),
+    )
+
+
+def _values(match: BrainMatch, area: str, averaged: Sequence[str], seeds: int) -> OverSeeds:
+    found = match.sample(area, averaged).values if match.seeds else [float("nan")] * seeds
+    return OverSeeds(tuple(map(float, found)))
+
+
+def _in_percent(
+    of: OverSeeds, base: BrainMatch, area: str, averaged: Sequence[str], fraction: Estimate
+) -> OverSeeds:
+    """Return each seed as a percentage of the reference's mean; NaN where there is no fraction."""
+    whole = _values(base, area, averaged, base.seeds).mean if np.isfinite(fraction.value) else float("nan")
+    return OverSeeds(tuple(100 * value / whole for value in of.values))
+
+
+def _scaled(of: Estimate, by: float) -> Estimate:
+    errors = {source: by * error for source, error in of.errors.items()}
+    return Estimate(by * of.value, by * of.error, by * of.low, by * of.high, errors)

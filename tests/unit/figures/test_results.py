@@ -1,0 +1,80 @@
+"""`Results`: the table as a frame, a figure and files, without torch."""
+
+import builtins
+import csv
+import subprocess
+import sys
+
+import pytest
+
+from made_records import make_record
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.figures.results import Results
+from wiringup.results.store import Store
+
+RECORDS = [
+    make_record(label, seed, 0.1, end + seed / 10)
+    for label, end in (("ref", 0.4), ("few", 0.2))
+    for seed in (0, 1)
+]
+
+
+def test_a_frame_has_a_row_for_each_score_and_says_so_in_short():
+    results = Results(RECORDS, "ref")
+    assert repr(results) == "Results(8 rows: 4 runs, 2 conditions, 1 benchmarks, reference 'ref')"
+    frame = results.to_frame()
+    assert frame.groupby(["label", "epoch"])["score"].mean()["few", 1] == pytest.approx(0.25)
+    again = Results(frame.to_dict("records"), "ref")  # what is missing is NaN in a frame
+    assert again.compare().rows() == results.compare().rows()
+
+
+def test_the_plot_is_the_figure_of_a_study():
+    figure = Results(RECORDS).plot("ref")
+    line = next(x for x in figure.axes[0].lines if x.get_label() == "few")
+    assert line.get_ydata()[1] == pytest.approx(100 * 0.25 / 0.45)
+    with pytest.raises(InputError, match=r"need a reference. Name one of the conditions: 'ref', 'few'"):
+        Results(RECORDS).plot()
+
+
+def test_a_store_and_a_study_are_loaded(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    for record in RECORDS:
+        store.save(record)
+    store.save_study("abc", {"reference": "ref"}, [r.uid for r in RECORDS[:2]])
+    assert len(Results.load(tmp_path)) == 8
+    monkeypatch.chdir(tmp_path / "abc")
+    study = Results.load(".")
+    assert len(study) == 4 and study.reference == "ref"
+    with pytest.raises(MissingDataError, match="holds neither a study nor finished runs"):
+        Results.load(tmp_path / "elsewhere")
+
+
+def test_files_hold_the_table(tmp_path):
+    results = Results(RECORDS)
+    results.to_csv(tmp_path / "t.csv")
+    found = list(csv.DictReader((tmp_path / "t.csv").read_text().splitlines()))
+    assert [float(row["score"]) for row in found] == [row["score"] for row in results.rows]
+    duckdb = pytest.importorskip("duckdb", reason="Parquet is written by the extra 'results'")
+    results.to_parquet(tmp_path / "it's.parquet")
+    path = str(tmp_path / "it's.parquet").replace("'", "''")
+    scores = duckdb.sql(f"SELECT score FROM '{path}'").fetchall()
+    assert [score for (score,) in scores] == [row["score"] for row in results.rows]
+    assert [p.name for p in sorted(tmp_path.iterdir())] == ["it's.parquet", "t.csv"]
+
+
+def test_without_duckdb_parquet_is_refused_with_a_way_out(tmp_path, monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name == "duckdb":
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingDataError, match=r"pip install 'wiringup\[results\]', or write a CSV"):
+        Results(RECORDS).to_parquet(tmp_path / "t.parquet")
+
+
+def test_results_need_neither_torch_nor_pandas_until_asked():
+    code = "import sys, wiringup.figures.results; print([m for m in ('torch', 'pandas') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,51 @@
+"""The table of results: a row for each score, numbers with all their digits."""
+
+import csv
+from dataclasses import replace
+
+from wiringup.results.table import rows, to_csv, unit_rows
+
+
+def test_rows_are_one_for_each_score(record):
+    table = rows([record("A", 0, 0.5, 0.6), record("A", 1, 0.4)])
+    assert [(r["seed"], r["epoch"], r["score"]) for r in table] == [(0, 0, 0.5), (0, 1, 0.6), (1, 0, 0.4)]
+    assert "units" not in table[0]
+    assert (table[1]["brain_match"], table[1]["top1"], table[1]["trained"]) == (0.6, 0.25, 10)
+
+
+def test_a_moment_without_scores_still_has_a_row(record):
+    one = record("A", 0, float("nan"))
+    (row,) = rows([replace(one, points=(replace(one.points[0], scores=()),))])
+    assert (row["run"], row["brain_match"], row["top1"]) == ("A-0", None, 0.25)
+    assert "score" not in row
+
+
+def test_a_row_says_what_decided_the_run(record):
+    spec = {
+        "model": {"architecture": "cornet_s", "width": 0.25, "size": 64},
+        "birth": {"recipe": "kn", "seed": 0},
+        "training": {"plasticity": "critical", "lr": 0.1, "norms": "batch"},
+        "exam": {"suite": "real@1"},
+        "images": "a hash",
+    }
+    one = record("A", 0, 0.5, 0.6)
+    end = replace(one.points[1], images=80, flops=7)
+    (_, row) = rows([replace(one, spec=spec, points=(one.points[0], end))])
+    assert [row[c] for c in ("architecture", "birth", "plasticity", "lr", "suite", "norms")] == [
+        "cornet_s", "kn", "critical", 0.1, "real@1", "batch",
+    ]  # fmt: skip
+    assert (row["n_images"], row["epochs"], row["images"], row["flops"]) == (80, 1, 80, 7)
+    assert row["batchnorm"] is None and row["synaptic_updates"] == 1000
+
+
+def test_csv_has_all_digits_and_empty_cells():
+    table = [{"a": 1 / 3, "b": "x, y"}, {"a": 2.0, "b": None, "c": float("nan")}, {"c": True}]
+    found = list(csv.reader(to_csv(table).splitlines()))
+    assert found == [["a", "b", "c"], [repr(1 / 3), "x, y", ""], ["2", "", ""], ["", "", "True"]]
+    assert to_csv([], ["a", "b"]) == "a,b\n"
+
+
+def test_units_by_their_ids_or_their_place():
+    score = {"model": "pixels", "benchmark": "b", "units": [0.5, None]}
+    named = unit_rows([score | {"unit_ids": ["n7", "n9"]}, score, score | {"units": None}])
+    assert [(row["unit"], row["raw"]) for row in named] == [("n7", 0.5), ("n9", None), (0, 0.5), (1, None)]
