@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
-    taught_network = read_trained(options.teacher, options.model, options.size)
+    taught_network = read_trained(options.teacher, ModelSpec(options.model, size=options.size))
     state, spec = dict(taught_network.state), taught_network.spec
     layers, seeds = tuple(options.layer), tuple(options.seed)
     size = {"size": spec.size, "width": spec.width, "classes": spec.classes, "layers": layers}

@@ -9,7 +9,8 @@ from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.core.areas import AREAS, SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, area_of, build, spec_of
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
+from wiringup.models.layout import area_of
 from wiringup.models.readout import preprocess, subject
 from wiringup.models.trained import read_trained
 from wiringup.models.weights import save_weights
@@ -142,12 +143,12 @@ def test_gradients_reach_what_is_trained_and_nothing_else(name, plasticity):
 def test_a_state_dict_comes_back_from_its_file(name, tmp_path):
     model, spec = newborn(name, seed=3)
     save_weights(model, tmp_path / "w.safetensors")
-    found = read_trained(tmp_path / "w.safetensors", name, spec.size)
+    found = read_trained(tmp_path / "w.safetensors", ModelSpec(name, size=spec.size))
     assert found.spec == spec and found.notes == ()
     again = found.network()
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
     with pytest.raises(InputError, match=f"so it is no checkpoint of {name}"):
-        spec_of({"other.weight": torch.zeros(1)}, name, spec.size, "w")
+        spec_of({"other.weight": torch.zeros(1)}, spec, "w")
 
 
 @every_architecture

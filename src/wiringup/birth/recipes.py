@@ -30,9 +30,10 @@ from wiringup.birth.physiology import physiological_gabors
 from wiringup.birth.signs import random_pointwise_signs, random_signs
 from wiringup.birth.wavelets import FIGURES as _WAVELETS
 from wiringup.birth.wavelets import curved_wavelets
-from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.core.seeds import torch_stream
+
+OTHER_STD = 0.02
 
 Draw = Callable[[Sequence[int], Generator], Tensor]
 """Draws weights (out, in, k, k) from (shape, generator)."""
@@ -123,10 +124,9 @@ def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
 
     Convolutions as the rule has it, BatchNorm weight 1 and every bias 0; linear weights and biases uniform
     within 1/sqrt(inputs) (PyTorch's default). Each group of a grouped convolution is a convolution of its
-    own: with all outputs counted, as PyTorch does, a depthwise network's signal dies out.
-
-    Raises:
-        InputError: for a parameter of any other kind of module.
+    own: with all outputs counted, as PyTorch does, a depthwise network's signal dies out. In any other kind
+    of module biases are 0, what else has one dimension (the weight of a norm, a scale) is 1, and the rest
+    (tokens, positions, projections of attention) normal with a deviation of `OTHER_STD`, as in transformers.
     """
     module = slot.module
     if isinstance(module, nn.Linear):
@@ -138,9 +138,10 @@ def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
     if isinstance(module, _ConvNd):
         stream, shape = slot.stream(), (slot.shape[0] // module.groups, *slot.shape[1:])
         return torch.cat([rule(shape, stream, slot.depth) for _ in range(module.groups)])
-    raise InputError(
-        f"No recipe for {slot.layer}.{slot.parameter}, a parameter of {type(module).__name__}; "
-        "births are defined for convolutions, BatchNorm and linear layers."
+    if slot.parameter.endswith("bias"):
+        return torch.zeros(slot.shape)
+    return (
+        torch.ones(slot.shape) if len(slot.shape) < 2 else normal(slot.shape, 0.0, OTHER_STD, slot.stream())
     )
 
 

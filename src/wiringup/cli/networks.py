@@ -173,9 +173,10 @@ def distill(
     from wiringup.core.files import sha256_of
     from wiringup.core.home import data_home
     from wiringup.experiments.genomes import taught
+    from wiringup.models.architecture import ModelSpec
     from wiringup.models.trained import read_trained
 
-    trained = read_trained(weights, architecture, 224, weights_key)
+    trained = read_trained(weights, ModelSpec(architecture), weights_key)
     state, spec = trained.state, trained.spec
     source = {"file": weights.name, "file_sha256": sha256_of(weights)}
     if add_to is not None:

@@ -95,7 +95,7 @@ def write_package(request: BridgeRequest, out: Path) -> Package:
         InputError: if the weights do not fit or are not finite, a layer does not exist, or the folder is
             there already.
     """
-    trained = read_trained(request.weights, request.model, request.size, request.weights_key)
+    trained = read_trained(request.weights, ModelSpec(request.model, size=request.size), request.weights_key)
     spec, network = trained.spec, trained.network()
     _check_finite(network, request.weights)
     read = subject(network, spec)

@@ -23,7 +23,9 @@ def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
         facts = {"kind": REFERENCE, "name": request.model, "network": shown}
         return facts | {"batchnorm": None, "figures": None, "precision": None, "bits": None}
     if request.weights is not None:
-        trained = read_trained(request.weights, request.model, request.size, request.weights_key)
+        trained = read_trained(
+            request.weights, ModelSpec(request.model, size=request.size), request.weights_key
+        )
         spec, notes = trained.spec, list(trained.notes)
         size, kind, name, batchnorm = of_trained(build(spec)), TRAINED, request.weights.name, STORED
     else:

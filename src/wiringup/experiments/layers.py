@@ -21,7 +21,7 @@ from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.scoring import PIXELS, Candidate, Said, ScoreRequest, candidates
 from wiringup.models.architecture import ARCHITECTURES
 from wiringup.models.forward import Readout
-from wiringup.models.readout import NetworkSubject, preprocess
+from wiringup.models.readout import NetworkSubject
 from wiringup.models.storage import Storage
 
 BUDGET = 2 << 30  # bytes of responses that are held at once: as many layers as fit, at least one
@@ -168,7 +168,7 @@ def layers_of(subject: NetworkSubject, stimuli: Stimuli) -> dict[str, Layer]:
             found[f"{name}@{step}" if step else name] = layer
 
     network = subject.awake()
-    x = preprocess(stimuli.pixels[:PROBE_IMAGES], subject.size).to(subject.device)
+    x = subject.input_of(stimuli.pixels[:PROBE_IMAGES])
     modules = [(name, m) for name, m in network.named_modules() if name]
     hooks = [m.register_forward_hook(partial(record, name)) for name, m in modules]
     try:

@@ -246,7 +246,7 @@ def _newborn(request: ScoreRequest, stimuli: Stimuli, home: Path, storage: Stora
 
 
 def _from_weights(request: ScoreRequest, path: Path, storage: Storage) -> Candidate:
-    trained = read_trained(path, request.model, request.size, request.weights_key)
+    trained = read_trained(path, ModelSpec(request.model, size=request.size), request.weights_key)
     spec, model = trained.spec, trained.network()
     if request.width not in (ScoreRequest.width, spec.width):
         raise InputError(

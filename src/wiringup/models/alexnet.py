@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from wiringup.models.layers import scaled, unborn
+from wiringup.models.blocks import scaled, unborn
 
 CHANNELS = 64  # of the first convolution
 MULTIPLES = (3, 6, 4, 4)

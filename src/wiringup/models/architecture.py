@@ -1,7 +1,7 @@
 """The registry of architectures: how to build each, and which modules are which area."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -10,39 +10,12 @@ from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
-from wiringup.models import alexnet, cornet_s, mobilenet, resnet
-
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-"""ImageNet mean and standard deviation of the colour channels, in [0, 1]."""
-
-Modules = tuple[str, ...]
-"""Dotted names of modules."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What the rest of the package may know about a network.
-
-    Attributes:
-        build: makes the network from (width, classes), before birth.
-        blocks: area or "decoder" -> the modules that hold its synapses, in order.
-        readouts: area or "behavior" -> the read-out layer (see `readout.Readout`).
-        down_projections: area -> the convolutions that critical training moves there.
-        up_projections: area -> the first convolutions of its bottlenecks (the paper's conv1 control).
-        width_and_classes: reads both from a state dict; raises KeyError if it is another network's.
-        smallest: the least input size in px that passes through the network.
-    """
-
-    name: str
-    build: Callable[[float, int], nn.Module]
-    blocks: Mapping[str, Modules]
-    readouts: Mapping[str, str]
-    down_projections: Mapping[str, Modules]
-    up_projections: Mapping[str, Modules]
-    width_and_classes: Callable[[Mapping[str, Tensor]], tuple[float, int]]
-    smallest: int = 32
-
+from wiringup.core.spec import omit_default
+from wiringup.models import alexnet, any_network, cornet_s, mobilenet, resnet
+from wiringup.models.any_network import FORMS, is_foreign, parse_areas
+from wiringup.models.layout import Architecture as Architecture
+from wiringup.models.layout import Modules
+from wiringup.models.preprocessing import IMAGENET, Preprocessing
 
 ARCHITECTURES: Registry[Architecture] = Registry("architecture")
 ARCHITECTURES.add(
@@ -145,24 +118,71 @@ ARCHITECTURES.add(
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """A network before birth: its architecture, its width, its classes and the size of its input in px."""
+    """A network before birth.
+
+    Attributes:
+        architecture: a registered one (`ARCHITECTURES`), or a network of another package (`any_network`).
+        width: factor on the number of channels; another package's network has one width.
+        classes: of its decoder.
+        size: side of its input in px.
+        areas: AREA=LAYER where an area is not read out as the architecture says; for another package's
+            network, wherever one is.
+        preprocessing: what happens to an image on its way to it.
+        code: hash of the code behind a factory of one's own; "" for any.
+    """
 
     architecture: str = "cornet_s"
     width: float = 1.0
     classes: int = 1000
     size: int = 224
+    areas: tuple[str, ...] = omit_default(())
+    preprocessing: Preprocessing = omit_default(IMAGENET)  # noqa: RUF009  (frozen, so it is not shared)
+    code: str = omit_default("")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "architecture", ARCHITECTURES.canonical(self.architecture))
+        object.__setattr__(self, "architecture", canonical(self.architecture))
+        object.__setattr__(self, "areas", tuple(f"{a}={layer}" for a, layer in parse_areas(self.areas)))
         at_least(self.classes, 2, "the number of classes")
-        smallest = ARCHITECTURES[self.architecture].smallest
+        foreign = is_foreign(self.architecture)
+        smallest = 1 if foreign else ARCHITECTURES[self.architecture].smallest
         at_least(self.size, smallest, f"the image size in pixels for {self.architecture}")
         at_least(self.width, 1 / 64, "the width")
+        if foreign and self.width != 1:
+            raise InputError(f"{self.architecture} has one width; leave out the width of {self.width:g}.")
+
+
+def canonical(name: str) -> str:
+    """Return the full name of a network.
+
+    Raises:
+        InputError: if it is neither registered nor of the form of another package's.
+    """
+    if is_foreign(name):
+        return name
+    try:
+        return ARCHITECTURES.canonical(name)
+    except InputError as error:
+        raise InputError(f"{error} A network of another package: {FORMS}.") from error
+
+
+def is_network(name: str) -> bool:
+    """Return whether a network is called ``name``: a registered one, or by its form another package's."""
+    return name in ARCHITECTURES or is_foreign(name)
 
 
 def architecture_of(spec: ModelSpec) -> Architecture:
-    """Return what the rest of the package may know about the network of ``spec``."""
-    return ARCHITECTURES[spec.architecture]
+    """Return what the rest of the package may know about the network of ``spec``.
+
+    Raises:
+        InputError: if it is another package's and has no such network or layer.
+        MissingDataError: if that package is not installed.
+    """
+    areas = parse_areas(spec.areas)
+    if is_foreign(spec.architecture):
+        found = any_network.architecture(spec.architecture, areas)
+    else:
+        found = ARCHITECTURES[spec.architecture]
+    return replace(found, readouts={**found.readouts, **dict(areas)}, preprocessing=spec.preprocessing)
 
 
 def build(spec: ModelSpec) -> nn.Module:
@@ -170,6 +190,7 @@ def build(spec: ModelSpec) -> nn.Module:
 
     A network that was never born answers nothing but zeros, so a forgotten birth cannot pass unseen.
     """
+    check_code(spec)
     model = architecture_of(spec).build(spec.width, spec.classes)
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -177,35 +198,52 @@ def build(spec: ModelSpec) -> nn.Module:
         else:
             for parameter in module.parameters(recurse=False):
                 nn.init.zeros_(parameter)
+    return _channels_last(model)
+
+
+def own_network(spec: ModelSpec) -> nn.Module:
+    """Return another package's network with its own weights.
+
+    Raises:
+        InputError: if its code has changed.
+        MissingDataError: if the weights cannot be had, with what can be done.
+    """
+    check_code(spec)
+    return _channels_last(any_network.own_network(spec.architecture, spec.classes))
+
+
+def _channels_last(model: nn.Module) -> nn.Module:
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def check_code(spec: ModelSpec) -> None:
+    """Raise `InputError` if the code of a network is another than the spec was made with."""
+    if spec.code and any_network.code_hash(spec.architecture) != spec.code:
+        raise InputError(
+            f"The code of {spec.architecture} has changed since this was specified. Bring back the earlier "
+            "code, or start anew with what it is now."
+        )
 
 
 def outline(spec: ModelSpec) -> nn.Module:
     """Return the network of ``spec`` with the shapes of its weights alone: it takes no memory or time."""
+    if is_foreign(spec.architecture):
+        return any_network.outline(spec.architecture, spec.classes)
     with torch.device("meta"):
         return build(spec)
 
 
-def spec_of(state: Mapping[str, Tensor], architecture: str, size: int, source: str) -> ModelSpec:
-    """Return the specification of the network whose weights ``state`` holds.
+def spec_of(state: Mapping[str, Tensor], spec: ModelSpec, source: str) -> ModelSpec:
+    """Return ``spec`` with the width and the classes of the network whose weights ``state`` holds.
 
     Raises:
         InputError: if they are another network's.
     """
     try:
-        width, classes = ARCHITECTURES[architecture].width_and_classes(state)
+        width, classes = architecture_of(spec).width_and_classes(state)
     except KeyError as error:
         raise InputError(
-            f"{source} has no {error}, so it is no checkpoint of {architecture}. "
+            f"{source} has no {error}, so it is no checkpoint of {spec.architecture}. "
             "Check that it holds a whole state dict of that architecture."
         ) from error
-    return ModelSpec(architecture, width, classes, size)
-
-
-def area_of(parameter: str, architecture: Architecture) -> str:
-    """Return the block ("V1" ... "IT", "decoder") that holds a parameter of the given dotted name."""
-    return next(
-        area
-        for area, modules in architecture.blocks.items()
-        if parameter.startswith(tuple(f"{module}." for module in modules))
-    )
+    return replace(spec, width=width, classes=classes)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from wiringup.models.layers import conv, scaled, unborn
+from wiringup.models.blocks import conv, scaled, unborn
 
 TIME_STEPS = {"V2": 2, "V4": 4, "IT": 2}
 CHANNELS = {"V1": 64, "V2": 128, "V4": 256, "IT": 512}

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from wiringup.models.layers import conv, scaled, unborn
+from wiringup.models.blocks import conv, scaled, unborn
 
 CHANNELS = 32  # of conv1
 MULTIPLES = (2, 4, 4, 8, 8, 16, 16, 16, 16, 16, 16, 32, 32)

@@ -6,7 +6,7 @@ of stored responses are subjects too.
 
 import copy
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -18,10 +18,14 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.architecture import MEAN, STD, ModelSpec, architecture_of
-from wiringup.models.cache import code_of
+from wiringup.models.any_network import provenance
+from wiringup.models.architecture import ModelSpec, architecture_of
+from wiringup.models.code import code_of
 from wiringup.models.device import check_device
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
+from wiringup.models.preprocessing import preprocess as preprocess
+from wiringup.models.preprocessing import standardise as standardise
 from wiringup.models.storage import Storage, working_set
 
 VERSION = 1
@@ -48,36 +52,6 @@ class Subject(Protocol):
         """Return {layer: float32 (images, features)} from one pass over the images."""
 
 
-def preprocess(pixels: np.ndarray, size: int) -> Tensor:
-    """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the networks were trained.
-
-    Bilinear, antialiased, aspect not kept (as Brain-Score does); ImageNet mean and deviation.
-    """
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
-    if x.shape[-2:] != (size, size):
-        x = nn.functional.interpolate(x, (size, size), mode="bilinear", antialias=True, align_corners=False)
-    return standardise(x.contiguous(memory_format=torch.channels_last))
-
-
-def standardise(x: Tensor, scale: float = 1.0) -> Tensor:
-    """Map channels-last (n, 3, h, w) from 0 ... ``scale`` to ImageNet mean 0 and deviation 1, in place.
-
-    Row by row, with the three means and deviations repeated along it: per channel it takes five times as
-    long.
-    """
-    n, channels, height, width = x.shape
-    rows = x.permute(0, 2, 3, 1).reshape(n, height, width * channels)
-    mean, std = (torch.tensor(v, device=x.device).mul(scale).repeat(width) for v in (MEAN, STD))
-    return rows.sub_(mean).div_(std).view(n, height, width, channels).permute(0, 3, 1, 2)
-
-
-def batches(stimuli: Stimuli, size: int, batch: int) -> Iterator[tuple[slice, Tensor]]:
-    """Yield the images as a network sees them (`preprocess`), ``batch`` at a time, with their rows."""
-    for start in range(0, len(stimuli), batch):
-        rows = slice(start, start + batch)
-        yield rows, preprocess(stimuli.at(rows), size)
-
-
 @dataclass
 class NetworkSubject:
     """Any ``nn.Module`` on images, with a table that says which layer is which area.
@@ -91,6 +65,9 @@ class NetworkSubject:
             where it is.
         storage: where the responses are held.
         classes: names of the classes in the order of the decoder's outputs; None if they are not known.
+        preprocessing: what happens to an image on its way to the network.
+        code: what decides the responses besides weights and preprocessing: the code of a network of another
+            package, or the version of its library.
     """
 
     name: str
@@ -101,12 +78,17 @@ class NetworkSubject:
     device: str = "cpu"
     storage: Storage = field(default_factory=Storage)
     classes: tuple[str, ...] | None = None
-    _identity: str = field(default="", repr=False)
+    preprocessing: Preprocessing = IMAGENET
+    code: str = ""
 
     @property
     def identity(self) -> str:
         """Hash of the weights, buffers and preprocessing (computed at every call: weights may move)."""
-        digest = hashlib.sha256(f"{type(self.module).__name__}/{self.size}/{MEAN}/{STD}".encode())
+        how = self.preprocessing
+        told = f"{type(self.module).__name__}/{self.size}/{how.mean}/{how.std}"
+        if self.code or replace(how, mean=IMAGENET.mean, std=IMAGENET.std) != IMAGENET:
+            told += f"/{how.interpolation}/{how.antialias}/{how.crop}/{self.code}"
+        digest = hashlib.sha256(told.encode())
         for key, tensor in self.module.state_dict().items():
             digest.update(key.encode())
             digest.update(tensor.detach().cpu().contiguous().numpy())
@@ -153,7 +135,7 @@ class NetworkSubject:
         n, module = len(stimuli), self.awake()
         working = working_set(n, min(self.batch, n), need.largest)
         with self.storage.filling(n, need.features, keys, working) as stores:
-            for rows, x in batches(stimuli, self.size, self.batch):
+            for rows, x in batches(stimuli, self.size, self.batch, self.preprocessing):
                 forward(module, x.to(self.device), stores.keys(), _into(stores, rows))
         return stores
 
@@ -195,7 +177,11 @@ class NetworkSubject:
         return copy.deepcopy(self.module).to(where).eval()
 
     def _blank(self) -> Tensor:
-        return preprocess(np.zeros((1, self.size, self.size, 3), np.uint8), self.size).to(self.device)
+        return self.input_of(np.zeros((1, self.size, self.size, 3), np.uint8))
+
+    def input_of(self, pixels: np.ndarray) -> Tensor:
+        """Return uint8 (n, h, w, 3) as the network sees it, on its device."""
+        return preprocess(pixels, self.size, self.preprocessing).to(self.device)
 
     def _check(self, readouts: Iterable[Readout]) -> None:
         modules = dict(self.module.named_modules())
@@ -278,6 +264,13 @@ def subject(
     classes: tuple[str, ...] | None = None,
 ) -> NetworkSubject:
     """Return the network of ``spec`` as a subject, read out where its architecture says."""
-    readouts = architecture_of(spec).readouts
-    found = NetworkSubject(name or spec.architecture, module, readouts, spec.size, classes=classes)
-    return found if storage is None else replace(found, storage=storage)
+    return NetworkSubject(
+        name or spec.architecture,
+        module,
+        architecture_of(spec).readouts,
+        spec.size,
+        storage=storage or Storage(),
+        classes=classes,
+        preprocessing=spec.preprocessing,
+        code=spec.code or provenance(spec.architecture),
+    )

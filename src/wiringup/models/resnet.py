@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from wiringup.models.layers import conv, scaled, unborn
+from wiringup.models.blocks import conv, scaled, unborn
 
 BOTTLENECKS = {"layer1": 3, "layer2": 4, "layer3": 6, "layer4": 3}
 CHANNELS = 64  # of conv1, and of the bottlenecks of layer1; every later stage has twice as many

@@ -1,4 +1,4 @@
-"""A registered architecture with the weights of a checkpoint."""
+"""A network with the weights of a checkpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,21 +34,20 @@ class Trained:
         return model
 
 
-def read_trained(path: Path, architecture: str, size: int, key: str | None = None) -> Trained:
-    """Read a network of a registered architecture from a checkpoint.
+def read_trained(path: Path, spec: ModelSpec, key: str | None = None) -> Trained:
+    """Read a network from a checkpoint.
 
     Args:
         path: the checkpoint; see `weights.read_weights`.
-        architecture: a key of `ARCHITECTURES`.
-        size: side of the input in px.
+        spec: the network; its width and its classes are those that the weights have.
         key: which of several sets of weights to take; see `state_dicts.find`.
 
     Raises:
         MissingDataError: if there is no such file.
         InputError: if it holds no such network, or does not decide which weights to take.
     """
-    found = read_weights(path, outline(ModelSpec(architecture, size=size)).state_dict(), key)
-    spec = spec_of(found.state, architecture, size, str(path))
+    found = read_weights(path, outline(spec).state_dict(), key)
+    spec = spec_of(found.state, spec, str(path))
     check_fits(outline(spec), found.state, str(path))
     classes, notes = found.classes, list(found.notes)
     if classes is not None and not (len(set(classes)) == len(classes) == spec.classes):

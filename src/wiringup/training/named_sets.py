@@ -27,12 +27,14 @@ class NamedSet:
         meaning: one line for people; empty if the name does not stand alone.
         arguments: what may stand after a colon, for an architecture.
         of: what it means with an argument.
+        table: what of an architecture it is defined by; nothing of it is there where that is empty.
     """
 
     rule: Rule
     meaning: str = ""
     arguments: Callable[[Architecture], Iterable[str]] = lambda architecture: ()
     of: str = ""
+    table: Callable[[Architecture], Iterable[str]] = lambda architecture: architecture.blocks
 
 
 SETS: Registry[NamedSet] = Registry("plasticity")
@@ -44,6 +46,8 @@ def names(architecture: Architecture) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in SETS:
         one = SETS[name]
+        if not one.table(architecture):
+            continue
         found |= {name: one.meaning} if one.meaning else {}
         found |= {f"{name}:{a}": one.of.format(a) for a in one.arguments(architecture)}
     return found | {area: f"every synapse of {area}" for area in architecture.blocks if area not in found}
@@ -57,6 +61,11 @@ def members(network: Network, name: str, argument: str = "") -> set[str]:
     """
     if name == "layer" and argument:
         return _layer(network, argument)
+    if name in SETS and not SETS[name].table(network.architecture):
+        raise InputError(
+            f"{name!r} trains layers that are listed for the networks of this package, and none are for "
+            f"{network.architecture.name}. Take all, decoder, layer:PATTERN, kind:KIND or downstream:AREA."
+        )
     one_of(f"{name}:{argument}" if argument else name, names(network.architecture), "plasticity")
     if name in SETS:
         return SETS[name].rule(network, argument)
@@ -128,7 +137,7 @@ def _in_areas(network: Network, areas: Iterable[str]) -> set[str]:
 def _in_layers(network: Network, layers: Iterable[str], what: str) -> set[str]:
     wanted = set(layers)
     missing = wanted - {row.layer for row in network.rows}
-    if missing or not wanted:
+    if missing:
         raise InputError(
             f"{network.architecture.name} names the {what} layers {sorted(wanted)}, of which this model "
             f"lacks {sorted(missing)}; train 'all' or 'downstream:<area>', or mend the architecture's table."
@@ -144,10 +153,21 @@ SETS.add("all", NamedSet(_all, "every synapse"))
 SETS.add(
     "critical",
     NamedSet(
-        _critical, "down-projections and decoder", _projected, "down-projections up to {}, all after it"
+        _critical,
+        "down-projections and decoder",
+        _projected,
+        "down-projections up to {}, all after it",
+        _projected,
     ),
 )
-SETS.add("conv1", NamedSet(_conv1, "first convolution of every bottleneck, and decoder"))
+SETS.add(
+    "conv1",
+    NamedSet(
+        _conv1,
+        "first convolution of every bottleneck, and decoder",
+        table=lambda architecture: architecture.up_projections,
+    ),
+)
 SETS.add("pointwise", NamedSet(_pointwise, "every 1x1 convolution, and decoder"))
 SETS.add("batchnorm", NamedSet(_batchnorm, "BatchNorm affine parameters, and decoder"))
 SETS.add("bias", NamedSet(_bias, "every bias, BatchNorm's among them, and decoder"))

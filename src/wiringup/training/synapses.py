@@ -14,7 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream
-from wiringup.models.architecture import Architecture, area_of
+from wiringup.models.layout import Architecture, area_of
 
 KINDS = ("convolution", "linear", "batchnorm", "bias")
 

@@ -228,9 +228,14 @@ def test_refusals_leave_the_model_untouched(genome):
     assert (model.V1.conv1.weight == 0).all()
 
 
-def test_other_modules_are_refused():
-    with pytest.raises(InputError, match=r"No recipe for 0\.weight, a parameter of Embedding"):
-        give_birth(nn.Sequential(nn.Embedding(3, 4)), BirthSpec())
+def test_other_modules_are_born_as_transformers_are():
+    model = nn.Sequential(nn.Embedding(300, 40), nn.MultiheadAttention(8, 2), nn.LayerNorm(8))
+    for parameter in model.parameters():
+        nn.init.zeros_(parameter)
+    give_birth(model, BirthSpec())
+    assert model[0].weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert model[1].in_proj_weight.std() > 0.01 and (model[1].in_proj_bias == 0).all()
+    assert (model[2].weight == 1).all() and (model[2].bias == 0).all()
 
 
 class TestDistill:

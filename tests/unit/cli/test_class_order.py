@@ -9,6 +9,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from wiringup.cli.main import main
+from wiringup.models.architecture import ModelSpec
 from wiringup.models.trained import read_trained
 
 NAMES = [str(c + 1) for c in range(12)]  # 1 ... 12 in natural order, 1, 10, 11, 12, 2 ... as text
@@ -76,7 +77,7 @@ def nameless(lab, tmp_path):
 
 
 def test_names_decide_which_output_is_which_class(lab, scored):
-    assert read_trained(weights_of(lab), "cornet_s", 32).classes == tuple(NAMES)
+    assert read_trained(weights_of(lab), ModelSpec("cornet_s", size=32)).classes == tuple(NAMES)
     correct, note = scored(weights_of(lab))
     assert note.startswith("logits, classes matched by name; ") and correct > 85
 
@@ -107,4 +108,4 @@ def test_other_names_are_refused_with_both_lists(lab, scored, tmp_path, capsys):
 def test_a_birth_keeps_the_names_that_it_is_given(lab, tmp_path, capsys):
     main(["birth", "cornet_s", "--width", "0.125", "--size", "32", "--classes", str(lab / "names.txt"),
           "--out", str(tmp_path / "b.safetensors")])  # fmt: skip
-    assert read_trained(tmp_path / "b.safetensors", "cornet_s", 32).classes == tuple(NAMES)
+    assert read_trained(tmp_path / "b.safetensors", ModelSpec("cornet_s", size=32)).classes == tuple(NAMES)

@@ -11,7 +11,8 @@ from torch import nn
 from wiringup.core.errors import InputError
 from wiringup.core.memory import GB
 from wiringup.core.stimuli import from_pixels
-from wiringup.models.cache import ResponseCache, code_of, default_cache
+from wiringup.models.cache import ResponseCache, default_cache
+from wiringup.models.code import code_of
 from wiringup.models.readout import NetworkSubject
 from wiringup.models.storage import Storage
 

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, area_of, build
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.cornet_s import CORnetS, parameter_count
+from wiringup.models.layout import area_of
 
 
 @pytest.fixture(scope="module")

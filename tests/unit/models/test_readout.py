@@ -5,9 +5,10 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.models.architecture import MEAN, STD, ModelSpec, build
+from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.device import check_device
 from wiringup.models.forward import Readout
+from wiringup.models.preprocessing import MEAN, STD
 from wiringup.models.readout import NetworkSubject, PixelSubject, expanded, preprocess, subject
 from wiringup.models.storage import Storage
 

@@ -26,7 +26,7 @@ def zeros():
 
 
 def read(path, key=None):
-    return read_trained(path, "cornet_s", 32, key)
+    return read_trained(path, ModelSpec("cornet_s", size=32), key)
 
 
 def value(trained):

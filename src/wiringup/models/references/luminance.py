@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from wiringup.models.architecture import MEAN, STD
+from wiringup.models.preprocessing import MEAN, STD
 
 REC_601 = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in luma (ITU-R BT.601), as in the usual conversion to grey."""
@@ -22,5 +22,5 @@ class Luminance(nn.Module):
         self.register_buffer("offset", (luma @ mean).float())
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images (n, 3, h, w), as `readout.preprocess` makes them, to (n, 1, h, w)."""
+        """Map images (n, 3, h, w), as `preprocessing.preprocess` makes them, to (n, 1, h, w)."""
         return ((x * self.weight).sum(1, keepdim=True) + self.offset).contiguous()

@@ -1,0 +1,101 @@
+"""How images become the input of a network: size, interpolation, crop, mean and deviation of the colours."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+from wiringup.core.stimuli import Stimuli
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+"""ImageNet mean and standard deviation of the colour channels, in [0, 1]."""
+
+INTERPOLATIONS = ("bilinear", "bicubic")
+Colours = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What happens to an image on its way to a network; the default is that of the networks trained here.
+
+    Attributes:
+        mean: of red, green and blue, where colours are 0 to 1.
+        std: their standard deviations.
+        interpolation: bilinear or bicubic.
+        antialias: whether images are smoothed before they are made smaller.
+        crop: None: the whole image, squashed to a square (as Brain-Score does). A fraction: the short side is
+            resized to the network's input size over this, and the square in the middle is cut out.
+
+    Raises:
+        InputError: naming what is out of range.
+    """
+
+    mean: Colours = MEAN
+    std: Colours = STD
+    interpolation: str = "bilinear"
+    antialias: bool = True
+    crop: float | None = None
+
+    def __post_init__(self) -> None:
+        one_of(self.interpolation, INTERPOLATIONS, "interpolation")
+        numbers = [*self.mean, *self.std]
+        if len(self.mean) != 3 or len(self.std) != 3 or not all(map(math.isfinite, numbers)):
+            raise InputError("Mean and deviation are three numbers each, for red, green and blue.")
+        if not all(value > 0 for value in self.std):
+            raise InputError(f"The deviation of a colour has to be above 0; got {self.std}.")
+        if self.crop is not None and not 0 < self.crop <= 1:
+            raise InputError(f"A crop is a fraction of the image, above 0 and at most 1; got {self.crop}.")
+
+
+IMAGENET = Preprocessing()
+"""Bilinear, antialiased, aspect not kept (as Brain-Score does); ImageNet mean and deviation."""
+
+
+def preprocess(pixels: np.ndarray, size: int, how: Preprocessing = IMAGENET) -> Tensor:
+    """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the network was trained."""
+    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
+    if how.crop is None:
+        x = _resized(x, size, size, how)
+    else:
+        short = math.floor(size / how.crop + 1e-6)  # a fraction such as 224 / 256 gives 256 again
+        height, width = (short * side // min(x.shape[-2:]) for side in x.shape[-2:])
+        x = _resized(x, height, width, how)
+        top, left = (round((side - size) / 2) for side in x.shape[-2:])
+        x = x[..., top : top + size, left : left + size]
+    return standardise(x.contiguous(memory_format=torch.channels_last), how=how)
+
+
+def _resized(x: Tensor, height: int, width: int, how: Preprocessing) -> Tensor:
+    if x.shape[-2:] == (height, width):
+        return x
+    resized = nn.functional.interpolate(
+        x, (height, width), mode=how.interpolation, antialias=how.antialias, align_corners=False
+    )
+    return resized if how.interpolation == "bilinear" else resized.clamp_(0, 1)  # bicubic overshoots
+
+
+def standardise(x: Tensor, scale: float = 1.0, how: Preprocessing = IMAGENET) -> Tensor:
+    """Map channels-last (n, 3, h, w) from 0 ... ``scale`` to colours of mean 0 and deviation 1, in place.
+
+    Row by row, with the three means and deviations repeated along it: per channel it takes five times as
+    long.
+    """
+    n, channels, height, width = x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(n, height, width * channels)
+    mean, std = (torch.tensor(v, device=x.device).mul(scale).repeat(width) for v in (how.mean, how.std))
+    return rows.sub_(mean).div_(std).view(n, height, width, channels).permute(0, 3, 1, 2)
+
+
+def batches(
+    stimuli: Stimuli, size: int, batch: int, how: Preprocessing = IMAGENET
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the images as a network sees them (`preprocess`), ``batch`` at a time, with their rows."""
+    for start in range(0, len(stimuli), batch):
+        rows = slice(start, start + batch)
+        yield rows, preprocess(stimuli.at(rows), size, how)

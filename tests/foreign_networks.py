@@ -1,0 +1,69 @@
+"""Networks as another package would bring them, for tests of `package.module:factory`."""
+
+import torch
+from torch import Tensor, nn
+
+
+class Block(nn.Module):
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, 2, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.norm(self.conv(x)))
+
+
+class Small(nn.Module):
+    """Three blocks and a classifier of five classes, with weights drawn where it is made."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.middle, self.late = Block(3, 4), Block(4, 6), Block(6, 8)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.fc = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.late(self.middle(self.stem(x)))
+        return self.fc(self.pool(x * self.scale).flatten(1))
+
+
+def small() -> nn.Module:
+    return Small()
+
+
+def encoder() -> nn.Module:
+    return nn.Sequential(Block(3, 4), Block(4, 6))
+
+
+def transformer() -> nn.Module:
+    return Transformer()
+
+
+class Transformer(nn.Module):
+    """What births have to know beside convolutions: tokens, attention, LayerNorm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.token = nn.Parameter(torch.zeros(1, 1, 8))
+        self.patches = nn.Conv2d(3, 8, 8, 8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.norm = nn.LayerNorm(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x).flatten(2).mT
+        x = torch.cat([self.token.expand(len(x), -1, -1), x], 1)
+        return self.head(self.norm(x + self.attention(x, x, x)[0])[:, 0])
+
+
+def needs_argument(name: str) -> nn.Module:
+    return Small()
+
+
+def no_network() -> int:
+    return 3
+
+
+NUMBER = 3
