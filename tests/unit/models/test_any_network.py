@@ -119,7 +119,7 @@ def test_plasticity_of_another_packages_network():
     assert trained["all"] == trained["downstream:V4"] | set(architecture.blocks["V1"])
     assert not {"critical", "conv1"} & set(names(architecture))
     for name in ("critical", "critical:V4", "conv1"):
-        with pytest.raises(InputError, match="none are for foreign_networks:small. Take all"):
+        with pytest.raises(InputError, match="none are for foreign_networks:small"):
             resolve(network, architecture, name)
 
 
