@@ -1,55 +1,45 @@
 """The ``wiringup`` command: one function for each subcommand, errors without tracebacks."""
 
+import ast
 import logging
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import tyro
 
 from wiringup import __version__
-from wiringup.cli.bench import bench
-from wiringup.cli.bridge import bridge
-from wiringup.cli.cache import cache
-from wiringup.cli.data import fetch, import_
-from wiringup.cli.doctor import doctor
-from wiringup.cli.genome import genome
-from wiringup.cli.layers import layers
-from wiringup.cli.match import match, suites
-from wiringup.cli.networks import birth, distill, train
-from wiringup.cli.pack import pack
-from wiringup.cli.plasticity import plasticity
-from wiringup.cli.results import report, results
-from wiringup.cli.run import run
-from wiringup.cli.score import score
-from wiringup.cli.sweep import sweep
+from wiringup.core.checks import one_of
 from wiringup.core.errors import PreemptedError, WiringupError
 from wiringup.core.progress import MessageHandler, Progress
 
-COMMANDS: dict[str, Callable[..., Any]] = {
-    "run": run,
-    "sweep": sweep,
-    "score": score,
-    "layers": layers,
-    "match": match,
-    "suites": suites,
-    "birth": birth,
-    "distill": distill,
-    "genome": genome,
-    "train": train,
-    "pack": pack,
-    "plasticity": plasticity,
-    "fetch": fetch,
-    "import": import_,
-    "results": results,
-    "report": report,
-    "bench": bench,
-    "bridge": bridge,
-    "cache": cache,
-    "doctor": doctor,
+COMMANDS = {
+    "run": "run:run",
+    "sweep": "sweep:sweep",
+    "score": "score:score",
+    "layers": "layers:layers",
+    "match": "match:match",
+    "suites": "suites:suites",
+    "birth": "networks:birth",
+    "distill": "networks:distill",
+    "genome": "genome:genome",
+    "train": "networks:train",
+    "pack": "pack:pack",
+    "plasticity": "plasticity:plasticity",
+    "fetch": "data:fetch",
+    "import": "data:import_",
+    "results": "results:results",
+    "report": "results:report",
+    "bench": "bench:bench",
+    "bridge": "bridge:bridge",
+    "cache": "cache:cache",
+    "doctor": "doctor:doctor",
 }
+"""Subcommand -> module of this package and function. Only the one that is asked for is imported."""
 
 DESCRIPTION = """How little supervised learning does a model of the primate ventral stream need?
 
@@ -75,21 +65,20 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; exit with 2 for bad input, 75 when preempted and 130 when interrupted."""
-    asked = sys.argv[1:] if arguments is None else arguments
-    if list(asked) == ["--version"]:
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    if asked == ["--version"]:
         print(f"wiringup {__version__}")
         return
+    if asked in ([], ["-h"], ["--help"]):
+        print(DESCRIPTION + "\nCommands:\n\n" + "\n".join(f"  {n:11} {summary(n)}" for n in COMMANDS))
+        sys.exit(0 if asked else BAD_INPUT)
     try:
         with warnings.catch_warnings(), shown(quiet="--json" in asked):
             # of large photographs Pillow warns as of an attack; `core.limits` bounds them
             warnings.filterwarnings("ignore", "Image size .* exceeds limit")
-            tyro.extras.subcommand_cli_from_dict(
-                COMMANDS,
-                prog="wiringup",
-                description=DESCRIPTION,
-                args=asked,
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
+            name = one_of(asked[0], COMMANDS, "command")
+            config = (tyro.conf.FlagCreatePairsOff,)
+            tyro.cli(command(name), prog=f"wiringup {name}", args=asked[1:], config=config)
     except PreemptedError as error:
         print(error, file=sys.stderr)
         sys.exit(PREEMPTED)
@@ -108,6 +97,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             file=sys.stderr,
         )
         sys.exit(INTERRUPTED)
+
+
+def command(name: str) -> Callable[..., Any]:
+    """Return the function behind a subcommand."""
+    module, _, function = COMMANDS[name].partition(":")
+    return getattr(import_module(f"wiringup.cli.{module}"), function)  # type: ignore[no-any-return]
+
+
+def summary(name: str) -> str:
+    """Return the first line of a subcommand's help, without importing it."""
+    module, _, function = COMMANDS[name].partition(":")
+    tree = ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))
+    (found,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
+    return (ast.get_docstring(found) or "").partition("\n")[0]
 
 
 @contextmanager

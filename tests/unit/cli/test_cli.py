@@ -39,6 +39,15 @@ def test_every_command_has_help_with_an_example(command, capsys):
     assert f"wiringup {command}" in shown.split("For example:")[1]
 
 
+def test_all_commands_are_listed_with_a_line_each(capsys):
+    assert fails("--help") == 0
+    shown = capsys.readouterr().out.partition("Commands:")[2]
+    assert [line.split()[0] for line in shown.split("\n") if line] == list(COMMANDS)
+    assert all(cli.command(name).__doc__.startswith(cli.summary(name)) for name in COMMANDS)
+    assert fails("scor") == 2
+    assert "Unknown command 'scor'. Did you mean 'score'?" in capsys.readouterr().err
+
+
 def test_import_then_score_then_results(home, tmp_path, capsys):
     responses, images = toy_files(tmp_path / "raw")
     main(["import", "recordings", "--name", "mine", "--area", "V4", "--responses", str(responses),
@@ -362,7 +371,7 @@ def test_an_interrupt_says_that_the_same_command_continues(monkeypatch, capsys):
         """Stop."""
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(cli.COMMANDS, "doctor", interrupted)
+    monkeypatch.setattr(cli, "command", lambda name: interrupted)
     assert fails("doctor") == 130
     assert "run the same command again" in capsys.readouterr().err
 
@@ -371,7 +380,7 @@ def test_a_preempted_command_has_an_exit_code_of_its_own(home, monkeypatch, caps
     def preempted():
         raise PreemptedError("Stopped by SIGTERM after step 7.")
 
-    monkeypatch.setitem(cli.COMMANDS, "doctor", preempted)
+    monkeypatch.setattr(cli, "command", lambda name: preempted)
     assert fails("doctor") == 75
     assert capsys.readouterr().err == "Stopped by SIGTERM after step 7.\n"
 
