@@ -25,7 +25,8 @@ from wiringup.core.files import sha256_of
 from wiringup.core.score import Score
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.images.packed import Contents, read_packed, write_packed
+from wiringup.data.images.packed import beside as beside_packed
+from wiringup.data.images.packed import read_packed, write_packed
 from wiringup.data.measurements import Recording
 from wiringup.data.sources.entry import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
@@ -134,15 +135,15 @@ def data(folder: Path) -> list[Kind]:
     """Return an imported set, packed images and a downloaded file."""
     trials = numpy_stream(0, "trials").normal(size=(4, 16, 3)).astype(np.float32)
     made = save_set(Recording("mine", "V4", trials, images().stimuli), folder, {"file": "mine.npy"})
-    packed, fetched, shown = folder / "packed.safetensors", folder / "fetched.csv", images()
-    contents = Contents(shown.stimuli.ids, shown.labels, shown.classes, 32)
-    write_packed(packed, contents, list(shown.stimuli.pixels))
+    packed, fetched, shown = folder / "packed.npy", folder / "fetched.csv", images()
+    write_packed(packed, shown.stimuli.pixels, 32, shown.stimuli.ids, shown.labels, shown.classes)
     fetched.write_text("object,choice\n" * 100)
     source = SourceFile("fetched.csv", sha256_of(fetched))
     return [
         Kind("imported set: meta.json", made / "meta.json", lambda: load_set(folder, "mine")),
         Kind("imported set: arrays.npz", made / "arrays.npz", lambda: load_set(folder, "mine")),
         Kind("packed images", packed, lambda: read_packed(packed)),
+        Kind("packed images: labels", beside_packed(packed), lambda: read_packed(packed)),
         Kind("downloaded file", fetched, lambda: there(source.is_at(fetched) or None)),
     ]
 

@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import resource
+import shutil
 import signal
 import time
 import tracemalloc
@@ -44,7 +45,7 @@ from wiringup.data.formats.tables import read_table
 from wiringup.data.images.cifar import read_cifar
 from wiringup.data.images.class_names import read_class_names
 from wiringup.data.images.decoding import FORMATS, decode, squared
-from wiringup.data.images.packed import Contents, read_packed, write_packed
+from wiringup.data.images.packed import beside, read_packed, write_packed
 from wiringup.data.images.reading import read_labelled, read_stimuli
 from wiringup.data.images.source import open_source
 from wiringup.data.recordings.rdm_files import read_matrices
@@ -75,6 +76,24 @@ def of_file(folder, name, write):
     path = Path(folder) / name
     write(path)
     return path.read_bytes()
+
+
+def packed(folder):
+    """Write packed images; return the files of the pixels and of what is known of them."""
+    path = Path(folder) / "packed.npy"
+    stimuli = PACKED.stimuli
+    write_packed(path, stimuli.pixels, stimuli.sides[0], stimuli.ids, PACKED.labels, PACKED.classes)
+    return path, beside(path)
+
+
+def read_packed_array(path):
+    shutil.copyfile(beside(path.parent.parent / path.name), beside(path))
+    read_packed(path)
+
+
+def read_packed_json(path):
+    shutil.copyfile(path.parent.parent / "packed.npy", path.with_suffix(".npy"))
+    read_packed(path.with_suffix(".npy"))
 
 
 def netcdf(path):
@@ -224,11 +243,8 @@ KINDS = {
         lambda _: of_array(lambda s: torch.save({k: torch.tensor(v) for k, v in STATE.items()}, s)),
         lambda path: read_weights(path, STATE),
     ),
-    "packed.safetensors": (
-        lambda f: of_file(f, "made.st", lambda p: write_packed(
-            p, Contents(PACKED.stimuli.ids, PACKED.labels, PACKED.classes, 8), PACKED.stimuli.pixels)),
-        read_packed,
-    ),
+    "packed.npy": (lambda f: packed(f)[0].read_bytes(), read_packed_array),
+    "packed.json": (lambda f: packed(f)[1].read_bytes(), read_packed_json),
     "genome.json": (layers, Genome.load),
     "record.json": (lambda _: json.dumps(to_dict(make_record("A", 0, 0.5, 0.6))).encode(), store_of),
     "cluster.pkl": (lambda _: pickle.dumps({"centers": VALUES, "mean": VALUES[0]}, 4), read_arrays),

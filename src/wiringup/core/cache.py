@@ -38,7 +38,7 @@ class CacheFolder:
         limit: GB (10^9 bytes) that they may take together.
     """
 
-    SUFFIX: ClassVar[str] = ""
+    SUFFIXES: ClassVar[tuple[str, ...]] = ("",)
 
     folder: Path
     limit: float = DEFAULT_GB
@@ -50,11 +50,20 @@ class CacheFolder:
     def entries(self) -> list[Entry]:
         """Return what is kept, used longest ago first."""
         found = []
-        for path in self.folder.glob(f"[!.]*{self.SUFFIX}"):
+        for path in (path for suffix in self.SUFFIXES for path in self.folder.glob(f"[!.]*{suffix}")):
             with contextlib.suppress(FileNotFoundError):
-                about = path.stat()
-                found.append(Entry(path, about.st_size, about.st_mtime))
+                size = sum(part.stat().st_size for part in self.parts(path) if part.exists())
+                found.append(Entry(path, size, path.stat().st_mtime))
         return sorted(found, key=lambda entry: entry.used)
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        """Return all files of the entry at ``path``."""
+        return (path,)
+
+    def remove(self, path: Path) -> None:
+        """Remove the entry at ``path``."""
+        for part in self.parts(path):
+            part.unlink(missing_ok=True)
 
     def clear(self) -> int:
         """Remove everything that is kept; return how many bytes that were."""
@@ -77,7 +86,7 @@ class CacheFolder:
         for entry in entries:
             if kept <= size:
                 break
-            entry.path.unlink(missing_ok=True)
+            self.remove(entry.path)
             kept -= entry.size
         return total - kept
 

@@ -28,7 +28,7 @@ from wiringup.models.files import Key, reserve
 class ResponseCache(CacheFolder):
     """Responses in a folder, bounded in size."""
 
-    SUFFIX = ".npy"
+    SUFFIXES = (".npy",)
 
     say: Callable[[str], None] = lambda _message: None
 

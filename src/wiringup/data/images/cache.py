@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.cautions import caution
-from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.home import cache_home, writable
 from wiringup.core.memory import GB, told
 from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.images.decoding import AHEAD, Seen, side_by_side, squared, warn_of
-from wiringup.data.images.packed import SUFFIX, Contents, read_packed, write_packed
+from wiringup.data.images.packed import SUFFIX, beside, read_packed, write_packed
 from wiringup.data.images.reading import Choose
 from wiringup.data.images.source import Content, ImageSource, open_source
 
@@ -38,7 +38,11 @@ WHOLE = 4  # a part of the images is packed by itself if it is less than 1 / WHO
 class ImageCache(CacheFolder):
     """Packed images in a folder, bounded in size."""
 
-    SUFFIX = SUFFIX
+    SUFFIXES = (SUFFIX, ".safetensors")  # of earlier versions, which nobody reads: they are evicted in time
+
+    def parts(self, path: Path) -> tuple[Path, ...]:
+        """Return the array and the JSON beside it."""
+        return path, beside(path)
 
     def load(self, path: Path | str, size: int, choose: Choose | None = None) -> LabelledImages:
         """Return labelled images whose pixels lie in a file of the store, packing them if they do not yet.
@@ -69,15 +73,14 @@ class ImageCache(CacheFolder):
         """Return the images kept under ``key``, or None; a damaged file is removed."""
         path = self._path(key)
         try:
-            found = read_packed(path) if path.is_file() else None
-        except FileNotFoundError:  # evicted by another process just now
+            found = read_packed(path)
+        except (MissingDataError, FileNotFoundError):  # not packed, or evicted by another process just now
             return None
         except InputError:
             caution(f"Packed images are damaged and are packed again: {path}")
-            path.unlink(missing_ok=True)
+            self.remove(path)
             return None
-        if found is not None:
-            touch(path)
+        touch(path)
         return found
 
     def _packed(self, source: ImageSource, size: int, rows: NDArray[np.intp] | None) -> LabelledImages:
@@ -129,9 +132,9 @@ def pack(source: ImageSource, size: int, path: Path, rows: NDArray[np.intp] | No
     """
     rows = np.arange(len(source)) if rows is None else rows
     ids = tuple(source.ids[row] for row in rows)
-    contents = Contents(ids, source.labels[rows], source.classes, size)
     seen: list[str] = []
-    write_packed(path, contents, _decoded(source, size, rows, seen.append))
+    pixels = _decoded(source, size, rows, seen.append)
+    write_packed(path, pixels, size, ids, source.labels[rows], source.classes)
     warn_of(seen, len(rows))
 
 

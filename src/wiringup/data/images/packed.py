@@ -1,33 +1,32 @@
-"""Labelled images in one file of plain pixels, which is mapped and never read whole into memory.
+"""Labelled images as an array of pixels in a file, which is mapped and never read whole into memory.
 
-The file is a safetensors file, so that any tool can read it: ``labels`` (images,), ``pixels`` (images, side,
-side, 3) and ``ids`` (a JSON list as bytes), with the names of the classes and a SHA-256 of everything else as
-metadata.
+KEY.npy holds the pixels, uint8 (images, side, side, 3). KEY.json beside it holds ids, labels, names of the
+classes and the SHA-256 of the array; it carries a seal of its own (`core.sealed`) and is written last, so
+that an array without it was never finished.
 """
 
 import hashlib
+import io
 import json
-import struct
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import atomic_path, parsed_json, regular
-from wiringup.core.limits import JSON_BYTES
-from wiringup.core.sealed import hash_with_zeros
+from wiringup.core.files import atomic_path, regular, sha256_of
+from wiringup.core.sealed import BLANK, KEY, sealed_path, verify
 from wiringup.core.stimuli import LabelledImages, Rows, Stimuli
 
-SUFFIX = ".safetensors"
-FORMAT = "wiringup images 1"
+SUFFIX = ".npy"
+FORMAT = "wiringup images 2"
 
-_LENGTH = struct.Struct("<Q")  # a safetensors file begins with the length of its header
-_UNKNOWN = "0" * 64  # stands for the hash while the hash is computed
+_ADVICE = "Pack the images again."
 
 
 class PackedStimuli(Stimuli):
@@ -36,16 +35,16 @@ class PackedStimuli(Stimuli):
     Args:
         stack: uint8 (all images, side, side, 3), mapped from the file.
         rows: which of them these are.
-        names: the ids of all, as the JSON that the file holds.
+        names: the ids of all as JSON, which takes a fraction of the memory of as many strings.
     """
 
-    def __init__(self, stack: NDArray[np.uint8], rows: NDArray[np.intp], names: NDArray[np.uint8]) -> None:
+    def __init__(self, stack: NDArray[np.uint8], rows: NDArray[np.intp], names: bytes) -> None:
         # the base class is frozen, and its fields are computed here when they are asked for
         self.__dict__.update(_stack=stack, _rows=rows, _names=names)
 
     _stack: NDArray[np.uint8]
     _rows: NDArray[np.intp]
-    _names: NDArray[np.uint8]
+    _names: bytes
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -67,7 +66,7 @@ class PackedStimuli(Stimuli):
     @cached_property
     def ids(self) -> tuple[str, ...]:
         """One name for each image."""
-        names = json.loads(self._names.tobytes())
+        names = json.loads(self._names)
         return tuple(names[row] for row in self._rows)
 
     def at(self, rows: Rows) -> NDArray[np.uint8]:
@@ -79,121 +78,75 @@ class PackedStimuli(Stimuli):
         return PackedStimuli(self._stack, self._rows[index], self._names)
 
 
-@dataclass(frozen=True)
-class Contents:
-    """What a packed file will hold, besides its pixels: ids, int64 labels, class names, side in px."""
-
-    ids: tuple[str, ...]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    side: int
-
-    @cached_property
-    def names(self) -> bytes:
-        """The ids as the file holds them."""
-        return json.dumps(self.ids).encode()
-
-    def header(self, digest: str) -> bytes:
-        """Return the beginning of the file, padded so that the tensors are aligned."""
-        n = len(self.ids)
-        shapes = {"labels": [n], "pixels": [n, self.side, self.side, 3], "ids": [len(self.names)]}
-        sizes = (8 * n, n * self.side**2 * 3, len(self.names))
-        ends = [sum(sizes[: i + 1]) for i in range(3)]
-        tensors = {
-            name: {"dtype": dtype, "shape": shape, "data_offsets": [end - size, end]}
-            for (name, shape), dtype, size, end in zip(
-                shapes.items(), ("I64", "U8", "U8"), sizes, ends, strict=True
-            )
-        }
-        metadata = {"format": FORMAT, "classes": json.dumps(self.classes), "sha256": digest}
-        text = json.dumps({"__metadata__": metadata, **tensors}).encode()
-        text += b" " * (-len(text) % 8)
-        return _LENGTH.pack(len(text)) + text
+def beside(path: Path) -> Path:
+    """Return where the JSON lies that belongs to the array at ``path``."""
+    return path.with_suffix(".json")
 
 
-def write_packed(path: Path, contents: Contents, pixels: Iterable[NDArray[np.uint8]]) -> None:
-    """Write a packed file, whole or not at all.
+def write_packed(
+    path: Path,
+    pixels: Iterable[NDArray[np.uint8]],
+    side: int,
+    ids: Sequence[str],
+    labels: NDArray[np.int64],
+    classes: Sequence[str],
+) -> None:
+    """Write packed images, whole or not at all.
 
     Args:
-        path: where.
-        contents: everything but the pixels.
+        path: of the array.
         pixels: uint8 (side, side, 3), image after image.
+        side: in px.
+        ids: one name for each image.
+        labels: int64 (images,), an index into ``classes``.
+        classes: names of the classes.
 
     Raises:
         WiringupError: if the disk is full.
     """
-    blank = contents.header(_UNKNOWN)
+    header = io.BytesIO()
+    shape = (len(ids), side, side, 3)
+    npy.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     digest = hashlib.sha256()
-    with atomic_path(path) as temporary, temporary.open("r+b") as stream:
-        for part in _parts(blank, contents, pixels):
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        for part in chain([header.getvalue()], (image.tobytes() for image in pixels)):
             digest.update(part)
             stream.write(part)
-        stream.seek(0)
-        stream.write(contents.header(digest.hexdigest()))
-
-
-def _parts(blank: bytes, contents: Contents, pixels: Iterable[NDArray[np.uint8]]) -> Iterable[bytes]:
-    yield blank
-    yield contents.labels.astype("<i8").tobytes()
-    for image in pixels:
-        yield image.tobytes()
-    yield contents.names
+    about = {"format": FORMAT, "sha256": digest.hexdigest(), "classes": classes}
+    about |= {"labels": labels.tolist(), "ids": ids}
+    with sealed_path(beside(path)) as temporary:
+        temporary.write_text(json.dumps({KEY: BLANK, **about}), encoding="utf-8")
 
 
 def read_packed(path: Path) -> LabelledImages:
-    """Open a packed file, after its hash was checked; no pixels stay in memory.
+    """Open packed images, after all their bytes were checked; no pixels stay in memory.
+
+    Args:
+        path: of the array.
 
     Raises:
-        MissingDataError: if there is no such file.
-        InputError: if it is none of ours, or damaged.
+        MissingDataError: if the array, or the JSON beside it, is not there.
+        InputError: if they are none of ours, or damaged.
     """
-    regular(path, "file of packed images")
-    with path.open("rb") as stream:
-        header, start = _read_header(stream.read(_LENGTH.size), stream, path)
-    try:
-        metadata = header.pop("__metadata__")
-        if metadata["format"] != FORMAT:
-            raise InputError(f"{path} has the format {metadata['format']!r}; this version reads {FORMAT!r}.")
-        if _hashed(path, start, metadata["sha256"]) != metadata["sha256"]:
-            raise damaged(path, "its content does not match its hash")
-        labels, stack, names = (_mapped(path, start, header[n]) for n in ("labels", "pixels", "ids"))
-        stimuli = PackedStimuli(stack, np.arange(len(stack)), names)
-        return LabelledImages(
-            stimuli,
-            np.array(labels, np.int64),
-            tuple(parsed_json(metadata["classes"].encode(), "its list of classes")),
-        )
-    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise damaged(path, str(error)) from error
+    about = _read_beside(regular(path, "file of packed images"))
+    if sha256_of(path) != about["sha256"]:
+        raise damaged(path, "its content does not match its hash")
+    # copy-on-write: torch wants arrays that may be written, and the file must not change
+    stack = np.load(path, mmap_mode="c", allow_pickle=False)
+    stimuli = PackedStimuli(stack, np.arange(len(stack)), json.dumps(about["ids"]).encode())
+    return LabelledImages(stimuli, np.array(about["labels"], np.int64), tuple(about["classes"]))
+
+
+def _read_beside(path: Path) -> dict[str, Any]:
+    described = regular(beside(path), "description of packed images")
+    if not verify(described, _ADVICE):
+        raise damaged(described, "it carries no hash of itself")
+    about: dict[str, Any] = json.loads(described.read_bytes())  # whole, as it was written here
+    if about.get("format") != FORMAT:
+        raise InputError(f"{path} has the format {about.get('format')!r}; this version reads {FORMAT!r}.")
+    return about
 
 
 def damaged(path: Path, why: str) -> InputError:
     """Return the error for a file that cannot be trusted."""
-    return InputError(f"{path} is no whole file of packed images ({why}); pack the images again.")
-
-
-def _read_header(beginning: bytes, stream: Any, path: Path) -> tuple[dict[str, Any], int]:
-    if len(beginning) < _LENGTH.size:
-        raise damaged(path, "it is too short")
-    (length,) = _LENGTH.unpack(beginning)
-    try:
-        header = parsed_json(stream.read(length), "the header") if length <= JSON_BYTES else None
-    except InputError as error:
-        raise damaged(path, "it has no safetensors header") from error
-    if not isinstance(header, dict) or not isinstance(header.get("__metadata__"), dict):
-        raise damaged(path, "its header is not that of packed images")
-    return header, _LENGTH.size + length
-
-
-def _hashed(path: Path, start: int, noted: str) -> str:
-    """Return the hash of a file in which the noted hash was not filled in yet."""
-    with path.open("rb") as stream:
-        return hash_with_zeros(stream, stream.read(start).index(noted.encode()))
-
-
-def _mapped(path: Path, start: int, about: dict[str, Any]) -> Any:
-    """Map a tensor copy-on-write: torch wants arrays that may be written, and the file must not change."""
-    dtype = {"I64": "<i8", "U8": "u1"}[about["dtype"]]
-    return np.memmap(path, dtype, "c", start + about["data_offsets"][0], tuple(about["shape"]))
+    return InputError(f"{path} is no whole file of packed images ({why}). {_ADVICE}")

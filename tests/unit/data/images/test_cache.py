@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from safetensors.numpy import load_file
 
 from made_images import class_folders, encoded, flat, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.memory import GB
 from wiringup.core.progress import Progress
+from wiringup.core.sealed import write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images import cache, pictures
 from wiringup.data.images.cache import REPORTED, ImageCache
 from wiringup.data.images.decoding import squared
-from wiringup.data.images.packed import Contents, read_packed, write_packed
+from wiringup.data.images.packed import read_packed, write_packed
 from wiringup.data.images.reading import read_labelled
 
 PIXELS = noise(12, 16, 16)
@@ -154,7 +154,7 @@ def test_corrupt_images_are_all_named_and_nothing_is_kept(store, folder):
     told = str(raised.value)
     assert told.startswith("3 of 12 images cannot be used:")
     assert all(name in told for name in ("a/0002.png", "b/0005.png", "a/0004.png"))
-    assert list(kept.folder.glob("*safetensors*")) == []
+    assert [p for p in kept.folder.iterdir() if p.suffix in (".npy", ".json")] == []
 
 
 def test_only_so_many_corrupt_images_are_named(store, tmp_path):
@@ -166,32 +166,69 @@ def test_only_so_many_corrupt_images_are_named(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("suffix", "damage"),
     [
-        lambda b: b[:-1],
-        lambda b: b + b"x",
-        lambda b: b[:-2000] + bytes([b[-2000] ^ 1]) + b[-1999:],
-        lambda b: b.replace(b"wiringup images 1", b"wiringup images 2"),
-        lambda b: b.replace(b'[\\"a\\", \\"b\\"]', b'[\\"b\\", \\"a\\"]'),
-        lambda b: b[:5],
-        lambda b: b"\xff" * len(b),
-        lambda b: b"\x02\x00\x00\x00\x00\x00\x00\x00[]",
+        (".npy", lambda b: b[:-1]),
+        (".npy", lambda b: b + b"x"),
+        (".npy", lambda b: b[:-2000] + bytes([b[-2000] ^ 1]) + b[-1999:]),
+        (".npy", lambda b: b.replace(b"|u1", b"|i1")),
+        (".npy", lambda b: b[:5]),
+        (".npy", lambda b: b""),
+        (".json", lambda b: b.replace(b"wiringup images 2", b"wiringup images 1")),
+        (".json", lambda b: b.replace(b'["a", "b"]', b'["b", "a"]')),
+        (".json", lambda b: b[:-1]),
+        (".json", lambda b: b"\xff" * len(b)),
+        (".json", lambda b: b"{}"),
     ],
-    ids=["short", "long", "a pixel", "format", "classes", "stub", "garbage", "no header"],
+    ids=[
+        "short",
+        "long",
+        "a pixel",
+        "type",
+        "stub",
+        "empty",
+        "format",
+        "classes",
+        "cut",
+        "garbage",
+        "no seal",
+    ],
 )
-def test_a_damaged_file_is_packed_again_with_a_note(store, folder, damage):
+def test_a_damaged_file_is_packed_again_with_a_note(store, folder, suffix, damage):
     kept, told = store
     good = kept.load(folder, 16).sha256
     (path,) = files(kept)
-    content = damage(path.read_bytes())
-    path.unlink()  # another file: what is mapped from the old one stays as it was
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"no whole file of packed images|this version reads"):
+    whole = path.with_suffix(suffix).read_bytes()
+    path.with_suffix(suffix).unlink()  # another file: what is mapped from the old one stays as it was
+    path.with_suffix(suffix).write_bytes(damage(whole))
+    assert damage(whole) != whole
+    with pytest.raises(InputError, match=r"no whole file of packed images|is damaged"):
         read_packed(path)
     assert kept.load(folder, 16).sha256 == good
     assert len(told.messages) == 1 and "damaged" in told.messages[0] and str(path) in told.messages[0]
     kept.load(folder, 16)
     assert len(told.messages) == 1
+
+
+def test_another_format_is_packed_again(store, folder):
+    kept, _ = store
+    good = kept.load(folder, 16).sha256
+    (path,) = files(kept)
+    write_sealed(path.with_suffix(".json"), {"format": "wiringup images 1"})
+    with pytest.raises(InputError, match="has the format 'wiringup images 1'; this version reads"):
+        read_packed(path)
+    assert kept.load(folder, 16).sha256 == good
+
+
+@pytest.mark.parametrize("lost", [".npy", ".json"])
+def test_half_of_a_pair_is_packed_again(store, folder, lost):
+    """As a process leaves it that is killed between the two, or is evicting them."""
+    kept, told = store
+    good = kept.load(folder, 16).sha256
+    (path,) = files(kept)
+    path.with_suffix(lost).unlink()
+    assert kept.load(folder, 16).sha256 == good and told.messages == []
+    assert {p.suffix for p in kept.folder.glob("[!.]*")} == {".npy", ".json"}
 
 
 def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path, folder):
@@ -211,21 +248,19 @@ def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path,
 def test_any_tool_reads_the_file(store, folder):
     found = store[0].load(folder, 16)
     (path,) = files(store[0])
-    tensors = load_file(path)
-    assert np.array_equal(tensors["pixels"], found.stimuli.pixels)
-    assert np.array_equal(tensors["labels"], found.labels)
-    assert tuple(json.loads(tensors["ids"].tobytes())) == found.stimuli.ids
+    assert np.array_equal(np.load(path), found.stimuli.pixels)
+    about = json.loads(path.with_suffix(".json").read_text())
+    assert np.array_equal(about["labels"], found.labels)
+    assert (tuple(about["ids"]), tuple(about["classes"])) == (found.stimuli.ids, found.classes)
 
 
 def test_a_failing_write_leaves_nothing(tmp_path):
-    contents = Contents(("x", "y"), np.zeros(2, np.int64), ("a",), 8)
-
     def images():
         yield flat(1)
         raise RuntimeError("stopped")
 
     with pytest.raises(RuntimeError, match="stopped"):
-        write_packed(tmp_path / "x.safetensors", contents, images())
+        write_packed(tmp_path / "x.npy", images(), 8, ("x", "y"), np.zeros(2, np.int64), ("a",))
     assert list(tmp_path.iterdir()) == []
 
 

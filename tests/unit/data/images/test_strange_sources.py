@@ -27,7 +27,7 @@ from wiringup.models.weights import read_weights
         ("x.nc", read_responses),
         ("x.npy", read_stored),
         ("x.safetensors", read_stored),
-        ("x.safetensors", read_packed),
+        ("x.npy", read_packed),
         ("test.bin", read_cifar),
         ("x.tar", lambda path: read_samples([path])),
         ("x.pth", lambda path: read_weights(path, [])),
