@@ -20,8 +20,8 @@ from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
-from wiringup.training.checkpoint import Interval
-from wiringup.training.loop import Progress, TrainResult, train
+from wiringup.training.callbacks import Callback, Interval
+from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import Accuracy
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -39,7 +39,7 @@ def images(n: int, seed: int) -> LabelledImages:
     return LabelledImages(from_pixels(pixels), labels, tuple("abcd"))
 
 
-def learn(folder: Path | None, told: Progress | None = None) -> tuple[TrainResult, dict[str, torch.Tensor]]:
+def learn(folder: Path | None, *callbacks: Callback) -> tuple[TrainResult, dict[str, torch.Tensor]]:
     """Train a newborn network, from the checkpoint in ``folder`` if there is one."""
     torch.set_num_threads(1)
     model = born(ModelSpec(width=1 / 8, classes=4, size=SIZE), BirthSpec("kaiming_normal"), None, None)
@@ -51,8 +51,8 @@ def learn(folder: Path | None, told: Progress | None = None) -> tuple[TrainResul
         [Accuracy(images(40, seed=2), SIZE)],
         folder,
         moments=[epochs(1), epochs(5), epochs(20)],
-        progress=told,
         interval=Interval(steps=3),
+        callbacks=callbacks,
     )
     return result, model.state_dict()
 
@@ -88,6 +88,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        learn(Path(sys.argv[1]), lambda seen, total, loss: print(seen, flush=True))
+        learn(Path(sys.argv[1]), lambda state: print(state.seen, flush=True))
     else:
         main()

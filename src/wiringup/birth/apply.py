@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from wiringup.birth.batchnorm import (
@@ -13,7 +12,6 @@ from wiringup.birth.batchnorm import (
     STATISTICS,
     calibrate_batchnorm,
     images_for,
-    norms,
     parts,
     uses_images,
     uses_teacher,
@@ -25,6 +23,7 @@ from wiringup.birth.recipes import RECIPES, Slot
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.threads import one_thread
+from wiringup.models.batchnorm import batchnorms
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def give_birth(
     with torch.no_grad():
         for slot, value in values.items():
             slot.module.get_parameter(slot.parameter).copy_(value)
-    for norm in norms(model):
+    for norm in batchnorms(model).values():
         norm.reset_running_stats()
     if drawn is not None:
         _set_statistics(model, drawn.statistics)
@@ -152,9 +151,7 @@ def _check_taught(spec: BirthSpec, drawn: Genome | None) -> None:
 
 
 def _check_statistics(model: nn.Module, genome: Genome) -> None:
-    there = {
-        name: module.num_features for name, module in model.named_modules() if isinstance(module, _BatchNorm)
-    }
+    there = {name: norm.num_features for name, norm in batchnorms(model).items()}
     held = {name: len(statistics.mean) for name, statistics in genome.statistics.items()}
     if wrong := [name for name in there | held if held.get(name) != there.get(name)]:
         raise InputError(

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
+from wiringup.models.batchnorm import batchnorms
 
 STATISTICS: Mapping[str, str] = {
     "default": "mean 0, variance 1",
@@ -74,11 +74,6 @@ def uses_teacher(policy: str) -> bool:
     return parts(policy)[0] == "teacher"
 
 
-def norms(model: nn.Module) -> list[_BatchNorm]:
-    """Return the BatchNorm modules of ``model``."""
-    return [module for module in model.modules() if isinstance(module, _BatchNorm)]
-
-
 @torch.no_grad()
 def calibrate_batchnorm(model: nn.Module, images: Tensor | Iterable[Tensor]) -> None:
     """Set the running mean and variance of every BatchNorm to those of its input, in place.
@@ -104,14 +99,14 @@ def calibrate_batchnorm(model: nn.Module, images: Tensor | Iterable[Tensor]) -> 
         )
     training = {module: module.training for module in model.modules()}
     model.eval()
-    with _measuring(norms(model)):
+    with _measuring(list(batchnorms(model).values())):
         model(stack.to(next(model.parameters()).device))
     for module, mode in training.items():
         module.training = mode
 
 
 @contextmanager
-def _measuring(modules: list[_BatchNorm]) -> Iterator[None]:
+def _measuring(modules: list[nn.Module]) -> Iterator[None]:
     hooks = [module.register_forward_pre_hook(_measure) for module in modules]
     try:
         yield

@@ -16,6 +16,7 @@ from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import DivergedError, NotFiniteError
+from wiringup.core.progress import Progress
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.core.spec import omit_default, to_dict, uid
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -31,7 +32,7 @@ from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.norms import statistics_of
-from wiringup.training.observers import Moment, top1
+from wiringup.training.observers import TrainingMoment, top1
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
 
@@ -144,7 +145,7 @@ def grown(
     calibration: Stimuli | None,
     before: LabelFreeSpec | None,
     folder: Path | None = None,
-    progress: Callable[[int, int, float], None] | None = None,
+    label: str = "",
 ) -> tuple[nn.Module, dict[str, Account]]:
     """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
 
@@ -159,7 +160,7 @@ def grown(
         calibration: unlabelled images for BatchNorm statistics.
         before: the phase without labels; None for none.
         folder: where its checkpoint is kept.
-        progress: told after every step of it.
+        label: how its progress is called.
     """
     model = born(spec, birth, genome, calibration)
     seen = None if calibration is None else preprocess(calibration.pixels, spec.size)
@@ -167,7 +168,7 @@ def grown(
     shown = 0 if images is None else len(images)
     accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}
     if before is not None:
-        found = learn_label_free(model, architecture_of(spec), before, folder, progress)
+        found = learn_label_free(model, architecture_of(spec), before, folder, label=label)
         accounts |= found.ledger.label_free
         if images is not None:
             calibrate_batchnorm(model, images)
@@ -181,7 +182,7 @@ def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1
     return Account(
         updates=seen,
         images=images,
-        statistics={layer: seen * figures for layer, figures in statistics_of(model).items()},
+        statistics={layer: seen * count for layer, count in statistics_of(model).items()},
         forward=seen * sum(f.forward for f in flops_by_layer(model, spec.size).values()),
     )
 
@@ -195,26 +196,22 @@ def execute(run: Run, store: Store, told: Told) -> tuple[Record, nn.Module]:
         return known, _restored(run, store)
     started = time.monotonic()
     spec, architecture = run.spec, architecture_of(run.spec.model)
-    model, accounts = grown(
-        spec.model,
-        spec.birth,
-        run.genome,
-        run.calibration,
-        spec.before,
-        store.folder(run.uid) / BEFORE,
-        _progress(run, told, "label-free"),
-    )
-    result = train(
-        model,
-        architecture,
-        run.images,
-        spec.training,
-        observers=[_scorer(run, told)],
-        folder=store.folder(run.uid),
-        moments=spec.moments,
-        progress=_progress(run, told, run.spec.training.plasticity),
-        before=accounts,
-    )
+    name, folder = f"{run.label}, seed {spec.birth.seed}", store.folder(run.uid)
+    with _Telling(told=told):
+        model, accounts = grown(
+            spec.model, spec.birth, run.genome, run.calibration, spec.before, folder / BEFORE, name
+        )
+        result = train(
+            model,
+            architecture,
+            run.images,
+            spec.training,
+            observers=[_scorer(run, told)],
+            folder=folder,
+            moments=spec.moments,
+            before=accounts,
+            label=name,
+        )
     record = _record(run, result, time.monotonic() - started)
     if leads():
         save_weights(model, store.folder(run.uid) / WEIGHTS, run.images.classes)
@@ -230,8 +227,8 @@ def _restored(run: Run, store: Store) -> nn.Module:
     return model.eval()
 
 
-def _scorer(run: Run, told: Told) -> Callable[[Moment], dict[str, Any]]:
-    def score(moment: Moment) -> dict[str, Any]:
+def _scorer(run: Run, told: Told) -> Callable[[TrainingMoment], dict[str, Any]]:
+    def score(moment: TrainingMoment) -> dict[str, Any]:
         told("other", 0, "")
         read = subject(moment.model, run.spec.model, classes=run.images.classes)
         try:
@@ -265,16 +262,15 @@ def _not_finite(images: int) -> str:
     return "The newborn network's responses to images are not finite. Choose another birth or BatchNorm."
 
 
-def _progress(run: Run, told: Told, what: str) -> Callable[[int, int, float], None]:
-    seen = 0
+@dataclass
+class _Telling(Progress):
+    """Hands on to ``told`` what a training tells of its progress."""
 
-    def advance(images: int, total: int, loss: float) -> None:
-        nonlocal seen
-        message = f"{run.label}, seed {run.spec.birth.seed}: {images:,} of {total:,} images, loss {loss:.2f}"
-        told(f"train:{what}", images - seen, message)
-        seen = images
+    told: Told = lambda kind, amount, message: None
 
-    return advance
+    def advance(self, kind: str, amount: float, message: str = "") -> None:
+        """Hand it on."""
+        self.told(kind, amount, message)
 
 
 def _record(run: Run, result: TrainResult, seconds: float) -> Record:

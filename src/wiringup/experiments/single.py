@@ -18,7 +18,7 @@ from wiringup.models.device import check_device
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec
-from wiringup.training.norms import effective, told_idle
+from wiringup.training.norms import describe_idle, effective
 from wiringup.training.plasticity import resolve
 from wiringup.training.spec import TrainSpec
 
@@ -89,7 +89,7 @@ def make_run(
         before = replace(before, training=_settled(before.training, unborn))
     asked, used = request.training.norms, {training.norms, before.training.norms if before else ""}
     if asked not in used:
-        say(told_idle(asked))
+        say(describe_idle(asked))
     recipe, genome = find_genome(request.birth, home, unborn, keep_gain=request.keep_gain)
     benchmarks = tuple(load_benchmark(name, home) for name in request.benchmarks)
     if request.limit is not None:

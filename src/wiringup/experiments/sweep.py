@@ -25,7 +25,7 @@ from wiringup.experiments.worlds import World
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
-from wiringup.training.norms import BATCH, NORMS, effective, told_idle
+from wiringup.training.norms import BATCH, NORMS, describe_idle, effective
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -189,7 +189,7 @@ class Sweep:
         """
         runs = list(self._runs())  # bad input is met before anything is computed
         if self.spec.norms not in {run.spec.training.norms for run, _ in runs}:
-            progress.say(told_idle(self.spec.norms))
+            progress.say(describe_idle(self.spec.norms))
         progress.plan = {}
         for run, seen in runs:
             for kind, amount in _work(run, seen).items():

@@ -115,7 +115,7 @@ def probe(module: nn.Module, x: Tensor, wanted: Collection[Readout]) -> Probe:
 
 
 @contextlib.contextmanager
-def hooked(module: nn.Module, names: Iterable[str], heard: Callable[..., None]) -> Iterator[None]:
+def hooked(module: nn.Module, names: Iterable[str], heard: Callable[..., Tensor | None]) -> Iterator[None]:
     """Call ``heard(name, module, inputs, output)`` at every call of the named modules in the block."""
     hooks = [module.get_submodule(name).register_forward_hook(partial(heard, name)) for name in names]
     try:

@@ -1,33 +1,17 @@
-"""Which images are seen when: seeded epochs, batches that can be resumed, and nested subsets.
+"""Which images are seen when: seeded epochs that can be entered at any step, and nested subsets."""
 
-The order of an epoch is derived from (seed, epoch) and the augmentation of a batch from (seed, epoch,
-batch), so any step of a run can be made without those before it.
-"""
-
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive, numpy_stream, torch_stream
-from wiringup.core.stimuli import LabelledImages
-from wiringup.models.readout import preprocess
-from wiringup.training.augment import crop_and_flip
 from wiringup.training.schedule import steps_per_epoch
 from wiringup.training.spec import TrainSpec
-
-T = TypeVar("T")
-U = TypeVar("U")
-
-ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -101,91 +85,20 @@ class Plan:
         ).numpy()
         return order
 
+    def seen(self, start: int) -> int:
+        """Return how many images are shown before the ``start``-th step."""
+        # only the last epoch can be cut short, so every epoch before it has as many steps as the first
+        epoch, steps = divmod(start, steps_per_epoch(self.images, self.batch))
+        return min(epoch * self.images + steps * self.batch, self.total)
+
     def steps(self, start: int = 0) -> Iterator[Step]:
         """Yield the steps of the run from the ``start``-th on."""
-        # only the last epoch can be cut short, so every epoch before it has as many steps as the first
         epoch, skip = divmod(start, steps_per_epoch(self.images, self.batch))
         while epoch * self.images < self.total:
             order = self.order(epoch)
             for index, (first, stop) in enumerate(self.bounds(epoch)[skip:], skip):
                 yield Step(epoch, index, order[first:stop], stop == self.images)
             epoch, skip = epoch + 1, 0
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What (a share of) one step shows: float32 (n, 3, size, size) channels-last, and int64 (n,) labels."""
-
-    step: Step
-    inputs: Tensor
-    labels: Tensor
-
-
-def input_size(data: LabelledImages, spec: TrainSpec) -> int:
-    """Return the side of the network's input in px.
-
-    Raises:
-        InputError: if the spec leaves it to the images and these are not square.
-    """
-    height, width = data.stimuli.sides
-    if spec.size is None and height != width:
-        raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
-    return spec.size or height
-
-
-def prepare(data: LabelledImages, spec: TrainSpec, step: Step, share: slice = ALL) -> Batch:
-    """Return the batch of one step, augmented and normalised, on the spec's device.
-
-    With a ``share``, only those of its images: augmented as they are in the whole batch.
-    """
-    size = input_size(data, spec)
-    labels = torch.from_numpy(data.labels[step.rows[share]]).to(spec.device)
-    pixels = data.stimuli.at(step.rows[share])
-    if spec.augmentation == "none":
-        return Batch(step, preprocess(pixels, size).to(spec.device), labels)
-    generator = torch_stream(spec.seed, "augment", step.epoch, step.index)
-    images = torch.from_numpy(pixels).to(spec.device)
-    return Batch(step, crop_and_flip(images, size, generator, len(step.rows), share), labels)
-
-
-def batches(
-    data: LabelledImages,
-    spec: TrainSpec,
-    plan: Plan,
-    start: int = 0,
-    share: Callable[[int], slice] = slice,
-) -> Iterator[Batch]:
-    """Yield the batches of a run from step ``start`` on, prepared ahead by ``spec.workers`` threads.
-
-    Args:
-        data: the images.
-        spec: how they are shown.
-        plan: when they are shown.
-        start: the first step.
-        share: returns which of the ``n`` images of a batch are wanted; by default all.
-    """
-    yield from _ahead(
-        lambda step: prepare(data, spec, step, share(len(step.rows))), plan.steps(start), spec.workers
-    )
-
-
-def _ahead(work: Callable[[T], U], jobs: Iterable[T], workers: int) -> Iterator[U]:
-    """Map ``work`` over ``jobs`` in order, up to ``workers`` jobs ahead of who consumes them."""
-    if workers == 0:
-        yield from map(work, jobs)
-        return
-    pending: deque[Future[U]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for job in jobs:
-                pending.append(pool.submit(work, job))
-                if len(pending) > workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
 
 
 def nested_subset(labels: NDArray[np.int64], n: int, seed: int) -> NDArray[np.intp]:

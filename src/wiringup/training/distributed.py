@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from wiringup.core.errors import InputError
 from wiringup.models.device import check_device
+from wiringup.training.objectives import Objective
 
 T = TypeVar("T")
 
@@ -29,11 +30,11 @@ _BUFFERS = {"forward_sync_buffers", "broadcast_buffers"} & signature(
 ).parameters.keys()
 _OWN_BUFFERS: dict[str, Any] = {max(_BUFFERS): False}  # the newer name, where PyTorch has it
 
-PATIENCE = timedelta(days=1)  # observers may look for long, while the other processes wait
+TIMEOUT = timedelta(days=1)  # observers may look for long, while the other processes wait
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The processes of a training; by default there is one.
 
     Attributes:
@@ -65,14 +66,14 @@ class Team:
         """Return a module whose gradients are the mean over all processes."""
         return module if self.size == 1 else DistributedDataParallel(module, **_OWN_BUFFERS)
 
-    def loss(self, logits: Tensor, labels: Tensor, images: int) -> Tensor:
-        """Return the cross-entropy of this process's share of a batch of so many images.
+    def loss(self, objective: Objective, output: Tensor, labels: Tensor, images: int) -> Tensor:
+        """Return the loss of this process's share of a batch of so many images.
 
         Its mean over the processes (`mean`, and that of the gradients) is the mean over the batch.
         """
         if self.size == 1:
-            return nn.functional.cross_entropy(logits, labels)
-        return nn.functional.cross_entropy(logits, labels, reduction="sum") * (self.size / images)
+            return objective(output, labels)
+        return objective(output, labels, reduction="sum") * (self.size / images)
 
     def mean(self, *values: float) -> list[float]:
         """Return the means over all processes."""
@@ -82,7 +83,7 @@ class Team:
         dist.all_reduce(shared)
         return (shared / self.size).tolist()
 
-    def told(self, value: T) -> T:
+    def broadcast(self, value: T) -> T:
         """Return the leader's value."""
         if self.size == 1:
             return value
@@ -90,28 +91,28 @@ class Team:
         dist.broadcast_object_list(box)
         return box[0]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Wait until all processes have come here."""
         if self.size > 1:
             dist.barrier()
 
 
-def gather(device: str) -> Team:
+def join(device: str) -> ProcessGroup:
     """Join the processes that torchrun started, if it did: known by the environment variables that it sets.
 
     They stay together until the process ends. A process group that is there already is used.
     """
     there = dist.is_available() and dist.is_initialized()
     if not there and not _started_together():
-        return Team()
+        return ProcessGroup()
     if not there:
         cuda = torch.device(device).type == "cuda"
         if cuda:
             torch.cuda.set_device(check_device(f"cuda:{os.environ['LOCAL_RANK']}"))
-        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=PATIENCE)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
         # not after every training: to meet again at the same port is a race
         atexit.register(dist.destroy_process_group)
-    return Team(dist.get_rank(), dist.get_world_size())
+    return ProcessGroup(dist.get_rank(), dist.get_world_size())
 
 
 def leads() -> bool:

@@ -1,4 +1,4 @@
-"""Where a training diverged: the layer in which the first figure stopped being finite."""
+"""Where a training diverged: the layer in which the first value stopped being finite."""
 
 from typing import Any
 
@@ -6,6 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from wiringup.models.forward import hooked
+
+
+class NotFinite(ArithmeticError):
+    """A loss, a gradient or a weight of a training is not finite; the message is a clause that says which."""
+
+
+def check_finite(model: nn.Module) -> None:
+    """Raise `NotFinite` if a parameter or statistic of a model is not finite."""
+    if name := bad_weight(model):
+        raise NotFinite(f"{name} is not finite")
 
 
 def bad_weight(model: nn.Module) -> str | None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.training.named_sets import SETS, members
-from wiringup.training.parametrisations import FREELY, WAYS, Way
+from wiringup.training.parametrisations import FREE, PARAMETRISATIONS, Parametrisation
 from wiringup.training.schedule import Duration
 from wiringup.training.synapses import Network, SynapseSet
 
@@ -49,16 +49,16 @@ class Window:
 
 @dataclass(frozen=True)
 class Part:
-    """Synapses that learn in one way, in one window of time (None: always)."""
+    """Synapses that learn by one parametrisation, in one window of time (None: always)."""
 
     synapses: SynapseSet
-    way: Way = FREELY
+    parametrisation: Parametrisation = FREE
     window: Window | None = None
 
     @property
     def plain(self) -> bool:
         """Whether it is a set of synapses and nothing else."""
-        return self.way == FREELY and self.window is None
+        return self.parametrisation == FREE and self.window is None
 
 
 def parse(text: str, network: Network, seed: int = 0) -> list[Part]:
@@ -135,8 +135,8 @@ class _Reader:
         word = self._word("a set of synapses")
         if word == RANDOM:
             return [Part(self._random())]
-        if word in WAYS and word != FREELY.kind:
-            return [self._way(word)]
+        if word in PARAMETRISATIONS and word != FREE.kind:
+            return [self._parametrised(word)]
         return [Part(SynapseSet.whole(members(self.network, word, self._argument(word))))]
 
     def _argument(self, word: str) -> str:
@@ -145,13 +145,13 @@ class _Reader:
         self._take()
         return self._word("an area" if word in SETS else "+, -, & or the end")
 
-    def _way(self, word: str) -> Part:
+    def _parametrised(self, word: str) -> Part:
         self._expect(":")
         amount = 0.0
-        if what := WAYS[word].amount_is:
+        if what := PARAMETRISATIONS[word].amount_is:
             amount = float(self._take(_NUMBER, f"a number ({word}:{what}:SET)"))
             self._expect(":")
-        return Part(self._plain(self._set(), f"the set of {word}"), Way(word, amount))
+        return Part(self._plain(self._set(), f"the set of {word}"), Parametrisation(word, amount))
 
     def _random(self) -> SynapseSet:
         """Synapses of equal number, each subset equally probable; a further draw is another one."""

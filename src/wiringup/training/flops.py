@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from wiringup.models.forward import hooked
+
 IMAGES = 2  # a BatchNorm that learns cannot normalise one value
 
 
@@ -33,11 +35,17 @@ class Flops:
         return Flops(self.forward * images, self.backward * images)
 
 
-def flops_by_layer(model: nn.Module, size: int) -> dict[str, Flops]:
+def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dict[str, Flops]:
     """Return the operations for one image of ``size`` px in every convolution and linear layer.
 
     The model is called once on PyTorch's meta device, which computes shapes alone, in its present mode
     and with the gradients that its parameters ask for at present. It is left as it was.
+
+    Args:
+        model: the network.
+        size: side of its input in px.
+        reads: the module from whose answer a loss is taken: no gradient comes from behind it. None for the
+            network's own answer.
 
     Returns:
         {layer: operations}, in the order of the first call; layers that are shared over time add up.
@@ -45,7 +53,8 @@ def flops_by_layer(model: nn.Module, size: int) -> dict[str, Flops]:
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     meta = {name: _meta(tensor) for name, tensor in tensors.items()}
     dtype = next(model.parameters()).dtype
-    with _counting(model) as found:
+    detached = hooked(model, [reads] if reads else [], lambda name, module, inputs, output: output.detach())
+    with _counting(model) as found, detached:
         functional_call(model, meta, (torch.empty(IMAGES, 3, size, size, dtype=dtype, device="meta"),))
     return found
 

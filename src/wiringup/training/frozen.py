@@ -28,12 +28,18 @@ class Frozen:
         chunk: images in one pass.
         layout: memory format of the activations.
         precision: returns the context in which the part is run; activations have the type of the images.
+        alike: whether the part answers to an image alike in every batch. It does not where a BatchNorm takes
+            the statistics of the batch: then only layers below the first such norm are frozen, whose answers
+            are large, and cheap to compute again.
+        pause: called now and then while the answers to all images are computed.
     """
 
     part: nn.Module
     chunk: int
     layout: torch.memory_format
     precision: Callable[[], AbstractContextManager[object]] = nullcontext
+    alike: bool = True
+    pause: Callable[[], None] = lambda: None
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Activations:
@@ -73,9 +79,7 @@ class Stored:
         return tuple(_shaped(store.index_select(0, index), shape, last) for store, shape, last in found)
 
 
-def remember(
-    frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage: Storage, pause: Callable[[], None]
-) -> Stored | None:
+def remember(frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage: Storage) -> Stored | None:
     """Return what the frozen part answers to all ``n`` images; None if there is no room to keep it.
 
     Args:
@@ -83,7 +87,6 @@ def remember(
         images: returns (rows, 3, size, size) for some rows.
         n: number of images.
         storage: decides how much memory there is, and where files are made if that does not suffice.
-        pause: called after every pass.
     """
     stored: Stored | None = None
     for start in range(0, n, frozen.chunk):
@@ -95,7 +98,7 @@ def remember(
             return None
         for store, answer, last in zip(stored.stores, answers, stored.last, strict=True):
             store[rows].copy_(_as_it_lies(answer, last).flatten(1))
-        pause()
+        frozen.pause()
     return stored
 
 

@@ -1,4 +1,4 @@
-"""A network taken apart for training: what stands still before the first plastic synapse, and the rest.
+"""A network split for training: what stands still before the first plastic synapse, and the rest.
 
 The network is traced (torch.fx) into its operations. Those with nothing plastic before them are the frozen
 part: it needs no gradients, and its answer to an image never changes. The traced network shares parameters
@@ -31,11 +31,11 @@ class Parts:
     learning: nn.Module
 
 
-def take_apart(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | None = None) -> Parts:
+def split_frozen(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | None = None) -> Parts:
     """Return the parts of a model in which what learns has gradients and is in training mode.
 
-    They hold for these gradients and modes alone: when others shall learn, the model is to be taken apart
-    again. One that cannot be traced, because its operations depend on values, is all learning.
+    They hold for these gradients and modes alone: when others shall learn, the model is to be split again.
+    One that cannot be traced, because its operations depend on values, is all learning.
 
     Args:
         model: the network.

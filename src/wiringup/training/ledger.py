@@ -1,7 +1,7 @@
 """The ledger of supervision: what was spent, counted as it happens, in exact integers.
 
 A supervised update is one labelled image as it was seen (the paper's images x epochs); a supervised
-synaptic update is one labelled image seen by one trained figure (images x epochs x trained synapses).
+synaptic update is one labelled image seen by one trained parameter (images x epochs x trained synapses).
 An optimiser step is neither: it is counted beside them, as are the running statistics of BatchNorm (which
 move without a label), floating-point operations, and the distinct images that were labelled at all.
 What is done before the first label has accounts of its own.
@@ -23,7 +23,7 @@ class Account:
         updates: images as seen, each time they are seen.
         steps: steps of the optimiser.
         images: distinct images seen.
-        synaptic: {parameter: images as seen x figures that learned}.
+        synaptic: {weight tensor: images as seen x parameters that learned}.
         statistics: {BatchNorm layer: images as seen x running means and variances that moved}.
         forward, backward: floating-point operations, see `flops`.
     """
@@ -48,7 +48,7 @@ class Account:
 
         Args:
             images: images in the batch.
-            learning: {parameter: figures that learned in this step}.
+            learning: {weight tensor: parameters that learned in this step}.
             statistics: {BatchNorm layer: running statistics that moved in this step}.
             flops: operations for each image.
             new: images in the batch that were never seen before.
@@ -57,8 +57,8 @@ class Account:
         self.steps += 1
         self.images += new
         for spent, moved in ((self.synaptic, learning), (self.statistics, statistics or {})):
-            for name, figures in moved.items():
-                spent[name] = spent.get(name, 0) + images * figures
+            for name, count in moved.items():
+                spent[name] = spent.get(name, 0) + images * count
         if flops:
             self.forward += images * flops.forward
             self.backward += images * flops.backward
@@ -100,8 +100,8 @@ class Ledger(Account):
     """The account of supervision, and those of phases without labels.
 
     Attributes:
-        areas: {parameter: area} for every parameter that may be charged.
-        kinds: {parameter: kind of synapse}, see `synapses.KINDS`.
+        areas: {weight tensor: area} for every one that may be charged.
+        kinds: {weight tensor: kind of synapse}, see `synapses.KINDS`.
         label_free: {phase: what it has spent}, in the order of time.
     """
 

@@ -1,43 +1,44 @@
-"""The training loop: one short loop that moves the plastic synapses and keeps the ledger.
+"""The training loop: one loop that moves the plastic synapses and keeps the ledger.
 
-Everything else (scores, curves, checkpoints) observes it. It receives a born model and never makes one.
+Everything else (scores, curves, checkpoints) observes it, see `callbacks`. It is given a born model and never
+makes one; what it learns from is a `loader.Loader`, and what for an `objectives.Objective`.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from wiringup.core.errors import DivergedError, InputError, PreemptedError
+from wiringup.core.errors import DivergedError
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
 from wiringup.models.device import check_device
+from wiringup.models.forward import hooked
 from wiringup.models.readout import NetworkSubject
-from wiringup.training import divergence
-from wiringup.training.batches import Plan, Step, input_size, prepare
-from wiringup.training.checkpoint import Checkpoints, Interval, TrainState, check_finite, diverged, held
-from wiringup.training.distributed import SharedNorm, Team, gather
-from wiringup.training.feed import Fed, Feed
+from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping
+from wiringup.training.checkpoint import Checkpoint, held
+from wiringup.training.distributed import ProcessGroup, SharedNorm, join
+from wiringup.training.divergence import NotFinite, bad_gradient, explain
 from wiringup.training.flops import Flops, flops_by_layer
-from wiringup.training.frozen import Frozen
-from wiringup.training.graph import take_apart
+from wiringup.training.frozen import Activations, Frozen
+from wiringup.training.graph import split_frozen
 from wiringup.training.ledger import Account, Ledger
+from wiringup.training.loader import ALL, Batch, ImageLoader, Loader
 from wiringup.training.numerics import dropout_stream, memory_format, precision
-from wiringup.training.observers import Moment, Observer, due, observe
+from wiringup.training.objectives import CrossEntropy, Objective
+from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.preemption import noticing
-from wiringup.training.schedule import Duration, Position, converged, images, learning_rate
+from wiringup.training.schedule import Duration, Position, converged, learning_rate
 from wiringup.training.spec import TrainSpec
+from wiringup.training.state import TrainState
 from wiringup.training.updates import Updates
-
-Progress = Callable[[int, int, float], None]
-"""Told after every step: images seen, images allowed, loss."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,35 @@ class TrainResult:
     converged: bool
 
 
+@dataclass(frozen=True)
+class Training:
+    """What does not change while a training runs.
+
+    Attributes:
+        group: the processes that share every batch.
+        writes: whether this process keeps the checkpoint.
+        phase: name of the account, if no labels are used; see `state.TrainState`.
+        before: accounts of phases without labels that came first; they stand in the ledger from its start.
+        label: how progress is called.
+    """
+
+    spec: TrainSpec
+    plasticity: Plasticity
+    loader: Loader
+    objective: Objective
+    group: ProcessGroup
+    writes: bool
+    phase: str = ""
+    before: Mapping[str, Account] = field(default_factory=dict)
+    label: str = ""
+
+    def rate(self, state: TrainState) -> float:
+        """Return the learning rate of the next step."""
+        plan = self.loader.plan
+        at = Position(state.seen // plan.images, state.seen / max(1, plan.total), state.epoch_losses)
+        return learning_rate(self.spec.schedule, self.spec.lr, at)
+
+
 def train(
     model: nn.Module,
     architecture: Architecture,
@@ -69,16 +99,17 @@ def train(
     observers: Sequence[Observer] = (),
     folder: Path | None = None,
     moments: Sequence[Duration] = (),
-    progress: Progress | None = None,
     interval: Interval | None = None,
     before: Mapping[str, Account] | None = None,
+    label: str = "",
+    callbacks: Sequence[Callback] = (),
 ) -> TrainResult:
     """Train a born model in place, and leave it in evaluation mode.
 
-    Observers fire at step 0, when each of ``moments`` has been reached, and at the end. With a
-    ``folder``, a killed training that is called again in the same way continues where its checkpoint
-    stands and ends exactly as if it had never stopped; a finished one is not computed again. Processes
-    that ``torchrun`` started share the work, see `distributed`; the first of them observes and writes.
+    Observers look at step 0, when each of ``moments`` has been reached, and at the end. With a ``folder``, a
+    killed training that is called again in the same way continues where its checkpoint stands and ends
+    exactly as if it had never stopped; a finished one is not computed again. Processes that ``torchrun``
+    started share the work, see `distributed`; the first of them observes and writes.
 
     Args:
         model: maps (n, 3, size, size) to (n, classes).
@@ -87,10 +118,11 @@ def train(
         spec: how to train.
         observers: see `observers.Observer`.
         folder: where the checkpoint is kept; None keeps none.
-        moments: when observers fire (and a checkpoint is written) between the first and the last step.
-        progress: told after every step.
+        moments: when observers look (and a checkpoint is written) between the first and the last step.
         interval: how often a checkpoint is written between moments; by default every minute.
         before: accounts of phases without labels that came first; they stand in the ledger from its start.
+        label: how progress calls the training; by default by its plasticity.
+        callbacks: called before the first step and after every one, see `callbacks`.
 
     Raises:
         InputError: for an unknown plasticity, a device that is not here, classes that do not fit, another
@@ -100,186 +132,142 @@ def train(
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
     check_device(spec.device)
-    team = gather(spec.device)
-    with held(folder if team.leads else None), noticing() as preempted:
-        team.wait()
-        identity = {} if folder is None else _identity(model, data, spec)
-        checkpoints = Checkpoints(folder, identity, interval or Interval(), team.leads)
-        run = _Run(model, architecture, data, spec, observers, moments, checkpoints, team, preempted)
-        run.state.ledger.label_free |= before or {}
-        checkpoints.restore(run.state)
+    group = join(spec.device)
+    loader = ImageLoader(data, spec, group, next(model.parameters()).dtype, memory_format(model))
+    group.check(loader.plan.smallest)
+    training = Training(
+        spec,
+        resolve(model, architecture, spec.plasticity, spec.seed),
+        loader,
+        CrossEntropy(len(data.classes)),
+        group,
+        group.leads,
+        before=before or {},
+        label=label or spec.plasticity,
+    )
+    identity = {"spec": to_dict(spec, include_neutral=False), "images": data.sha256}
+    return run(model, training, identity, observers, folder, moments, interval, callbacks)
+
+
+def run(
+    model: nn.Module,
+    training: Training,
+    identity: Mapping[str, Any],
+    observers: Sequence[Observer] = (),
+    folder: Path | None = None,
+    moments: Sequence[Duration] = (),
+    interval: Interval | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> TrainResult:
+    """Make a training of any kind, from its checkpoint if there is one; see `train`.
+
+    ``identity`` is what decides it besides the weights at birth, as plain values.
+    """
+    spec, loader, group = training.spec, training.loader, training.group
+    with held(folder if training.writes else None), noticing() as asked:
+        group.barrier()
+        if folder is not None:
+            identity = {**identity, "birth": NetworkSubject("birth", model, {}, loader.size).identity}
+        model.to(spec.device, memory_format=loader.layout)  # type: ignore[call-overload]
+        updates = Updates(model, training.plasticity, loader.plan, spec.seed, spec.norms)
+        ledger = Ledger.of(training.plasticity)
+        ledger.label_free |= training.before
+        state = TrainState(model, optimiser(updates.parameters, spec), updates, ledger, training.phase)
+        checkpoint = Checkpoint(folder, identity, training.writes)
+        checkpoint.restore(state)
+        kind = f"train:{'label-free' if training.phase else spec.plasticity}"
+        looking = [
+            *callbacks,
+            Reporting(kind, training.label, loader.plan.total, state.seen),
+            Observing(observers, moments, loader.plan, group),
+            Saving(checkpoint, interval or Interval(), state.observed, state.steps),
+            Stopping(asked, checkpoint, group),
+        ]
         try:
-            run.learn(progress)
+            fit(state, training, looking)
+        except NotFinite as error:
+            raise DivergedError(
+                f"Training diverged: {error} at step {state.steps} ({state.seen} images); "
+                f"{checkpoint.last_good()}. Lower the learning rate."
+            ) from None
         finally:
-            run.updates.end()
-        return run.result()
+            updates.end()
+    return TrainResult(
+        training.plasticity,
+        state.ledger,
+        tuple(state.losses),
+        tuple(state.epoch_losses),
+        tuple(state.observations),
+        state.seen / loader.plan.images,
+        converged(spec.schedule, training.rate(state)),
+    )
 
 
-def _identity(model: nn.Module, data: LabelledImages, spec: TrainSpec) -> dict[str, Any]:
-    """Return what decides the outcome of a training, as plain values."""
-    birth = NetworkSubject("birth", model, {}, input_size(data, spec)).identity
-    return {"spec": to_dict(spec, include_neutral=False), "images": data.sha256, "birth": birth}
+def fit(state: TrainState, training: Training, callbacks: Sequence[Callback]) -> None:
+    """Make the steps that are left.
 
+    Args:
+        state: moved in place.
+        training: what is learned, from what, and how.
+        callbacks: called before the first step and after every one.
 
-class _Run:
-    """One training under way."""
+    Raises:
+        NotFinite: if a loss, a gradient or a weight is not finite.
+    """
+    spec, loader, group = training.spec, training.loader, training.group
 
-    def __init__(
-        self,
-        model: nn.Module,
-        architecture: Architecture,
-        data: LabelledImages,
-        spec: TrainSpec,
-        observers: Sequence[Observer],
-        moments: Sequence[Duration],
-        checkpoints: Checkpoints,
-        team: Team,
-        preempted: Callable[[], bool],
-    ) -> None:
-        self.data, self.spec, self.observers, self.checkpoints = data, spec, observers, checkpoints
-        self.team, self.preempted = team, preempted
-        self.moments = (images(0), *moments)
-        self.plan = Plan.of(len(data), spec)
-        team.check(self.plan.smallest)
-        self.plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
-        self.format, self.dtype = memory_format(model), next(model.parameters()).dtype
-        model.to(spec.device, memory_format=self.format)  # type: ignore[call-overload]
-        self.updates = Updates(model, self.plasticity, self.plan, spec.seed, spec.norms)
-        self.flops, self.learning = Flops(), model
-        self.state = TrainState(
-            model, optimiser(self.updates.figures, spec), Ledger.of(self.plasticity), self.updates
-        )
+    def notify() -> None:
+        for callback in callbacks:
+            callback(state)
 
-    def learn(self, progress: Progress | None) -> None:
-        """Go through the steps that are left; observe birth, the moments and the end."""
-        state = self.state
-        self.observe_if_due()
-        for fed in self._steps():
-            if self.converged:
-                break
-            loss, stop = self.update(fed)
-            if progress:
-                progress(state.ledger.updates, self.plan.total, loss)
-            self.observe_if_due()
-            self.checkpoints.save_if_due(state)
-            if stop:
-                self._stop()
-        if state.observed < state.ledger.updates:
-            self.observe()
-
-    def _steps(self) -> Iterator[Fed]:
-        """Yield what every step that is left is given; take the network apart when other synapses learn."""
-        ledger = self.state.ledger
-        steps: Iterator[Fed] = iter(())
-        while ledger.updates < self.plan.total:
-            if self.updates.begin(ledger.updates):
-                steps = self._take_apart()
-            yield next(steps)
-
-    def _take_apart(self) -> Iterator[Fed]:
-        """Make ready for what learns now; return what the coming steps are given."""
-        counted = flops_by_layer(self.state.model, input_size(self.data, self.spec))
-        self.flops = sum(counted.values(), Flops())
-        parts = take_apart(self.state.model, SharedNorm if self.team.size > 1 else None)
-        self.learning = self.team.wrap(parts.learning)
-        chunk = -(-min(self.spec.batch, len(self.data)) // self.team.size)
-        frozen = None
-        if parts.frozen:
-            frozen = Frozen(parts.frozen, chunk, self.format, partial(precision, self.spec))
-        feed = Feed(self.data, self.spec, self.plan, self.team, frozen, self.dtype, self.format)
-        feed = replace(feed, repeats=self.updates.norms_stand_still, pause=self._stop_if_preempted)
-        return feed.steps(self.state.ledger.steps, self.state.ledger.updates)
-
-    def update(self, fed: Fed) -> tuple[float, bool]:
-        """Make one step and enter it in the ledger; return the loss, and whether a process is to stop."""
-        state, images = self.state, len(fed.step.rows)
-        for group in state.optimiser.param_groups:
-            group["lr"] = self.rate
-        dropout = dropout_stream(state.model, self.spec.seed, state.ledger.steps, self.team.rank)
-        with dropout, precision(self.spec):
-            logits = self.learning(*fed.inputs).to(self.dtype)
-        self._check_classes(logits.shape[1])
-        loss = self.team.loss(logits, fed.labels, images)
-        value, stop = self.team.mean(loss.item(), self.preempted())
-        if not np.isfinite(value):
-            raise self._diverged(value, fed.step)
+    while True:
+        rate = training.rate(state)
+        state.over = state.seen >= loader.plan.total or converged(spec.schedule, rate)
+        notify()
+        if state.over:
+            return
+        if state.updates.begin(state.seen):  # other synapses learn from here on
+            network, flops, batches = _prepare(state, training, notify)
+        batch = next(batches)
+        for options in state.optimiser.param_groups:
+            options["lr"] = rate
+        with dropout_stream(state.model, spec.seed, state.steps, group.rank), precision(spec):
+            output = _answer(network, batch.inputs, state.model, training.objective.reads)
+        share = group.loss(training.objective, output.to(loader.dtype), batch.labels, len(batch.step.rows))
+        (loss,) = group.mean(share.item())
+        if not math.isfinite(loss):
+            images = loader.load(batch.step, ALL).inputs[0]
+            raise NotFinite(f"the loss is {loss} and {explain(state.model, images)}")
         state.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if name := divergence.bad_gradient(state.model):
-            raise diverged(f"the gradient of {name} is not finite", state, self.checkpoints)
-        self.updates.pull()
+        share.backward()  # type: ignore[no-untyped-call]
+        if name := bad_gradient(state.model):
+            raise NotFinite(f"the gradient of {name} is not finite")
+        state.updates.project_gradients()
         state.optimiser.step()
-        self.updates.push()
-        self._enter(fed.step, value)
-        return value, stop > 0
+        state.updates.write_weights()
+        state.record(batch.step, loss, flops, loader.plan)
 
-    def _enter(self, step: Step, loss: float) -> None:
-        state = self.state
-        seen, new = len(step.rows), len(step.rows) if step.epoch == 0 else 0
-        state.ledger.record(seen, self.updates.learning, self.updates.statistics, self.flops, new)
-        state.losses.append(loss)
-        if step.ends_epoch:
-            sizes = [stop - start for start, stop in self.plan.bounds(step.epoch)]
-            state.epoch_losses.append(float(np.average(state.losses[-len(sizes) :], weights=sizes)))
 
-    def _diverged(self, loss: float, step: Step) -> DivergedError:
-        """Return the error that names the layer in which a loss stopped being finite."""
-        images = prepare(self.data, self.spec, step).inputs.to(self.dtype, memory_format=self.format)
-        where = divergence.explain(self.state.model, images)
-        return diverged(f"the loss is {loss} and {where}", self.state, self.checkpoints)
+def _prepare(
+    state: TrainState, training: Training, pause: Callable[[], None]
+) -> tuple[nn.Module, Flops, Iterator[Batch]]:
+    """Make ready for what learns now: return what is run, its operations for an image, and its batches."""
+    spec, loader, group, reads = training.spec, training.loader, training.group, training.objective.reads
+    flops = sum(flops_by_layer(state.model, loader.size, reads).values(), Flops())
+    if reads:  # what is read may lie inside a module that a split would dissolve
+        return state.model, flops, loader.batches(state.steps)
+    parts = split_frozen(state.model, SharedNorm if group.size > 1 else None)
+    frozen = None
+    if parts.frozen:
+        chunk = -(-min(spec.batch, loader.plan.images) // group.size)
+        alike = state.updates.norms_stand_still
+        frozen = Frozen(parts.frozen, chunk, loader.layout, partial(precision, spec), alike, pause)
+    return group.wrap(parts.learning), flops, loader.batches(state.steps, frozen)
 
-    def _stop_if_preempted(self) -> None:
-        if self.preempted():
-            self._stop()
 
-    def _stop(self) -> None:
-        """Write the state down and end."""
-        self.checkpoints.save(self.state)
-        raise PreemptedError(
-            f"Stopped by SIGTERM after step {self.state.ledger.steps}: {self.checkpoints.last_good()}. "
-            "Run the same command again to continue."
-        )
-
-    @property
-    def rate(self) -> float:
-        """The learning rate of the next step."""
-        seen = self.state.ledger.updates
-        at = Position(seen // self.plan.images, seen / max(1, self.plan.total), self.state.epoch_losses)
-        return learning_rate(self.spec.schedule, self.spec.lr, at)
-
-    @property
-    def converged(self) -> bool:
-        """Whether the schedule says that there is nothing more to learn."""
-        return converged(self.spec.schedule, self.rate)
-
-    def observe_if_due(self) -> None:
-        """Observe if one of the moments was reached since observers last fired."""
-        since, now = self.state.observed, self.state.ledger.updates
-        if due(self.moments, len(self.data), self.spec.batch, since, now):
-            self.observe()
-
-    def observe(self) -> None:
-        """Let the observers look, then write a checkpoint that holds what they saw."""
-        state, seen = self.state, self.state.ledger.updates
-        check_finite(state, self.checkpoints)
-        epoch = seen / len(self.data)
-        moment = Moment(epoch, seen, state.ledger.steps, state.model, state.ledger, state.losses)
-        found = observe(moment, self.observers) if self.team.leads else {}
-        state.observations.append(self.team.told(found))
-        state.observed = seen
-        self.checkpoints.save(state)
-
-    def _check_classes(self, found: int) -> None:
-        if found != len(self.data.classes):
-            raise InputError(
-                f"The network has {found} classes, but the images have {len(self.data.classes)}; "
-                "build the network with as many classes as the images have."
-            )
-
-    def result(self) -> TrainResult:
-        """Return what is left when the run is over."""
-        s = self.state
-        curves = (tuple(s.losses), tuple(s.epoch_losses), tuple(s.observations))
-        return TrainResult(
-            self.plasticity, s.ledger, *curves, s.ledger.updates / len(self.data), self.converged
-        )
+def _answer(network: nn.Module, inputs: Activations, model: nn.Module, reads: str | None) -> Tensor:
+    """Return what the network answers, or what its module ``reads`` does."""
+    answers: list[Tensor] = []
+    with hooked(model, [reads] if reads else [], lambda name, module, given, output: answers.append(output)):
+        answers.append(network(*inputs))
+    return answers[-2] if reads else answers[-1]

@@ -103,7 +103,7 @@ def _batchnorm(network: Network, argument: str) -> set[str]:
 
 
 def _bias(network: Network, argument: str) -> set[str]:
-    """Every additive figure (as in BitFit, Ben Zaken et al. 2022), those of BatchNorm among them."""
+    """Every additive parameter (as in BitFit, Ben Zaken et al. 2022), those of BatchNorm among them."""
     return {row.parameter for row in network.rows if row.parameter.endswith(".bias")} | _decoder(network, "")
 
 

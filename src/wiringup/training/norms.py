@@ -9,8 +9,8 @@ network, ``batch`` or ``held``, which depends on the version of PyTorch (Geiger 
 from collections.abc import Collection, Mapping
 
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 
+from wiringup.models.batchnorm import batchnorms
 from wiringup.training.plasticity import Plasticity
 
 BATCH, HELD, RUNNING = "batch", "held", "running"
@@ -29,11 +29,6 @@ def statistics_of(model: nn.Module) -> dict[str, int]:
     """Return {BatchNorm layer: its running means and variances}, of those that keep any."""
     kept = {layer: norm for layer, norm in batchnorms(model).items() if norm.running_mean is not None}
     return {layer: STATISTICS * norm.num_features for layer, norm in kept.items()}
-
-
-def batchnorms(model: nn.Module) -> dict[str, BatchNorm]:
-    """Return {layer: module} for every BatchNorm of a model."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, BatchNorm)}
 
 
 def set_training_mode(model: nn.Module, learning: Collection[str], norms: str) -> dict[str, int]:
@@ -73,11 +68,11 @@ def effective(norms: str, plasticity: Plasticity) -> str:
     That is so where every BatchNorm learns from the first step to the last, and where there is none.
     """
     affine = [row for row in plasticity.synapses if row.kind == "batchnorm"]
-    at_times = {p.parameter for p in plasticity.portions if p.windows is not None}
+    at_times = {group.parameter for group in plasticity.groups if group.windows is not None}
     learns = all(row.learns == row.count and row.parameter not in at_times for row in affine)
     return BATCH if learns else norms
 
 
-def told_idle(norms: str) -> str:
+def describe_idle(norms: str) -> str:
     """Return the sentence that says that ``norms`` was asked for where nothing hangs on it."""
     return f"Norms {norms!r} changes nothing here: no BatchNorm stands aside from learning."

@@ -47,8 +47,8 @@ def dropout_stream(model: nn.Module, seed: int, step: int, rank: int = 0) -> Ite
         model: on its device.
         seed: of the training.
         step: of the training, from 0.
-        rank: of the process, see `distributed.Team`: the images of its share have masks of their own. The
-            first draws what a process alone draws.
+        rank: of the process: the images of its share have masks of their own. The first draws what a process
+            alone draws.
     """
     if not any(isinstance(module, _DropoutNd) for module in model.modules()):
         yield

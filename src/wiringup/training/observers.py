@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,15 +13,13 @@ from torch import nn
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.readout import preprocess
+from wiringup.models.weights import save_weights
+from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.ledger import Ledger
-from wiringup.training.schedule import Duration, epochs
-
-PUBLISHED_MOMENTS = tuple(epochs(n / 10) for n in range(11)) + tuple(epochs(n) for n in (2, 3, 5, 6, 10, 20))
-"""When the paper scores its models: 0, 0.1 ... 1, 2, 3, 5, 6, 10 and 20 epochs (METHODS, training)."""
 
 
 @dataclass(frozen=True)
-class Moment:
+class TrainingMoment:
     """What an observer sees.
 
     Attributes:
@@ -40,11 +39,11 @@ class Moment:
     losses: Sequence[float]
 
 
-Observer = Callable[[Moment], Mapping[str, Any] | None]
+Observer = Callable[[TrainingMoment], Mapping[str, Any] | None]
 """Looks at a moment; what it returns (plain JSON values) is kept with the run and its checkpoints."""
 
 
-def observe(moment: Moment, observers: Sequence[Observer]) -> dict[str, Any]:
+def observe(moment: TrainingMoment, observers: Sequence[Observer]) -> dict[str, Any]:
     """Let every observer look, and return what they saw with the time at which they saw it.
 
     Raises:
@@ -100,11 +99,28 @@ class Accuracy:
     size: int
     name: str = "top1"
 
-    def __call__(self, moment: Moment) -> dict[str, float]:
+    def __call__(self, moment: TrainingMoment) -> dict[str, float]:
         """Return {name: fraction right}."""
         return {self.name: top1(moment.model, self.data, self.size)}
 
 
-def due(moments: Sequence[Duration], dataset: int, batch: int, since: int, now: int) -> bool:
-    """Return whether a moment was reached by the images seen after ``since`` and up to ``now``."""
-    return any(since < moment.in_images(dataset, batch) <= now for moment in moments)
+@dataclass(frozen=True)
+class KeepWeights:
+    """Keeps the weights of every moment in a run's folder, as ``moments/epoch-0.5.safetensors``.
+
+    A file is whole or not there. A training that is continued writes those of a moment again only where it
+    was interrupted before its checkpoint had it.
+
+    Attributes:
+        folder: of the run.
+        classes: names of the classes, kept in the files; None if they are not known.
+    """
+
+    folder: Path
+    classes: Sequence[str] | None = None
+
+    def __call__(self, moment: TrainingMoment) -> dict[str, str]:
+        """Return {"weights": where they are in the folder}."""
+        path = Path(MOMENTS, f"epoch-{moment.epoch:.8g}.safetensors")
+        save_weights(moment.model, self.folder / path, self.classes)
+        return {"weights": path.as_posix()}

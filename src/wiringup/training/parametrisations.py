@@ -1,9 +1,9 @@
-"""How synapses learn: the figures that an optimiser moves, and how they make up a weight tensor.
+"""How synapses learn: the parameters that an optimiser moves, and how they make up a weight tensor.
 
-The model always holds ordinary weights. After a backward pass, ``pull`` turns the gradient of a weight into
-the gradients of its figures (the chain rule, written out); after the optimiser's step, ``push`` writes the
-weight that the figures make. So a network may be observed, scored or saved at any time, and a figure that
-is not there has no momentum, no decay and no state of any optimiser.
+The model always holds ordinary weights. After a backward pass, ``project_gradients`` turns the gradient of a
+weight into those of its parameters (the chain rule, written out); after the optimiser's step,
+``write_weights`` writes the weight that they make. So a network may be observed, scored or saved at any time,
+and a parameter that is not there has no momentum, no decay and no state of any optimiser.
 """
 
 import math
@@ -18,8 +18,8 @@ from wiringup.training.synapses import Synapses
 
 
 @dataclass(frozen=True)
-class Way:
-    """How a set of synapses learns: one of `WAYS`, and the amount that some of them take."""
+class Parametrisation:
+    """How a set of synapses learns: one of `PARAMETRISATIONS`, and the amount that some of them take."""
 
     kind: str = "free"
     amount: float = 0
@@ -28,29 +28,29 @@ class Way:
         return f"{self.kind}:{self.amount:g}" if self.amount else self.kind
 
     def check(self, row: Synapses, synapses: int) -> None:
-        """Raise `InputError` if so many synapses of a parameter cannot learn in this way."""
-        WAYS[self.kind].check(row, synapses, self.amount)
+        """Raise `InputError` if so many synapses of a weight tensor cannot learn in this way."""
+        PARAMETRISATIONS[self.kind].check(row, synapses, self.amount)
 
-    def figures(self, row: Synapses, synapses: int) -> int:
-        """Return how many figures the optimiser moves for so many synapses of a parameter."""
-        return WAYS[self.kind].count(row, synapses, self.amount)
+    def count(self, row: Synapses, synapses: int) -> int:
+        """Return how many parameters the optimiser moves for so many synapses of a weight tensor."""
+        return PARAMETRISATIONS[self.kind].count(row, synapses, self.amount)
 
-    def bind(self, weight: nn.Parameter, mask: Tensor | None, stream: torch.Generator) -> "Parametrisation":
+    def bind(self, weight: nn.Parameter, mask: Tensor | None, stream: torch.Generator) -> "Free":
         """Let (the masked part of) a weight learn in this way; ``stream`` is for what is born at random."""
-        return WAYS[self.kind](weight, mask, self.amount, stream)
+        return PARAMETRISATIONS[self.kind](weight, mask, self.amount, stream)
 
 
-FREELY = Way()
+FREE = Parametrisation()
 
 
-class Parametrisation:
-    """Freely: every figure is a synapse. Also the interface of all others.
+class Free:
+    """Every parameter is a synapse. Also the interface of all others.
 
-    With a mask the figures are the chosen entries alone, gathered in a vector.
+    With a mask the parameters are the chosen entries alone, gathered in a vector.
 
     Attributes:
-        amount_is: what the amount of this way is; empty if it takes none.
-        figures: what the optimiser moves.
+        amount_is: what the amount of this parametrisation is; empty if it takes none.
+        parameters: what the optimiser moves.
     """
 
     amount_is = ""
@@ -61,7 +61,7 @@ class Parametrisation:
         self.weight = weight
         self._places = None if mask is None else _places(weight, mask)
         alone = weight if self._places is None else nn.Parameter(_flat(weight)[self._places])
-        self.figures: tuple[nn.Parameter, ...] = (alone,)
+        self.parameters: tuple[nn.Parameter, ...] = (alone,)
 
     @classmethod
     def check(cls, row: Synapses, synapses: int, amount: float) -> None:
@@ -69,33 +69,33 @@ class Parametrisation:
 
     @classmethod
     def count(cls, row: Synapses, synapses: int, amount: float) -> int:
-        """Return the number of figures for so many synapses of a parameter."""
+        """Return the number of parameters for so many synapses of a weight tensor."""
         return synapses
 
     @torch.no_grad()
-    def pull(self) -> None:
-        """Give every figure its gradient, from the gradient of the weight."""
+    def project_gradients(self) -> None:
+        """Give every parameter its gradient, from the gradient of the weight."""
         if self._places is not None:
-            self.figures[0].grad = _flat(_gradient(self.weight))[self._places]
+            self.parameters[0].grad = _flat(_gradient(self.weight))[self._places]
 
     @torch.no_grad()
-    def push(self) -> None:
-        """Write the weight that the figures make."""
+    def write_weights(self) -> None:
+        """Write the weight that the parameters make."""
         if self._places is not None:
-            _flat(self.weight)[self._places] = self.figures[0]
+            _flat(self.weight)[self._places] = self.parameters[0]
 
     def state(self) -> list[Tensor]:
-        """Return the figures that the weight does not tell."""
+        """Return the parameters that the weight does not tell."""
         return []
 
     @torch.no_grad()
     def load(self, state: Sequence[Tensor]) -> None:
         """Take over what `state` returned; the weight has been loaded before."""
         if self._places is not None:
-            self.figures[0].copy_(_flat(self.weight)[self._places])
+            self.parameters[0].copy_(_flat(self.weight)[self._places])
 
 
-class SignPreserving(Parametrisation):
+class SignPreserving(Free):
     """No synapse changes the sign that it was born with: after a step, those that would are set to 0.
 
     Dale's law for single synapses. One that was born as exactly 0 (biases are) has no sign and learns freely.
@@ -105,18 +105,18 @@ class SignPreserving(Parametrisation):
         self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
     ) -> None:
         super().__init__(weight, mask, amount, stream)
-        self._signs = self.figures[0].detach().sign()
+        self._signs = self.parameters[0].detach().sign()
 
     @torch.no_grad()
-    def push(self) -> None:
+    def write_weights(self) -> None:
         """Project onto the signs, then write the weight."""
-        figures = self.figures[0]
-        figures.masked_fill_(figures.sign() * self._signs < 0, 0)
-        super().push()
+        values = self.parameters[0]
+        values.masked_fill_(values.sign() * self._signs < 0, 0)
+        super().write_weights()
 
 
-class _OverFrozen(Parametrisation):
-    """Figures of their own over a frozen weight matrix, which is that of birth."""
+class _OverFrozen(Free):
+    """Parameters of their own over a frozen weight matrix, which is that of birth."""
 
     def __init__(
         self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
@@ -134,14 +134,14 @@ class _OverFrozen(Parametrisation):
             )
 
     def state(self) -> list[Tensor]:
-        """Return all figures."""
-        return [figure.detach() for figure in self.figures]
+        """Return all parameters."""
+        return [parameter.detach() for parameter in self.parameters]
 
     @torch.no_grad()
     def load(self, state: Sequence[Tensor]) -> None:
-        """Take over the figures."""
-        for figure, value in zip(self.figures, state, strict=True):
-            figure.copy_(value)
+        """Take over the parameters."""
+        for parameter, value in zip(self.parameters, state, strict=True):
+            parameter.copy_(value)
 
     def _draw(self, shape: Sequence[int], stream: torch.Generator) -> Tensor:
         return torch.randn(shape, generator=stream).to(self.weight)
@@ -163,7 +163,7 @@ class LowRank(_OverFrozen):
         rank, outputs, inputs = int(amount), weight.shape[0], weight[0].numel()
         self.out = nn.Parameter(weight.new_zeros(outputs, rank))
         self.inner = nn.Parameter(self._draw((rank, inputs), stream) / math.sqrt(inputs))
-        self.figures = (self.out, self.inner)
+        self.parameters = (self.out, self.inner)
 
     @classmethod
     def check(cls, row: Synapses, synapses: int, amount: float) -> None:
@@ -179,13 +179,13 @@ class LowRank(_OverFrozen):
         return int(amount) * (row.shape[0] + row.count // row.shape[0])
 
     @torch.no_grad()
-    def pull(self) -> None:
+    def project_gradients(self) -> None:
         """d/d out = G · inᵀ and d/d in = outᵀ · G, for the gradient G of the weight."""
         gradient = _gradient(self.weight).flatten(1)
         self.out.grad, self.inner.grad = gradient @ self.inner.mT, self.out.mT @ gradient
 
     @torch.no_grad()
-    def push(self) -> None:
+    def write_weights(self) -> None:
         """Add the product to the weight at birth."""
         self.weight.copy_(self._frozen + (self.out @ self.inner).view(self.weight.shape))
 
@@ -207,8 +207,8 @@ class Mask(_OverFrozen):
         self._acting = max(1, round(amount * weight.numel()))
         uniform = 2 * torch.rand(weight.shape, generator=stream) - 1
         self.scores = nn.Parameter((uniform / math.sqrt(weight[0].numel())).to(weight))
-        self.figures = (self.scores,)
-        self.push()
+        self.parameters = (self.scores,)
+        self.write_weights()
 
     @classmethod
     def check(cls, row: Synapses, synapses: int, amount: float) -> None:
@@ -218,12 +218,12 @@ class Mask(_OverFrozen):
             raise InputError(f"The fraction of weights that act lies between 0 and 1; got mask:{amount:g}.")
 
     @torch.no_grad()
-    def pull(self) -> None:
+    def project_gradients(self) -> None:
         """Straight through the choice: G times the weight at birth, with the sign of the score."""
         self.scores.grad = _gradient(self.weight) * self._frozen * self.scores.sign()
 
     @torch.no_grad()
-    def push(self) -> None:
+    def write_weights(self) -> None:
         """Let the weights with the largest absolute scores act."""
         chosen = self.scores.abs().flatten().topk(self._acting, sorted=False).indices
         acts = torch.zeros(self.scores.numel(), dtype=torch.bool, device=self.weight.device)
@@ -231,13 +231,13 @@ class Mask(_OverFrozen):
         self.weight.copy_(self._frozen * acts.view(self.weight.shape))
 
 
-WAYS: Mapping[str, type[Parametrisation]] = {
-    FREELY.kind: Parametrisation,
+PARAMETRISATIONS: Mapping[str, type[Free]] = {
+    FREE.kind: Free,
     "sign": SignPreserving,
     "lowrank": LowRank,
     "mask": Mask,
 }
-"""Every way to learn, by the word for it in a plasticity's name."""
+"""Every parametrisation, by the word for it in a plasticity's name."""
 
 
 def _gradient(weight: nn.Parameter) -> Tensor:

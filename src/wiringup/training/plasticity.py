@@ -1,9 +1,7 @@
 """Which synapses learn, how and when: a named, counted set of synapses, resolved against a model.
 
-A synapse is one trainable figure of the network: a convolution or decoder weight, an affine parameter of
-a BatchNorm, or a bias. That is the convention of every count here unless ``kinds`` says otherwise (with
-``kinds=("convolution",)`` only convolution weights are counted). What is counted as trained are the figures
-that training moves: of a low-rank update the entries of its factors.
+Every number of a weight tensor is a synapse (`synapses`), unless ``kinds`` says otherwise. What is counted as
+trained are the parameters that training moves: of a low-rank update the entries of its factors.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,25 +15,26 @@ from wiringup.core.errors import InputError
 from wiringup.models.architecture import Architecture
 from wiringup.training import named_sets
 from wiringup.training.expression import Part, Window, parse
-from wiringup.training.parametrisations import FREELY, Way
+from wiringup.training.parametrisations import FREE, Parametrisation
 from wiringup.training.synapses import KINDS, Network, Synapses, SynapseSet
 
 
 @dataclass(frozen=True, eq=False)
-class Portion:
-    """The synapses of one parameter that learn in the same way and at the same times.
+class ParameterGroup:
+    """The synapses of one weight tensor that learn in the same way and at the same times.
 
     Attributes:
-        mask: bool, of the parameter's shape; None for all of it.
+        parameter: the tensor's name.
+        mask: bool, of its shape; None for all of it.
         windows: when they learn; None for always.
-        figures: how many figures the optimiser moves for them.
+        count: how many numbers the optimiser moves for them.
     """
 
     parameter: str
     mask: Tensor | None
-    way: Way
+    parametrisation: Parametrisation
     windows: tuple[Window, ...] | None
-    figures: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -44,25 +43,25 @@ class Plasticity:
 
     Attributes:
         synapses: the table: every parameter of the model, and how much of it learns.
-        portions: disjoint parts of what learns, in the order of the table.
+        groups: disjoint parts of what learns, in the order of the table.
     """
 
     name: str
     synapses: tuple[Synapses, ...]
-    portions: tuple[Portion, ...] = field(default=(), compare=False, repr=False)
+    groups: tuple[ParameterGroup, ...] = field(default=(), compare=False, repr=False)
 
     @cached_property
     def trained(self) -> dict[str, int]:
-        """{parameter: number of figures} for every parameter that learns at some time."""
+        """{name: number of parameters} for every tensor that learns at some time."""
         return {row.parameter: row.learns for row in self.synapses if row.trained}
 
     def count(self, *, trained: bool = True, area: str | None = None, kinds: Iterable[str] = KINDS) -> int:
-        """Return the number of figures that learn, or with ``trained=False`` of all synapses.
+        """Return the number of parameters that learn, or with ``trained=False`` of all synapses.
 
         Args:
             trained: count only what learns.
             area: count only this block.
-            kinds: which kinds of parameter count as synapses; see `synapses.KINDS`.
+            kinds: which kinds of tensor count as synapses; see `synapses.KINDS`.
         """
         kinds = {one_of(kind, KINDS, "kind of synapse") for kind in kinds}
         rows = (row for row in self.synapses if row.kind in kinds and area in (None, row.area))
@@ -70,11 +69,11 @@ class Plasticity:
 
     @property
     def share(self) -> float:
-        """The figures that learn, as a fraction of all synapses."""
+        """The parameters that learn, as a fraction of all synapses."""
         return self.count() / self.count(trained=False)
 
     def by_area(self) -> dict[str, tuple[int, int]]:
-        """Return {area: (figures that learn, all synapses)} in the order of the hierarchy."""
+        """Return {area: (parameters that learn, all synapses)} in the order of the hierarchy."""
         areas = dict.fromkeys(row.area for row in self.synapses)
         return {area: (self.count(area=area), self.count(area=area, trained=False)) for area in areas}
 
@@ -102,16 +101,16 @@ def resolve(model: nn.Module, architecture: Architecture, name: str, seed: int =
     """
     network = Network.of(model, architecture)
     parts = parse(name, network, seed)
-    portions = tuple(p for row in network.rows for p in _portions(row, parts))
-    if not portions:
+    groups = tuple(group for row in network.rows for group in _groups(row, parts))
+    if not groups:
         raise InputError(f"No synapse of this {architecture.name} is in {name!r}, so nothing would learn.")
-    return Plasticity(name, tuple(_learning(row, portions) for row in network.rows), portions)
+    return Plasticity(name, tuple(_learning(row, groups) for row in network.rows), groups)
 
 
-def _portions(row: Synapses, parts: Sequence[Part]) -> list[Portion]:
-    """Divide what learns of one parameter into disjoint sets of the same windows."""
+def _groups(row: Synapses, parts: Sequence[Part]) -> list[ParameterGroup]:
+    """Divide what learns of one tensor into disjoint sets of the same windows."""
     mine = [part for part in parts if row.parameter in part.synapses]
-    ways = list(dict.fromkeys(part.way for part in mine))
+    ways = list(dict.fromkeys(part.parametrisation for part in mine))
     if len(ways) > 1:
         raise InputError(
             f"{row.parameter} would learn in two ways, {ways[0]} and {ways[1]}; take it out of one of them "
@@ -129,7 +128,7 @@ def _portions(row: Synapses, parts: Sequence[Part]) -> list[Portion]:
     for synapses, learning in divided:
         windows = _windows(learning)
         merged[windows] = merged.get(windows, SynapseSet({})) | synapses
-    return [_portion(row, synapses, ways[0], windows) for windows, synapses in merged.items()]
+    return [_group(row, synapses, ways[0], windows) for windows, synapses in merged.items()]
 
 
 def _windows(parts: Sequence[Part]) -> tuple[Window, ...] | None:
@@ -137,18 +136,21 @@ def _windows(parts: Sequence[Part]) -> tuple[Window, ...] | None:
     return None if any(part.window is None for part in parts) else tuple(windows)
 
 
-def _portion(row: Synapses, synapses: SynapseSet, way: Way, windows: tuple[Window, ...] | None) -> Portion:
+def _group(
+    row: Synapses, synapses: SynapseSet, way: Parametrisation, windows: tuple[Window, ...] | None
+) -> ParameterGroup:
     count = synapses.counts([row])[row.parameter]
     way.check(row, count)
-    return Portion(row.parameter, synapses.members[row.parameter], way, windows, way.figures(row, count))
+    mask = synapses.members[row.parameter]
+    return ParameterGroup(row.parameter, mask, way, windows, way.count(row, count))
 
 
-def _learning(row: Synapses, portions: Iterable[Portion]) -> Synapses:
-    mine = [portion for portion in portions if portion.parameter == row.parameter]
-    how = dict.fromkeys(_how(portion) for portion in mine)
-    return replace(row, learns=sum(portion.figures for portion in mine), how=", ".join(h for h in how if h))
+def _learning(row: Synapses, groups: Iterable[ParameterGroup]) -> Synapses:
+    mine = [group for group in groups if group.parameter == row.parameter]
+    how = dict.fromkeys(_how(group) for group in mine)
+    return replace(row, learns=sum(group.count for group in mine), how=", ".join(h for h in how if h))
 
 
-def _how(portion: Portion) -> str:
-    way = "" if portion.way == FREELY else str(portion.way)
-    return way + "".join(str(window) for window in portion.windows or ())
+def _how(group: ParameterGroup) -> str:
+    way = "" if group.parametrisation == FREE else str(group.parametrisation)
+    return way + "".join(str(window) for window in group.windows or ())

@@ -1,6 +1,6 @@
 """Synapses of a model as a table, and sets of them with their algebra.
 
-A synapse is one trainable figure of the network: a convolution or decoder weight, an affine parameter of
+A synapse is one trainable parameter of the network: a convolution or decoder weight, an affine parameter of
 a BatchNorm, or a bias. Shared weights count once, however many time steps use them.
 """
 
@@ -21,15 +21,15 @@ KINDS = ("convolution", "linear", "batchnorm", "bias")
 
 @dataclass(frozen=True)
 class Synapses:
-    """One parameter tensor: a row of the table of what learns.
+    """One weight tensor: a row of the table of what learns.
 
     Attributes:
         parameter: its dotted name, such as ``V2.conv3.weight``.
         layer: the module that holds it, such as ``V2.conv3``.
         area: the block it lies in (V1, V2, V4, IT, decoder).
         kind: convolution, linear, batchnorm (affine) or bias.
-        count: figures in the tensor.
-        learns: figures that training moves: at most ``count``, or the entries of the factors of a
+        count: numbers in the tensor.
+        learns: parameters that training moves: at most ``count``, or the entries of the factors of a
             low-rank update.
         how: how and when they learn, where that is not freely and always (see `plasticity`).
     """

@@ -1,4 +1,4 @@
-"""What a run moves: the figures of a plasticity, bound to a model and to the time of the run."""
+"""What a run moves: the parameters of a plasticity, bound to a model and to the time of the run."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,18 +7,19 @@ from torch import Tensor, nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
+from wiringup.models.batchnorm import batchnorms
 from wiringup.training.batches import Plan
-from wiringup.training.norms import batchnorms, set_evaluation_mode, set_training_mode
-from wiringup.training.parametrisations import Parametrisation
-from wiringup.training.plasticity import Plasticity, Portion
+from wiringup.training.norms import set_evaluation_mode, set_training_mode
+from wiringup.training.parametrisations import Free
+from wiringup.training.plasticity import ParameterGroup, Plasticity
 
 
 @dataclass(frozen=True)
 class _Bound:
-    """A portion with its mechanics, and when it learns: (start, stop) in images, or None for always."""
+    """A parameter group with what moves it, and when: (start, stop) in images, or None for always."""
 
-    portion: Portion
-    mechanics: Parametrisation
+    group: ParameterGroup
+    parametrised: Free
     spans: tuple[tuple[int, int | None], ...] | None
 
     def learns(self, seen: int) -> bool:
@@ -28,10 +29,11 @@ class _Bound:
 
 
 class Updates:
-    """The plastic figures of a model, and the switch that follows the windows of a plasticity.
+    """The plastic parameters of a model, and the switch that follows the windows of a plasticity.
 
-    A step is ``begin`` (before the forward pass), ``pull`` (after the backward pass), the optimiser's step,
-    and ``push``; ``end`` comes after the last. Only weights that learn at that moment have gradients.
+    A step is ``begin`` (before the forward pass), ``project_gradients`` (after the backward pass), the
+    optimiser's step, and ``write_weights``; ``end`` comes after the last. Only weights that learn at that
+    moment have gradients.
 
     Args:
         model: on its device, in its memory layout, with the weights of birth.
@@ -47,22 +49,22 @@ class Updates:
     def __init__(self, model: nn.Module, plasticity: Plasticity, plan: Plan, seed: int, norms: str) -> None:
         self.model, self.plasticity, self.norms = model, plasticity, norms
         self._weights = dict(model.named_parameters())
-        self._bound = tuple(self._bind(portion, plan, seed) for portion in plasticity.portions)
-        figures = {id(figure) for figure in self.figures}
-        self._made = {name for name in plasticity.trained if id(self._weights[name]) not in figures}
+        self._bound = tuple(self._bind(group, plan, seed) for group in plasticity.groups)
+        own = {id(parameter) for parameter in self.parameters}
+        self._made = {name for name in plasticity.trained if id(self._weights[name]) not in own}
         self._now: tuple[_Bound, ...] = ()
         self.learning: dict[str, int] = {}
         self.statistics: dict[str, int] = {}
         self._check_windows(plan.total)
         self._freeze(set(plasticity.trained))
 
-    def _bind(self, portion: Portion, plan: Plan, seed: int) -> _Bound:
-        weight = self._weights[portion.parameter]
-        stream = torch_stream(seed, "figures", portion.parameter)
-        mechanics = portion.way.bind(weight, portion.mask, stream)
-        windows = portion.windows
+    def _bind(self, group: ParameterGroup, plan: Plan, seed: int) -> _Bound:
+        # the name of the stream is older than that of what it draws; another one would draw other numbers
+        stream = torch_stream(seed, "figures", group.parameter)
+        parametrised = group.parametrisation.bind(self._weights[group.parameter], group.mask, stream)
+        windows = group.windows
         spans = None if windows is None else tuple(w.images(plan.images, plan.batch) for w in windows)
-        return _Bound(portion, mechanics, spans)
+        return _Bound(group, parametrised, spans)
 
     def _check_windows(self, total: int) -> None:
         edges = {
@@ -76,9 +78,9 @@ class Updates:
                 )
 
     @property
-    def figures(self) -> list[nn.Parameter]:
-        """What the optimiser moves: in the order of the model's parameters, whatever the window."""
-        return [figure for bound in self._bound for figure in bound.mechanics.figures]
+    def parameters(self) -> list[nn.Parameter]:
+        """What the optimiser moves: in the order of the model's weights, whatever the window."""
+        return [parameter for bound in self._bound for parameter in bound.parametrised.parameters]
 
     def begin(self, seen: int) -> bool:
         """Make ready for the step that begins when ``seen`` images have been seen.
@@ -92,8 +94,8 @@ class Updates:
         self._now = now
         self.learning = {}
         for bound in now:
-            name = bound.portion.parameter
-            self.learning[name] = self.learning.get(name, 0) + bound.portion.figures
+            name = bound.group.parameter
+            self.learning[name] = self.learning.get(name, 0) + bound.group.count
         self._freeze(set(self.learning))
         self.statistics = set_training_mode(self.model, self._wholly_learning(), self.norms)
         return True
@@ -101,7 +103,7 @@ class Updates:
     def _freeze(self, learning: set[str]) -> None:
         """Let only these parameters have gradients.
 
-        A figure without a gradient is passed over by every optimiser: neither weight decay nor momentum
+        A parameter without a gradient is passed over by every optimiser: neither weight decay nor momentum
         moves it, and its state stands still.
         """
         for name, weight in self._weights.items():
@@ -128,23 +130,23 @@ class Updates:
         affine = {f"{layer}.{name}": p.numel() for name, p in norm.named_parameters(recurse=False)}
         return bool(affine) and all(self.learning.get(name) == count for name, count in affine.items())
 
-    def pull(self) -> None:
-        """Give the figures that learn now their gradients; weights that are not figures lose theirs."""
+    def project_gradients(self) -> None:
+        """Give the parameters that learn now their gradients; weights that are made of others lose theirs."""
         for bound in self._now:
-            bound.mechanics.pull()
+            bound.parametrised.project_gradients()
         for name in self._made & self.learning.keys():
             self._weights[name].grad = None
 
-    def push(self) -> None:
-        """Write the weights that the figures make after the optimiser's step."""
+    def write_weights(self) -> None:
+        """Write the weights that the parameters make after the optimiser's step."""
         for bound in self._now:
-            bound.mechanics.push()
+            bound.parametrised.write_weights()
 
     def state_dict(self) -> list[list[Tensor]]:
-        """Return the figures that the weights do not tell."""
-        return [bound.mechanics.state() for bound in self._bound]
+        """Return the parameters that the weights do not tell."""
+        return [bound.parametrised.state() for bound in self._bound]
 
     def load_state_dict(self, state: Sequence[Sequence[Tensor]]) -> None:
         """Take over what `state_dict` returned, after the weights have been loaded."""
-        for bound, figures in zip(self._bound, state, strict=True):
-            bound.mechanics.load(figures)
+        for bound, parameters in zip(self._bound, state, strict=True):
+            bound.parametrised.load(parameters)

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from wiringup.birth.batchnorm import calibrate_batchnorm, norms
+from wiringup.birth.batchnorm import calibrate_batchnorm
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ModelSpec, build
+from wiringup.models.batchnorm import batchnorms
 
 
 def small(seed=0):
@@ -28,7 +29,7 @@ def test_every_norm_standardises_its_own_population(images):
     model = small()
     calibrate_batchnorm(model, images)
     outputs = []
-    for module in norms(model):
+    for module in batchnorms(model).values():
         module.register_forward_hook(lambda _m, _i, output: outputs.append(output.clone()))
     with torch.no_grad():
         model.eval()(images)

@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from wiringup.birth.apply import BirthSpec, describe_birth, give_birth
-from wiringup.birth.batchnorm import POLICIES, norms, white_noise
+from wiringup.birth.batchnorm import POLICIES, white_noise
 from wiringup.birth.genome import Genome
 from wiringup.birth.layers import BatchNormLayer, ClusterLayer, RunningStatistics
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
+from wiringup.models.batchnorm import batchnorms
 
 CLUSTERS = ClusterLayer(
     3, np.array([1.0, 2.0]), np.array([0.5, 0.5]), np.array([0.1, 0.2]), np.ones((2, 3, 3))
@@ -72,7 +73,7 @@ def build_on(size):
 def test_a_policy_changes_batchnorm_alone(policy, images):
     model, reference = (born(p, FITTED, images) for p in (policy, "default"))
     assert torch.equal(model[0].weight, reference[0].weight)
-    (norm,), (fitted,) = norms(model), norms(reference)
+    (norm,), (fitted,) = batchnorms(model).values(), batchnorms(reference).values()
     statistics, _, affine = policy.partition("-")
     assert torch.equal(norm.running_var, fitted.running_var) == (statistics == "default")
     if affine == "plain":

@@ -10,7 +10,7 @@ from torch import nn
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, Architecture, ModelSpec, build
-from wiringup.training.observers import Moment
+from wiringup.training.observers import TrainingMoment
 
 CLASSES = 4
 
@@ -36,7 +36,7 @@ def born(seed: int = 0, width: float = 1 / 16) -> nn.Module:
     return model
 
 
-def look(moment: Moment) -> dict[str, list[float]]:
+def look(moment: TrainingMoment) -> dict[str, list[float]]:
     """Observe the biases of the decoder."""
     return {"bias": moment.model.decoder.linear.bias.tolist()}
 

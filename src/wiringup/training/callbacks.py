@@ -1,0 +1,114 @@
+"""What looks at the training loop: it shows progress, lets observers look, saves and stops.
+
+A callback is called before the first step and after every step (and, while the answers of a frozen part to
+all images are computed, now and then). They stand in the order of this file: what is saved has been observed.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from wiringup.core import progress
+from wiringup.core.errors import PreemptedError
+from wiringup.training.batches import Plan
+from wiringup.training.checkpoint import Checkpoint
+from wiringup.training.distributed import ProcessGroup
+from wiringup.training.divergence import check_finite
+from wiringup.training.observers import Observer, TrainingMoment, observe
+from wiringup.training.schedule import Duration, images
+from wiringup.training.state import TrainState
+
+Callback = Callable[[TrainState], None]
+"""Looks at the state, and changes nothing that decides what is learned."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How often a run is written down between moments: after so many seconds or so many steps."""
+
+    seconds: float = 60.0
+    steps: int | None = None
+
+
+@dataclass
+class Reporting:
+    """Tells `core.progress` of every step, as work of one ``kind``; ``seen`` is what a checkpoint held."""
+
+    kind: str
+    label: str
+    total: int
+    seen: int
+
+    def __post_init__(self) -> None:
+        progress.plan({self.kind: -self.seen})
+
+    def __call__(self, state: TrainState) -> None:
+        """Report what was seen since the last call."""
+        new, self.seen = state.seen - self.seen, state.seen
+        if new:
+            message = f"{self.label}: {state.seen:,} of {self.total:,} images, loss {state.losses[-1]:.2f}"
+            progress.advance(self.kind, new, message)
+
+
+@dataclass(frozen=True)
+class Observing:
+    """Lets observers look at birth, when one of ``moments`` has been reached, and at the end."""
+
+    observers: Sequence[Observer]
+    moments: Sequence[Duration]
+    plan: Plan
+    group: ProcessGroup
+
+    def __call__(self, state: TrainState) -> None:
+        """Observe if it is time; the first process looks, all keep what it saw."""
+        since, now, plan = state.observed, state.seen, self.plan
+        reached = (m.in_images(plan.images, plan.batch) for m in (images(0), *self.moments))
+        if not any(since < moment <= now for moment in reached) and not (state.over and since < now):
+            return
+        check_finite(state.model)
+        epoch = now / plan.images
+        moment = TrainingMoment(epoch, now, state.steps, state.model, state.ledger, state.losses)
+        found = observe(moment, self.observers) if self.group.leads else {}
+        state.observations.append(self.group.broadcast(found))
+        state.observed = now
+
+
+@dataclass
+class Saving:
+    """Writes the checkpoint after every observation, and when the interval has passed."""
+
+    checkpoint: Checkpoint
+    interval: Interval
+    observed: int
+    steps: int
+    _written: float = field(default_factory=time.monotonic)
+
+    def __call__(self, state: TrainState) -> None:
+        """Write the state if it is time."""
+        every = self.interval.steps
+        due = time.monotonic() - self._written >= self.interval.seconds or (
+            every and state.steps % every == 0
+        )
+        if state.observed > self.observed or (due and state.steps > self.steps):
+            self.checkpoint.write(state)
+            self.observed, self.steps, self._written = state.observed, state.steps, time.monotonic()
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """Ends the training when it is ``asked`` to, in any of the processes."""
+
+    asked: Callable[[], bool]
+    checkpoint: Checkpoint
+    group: ProcessGroup
+
+    def __call__(self, state: TrainState) -> None:
+        """Write the state down and raise `PreemptedError`, if it is time."""
+        (asked,) = self.group.mean(self.asked())
+        if asked:
+            self.checkpoint.write(state)
+            phase = " of the phase without labels" if state.phase else ""
+            raise PreemptedError(
+                f"Stopped by SIGTERM after step {state.steps}{phase}: {self.checkpoint.last_good()}. "
+                "Run the same command again to continue."
+            )

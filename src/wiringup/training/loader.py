@@ -1,0 +1,140 @@
+"""Where batches come from: the loaders of a training.
+
+The augmentation of a batch is derived from (seed, epoch, batch), as the order of an epoch is from (seed,
+epoch): any step of a training can be loaded without those before it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from wiringup.core.ahead import ahead
+from wiringup.core.errors import InputError
+from wiringup.core.seeds import torch_stream
+from wiringup.core.stimuli import LabelledImages
+from wiringup.models.readout import preprocess
+from wiringup.models.storage import Storage
+from wiringup.training.augment import crop_and_flip
+from wiringup.training.batches import Plan, Step
+from wiringup.training.distributed import ProcessGroup
+from wiringup.training.frozen import Activations, Frozen, Stored, remember
+from wiringup.training.spec import TrainSpec
+
+ALL = slice(None)
+ALONE = ProcessGroup()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What (a process's share of) one step is given.
+
+    Attributes:
+        inputs: float (n, 3, size, size), alone; or the activations (n, ...) that a frozen part makes of it.
+        labels: int64 (n,).
+    """
+
+    step: Step
+    inputs: Activations
+    labels: Tensor
+
+
+class Loader:
+    """A source of batches, on the device of a training and in the form in which its network takes them.
+
+    Attributes:
+        plan: the steps.
+        size: side of the network's input in px.
+        spec: says on which device, and how many threads load ahead.
+        dtype: of the network's parameters.
+        layout: memory format of the images.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        size: int,
+        spec: TrainSpec,
+        dtype: torch.dtype = torch.float32,
+        layout: torch.memory_format = torch.channels_last,
+    ) -> None:
+        self.plan, self.size, self.spec, self.dtype, self.layout = plan, size, spec, dtype, layout
+
+    def load(self, step: Step, share: slice | None = None) -> Batch:
+        """Return the batch of one step: ``share`` of it, by default that of this process."""
+        raise NotImplementedError
+
+    def batches(self, start: int = 0, frozen: Frozen | None = None) -> Iterator[Batch]:
+        """Yield the batches from step ``start`` on, or what a frozen part makes of them."""
+        for batch in ahead(self.load, self.plan.steps(start), self.spec.workers):
+            yield replace(batch, inputs=frozen(*batch.inputs)) if frozen else batch
+
+    def laid_out(self, images: Tensor) -> Tensor:
+        """Return images in the form in which the network takes them."""
+        return images.to(self.spec.device).to(self.dtype, memory_format=self.layout)
+
+
+class ImageLoader(Loader):
+    """Labelled images, augmented as a spec says; ``group`` are the processes that share every batch.
+
+    Raises:
+        InputError: for too few images, a run that ends on a batch of one, or images that are not square
+            where the spec leaves the size to them.
+    """
+
+    def __init__(
+        self,
+        data: LabelledImages,
+        spec: TrainSpec,
+        group: ProcessGroup = ALONE,
+        dtype: torch.dtype = torch.float32,
+        layout: torch.memory_format = torch.channels_last,
+    ) -> None:
+        height, width = data.stimuli.sides
+        if spec.size is None and height != width:
+            raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
+        super().__init__(Plan.of(len(data), spec), spec.size or height, spec, dtype, layout)
+        self.data, self.group = data, group
+
+    def load(self, step: Step, share: slice | None = None) -> Batch:
+        """Return a batch, augmented and normalised: each share of it as it is in the whole batch."""
+        share = self.group.share(len(step.rows)) if share is None else share
+        rows = step.rows[share]
+        if self.spec.augmentation == "none":
+            return Batch(step, (self.images(rows),), self.labels(rows))
+        stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
+        pixels = torch.from_numpy(self.data.stimuli.at(rows)).to(self.spec.device)
+        images = crop_and_flip(pixels, self.size, stream, len(step.rows), share)
+        return Batch(step, (self.laid_out(images),), self.labels(rows))
+
+    def batches(self, start: int = 0, frozen: Frozen | None = None) -> Iterator[Batch]:
+        """Yield the batches from step ``start`` on, or what a frozen part makes of them.
+
+        Without augmentation that is the same for an image in every epoch: it is then computed once and
+        remembered, if more than an epoch is left to go and there is room. That changes no bit of what is
+        learned, see `Frozen`.
+        """
+        stored = self._remembered(frozen, start) if frozen else None
+        if stored is None:
+            yield from super().batches(start, frozen)
+            return
+        for step in self.plan.steps(start):
+            inputs = tuple(answer.to(self.spec.device) for answer in stored[step.rows])
+            yield Batch(step, inputs, self.labels(step.rows))
+
+    def _remembered(self, frozen: Frozen, start: int) -> Stored | None:
+        again = self.plan.total - self.plan.seen(start) > len(self.data)
+        if not (again and frozen.alike and self.spec.augmentation == "none" and self.group.size == 1):
+            return None
+        return remember(frozen, self.images, len(self.data), Storage())
+
+    def images(self, rows: slice | NDArray[np.int64]) -> Tensor:
+        """Return images as they are, normalised but not augmented: (n, 3, size, size)."""
+        return self.laid_out(preprocess(self.data.stimuli.at(rows), self.size))
+
+    def labels(self, rows: NDArray[np.int64]) -> Tensor:
+        """Return the labels of some images: int64 (n,)."""
+        return torch.from_numpy(self.data.labels[rows]).to(self.spec.device)
