@@ -2,11 +2,11 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,17 +19,17 @@ from wiringup.bench.timing import Row, Say, Share, Step, Work, medians, product_
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import preprocess
-from wiringup.training.batches import Plan, prepare
+from wiringup.training.batches import Plan
+from wiringup.training.callbacks import Callback
 from wiringup.training.ledger import Ledger
-from wiringup.training.loop import Progress, train
+from wiringup.training.loader import ImageLoader
+from wiringup.training.loop import train
 from wiringup.training.norms import BATCH, NORMS, RUNNING
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
 from wiringup.training.schedule import steps as optimiser_steps
 from wiringup.training.spec import TrainSpec
 from wiringup.training.updates import Updates
-
-T = TypeVar("T")
 
 PLAIN = "plain PyTorch: Pillow in a DataLoader with all cores, float32"
 OURS = "wiringup training all synapses"
@@ -99,16 +99,16 @@ class Contest:
         model.load_state_dict(self.born.state_dict())
         return model
 
-    def ours(self, spec: TrainSpec, progress: Progress | None = None) -> Ledger:
+    def ours(self, spec: TrainSpec, *callbacks: Callback) -> Ledger:
         """Train with wiringup."""
         images, architecture = self.pictures.data, ARCHITECTURES["cornet_s"]
-        return train(self.copy(), architecture, images, spec, progress=progress).ledger
+        return train(self.copy(), architecture, images, spec, callbacks=callbacks).ledger
 
     def epoch_of_ours(self, spec: TrainSpec) -> float:
         """Return the seconds of an epoch of wiringup, from the end of a first step."""
-        ends: list[float] = []
-        self.ours(spec, lambda seen, total, loss: ends.append(time.perf_counter()))
-        return (ends[-1] - ends[0]) * len(ends) / (len(ends) - 1)
+        times: list[float] = []
+        self.ours(spec, lambda state: times.append(time.perf_counter()))
+        return (times[-1] - times[1]) * (len(times) - 1) / (len(times) - 2)
 
     def plain(self, spec: TrainSpec) -> Iterator[float]:
         """Train with the plain loop; yields after every epoch."""
@@ -189,9 +189,8 @@ def batch_rows(contest: Contest, say: Say) -> list[Row]:
     for augmentation in ("none", "crop+flip"):
         say(f"{case.name}: batches, augmentation {augmentation} ...")
         spec = case.spec("all", 1, augmentation=augmentation)
-        ours = partial(prepare, data, spec)
-        steps, plain = list(Plan.of(len(data), spec).steps()), contest.loader(spec)
-        works: dict[str, Work] = {"ours": partial(_all, ours, steps), "plain": partial(_all, len, plain)}
+        ours, plain = ImageLoader(data, spec), contest.loader(spec)
+        works: dict[str, Work] = {"ours": partial(_all, ours.batches), "plain": partial(_all, plain.__iter__)}
         for work in works.values():
             work()
         times = medians(works, 5)
@@ -200,9 +199,9 @@ def batch_rows(contest: Contest, say: Say) -> list[Row]:
     return found
 
 
-def _all(work: Callable[[T], object], jobs: Iterable[T]) -> None:
-    for job in jobs:
-        work(job)
+def _all(batches: Callable[[], Iterator[Any]]) -> None:
+    for _ in batches():
+        pass
 
 
 KINDS: dict[str, Callable[[str], bool]] = {

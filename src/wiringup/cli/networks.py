@@ -91,9 +91,8 @@ def birth(
         raise InputError(f"BatchNorm {policy!r} uses no images; leave out --calibrate.")
     images = None if calibrate is None else read_stimuli(calibrate, size)
     phase = _phase(before, before_plasticity, before_lr, 64, size, seed, "cpu")
-    with progress_bar(quiet=json) as bar:
-        tell = lambda seen, frames, loss: bar(seen, frames, f"{before}, loss {loss:.2f}")  # noqa: E731
-        network, accounts = grown(model_spec, spec, genome, images, phase, progress=tell)
+    plan({"train:label-free": phase.frames if phase else 0})
+    network, accounts = grown(model_spec, spec, genome, images, phase, label=before or "")
     save_weights(network, out, names)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}

@@ -176,7 +176,7 @@ def run(
         checkpoint = Checkpoint(folder, identity, training.writes)
         checkpoint.restore(state)
         kind = f"train:{'label-free' if training.phase else spec.plasticity}"
-        looking = [
+        looking: list[Callback] = [
             *callbacks,
             Reporting(kind, training.label, loader.plan.total, state.seen),
             Observing(observers, moments, loader.plan, group),

@@ -4,6 +4,7 @@ A rate is a function of the position in the run and of the losses so far, never 
 resumed run has the rate of an uninterrupted one.
 """
 
+import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from wiringup.core.errors import InputError
 
 UNITS = ("epochs", "images", "steps")
 UPDATES = "updates"
+PUBLISHED = "published"
 
 STEP_EPOCHS = 20
 FACTOR = 0.1
@@ -22,6 +24,8 @@ PLATEAU_FLOOR = 1e-4
 WARM_UP = 0.3
 WARM_UP_DIVISOR = 25.0
 FINAL_DIVISOR = 1e4
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,43 @@ def images(value: int) -> Duration:
 def steps(value: int) -> Duration:
     """Return so many steps of the optimiser."""
     return Duration(value, "steps")
+
+
+PUBLISHED_MOMENTS = tuple(epochs(n / 10) for n in range(11)) + tuple(epochs(n) for n in (2, 3, 5, 6, 10, 20))
+"""When the paper scores its models: 0, 0.1 ... 1, 2, 3, 5, 6, 10 and 20 epochs (METHODS, training)."""
+
+
+def parse_moments(text: str, duration: Duration, dataset: int, batch: int) -> tuple[Duration, ...]:
+    """Read when a network is scored between birth and the end of its training, at which it always is.
+
+    Args:
+        text: ``"0.1 0.5 1 2"`` (epochs), ``"5000 images"``, ``"published"`` (`PUBLISHED_MOMENTS`), or several
+            of these; a unit holds for the numbers before it. What lies beyond the end is left out and logged.
+        duration: of the training.
+        dataset: images in an epoch.
+        batch: images in a step.
+
+    Returns:
+        the moments in the order of time, each once.
+
+    Raises:
+        InputError: if it says something else.
+    """
+    asked: list[Duration] = []
+    numbers: list[str] = []
+    for word in [*text.split(), "epochs"]:
+        if word == PUBLISHED:
+            asked += PUBLISHED_MOMENTS
+        elif word in (*UNITS, UPDATES) and numbers:
+            asked += [Duration.parse(f"{number} {word}") for number in numbers]
+            numbers = []
+        else:
+            numbers.append(word)
+    at = {moment.in_images(dataset, batch): moment for moment in asked}
+    end = duration.in_images(dataset, batch)
+    if beyond := [str(moment) for images, moment in sorted(at.items()) if images > end]:
+        log.info("Not scored, as the training ends after %s: %s.", duration, ", ".join(beyond))
+    return tuple(moment for images, moment in sorted(at.items()) if 0 < images < end)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from wiringup.bench.training import Case, Contest
 from wiringup.cli.main import main
 from wiringup.models.architecture import ARCHITECTURES
 from wiringup.models.readout import preprocess
-from wiringup.training.batches import Plan, batches
+from wiringup.training.loader import ImageLoader
 from wiringup.training.loop import train
 from wiringup.training.norms import NORMS
 
@@ -36,7 +36,7 @@ def alone(monkeypatch, one_thread):
 def test_the_plain_loop_learns_what_the_trainer_learns(tmp_path, alone, plasticity, norms, monkeypatch):
     contest = Contest(TINY, draw(tmp_path, TINY.images, TINY.size))
     spec, data = TINY.spec(plasticity, 1, norms=norms), contest.pictures.data
-    shown = [(b.inputs, b.labels) for b in batches(data, spec, Plan.of(len(data), spec))]
+    shown = [(b.inputs[0], b.labels) for b in ImageLoader(data, spec).batches()]
     monkeypatch.setattr(Contest, "loader", lambda self, spec: shown)
     plain = next(contest.plain(spec))
     ours = train(contest.copy(), ARCHITECTURES["cornet_s"], data, spec).losses

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from wiringup.core.errors import InputError
-from wiringup.training.batches import Plan, batches, input_size, nested_subset
+from wiringup.training.batches import Plan, nested_subset
+from wiringup.training.loader import ImageLoader
 from wiringup.training.schedule import epochs, images, steps
 from wiringup.training.spec import TrainSpec
 
@@ -56,13 +57,12 @@ def test_workers_change_nothing(patterns, augmentation):
     data = patterns(30, size=40)
     spec = {"batch": 8, "duration": epochs(2), "size": 32, "augmentation": augmentation}
     alone, ahead = TrainSpec(**spec), TrainSpec(**spec, workers=3)
-    plan = Plan.of(30, alone)
-    pairs = list(zip(batches(data, alone, plan), batches(data, ahead, plan), strict=True))
+    pairs = list(zip(ImageLoader(data, alone).batches(), ImageLoader(data, ahead).batches(), strict=True))
     assert len(pairs) == 8
     for a, b in pairs:
-        assert torch.equal(a.inputs, b.inputs) and torch.equal(a.labels, b.labels)
-        assert a.inputs.shape[1:] == (3, 32, 32)
-        assert a.inputs.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(a.inputs[0], b.inputs[0]) and torch.equal(a.labels, b.labels)
+        assert a.inputs[0].shape[1:] == (3, 32, 32)
+        assert a.inputs[0].is_contiguous(memory_format=torch.channels_last)
         assert np.array_equal(a.labels, data.labels[a.step.rows])
 
 
@@ -70,15 +70,17 @@ def test_every_batch_of_every_epoch_is_augmented_afresh(patterns):
     # one image sixteen times, so that only the augmentation can tell the batches apart
     data, spec = patterns(1), TrainSpec(batch=8, duration=epochs(2))
     data = data.take(np.zeros(16, dtype=np.intp))
-    shown = [b.inputs for b in batches(data, spec, Plan.of(16, spec))]
+    shown = [b.inputs[0] for b in ImageLoader(data, spec).batches()]
     assert len(shown) == 4
     assert not any(torch.equal(a, b) for a, b in itertools.combinations(shown, 2))
 
 
 def test_a_failing_worker_is_heard(patterns):
     spec = TrainSpec(batch=8, workers=2)
+    loader = ImageLoader(patterns(16), spec)
+    loader.plan = Plan(images=99, batch=8, total=99, seed=0)
     with pytest.raises(IndexError):
-        list(batches(patterns(16), spec, Plan(images=99, batch=8, total=99, seed=0)))
+        list(loader.batches())
 
 
 def test_images_that_are_not_square_need_a_size(patterns):
@@ -87,8 +89,8 @@ def test_images_that_are_not_square_need_a_size(patterns):
         type(data.stimuli)(data.stimuli.pixels[:, :20], data.stimuli.ids), data.labels, data.classes
     )
     with pytest.raises(InputError, match="20 x 32 px; give the size"):
-        input_size(wide, TrainSpec())
-    assert input_size(wide, TrainSpec(size=64)) == 64
+        ImageLoader(wide, TrainSpec())
+    assert ImageLoader(wide, TrainSpec(size=64)).size == 64
 
 
 def test_subsets_are_nested_balanced_and_seeded():

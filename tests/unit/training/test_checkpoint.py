@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from each_step import each_step
 from wiringup.core.errors import BusyError, InputError, PreemptedError, WiringupError
 from wiringup.core.seeds import numpy_stream
-from wiringup.training.checkpoint import FILE, Interval, held
+from wiringup.training.callbacks import Interval
+from wiringup.training.checkpoint import FILE, held
 from wiringup.training.loop import train
 from wiringup.training.observers import Accuracy
 from wiringup.training.schedule import epochs, steps
@@ -34,7 +36,7 @@ class Killed(Exception):
 
 
 def killed_after(step):
-    def tell(seen, total, loss):
+    def tell(state):
         tell.steps += 1
         if tell.steps == step:
             raise Killed
@@ -76,7 +78,7 @@ def test_killed_and_resumed_equals_uninterrupted(
                 **watch,
                 folder=tmp_path,
                 interval=interval,
-                progress=killed_after(kill),
+                callbacks=each_step(killed_after(kill)),
             )
     model = newborn()
     result = train(model, cornet, data, spec, **watch, folder=tmp_path, interval=interval)
@@ -94,7 +96,7 @@ def test_a_finished_training_is_not_computed_again(newborn, cornet, patterns, tm
     def never(*_):
         raise AssertionError("computed again")
 
-    assert train(again, cornet, data, spec, [never], tmp_path, progress=never) == expected
+    assert train(again, cornet, data, spec, [never], tmp_path, callbacks=each_step(never)) == expected
     assert same(first.state_dict(), again.state_dict())
 
 
@@ -102,10 +104,12 @@ SCRIPT = textwrap.dedent(
     """
     import signal, sys, time
     sys.path.insert(0, sys.argv[1])
-    import conftest
     from pathlib import Path
+    sys.path.append(str(Path(sys.argv[1]).parents[1]))
+    import conftest
+    from each_step import each_step
     from wiringup.models.architecture import ARCHITECTURES
-    from wiringup.training.checkpoint import Interval
+    from wiringup.training.callbacks import Interval
     from wiringup.training.loop import train
     from wiringup.training.schedule import epochs
     from wiringup.training.spec import TrainSpec
@@ -115,13 +119,13 @@ SCRIPT = textwrap.dedent(
     # a shell that runs the tests in the background has its children ignore it
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def tell(seen, total, loss):
-        print(seen, flush=True)
+    def tell(state):
+        print(state.seen, flush=True)
         time.sleep(float(sys.argv[4]))
 
     train(conftest.born(), ARCHITECTURES["cornet_s"], conftest.noise_patterns(22),
           TrainSpec(**eval(sys.argv[3])), [conftest.look], Path(sys.argv[2]), [epochs(3)],
-          progress=tell, interval=Interval(steps=1))
+          callbacks=each_step(tell), interval=Interval(steps=1))
     """
 )
 SETTINGS = "dict(batch=8, duration=epochs(8))"
@@ -183,14 +187,14 @@ def test_killed_at_random_moments_the_result_is_the_same(newborn, cornet, patter
 def test_sigterm_ends_the_step_and_writes_it_down(newborn, cornet, patterns, tmp_path):
     data, spec = patterns(22), TrainSpec(batch=8, duration=epochs(8))
 
-    def terminated(seen, total, loss):
-        if seen == 38:
+    def terminated(state):
+        if state.seen == 38:
             os.kill(os.getpid(), signal.SIGTERM)
 
     before = signal.getsignal(signal.SIGTERM)
-    message = r"SIGTERM after step 6: the last good checkpoint is .*, of step 6\. Run the same command again"
+    message = r"SIGTERM after step 5: the last good checkpoint is .*, of step 5\. Run the same command again"
     with pytest.raises(PreemptedError, match=message):
-        train(newborn(), cornet, data, spec, folder=tmp_path, progress=terminated)
+        train(newborn(), cornet, data, spec, folder=tmp_path, callbacks=each_step(terminated))
     assert signal.getsignal(signal.SIGTERM) is before
     whole, model = newborn(), newborn()
     assert train(model, cornet, data, spec, folder=tmp_path) == train(whole, cornet, data, spec)
@@ -201,9 +205,19 @@ def test_sigterm_ends_the_step_and_writes_it_down(newborn, cornet, patterns, tmp
 def test_a_program_that_handles_sigterm_itself_goes_on_doing_so(newborn, cornet, patterns):
     heard = []
     before = signal.signal(signal.SIGTERM, lambda *_: heard.append(1))
+
+    def terminate(state):
+        os.kill(os.getpid(), signal.SIGTERM)
+
     try:
         spec = TrainSpec(batch=8)
-        train(newborn(), cornet, patterns(16), spec, progress=lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        train(
+            newborn(),
+            cornet,
+            patterns(16),
+            spec,
+            callbacks=each_step(terminate),
+        )
     finally:
         signal.signal(signal.SIGTERM, before)
     assert heard == [1, 1]
@@ -276,7 +290,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(newborn, cornet, patterns, tmp_pa
 def test_seconds_between_checkpoints(newborn, cornet, patterns, tmp_path):
     seen = []
 
-    def look(images, total, loss):
+    def look(state):
         seen.append(torch.load(tmp_path / FILE, weights_only=True)["state"]["ledger"]["steps"])
 
     train(
@@ -285,10 +299,10 @@ def test_seconds_between_checkpoints(newborn, cornet, patterns, tmp_path):
         patterns(32),
         TrainSpec(batch=8),
         folder=tmp_path,
-        progress=look,
+        callbacks=each_step(look),
         interval=Interval(0),
     )
-    train(newborn(), cornet, patterns(32), TrainSpec(batch=8, seed=1), folder=tmp_path / "b", progress=None)
+    train(newborn(), cornet, patterns(32), TrainSpec(batch=8, seed=1), folder=tmp_path / "b")
     assert seen == [0, 1, 2, 3]
 
 

@@ -16,7 +16,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.training import loop
 from wiringup.training.batches import Plan
-from wiringup.training.distributed import Team
+from wiringup.training.distributed import ProcessGroup
 from wiringup.training.loop import train
 from wiringup.training.numerics import dropout_stream
 from wiringup.training.schedule import epochs, steps
@@ -131,15 +131,15 @@ def test_a_batch_has_an_image_for_every_process():
     }
     assert smallest == {4: 2, 7: 2, 8: 6}  # 1.4 epochs end 9 images into the second
     assert Plan.of(22, TrainSpec(duration=epochs(0))).smallest == 0
-    Team(0, 2).check(2)
+    ProcessGroup(0, 2).check(2)
     with pytest.raises(InputError, match="smallest batch of this training has 2 images, but 3 processes"):
-        Team(0, 3).check(2)
+        ProcessGroup(0, 3).check(2)
 
 
 @pytest.mark.parametrize(("n", "size"), [(8, 2), (7, 2), (2, 3), (0, 4), (100, 7)])
 def test_shares_are_the_batch(n, size):
     rows = list(range(n))
-    shares = [rows[Team(rank, size).share(n)] for rank in range(size)]
+    shares = [rows[ProcessGroup(rank, size).share(n)] for rank in range(size)]
     assert [row for share in shares for row in share] == rows
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -158,7 +158,7 @@ def test_every_process_has_masks_of_its_own_and_the_first_those_of_one_alone():
 
 
 def test_a_training_draws_the_masks_of_its_process(tiny, tiny_areas, patterns, monkeypatch):
-    class All(Team):
+    class All(ProcessGroup):
         """A process whose share is the whole batch, so that masks alone tell it from others."""
 
         def share(self, n):
@@ -166,7 +166,7 @@ def test_a_training_draws_the_masks_of_its_process(tiny, tiny_areas, patterns, m
 
     def losses(team=None):
         if team:
-            monkeypatch.setattr(loop, "gather", lambda device: team)
+            monkeypatch.setattr(loop, "join", lambda device: team)
         model = tiny()
         model.pool = nn.Sequential(model.pool, nn.Dropout())
         spec = TrainSpec("all", epochs(1), batch=8, augmentation="none")

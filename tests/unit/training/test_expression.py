@@ -52,7 +52,7 @@ def test_what_an_expression_counts(learn, name, expected):
     assert plasticity.count() == expected
     assert plasticity.name == name
     assert plasticity.count(trained=False) == ALL
-    assert sum(p.figures for p in plasticity.portions) == expected
+    assert sum(p.count for p in plasticity.groups) == expected
 
 
 @pytest.mark.parametrize("name", ["critical", "conv1", "batchnorm", "bias", "pointwise", "downstream:IT"])
@@ -63,7 +63,7 @@ def test_the_random_control_of_every_set_is_of_equal_count(newborn, cornet, name
         control = resolve(model, cornet, f"random:{name}", seed)
         drawn = (
             model.get_parameter(p.parameter).numel() if p.mask is None else int(p.mask.sum())
-            for p in control.portions
+            for p in control.groups
         )
         assert control.count() == count == sum(drawn)
         kept = resolve(model, cornet, f"decoder + random:({name} - decoder) from (all - decoder)", seed)
@@ -73,7 +73,7 @@ def test_the_random_control_of_every_set_is_of_equal_count(newborn, cornet, name
 
 def test_random_sets_follow_the_seed_and_differ_within_an_expression(learn):
     def masks(plasticity):
-        return {p.parameter: p.mask for p in plasticity.portions}
+        return {p.parameter: p.mask for p in plasticity.groups}
 
     one, again, other = (masks(learn("random:40", seed)) for seed in (3, 3, 4))
     assert one.keys() == again.keys() and all(torch.equal(one[k], again[k]) for k in one)
@@ -104,12 +104,12 @@ def test_the_table_says_how_and_when(learn):
 def test_windows_of_one_synapse_join_and_sets_are_cut_where_windows_overlap(learn):
     plasticity = learn("(random:10 from V1)@..2steps + V1@1..3steps + decoder")
     windows = {}
-    for portion in plasticity.portions:
-        key = "".join(map(str, portion.windows or ()))
-        windows[key] = windows.get(key, 0) + portion.figures
+    for group in plasticity.groups:
+        key = "".join(map(str, group.windows or ()))
+        windows[key] = windows.get(key, 0) + group.count
     assert windows == {"@0..2steps@1..3steps": 10, "@1..3steps": CONV1 + 8 - 10, "": FC + 4}
     always = learn("V1@..2steps + V1")
-    assert all(p.windows is None and p.mask is None for p in always.portions)
+    assert all(p.windows is None and p.mask is None for p in always.groups)
 
 
 @pytest.mark.parametrize(

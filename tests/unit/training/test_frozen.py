@@ -1,14 +1,17 @@
 """The frozen part: one answer to an image in every batch, remembered where it cannot change."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from each_step import each_step
 from wiringup.models.storage import Storage
-from wiringup.training import feed
+from wiringup.training import loader
 from wiringup.training.batches import Plan
-from wiringup.training.checkpoint import Interval
+from wiringup.training.callbacks import Interval
 from wiringup.training.frozen import Frozen, remember
-from wiringup.training.graph import take_apart
+from wiringup.training.graph import split_frozen
 from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
@@ -19,7 +22,7 @@ from wiringup.training.updates import Updates
 def frozen_part(model, architecture, plasticity, chunk, layout=torch.contiguous_format):
     found = resolve(model, architecture, plasticity)
     Updates(model, found, Plan(16, 8, 16, 0), 0, "running").begin(0)
-    return Frozen(take_apart(model.to(memory_format=layout)).frozen, chunk, layout)
+    return Frozen(split_frozen(model.to(memory_format=layout)).frozen, chunk, layout)
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def test_remembering_changes_no_bit(
     ours, peer = newborn(width=width), newborn(width=width)
     result = train(ours, cornet, data, spec)
     assert passes == [8, 8, 6]  # every image once
-    monkeypatch.setattr(feed, "remember", lambda *_: None)
+    monkeypatch.setattr(loader, "remember", lambda *_: None)
     assert train(peer, cornet, data, spec) == result
     assert passes[3:] == [8, 8, 6] * 3 + [8, 3]
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), peer.parameters(), strict=True))
@@ -80,12 +83,20 @@ def test_a_resumed_training_remembers_the_same(newborn, cornet, patterns, passes
     whole, resumed = newborn(), newborn()
     expected = train(whole, cornet, data, spec)
 
-    def kill(seen, total, loss):
-        if seen == 38:
+    def kill(state):
+        if state.seen == 38:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(newborn(), cornet, data, spec, folder=tmp_path, interval=Interval(steps=1), progress=kill)
+        train(
+            newborn(),
+            cornet,
+            data,
+            spec,
+            folder=tmp_path,
+            interval=Interval(steps=1),
+            callbacks=each_step(kill),
+        )
     del passes[:]
     assert train(resumed, cornet, data, spec, folder=tmp_path) == expected
     assert passes == [8, 8, 6]
@@ -111,7 +122,7 @@ def test_nothing_is_remembered_where_it_would_not_be_used_again(
     def never(*_):
         raise AssertionError("remembered")
 
-    monkeypatch.setattr(feed, "remember", never)
+    monkeypatch.setattr(loader, "remember", never)
     spec = {
         "plasticity": "decoder",
         "duration": epochs(2),
@@ -124,12 +135,13 @@ def test_nothing_is_remembered_where_it_would_not_be_used_again(
 
 
 def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path, monkeypatch):
-    frozen = frozen_part(newborn(), cornet, "critical", 4)
+    paused = []
+    frozen = replace(frozen_part(newborn(), cornet, "critical", 4), pause=lambda: paused.append(1))
     images = torch.randn(10, 3, 32, 32)
-    told, paused = [], []
+    told = []
 
     def kept(storage):
-        return remember(frozen, lambda rows: images[rows], 10, storage, lambda: paused.append(1))
+        return remember(frozen, lambda rows: images[rows], 10, storage)
 
     assert kept(Storage(memory=1)) is not None
     assert len(paused) == 3
@@ -146,7 +158,6 @@ def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path,
             lambda rows: images[rows].double(),
             10,
             Storage(memory=1),
-            lambda: None,
         )
         is None
     )

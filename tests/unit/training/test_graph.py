@@ -7,7 +7,7 @@ from torch import nn
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.batches import Plan
-from wiringup.training.graph import take_apart
+from wiringup.training.graph import split_frozen
 from wiringup.training.norms import NORMS
 from wiringup.training.numerics import dropout_stream
 from wiringup.training.plasticity import resolve
@@ -53,7 +53,7 @@ def test_the_parts_are_the_network(name, plasticity, norms):
     expected.square().mean().backward()
     wanted = gradients(model)
     model.zero_grad()
-    parts = take_apart(model)
+    parts = split_frozen(model)
     with torch.no_grad():
         inputs = (images,) if parts.frozen is None else parts.frozen(images)
     with dropout_stream(model, 0, 0):
@@ -81,7 +81,7 @@ def test_the_parts_are_the_network(name, plasticity, norms):
 def test_the_frozen_part_goes_up_to_the_first_plastic_synapse(plasticity, entering):
     model, images = made("cornet_s")
     learning(model, "cornet_s", plasticity)
-    parts = take_apart(model)
+    parts = split_frozen(model)
     assert (parts.frozen is None) == (plasticity == "all")
     inputs = (images,) if parts.frozen is None else parts.frozen(images)
     assert [tuple(x.shape[1:]) for x in inputs] == entering
@@ -106,7 +106,7 @@ def weighed(loss):
 def test_no_gradient_work_below_the_first_plastic_synapse_and_none_for_frozen_weights(norms):
     model, images = made("cornet_s")
     found = learning(model, "cornet_s", "critical", norms)
-    parts = take_apart(model)
+    parts = split_frozen(model)
     leaves, names = weighed(parts.learning(*parts.frozen(images)).sum())
     assert leaves == {p for name, p in model.named_parameters() if name in found.trained}
     # of CORnet-S's 32 convolutions, two of V1 and four of V2 come before its first down-projection
@@ -118,7 +118,7 @@ def test_no_gradient_work_below_the_first_plastic_synapse_and_none_for_frozen_we
 def test_the_parts_share_weights_and_statistics_with_the_network():
     model, images = made("cornet_s")
     learning(model, "cornet_s", "decoder")
-    parts = take_apart(model)
+    parts = split_frozen(model)
     with torch.no_grad():
         model.IT.norm3_1.running_var.mul_(2)
         model.IT.norm3_1.bias.add_(1)
@@ -154,14 +154,14 @@ class Branching(nn.Module):
 def test_what_is_changed_in_place_keeps_its_turn():
     model = InPlace()
     model.first.requires_grad_(False)
-    parts = take_apart(model)
+    parts = split_frozen(model)
     x = torch.randn(5, 4, generator=torch_stream(0))
     torch.testing.assert_close(parts.learning(*parts.frozen(x)), model(x))
 
 
 def test_a_network_that_cannot_be_traced_is_all_learning():
     model = Branching()
-    parts = take_apart(model)
+    parts = split_frozen(model)
     assert parts.frozen is None and parts.learning is model
     with pytest.raises(ValueError, match="cannot be traced"):
-        take_apart(model, lambda norm: norm)
+        split_frozen(model, lambda norm: norm)

@@ -11,14 +11,17 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from each_step import each_step
 from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
-from wiringup.training.checkpoint import FILE, Interval
+from wiringup.training.callbacks import Interval
+from wiringup.training.checkpoint import FILE
 from wiringup.training.flops import IMAGES
-from wiringup.training.label_free import LabelFreeSpec, learn_label_free, nt_xent
+from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
 from wiringup.training.loop import train
+from wiringup.training.objectives import NTXent
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
@@ -49,8 +52,11 @@ def test_the_objective_is_that_of_the_paper():
         j = (i + 5) % 10
         others = [np.exp(similarity[i, k] / tau) for k in range(10) if k != i]
         losses.append(-np.log(np.exp(similarity[i, j] / tau) / sum(others)))
-    assert nt_xent(a, b, tau).item() == pytest.approx(np.mean(losses), rel=1e-12)
-    assert nt_xent(a, 9 * a, 0.01).item() < 0.1 < nt_xent(a, b, 0.01).item()
+    pairs = torch.arange(5).repeat(2)
+    assert NTXent(tau)(torch.cat([a, b]), pairs).item() == pytest.approx(np.mean(losses), rel=1e-12)
+    assert NTXent(tau)(torch.cat([a, b]), pairs, "sum").item() == pytest.approx(np.sum(losses), rel=1e-12)
+    near, far = (NTXent(0.01)(torch.cat([a, other]), pairs).item() for other in (9 * a, b))
+    assert near < 0.1 < far
 
 
 @pytest.mark.parametrize("name", ["all", "critical", "downstream:IT", "batchnorm"])
@@ -58,12 +64,12 @@ def test_nothing_supervised_is_counted_and_the_account_agrees_with_brute_force(n
     model = newborn()
     spent: dict[str, int] = {}
 
-    def count(seen, total, loss):
+    def count(state):
         for parameter, value in model.named_parameters():
             if value.grad is not None:
                 spent[parameter] = spent.get(parameter, 0) + 8 * value.numel()
 
-    ledger = learn_label_free(model, cornet, spec(plasticity=name), progress=count).ledger
+    ledger = learn_label_free(model, cornet, spec(plasticity=name), callbacks=each_step(count)).ledger
     assert (ledger.updates, ledger.steps, ledger.synaptic, ledger.synaptic_updates) == (0, 0, {}, 0)
     assert set(ledger.by_area().values()) == {0}
     account = ledger.label_free["waves"]
@@ -194,18 +200,25 @@ def test_a_killed_phase_continues_to_the_same_end(newborn, cornet, tmp_path, aft
     expected = learn_label_free(whole, cornet, SPEC)
     killed = newborn()
 
-    def kill(seen, total, loss):
-        if seen == 8 * (after + 1):
+    def kill(state):
+        if state.seen == 8 * (after + 1):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn_label_free(killed, cornet, SPEC, tmp_path, kill, Interval(steps=1))
+        learn_label_free(killed, cornet, SPEC, tmp_path, Interval(steps=1), callbacks=each_step(kill))
     again, seen = newborn(), []
-    resumed = learn_label_free(again, cornet, SPEC, tmp_path, lambda *told: seen.append(told[0]))
+    resumed = learn_label_free(
+        again, cornet, SPEC, tmp_path, callbacks=each_step(lambda state: seen.append(state.seen))
+    )
     assert seen[0] == 8 * (after + 1) and seen[-1] == 32
     assert resumed == expected and same(weights(again), weights(whole))
     finished = newborn()
-    assert learn_label_free(finished, cornet, SPEC, tmp_path, lambda *_: pytest.fail("a step")) == expected
+    assert (
+        learn_label_free(
+            finished, cornet, SPEC, tmp_path, callbacks=each_step(lambda state: pytest.fail("a step"))
+        )
+        == expected
+    )
     assert same(weights(finished), weights(whole))
     with pytest.raises(InputError, match="belongs to another training"):
         learn_label_free(newborn(), cornet, spec(seed=5), tmp_path)
@@ -271,12 +284,17 @@ def test_sigterm_ends_a_phase_after_its_step_and_it_continues(newborn, cornet, t
     whole, stopped, again = newborn(), newborn(), newborn()
     expected = learn_label_free(whole, cornet, SPEC)
 
-    def terminate(seen, total, loss):
-        if seen == 16:
+    def terminate(state):
+        if state.seen == 16:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with pytest.raises(PreemptedError, match="phase without labels, after step 2"):
-        learn_label_free(stopped, cornet, SPEC, tmp_path, terminate)
+    with pytest.raises(PreemptedError, match="after step 2 of the phase without labels"):
+        learn_label_free(stopped, cornet, SPEC, tmp_path, callbacks=each_step(terminate))
     seen = []
-    assert learn_label_free(again, cornet, SPEC, tmp_path, lambda *told: seen.append(told[0])) == expected
+    assert (
+        learn_label_free(
+            again, cornet, SPEC, tmp_path, callbacks=each_step(lambda state: seen.append(state.seen))
+        )
+        == expected
+    )
     assert seen == [24, 32] and same(weights(again), weights(whole))

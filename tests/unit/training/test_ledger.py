@@ -5,7 +5,9 @@ import json
 import pytest
 import torch
 
-from wiringup.training.checkpoint import FILE, Interval
+from each_step import each_step
+from wiringup.training.callbacks import Interval
+from wiringup.training.checkpoint import FILE
 from wiringup.training.flops import Flops
 from wiringup.training.ledger import Ledger
 from wiringup.training.loop import train
@@ -21,12 +23,12 @@ class BruteForce:
     def __init__(self, model):
         self.model, self.seen, self.steps, self.per_parameter = model, 0, 0, {}
 
-    def __call__(self, seen, total, loss):
+    def __call__(self, state):
         for name, parameter in self.model.named_parameters():
             if parameter.grad is not None:
-                spent = (seen - self.seen) * parameter.grad.numel()
+                spent = (state.seen - self.seen) * parameter.grad.numel()
                 self.per_parameter[name] = self.per_parameter.get(name, 0) + spent
-        self.seen, self.steps = seen, self.steps + 1
+        self.seen, self.steps = state.seen, self.steps + 1
 
 
 @pytest.mark.parametrize("name", ["all", "critical", "downstream:IT", "batchnorm", "conv1", "decoder"])
@@ -34,7 +36,7 @@ def test_ledger_agrees_with_brute_force(newborn, cornet, patterns, name):
     model = newborn()
     count = BruteForce(model)
     spec = TrainSpec(plasticity=name, batch=8, duration=epochs(1.5), lr=0.001)
-    ledger = train(model, cornet, patterns(22), spec, progress=count).ledger
+    ledger = train(model, cornet, patterns(22), spec, callbacks=each_step(count)).ledger
     assert (ledger.updates, ledger.steps) == (33, 5) == (count.seen, count.steps)
     assert ledger.synaptic == count.per_parameter
     assert ledger.synaptic_updates == 33 * resolve(model, cornet, name).count()
@@ -66,16 +68,16 @@ class Moved:
     def state(self):
         return {k: v.clone() for k, v in self.model.state_dict().items()}
 
-    def __call__(self, seen, total, loss):
+    def __call__(self, state):
         after, parameters = self.state(), dict(self.model.named_parameters())
         for key, value in after.items():
-            moved = (seen - self.seen) * int((value != self.before[key]).sum())
+            moved = (state.seen - self.seen) * int((value != self.before[key]).sum())
             if moved and key in parameters:
                 self.spent[key] = self.spent.get(key, 0) + moved
             elif moved and not key.endswith("tracked"):
                 layer = key.rpartition(".")[0]
                 self.statistics[layer] = self.statistics.get(layer, 0) + moved
-        self.seen, self.before = seen, after
+        self.seen, self.before = state.seen, after
 
 
 COMPOSED = [
@@ -99,14 +101,14 @@ def test_ledger_agrees_with_what_moved(tiny, tiny_areas, patterns, tmp_path, nam
     # in float32 a change can be less than a rounding
     model = tiny().double()
     count = Moved(model)
-    ledger = train(model, tiny_areas, data, spec, progress=count).ledger
+    ledger = train(model, tiny_areas, data, spec, callbacks=each_step(count)).ledger
     assert (ledger.updates, ledger.steps, ledger.images, count.seen) == (50, 8, 20, 50)
     assert ledger.synaptic == count.spent
     assert ledger.statistics == count.statistics
     assert sum(ledger.by_kind().values()) == sum(ledger.by_layer().values()) == ledger.synaptic_updates
 
-    def stop(seen, total, loss):
-        if seen >= 36:
+    def stop(state):
+        if state.seen >= 36:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -116,18 +118,18 @@ def test_ledger_agrees_with_what_moved(tiny, tiny_areas, patterns, tmp_path, nam
             data,
             spec,
             folder=tmp_path,
-            progress=stop,
+            callbacks=each_step(stop),
             interval=Interval(steps=2),
         )
     assert train(tiny().double(), tiny_areas, data, spec, folder=tmp_path).ledger == ledger
 
 
 @pytest.mark.parametrize("name", ["lowrank:2:(kind:convolution + kind:linear)", "mask:0.5:kind:convolution"])
-def test_ledger_charges_the_figures_that_are_trained(tiny, tiny_areas, patterns, tmp_path, name):
+def test_ledger_charges_the_parameters_that_are_trained(tiny, tiny_areas, patterns, tmp_path, name):
     spec = TrainSpec(name, epochs(1.5), batch=8, augmentation="none", norms="running")
     ledger = train(tiny(), tiny_areas, patterns(20), spec, folder=tmp_path).ledger
-    kept = torch.load(tmp_path / FILE, weights_only=True)["state"]["figures"]
-    assert ledger.synaptic_updates == 30 * sum(figure.numel() for figures in kept for figure in figures)
+    kept = torch.load(tmp_path / FILE, weights_only=True)["state"]["parameters"]
+    assert ledger.synaptic_updates == 30 * sum(value.numel() for values in kept for value in values)
     assert ledger.by_kind()["batchnorm"] == ledger.statistics_updates == 0
 
 

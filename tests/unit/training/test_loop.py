@@ -7,15 +7,17 @@ import pytest
 import torch
 from torch import nn
 
+from each_step import each_step
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
-from wiringup.training.batches import Plan, batches
-from wiringup.training.checkpoint import Interval
+from wiringup.models.weights import read_weights
+from wiringup.training.callbacks import Interval
+from wiringup.training.loader import ImageLoader
 from wiringup.training.loop import train
 from wiringup.training.norms import NORMS
 from wiringup.training.numerics import memory_format
-from wiringup.training.observers import PUBLISHED_MOMENTS, Accuracy, top1
+from wiringup.training.observers import Accuracy, KeepWeights, top1
 from wiringup.training.schedule import epochs, images, steps
 from wiringup.training.spec import TrainSpec
 
@@ -54,8 +56,8 @@ def plain_sgd(model, data, spec, names):
     """Momentum SGD with weight decay, written out (Sutskever form of PyTorch)."""
     parameters = {k: p for k, p in model.named_parameters() if k in names}
     velocity, losses = {}, []
-    for batch in batches(data, spec, Plan.of(len(data), spec)):
-        loss = nn.functional.cross_entropy(model(batch.inputs.double()), batch.labels)
+    for batch in ImageLoader(data, spec).batches():
+        loss = nn.functional.cross_entropy(model(batch.inputs[0].double()), batch.labels)
         gradients = torch.autograd.grad(loss, list(parameters.values()))
         with torch.no_grad():
             for (k, p), g in zip(parameters.items(), gradients, strict=True):
@@ -111,6 +113,37 @@ def test_observers_fire_at_birth_at_moments_and_at_the_end(newborn, cornet, patt
     assert result.epochs == 1.5
 
 
+def test_the_weights_of_every_moment_are_kept_and_a_resumed_training_keeps_the_same(
+    newborn, cornet, patterns, tmp_path
+):
+    data, spec = patterns(22), TrainSpec(batch=8, duration=epochs(2))
+    whole, killed = ((KeepWeights(tmp_path / name, data.classes),) for name in ("whole", "killed"))
+    moments, snapshots = [epochs(0.5), epochs(1)], []
+    watch = [*whole, lambda moment: snapshots.append(copy.deepcopy(moment.model.state_dict()))]
+    result = train(newborn(), cornet, data, spec, watch, moments=moments)
+    files = [tmp_path / "whole" / seen["weights"] for seen in result.observations]
+    names = ["epoch-0", "epoch-0.72727273", "epoch-1", "epoch-2"]  # half an epoch is reached in a step of 8
+    assert [file.name for file in files] == [f"{name}.safetensors" for name in names]
+    for file, snapshot in zip(files, snapshots, strict=True):
+        kept = read_weights(file, snapshot)
+        assert kept.classes == data.classes
+        assert all(torch.equal(kept.state[name], value) for name, value in snapshot.items())
+
+    def kill(moment):
+        if moment.images == 22:  # the weights are written, their checkpoint is not
+            (tmp_path / "killed" / "moments" / ".epoch-2.safetensors.x.part").write_bytes(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(newborn(), cornet, data, spec, [*killed, kill], tmp_path / "killed", moments)
+    again = train(newborn(), cornet, data, spec, killed, tmp_path / "killed", moments)
+    assert again.observations == result.observations
+    left = sorted((tmp_path / "killed" / "moments").iterdir())
+    assert [(path.name, path.read_bytes()) for path in left] == [
+        (f.name, f.read_bytes()) for f in sorted(files)
+    ]
+
+
 def test_observing_does_not_change_the_training(newborn, cornet, patterns):
     data, spec = patterns(24), TrainSpec(batch=8)
     alone, watched = newborn(), newborn()
@@ -125,12 +158,6 @@ def test_no_training_at_all_observes_birth_once(newborn, cornet, patterns):
     result = train(model, cornet, patterns(8), TrainSpec(batch=8, duration=epochs(0)), [lambda m: {"a": 1}])
     assert result.observations == ({"epoch": 0.0, "images": 0, "step": 0, "a": 1},)
     assert result.ledger.synaptic_updates == result.epochs == 0
-
-
-def test_published_moments():
-    assert [m.value for m in PUBLISHED_MOMENTS[:4]] == [0, 0.1, 0.2, 0.3]
-    assert [m.value for m in PUBLISHED_MOMENTS[-7:]] == [1, 2, 3, 5, 6, 10, 20]
-    assert len(PUBLISHED_MOMENTS) == 17
 
 
 def test_observers_have_to_return_plain_values(newborn, cornet, patterns):
@@ -176,22 +203,30 @@ def test_divergence_names_the_step_and_the_way_back(newborn, cornet, patterns, t
 def test_a_weight_that_is_not_finite_is_never_written(newborn, cornet, patterns, tmp_path, when):
     model = newborn()
 
-    def poison(seen, total, loss):
-        if seen == 16:
+    def poison(state):
+        if state.seen == 16:
             model.IT.conv3.weight.data[0, 0] = float("inf")
 
     with pytest.raises(WiringupError, match=r"IT.conv3.weight is not finite at step 2 .* of step 0"):
-        train(model, cornet, patterns(32), TrainSpec(batch=8), folder=tmp_path, progress=poison, **when)
+        train(
+            model,
+            cornet,
+            patterns(32),
+            TrainSpec(batch=8),
+            folder=tmp_path,
+            callbacks=each_step(poison),
+            **when,
+        )
 
 
 def test_a_weight_that_is_not_finite_is_heard_without_a_folder(newborn, cornet, patterns):
     model = newborn()
 
-    def poison(seen, total, loss):
+    def poison(state):
         model.IT.conv3.weight.data[0, 0] = float("nan")
 
     with pytest.raises(WiringupError, match=r"IT.conv3.weight is not finite at step 1 .*no checkpoint was"):
-        train(model, cornet, patterns(8), TrainSpec(batch=8), progress=poison)
+        train(model, cornet, patterns(8), TrainSpec(batch=8), callbacks=each_step(poison))
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_images(newborn, cornet, patterns):
@@ -240,12 +275,12 @@ def test_dropout_draws_from_the_seed_and_leaves_the_global_stream_alone(patterns
     assert losses(0, start=2) == whole
     assert losses(7, start=1) != pytest.approx(whole, rel=1e-3)
 
-    def kill(seen, total, loss):
-        if seen == 32:
+    def kill(state):
+        if state.seen == 32:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        losses(0, start=3, folder=tmp_path, progress=kill, interval=Interval(steps=1))
+        losses(0, start=3, folder=tmp_path, callbacks=each_step(kill), interval=Interval(steps=1))
     assert losses(0, start=4, folder=tmp_path) == whole
 
 

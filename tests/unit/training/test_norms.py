@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import nn
 
+from each_step import each_step
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import distill
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
-from wiringup.training.batches import Plan, batches
-from wiringup.training.checkpoint import Interval
+from wiringup.training.callbacks import Interval
+from wiringup.training.loader import ImageLoader
 from wiringup.training.loop import train
 from wiringup.training.norms import BATCH, HELD, NORMS, RUNNING, effective
 from wiringup.training.plasticity import resolve
@@ -44,8 +45,8 @@ def plain_loop(model, data, spec, trained, mode):
             module.track_running_stats = mode != HELD  # as in the published research code
     optimiser = torch.optim.SGD(learning, spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
     losses = []
-    for batch in batches(data, spec, Plan.of(len(data), spec)):
-        loss = nn.functional.cross_entropy(model(batch.inputs.double()), batch.labels)
+    for batch in ImageLoader(data, spec).batches():
+        loss = nn.functional.cross_entropy(model(batch.inputs[0].double()), batch.labels)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -85,12 +86,18 @@ def test_what_moves_is_counted_apart_and_left_as_it_was_found(newborn, cornet, p
 
 
 def test_an_interrupted_training_leaves_the_modes_in_order(newborn, cornet, patterns):
-    def stop(seen, total, loss):
+    def stop(state):
         raise KeyboardInterrupt
 
     model = newborn()
     with pytest.raises(KeyboardInterrupt):
-        train(model, cornet, patterns(20), TrainSpec("critical", batch=8, norms=HELD), progress=stop)
+        train(
+            model,
+            cornet,
+            patterns(20),
+            TrainSpec("critical", batch=8, norms=HELD),
+            callbacks=each_step(stop),
+        )
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     assert all(norm.track_running_stats and not norm.training for norm in norms)
 
@@ -101,12 +108,20 @@ def test_killed_and_resumed_equals_uninterrupted(newborn, cornet, patterns, tmp_
     whole, resumed = newborn(), newborn()
     expected = train(whole, cornet, data, spec)
 
-    def kill(seen, total, loss):
-        if seen == 30:
+    def kill(state):
+        if state.seen == 30:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(newborn(), cornet, data, spec, folder=tmp_path, interval=Interval(steps=1), progress=kill)
+        train(
+            newborn(),
+            cornet,
+            data,
+            spec,
+            folder=tmp_path,
+            interval=Interval(steps=1),
+            callbacks=each_step(kill),
+        )
     assert train(resumed, cornet, data, spec, folder=tmp_path) == expected
     assert all(torch.equal(v, resumed.state_dict()[k]) for k, v in whole.state_dict().items())
 

@@ -6,7 +6,7 @@ from torch import nn
 
 from wiringup.core.seeds import torch_stream
 from wiringup.training.loop import train
-from wiringup.training.parametrisations import Way
+from wiringup.training.parametrisations import Parametrisation
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
 
@@ -26,26 +26,26 @@ def loss_of(weight):
 
 def test_low_rank_has_the_gradients_and_the_weight_of_its_factors(weight):
     birth = weight.detach().clone()
-    learned = Way("lowrank", 2).bind(weight, None, torch_stream(2))
+    learned = Parametrisation("lowrank", 2).bind(weight, None, torch_stream(2))
     assert torch.equal(weight, birth)
-    out, inner = learned.figures
+    out, inner = learned.parameters
     with torch.no_grad():
         out.normal_(generator=torch_stream(3))
-    learned.push()
+    learned.write_weights()
     factors = [figure.detach().clone().requires_grad_() for figure in (out, inner)]
     peer = birth + torch.einsum("or,rihw->oihw", factors[0], factors[1].view(2, 5, 3, 3))
     torch.testing.assert_close(weight.detach(), peer.detach(), rtol=1e-14, atol=1e-14)
     loss_of(peer).backward()
     loss_of(weight).backward()
-    learned.pull()
+    learned.project_gradients()
     for ours, theirs in zip((out, inner), factors, strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-12, atol=1e-12)
 
 
 def test_a_mask_has_the_straight_through_gradient_and_the_top_scores(weight):
     birth = weight.detach().clone()
-    learned = Way("mask", 0.3).bind(weight, None, torch_stream(2))
-    (scores,) = learned.figures
+    learned = Parametrisation("mask", 0.3).bind(weight, None, torch_stream(2))
+    (scores,) = learned.parameters
     assert scores.abs().max() <= 1 / 45**0.5 and scores.abs().max() > 0.9 / 45**0.5
     acting = weight != 0
     assert int(acting.sum()) == round(0.3 * 270) and torch.equal(weight[acting], birth[acting])
@@ -54,21 +54,21 @@ def test_a_mask_has_the_straight_through_gradient_and_the_top_scores(weight):
     through = acting + peer.abs() - peer.abs().detach()
     loss_of(birth * through).backward()
     loss_of(weight).backward()
-    learned.pull()
+    learned.project_gradients()
     torch.testing.assert_close(scores.grad, peer.grad, rtol=1e-12, atol=1e-12)
 
 
 def test_a_chosen_part_is_gathered_and_scattered(weight):
     birth, mask = weight.detach().clone(), torch.rand(weight.shape, generator=torch_stream(4)) < 0.3
-    learned = Way().bind(weight, mask, torch_stream(2))
-    (figures,) = learned.figures
+    learned = Parametrisation().bind(weight, mask, torch_stream(2))
+    (figures,) = learned.parameters
     assert torch.equal(figures, birth[mask])
     loss_of(weight).backward()
-    learned.pull()
+    learned.project_gradients()
     assert torch.equal(figures.grad, weight.grad[mask])
     with torch.no_grad():
         figures.add_(1)
-    learned.push()
+    learned.write_weights()
     assert torch.equal(weight[mask], birth[mask] + 1) and torch.equal(weight[~mask], birth[~mask])
 
 

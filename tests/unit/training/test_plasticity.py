@@ -83,7 +83,7 @@ def test_where_norms_run_on_their_statistics_one_trains_if_and_only_if_its_affin
     plasticity = resolve(model, cornet, name)
     updates = Updates(model, plasticity, PLAN, seed=0, norms="running")
     updates.begin(0)
-    assert sum(p.numel() for p in updates.figures) == plasticity.count()
+    assert sum(p.numel() for p in updates.parameters) == plasticity.count()
     for layer, module in model.named_modules():
         if isinstance(module, nn.BatchNorm2d):
             assert module.training == module.weight.requires_grad == (f"{layer}.weight" in plasticity.trained)

@@ -1,5 +1,7 @@
 """Time with its unit; learning rates against PyTorch's own schedulers."""
 
+import logging
+
 import pytest
 import torch
 from torch.optim import SGD, lr_scheduler
@@ -12,6 +14,7 @@ from wiringup.training.schedule import (
     epochs,
     images,
     learning_rate,
+    parse_moments,
     steps,
     steps_per_epoch,
 )
@@ -106,3 +109,34 @@ def test_cosine_and_one_cycle_are_the_peers_over_the_budget():
     )
     assert [learning_rate("one-cycle", 0.1, a) for a in at] == pytest.approx(peer, abs=1e-9)
     assert learning_rate("constant", 0.1, at[-1]) == 0.1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.1 0.5 1 2", (epochs(0.1), epochs(0.5), epochs(1), epochs(2))),
+        ("500 5000 images 1", (images(500), epochs(1), images(5000))),
+        ("published", tuple(epochs(n / 10) for n in range(1, 11)) + tuple(epochs(n) for n in (2, 3, 5))),
+        ("1 steps published", (steps(1), *(epochs(n / 10) for n in range(1, 11)), *map(epochs, (2, 3, 5)))),
+        ("0.5", (epochs(0.5),)),
+        ("0 6 epochs 6000 images", ()),  # birth and end, at which a network is always scored
+        ("", ()),
+    ],
+)
+def test_moments_are_read_from_text(text, expected):
+    assert parse_moments(text, epochs(6), 1000, 64) == expected
+
+
+def test_moments_beyond_the_end_are_left_out_with_a_message(caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+    assert parse_moments("published", epochs(0.25), 1000, 64) == (epochs(0.1), epochs(0.2))
+    assert caplog.messages[0].startswith(
+        "Not scored, as the training ends after 0.25 epochs: 0.3 epochs, 0.4"
+    )
+    assert caplog.messages[0].endswith("10 epochs, 20 epochs.")
+
+
+@pytest.mark.parametrize("text", ["soon", "images images", "1.5 images", "-1"])
+def test_moments_that_say_nothing_are_refused(text):
+    with pytest.raises(InputError):
+        parse_moments(text, epochs(1), 1000, 64)

@@ -5,8 +5,10 @@ import copy
 import pytest
 import torch
 
+from each_step import each_step
 from wiringup.core.errors import InputError
-from wiringup.training.checkpoint import FILE, Interval
+from wiringup.training.callbacks import Interval
+from wiringup.training.checkpoint import FILE
 from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs, steps
@@ -34,7 +36,7 @@ def test_outside_a_mask_nothing_moves_and_nothing_is_kept(
     before = copy.deepcopy(model.state_dict())
     result = train(model, tiny_areas, patterns(20), spec_of(name, optimiser, epochs(2)), folder=tmp_path)
     after = model.state_dict()
-    masks = {p.parameter: p.mask for p in result.plasticity.portions}
+    masks = {p.parameter: p.mask for p in result.plasticity.groups}
     for key, value in after.items():
         moved = value != before[key]
         chosen = masks.get(key, False)
@@ -54,19 +56,25 @@ def test_outside_its_window_nothing_moves(tiny, tiny_areas, patterns, tmp_path, 
     name = "V1@..2steps + (IT + random:50 from V1)@2..4steps + V1@4..6steps + decoder@3..steps"
     model, seen = tiny(), []
 
-    def look(images, total, loss):
+    def look(state):
         state = torch.load(tmp_path / FILE, weights_only=True)["state"]
         seen.append((state["weights"], state["optimiser"]["state"]))
 
     # the checkpoint that is read after a step is that of the step before
     spec = spec_of(name, optimiser, steps(7))
     result = train(
-        model, tiny_areas, patterns(24), spec, folder=tmp_path, interval=Interval(steps=1), progress=look
+        model,
+        tiny_areas,
+        patterns(24),
+        spec,
+        folder=tmp_path,
+        interval=Interval(steps=1),
+        callbacks=each_step(look),
     )
     state = torch.load(tmp_path / FILE, weights_only=True)["state"]
     seen.append((state["weights"], state["optimiser"]["state"]))
-    masks = {p.parameter: p.mask for p in result.plasticity.portions if str(p.windows[0]).startswith("@2..4")}
-    later = [p for p in result.plasticity.portions if p.parameter == "conv1.weight"]
+    masks = {p.parameter: p.mask for p in result.plasticity.groups if str(p.windows[0]).startswith("@2..4")}
+    later = [p for p in result.plasticity.groups if p.parameter == "conv1.weight"]
     assert sorted("".join(map(str, p.windows)) for p in later) == [
         "@0..2steps@2..4steps@4..6steps", "@0..2steps@4..6steps"
     ]  # fmt: skip
@@ -83,13 +91,13 @@ def test_outside_its_window_nothing_moves(tiny, tiny_areas, patterns, tmp_path, 
             # in the second window only some of V1's affine learns, so its statistics stand still
             assert bool(moved[f"norm1.{buffer}"].any()) == v1
             assert bool(moved[f"norm2.{buffer}"].any()) == it
-        for number, portion in enumerate(result.plasticity.portions):
+        for number, group in enumerate(result.plasticity.groups):
             learns = any(
-                w.start.value <= step and (w.stop is None or step < w.stop.value) for w in portion.windows
+                w.start.value <= step and (w.stop is None or step < w.stop.value) for w in group.windows
             )
             one, other = old_state.get(number, {}), new_state.get(number, {})
             still = one.keys() == other.keys() and all(torch.equal(one[k], other[k]) for k in one)
-            assert still != learns, (step, portion.parameter)
+            assert still != learns, (step, group.parameter)
     assert masks
 
 
@@ -138,13 +146,19 @@ def test_killed_and_resumed_equals_uninterrupted(tiny, tiny_areas, patterns, tmp
     expected = train(whole, tiny_areas, data, spec)
 
     def run(stop):
-        def tell(images, total, loss):
-            if stop and images >= stop:
+        def tell(state):
+            if stop and state.seen >= stop:
                 raise Killed
 
         model = tiny()
         result = train(
-            model, tiny_areas, data, spec, folder=tmp_path, progress=tell, interval=Interval(steps=2)
+            model,
+            tiny_areas,
+            data,
+            spec,
+            folder=tmp_path,
+            callbacks=each_step(tell),
+            interval=Interval(steps=2),
         )
         return model, result
 
@@ -168,5 +182,5 @@ def test_figures_born_at_random_follow_the_seed(tiny, tiny_areas, patterns):
 
 
 def test_the_order_of_figures_is_that_of_the_parameters(tiny, tiny_areas):
-    names = [p.parameter for p in resolve(tiny(), tiny_areas, "decoder + V1").portions]
+    names = [p.parameter for p in resolve(tiny(), tiny_areas, "decoder + V1").groups]
     assert names == ["conv1.weight", "norm1.weight", "norm1.bias", "fc.weight", "fc.bias"]
