@@ -25,6 +25,7 @@ from wiringup.cli.arguments import (
 )
 from wiringup.cli.show import as_json, number, progress_bar, say, table
 from wiringup.core.errors import InputError
+from wiringup.core.progress import plan
 
 if TYPE_CHECKING:
     from wiringup.results.record import Record
