@@ -12,6 +12,7 @@ from wiringup.cli.run import finish
 from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
+from wiringup.core.checks import one_of
 
 if TYPE_CHECKING:
     from wiringup.results.record import Record
@@ -19,17 +20,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def results(out: Runs = Path("runs"), json: Json = False) -> None:
+def results(
+    file: Annotated[
+        Path | None,
+        arg(
+            name="table",
+            metavar="FILE",
+            help="Write a row for each run, scored moment, benchmark and layer (csv, parquet).",
+        ),
+    ] = None,
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
     """List what was kept: finished runs, scores, brain matches, studies and sweeps.
 
     For example:
       wiringup results
 
       wiringup results --json > results.json
+
+      wiringup results --table runs.parquet
     """
     from wiringup.results.store import Store
     from wiringup.results.table import rows
 
+    if file is not None:
+        _write_table(file, out)
     lost: list[tuple[Path, str]] = []
     store = Store(out, lambda path, why: lost.append((path, why)))
     records, scores, matches, studies = store.records(), store.scores(), store.matches(), store.studies()
@@ -51,6 +67,15 @@ def results(out: Runs = Path("runs"), json: Json = False) -> None:
         log.warning("Not listed: %s/%s. %s", path.parent.name, path.name, why)
     if not (records or scores or matches or studies or lost):
         log.info("Nothing is kept in %s yet. Start with: wiringup run --quick", out)
+
+
+def _write_table(path: Path, out: Path) -> None:
+    from wiringup.figures.results import Results
+
+    found = Results.load(out)
+    write = {".csv": found.to_csv, ".parquet": found.to_parquet}
+    write[one_of(path.suffix.lower(), write, "ending of a table's file")](path)
+    log.info("%s: %s", found, path)
 
 
 def _print_runs(records: Sequence["Record"], title: str) -> None:
