@@ -139,13 +139,13 @@ def test_the_genome_file_gives_the_same_birth(recipe, architecture, tmp_path):
 
 
 @pytest.mark.parametrize(("recipe", "architecture"), FITTED)
-def test_every_layer_has_figures_and_a_summary(recipe, architecture):
+def test_every_layer_has_parameters_and_a_summary(recipe, architecture):
     genome = genome_of(recipe, architecture)
     for name, layer in genome.layers.items():
         assert layer.summary(), name
-        assert layer.figures > 0 or layer.kind == "linear", name
+        assert layer.n_parameters > 0 or layer.kind == "linear", name
         assert layer.fault() == "", name
-    assert genome.figures() == sum(layer.figures for layer in genome.layers.values())
+    assert genome.n_parameters == sum(layer.n_parameters for layer in genome.layers.values())
 
 
 @pytest.mark.parametrize("policy", ["default", "calibrated"])

@@ -1,5 +1,6 @@
 """``wiringup bench birth``: weight compression against the loops of its definition, in one run."""
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,12 +11,12 @@ from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
 from wiringup.bench.reference_birth import reference_birth, reference_clusters
-from wiringup.bench.timing import Row, Say, medians, peak_memory, seconds_of
+from wiringup.bench.timing import Row, medians, peak_memory, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.clusters import POINTWISE, sample_clusters
 from wiringup.birth.distill import CLUSTER_COUNTS
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import ClusterLayer, GaborLayer, Layer
+from wiringup.birth.genome_layers import ClusterLayer, GaborLayer, Layer
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.threads import one_thread
 from wiringup.models.architecture import ModelSpec, build
@@ -26,6 +27,8 @@ NOTES = (
     "Aims: 20 times faster than the loops, and a whole birth within 3 s on 2 cores.",
     "Such loops were recorded at about 23 s for all layers, on another machine: no ratio is taken of that.",
 )
+
+log = logging.getLogger(__name__)
 REPEATS = 5
 QUICK_WIDTH = 0.25
 
@@ -45,9 +48,9 @@ class Timed:
 
 
 def made_genome(model: nn.Module, seed: int = 0) -> Genome:
-    """Return a genome of ``model``, a CORnet-S, with as many clusters as published and invented figures.
+    """Return a genome of ``model``, a CORnet-S, with as many clusters as published and invented parameters.
 
-    As in the published figures, the clusters of 1x1 convolutions have no spread.
+    As in the published distributions, the clusters of 1x1 convolutions have no spread.
     """
     rng = numpy_stream(seed, "bench", "genome")
     layers: dict[str, Layer] = {}
@@ -74,7 +77,7 @@ def _gabors(module: _ConvNd, rng: np.random.Generator) -> GaborLayer:
     return GaborLayer(side, fits)
 
 
-def rows(*, quick: bool, say: Say) -> list[Row]:
+def rows(*, quick: bool) -> list[Row]:
     """Return the comparisons: clusters alone, and the whole birth; ``quick`` at a quarter of the width."""
     spec = ModelSpec("cornet_s", QUICK_WIDTH if quick else 1.0)
     genome = made_genome(build(ModelSpec("cornet_s")))
@@ -90,10 +93,10 @@ def rows(*, quick: bool, say: Say) -> list[Row]:
     def whole() -> None:
         give_birth(build(spec), BirthSpec("weight_compression", 0, genome.sha256), genome)
 
-    say("Births, ours ...")
+    log.info("Births, ours ...")
     whole()  # the first call loads libraries
     ours = medians({"clusters": clusters, "whole": whole}, REPEATS)
-    say("The same birth in loops " + ("..." if quick else "(half a minute or more) ..."))
+    log.info("The same birth in loops " + ("..." if quick else "(half a minute or more) ..."))
     loops = Timed(reference_clusters)
     with one_thread():
         birth = seconds_of(lambda: reference_birth(build(spec), genome, loops))

@@ -1,5 +1,6 @@
 """Reading training images: the packed store against the plain loader, on the same files in the same run."""
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from wiringup.bench.pictures import draw
 from wiringup.bench.reference_images import plain_loader
-from wiringup.bench.timing import Row, Say, medians
+from wiringup.bench.timing import Row, medians
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.images.cache import ImageCache
+
+log = logging.getLogger(__name__)
 
 PILLOW = "Pillow in a torch DataLoader, a process for every core"
 TARGET = 10.0
@@ -46,20 +49,19 @@ class Case:
 CASES = (Case(4000, 64, 64), Case(400, 448, 224))
 
 
-def rows(say: Say, cases: Sequence[Case] = CASES, workers: int | None = None) -> list[Row]:
+def rows(cases: Sequence[Case] = CASES, workers: int | None = None) -> list[Row]:
     """Return one comparison for each case: seconds to read every image once, in random order.
 
     Args:
-        say: told what is timed.
         cases: which files.
         workers: processes of the plain loader; by default one for every core.
     """
     workers = os.cpu_count() or 1 if workers is None else workers
-    return [_row(case, workers, say) for case in cases]
+    return [_row(case, workers) for case in cases]
 
 
-def _row(case: Case, workers: int, say: Say) -> Row:
-    say(f"Timing {case.name} ...")
+def _row(case: Case, workers: int) -> Row:
+    log.info(f"Timing {case.name} ...")
     with tempfile.TemporaryDirectory(prefix="wiringup-bench-") as folder:
         paths = draw(Path(folder) / "files", case.images, case.side).paths
         images = ImageCache(Path(folder) / "store").load(Path(folder) / "files", case.size)

@@ -1,5 +1,6 @@
 """``wiringup bench scoring``: brain scoring against plain references, in one run on the same inputs."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,13 +13,15 @@ from torch import Tensor
 from wiringup.bench import reference_scoring as reference
 from wiringup.bench.inputs import FREEMAN_V1, MAJAJ_IT, Size, choices, features, labels, trials
 from wiringup.bench.reference_behavior import reference_i2n
-from wiringup.bench.timing import Row, Say, Step, medians, peak_memory, product_rate, seconds_of
+from wiringup.bench.timing import Row, Step, medians, peak_memory, product_rate, seconds_of
 from wiringup.benchmarks.metrics import i2n, pca, pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Fold, Folds, make_folds
 from wiringup.benchmarks.predictivity import cross_validated_r
 from wiringup.benchmarks.recorded import mean_over_repeats
+
+log = logging.getLogger(__name__)
 
 SKLEARN = "scikit-learn PLSRegression(25, scale=False) in a loop"
 
@@ -76,11 +79,11 @@ CASES = (
 """The peer's medians: brainscore-vision 2.4.2 with scikit-learn 1.5.2, 2 quiet cores, without the ceiling."""
 
 
-def predictivity_row(case: Case, *, full: bool, say: Say) -> Row:
+def predictivity_row(case: Case, *, full: bool) -> Row:
     """Time one case; the reference on all folds only if asked to, or if it is fast."""
     n = len(case.folds)
     some = n if full else min(case.timed_folds, n)
-    say(f"{case.name}: reference on {some} of {n} folds ...")
+    log.info(f"{case.name}: reference on {some} of {n} folds ...")
     case.ours()  # the first call loads libraries
     found: list[NDArray[np.float64]] = []
     long = case.timed_folds < n
@@ -117,9 +120,9 @@ PCA = "scikit-learn PCA(1000), full SVD"
 CEILINGS = ((MAJAJ_IT, 30.29), (FREEMAN_V1, 3.548))
 
 
-def ceiling_row(size: Size, peer: float, say: Say) -> Row:
+def ceiling_row(size: Size, peer: float) -> Row:
     """Time the noise ceiling of one recording."""
-    say(f"Ceiling, {size.name} ...")
+    log.info(f"Ceiling, {size.name} ...")
     repeats = trials(size)
     ours = reliability.split_half_reliability(repeats)
     plain = reference.internal_consistency(repeats)
@@ -140,9 +143,9 @@ def ceiling_row(size: Size, peer: float, say: Say) -> Row:
     )
 
 
-def behavior_row(say: Say) -> Row:
+def behavior_row() -> Row:
     """Time i2n, score and ceiling together, from trials and probabilities on."""
-    say("i2n ...")
+    log.info("i2n ...")
     made = choices()
     trials = i2n.Trials(made.image, made.sample, made.distractor, made.choice)
     images, classes = made.probabilities.shape
@@ -165,11 +168,11 @@ def behavior_row(say: Say) -> Row:
     return Row(name, times["ours"], times["reference"], BY_TRIAL, 19.724, 50, agreement, peak_memory(ours))
 
 
-def pca_row(say: Say) -> Row:
+def pca_row() -> Row:
     """Time the fit of 1,000 components to 1,000 images, as the peer's layer search does."""
     from sklearn.decomposition import PCA as Sklearn
 
-    say("PCA ...")
+    log.info("PCA ...")
     values = features(replace(MAJAJ_IT, name="PCA", images=1000), 25_088)
     responses = torch.from_numpy(values)
     works: dict[str, Callable[[], object]] = {
@@ -207,9 +210,9 @@ def steps(case: Case, repeats: int = 3) -> list[Step]:
     return [Step(f"{case.name}: {name}", times[name], operations[name], rate) for name in works]
 
 
-def rows(*, full: bool, quick: bool, say: Say) -> list[Row]:
+def rows(*, full: bool, quick: bool) -> list[Row]:
     """Return all comparisons; ``quick`` leaves out those whose reference takes more than half a minute."""
     cases = [c for c in CASES if not (quick and c.features > MAJAJ_IT.images)]
-    found = [predictivity_row(case, full=full, say=say) for case in cases]
-    found += [ceiling_row(size, peer, say) for size, peer in CEILINGS]
-    return [*found, behavior_row(say), pca_row(say)]
+    found = [predictivity_row(case, full=full) for case in cases]
+    found += [ceiling_row(size, peer) for size, peer in CEILINGS]
+    return [*found, behavior_row(), pca_row()]

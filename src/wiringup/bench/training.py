@@ -1,5 +1,6 @@
 """``wiringup bench training``: the trainer against a plain PyTorch loop, in one run on the same pictures."""
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from wiringup.bench import reference_training as reference
 from wiringup.bench.pictures import CLASSES, Pictures, draw
-from wiringup.bench.timing import Row, Say, Share, Step, Work, medians, product_rate, seconds_of
+from wiringup.bench.timing import Row, Share, Step, Work, medians, product_rate, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.readout import preprocess
@@ -30,6 +31,8 @@ from wiringup.training.schedule import epochs
 from wiringup.training.schedule import steps as optimiser_steps
 from wiringup.training.spec import TrainSpec
 from wiringup.training.updates import Updates
+
+log = logging.getLogger(__name__)
 
 PLAIN = "plain PyTorch: Pillow in a DataLoader with all cores, float32"
 OURS = "wiringup training all synapses"
@@ -125,13 +128,13 @@ class Contest:
         return reference.loader(files, spec.batch)
 
 
-def training_rows(contest: Contest, say: Say, repeats: int) -> tuple[list[Row], list[Step]]:
+def training_rows(contest: Contest, repeats: int) -> tuple[list[Row], list[Step]]:
     """Time an epoch of all synapses and of critical ones, with the share of the machine's rate."""
     name, rate = contest.case.name, product_rate(dtype=np.float32)
     rows, steps, ours = [], [], {}
     kinds = {"all": ("all", BATCH)} | {f"critical, norms {norms}": ("critical", norms) for norms in NORMS}
     for kind, (plasticity, norms) in kinds.items():
-        say(f"{name}: {kind} ...")
+        log.info(f"{name}: {kind} ...")
         spec = contest.case.spec(plasticity, 1, norms=norms)
         took = _epochs(contest, spec, repeats)
         ours[kind] = took["ours"]
@@ -169,10 +172,10 @@ def _epochs(contest: Contest, spec: TrainSpec, repeats: int) -> dict[str, float]
     return {kind: float(np.median([turn[kind] for turn in turns])) for kind in works}
 
 
-def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
+def decoder_row(contest: Contest, timed: int) -> Row:
     """Time ten epochs of the decoder without augmentation; the plain loop on ``timed`` of them."""
     name = f"decoder, {DECODER_EPOCHS} epochs, {contest.case.name}"
-    say(f"{name}: plain loop on {timed} of them ...")
+    log.info(f"{name}: plain loop on {timed} of them ...")
     spec = contest.case.spec("decoder", DECODER_EPOCHS, augmentation="none", norms=RUNNING)
     plain = contest.plain(spec)
     next(plain)
@@ -183,11 +186,11 @@ def decoder_row(contest: Contest, say: Say, timed: int) -> Row:
     return Row(name, ours, reference_seconds, against, target=20)
 
 
-def batch_rows(contest: Contest, say: Say) -> list[Row]:
+def batch_rows(contest: Contest) -> list[Row]:
     """Time making the batches of an epoch, from memory and from files, with and without augmentation."""
     found, data, case = [], contest.pictures.data, contest.case
     for augmentation in ("none", "crop+flip"):
-        say(f"{case.name}: batches, augmentation {augmentation} ...")
+        log.info(f"{case.name}: batches, augmentation {augmentation} ...")
         spec = case.spec("all", 1, augmentation=augmentation)
         ours, plain = ImageLoader(data, spec), contest.loader(spec)
         works: dict[str, Work] = {"ours": partial(_all, ours.batches), "plain": partial(_all, plain.__iter__)}
@@ -229,7 +232,7 @@ def shares(contest: Contest, plasticity: str) -> list[Share]:
     return [Share(title, kind, took, took / seconds) for kind, took in spent.items()]
 
 
-def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share]]:
+def measure(*, quick: bool) -> tuple[list[Row], list[Step], list[Share]]:
     """Return comparisons, shares of the machine's rate, and where the time goes.
 
     ``quick`` takes the smallest network alone.
@@ -242,9 +245,9 @@ def measure(*, quick: bool, say: Say) -> tuple[list[Row], list[Step], list[Share
             for case in (CASES[:1] if quick else CASES)
         ]
         for contest in contests:
-            some, more = training_rows(contest, say, 1 if contest is contests[-1] and not quick else 3)
+            some, more = training_rows(contest, 1 if contest is contests[-1] and not quick else 3)
             rows, steps = rows + some, steps + more
         first = contests[0]
-        rows += [decoder_row(first, say, 2 if quick else DECODER_EPOCHS), *batch_rows(first, say)]
-        say("Where the time goes ...")
+        rows += [decoder_row(first, 2 if quick else DECODER_EPOCHS), *batch_rows(first)]
+        log.info("Where the time goes ...")
         return rows, steps, [share for name in PROFILED for share in shares(first, name)]

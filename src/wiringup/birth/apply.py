@@ -17,8 +17,8 @@ from wiringup.birth.batchnorm import (
     uses_teacher,
 )
 from wiringup.birth.genome import Genome
+from wiringup.birth.genome_layers import RunningStatistics
 from wiringup.birth.kinds import KINDS
-from wiringup.birth.layers import RunningStatistics
 from wiringup.birth.recipes import RECIPES, Slot
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
@@ -125,14 +125,16 @@ def described(spec: BirthSpec, genome: Genome | None) -> Genome | None:
 
 
 def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, str | int]:
-    """Return what a record says about a birth, with its figures and what became of BatchNorm."""
+    """Return what a record says about a birth, with its parameters and what became of BatchNorm."""
     drawn = described(spec, genome)
     fitted = drawn is not None and drawn.has_batchnorm
+    count = drawn.n_parameters if drawn else RECIPES[spec.recipe].n_parameters
     return {
         "recipe": spec.recipe,
         "seed": spec.seed,
         "genome": spec.genome,
-        "figures": drawn.figures() if drawn else RECIPES[spec.recipe].figures,
+        "figures": count,
+        "parameters": count,
         "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
         "batchnorm_statistics": STATISTICS[parts(spec.batchnorm)[0]],
     }

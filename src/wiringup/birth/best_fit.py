@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled
-from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.genome_layers import Layer, Shape, negative
 from wiringup.birth.precision import rounded
 
 FAMILIES: Mapping[str, tuple[float, ...]] = {
@@ -64,8 +64,8 @@ class BestFit(Layer):
     scale: NDArray[np.float64]
 
     @property
-    def figures(self) -> int:
-        """Number of figures: the family, location, scale, and the shape parameter where there is one."""
+    def n_parameters(self) -> int:
+        """Number of parameters: the family, location, scale, and the shape parameter where there is one."""
         return sum(3 + bool(FAMILIES[family]) for family in self.families)
 
     def fault(self) -> str:
@@ -159,7 +159,7 @@ def _best(values: NDArray[np.float64]) -> tuple[Any, ...]:
     mean, std = values.mean(1), values.std(1)
     least = np.full(len(values), np.inf)
     families = np.full(len(values), "norm", dtype=object)
-    figures = np.zeros((3, len(values)))
+    best = np.zeros((3, len(values)))
     for family, parameters in FAMILIES.items():
         for parameter in parameters or (0.0,):
             for loc, scale in _placements(family, parameter, mean, std, quartiles):
@@ -167,8 +167,8 @@ def _best(values: NDArray[np.float64]) -> tuple[Any, ...]:
                 better = error < least
                 least = np.where(better, error, least)
                 families[better] = family
-                figures = np.where(better, [np.full_like(loc, parameter), loc, scale], figures)
-    return (tuple(families), *rounded(figures))
+                best = np.where(better, [np.full_like(loc, parameter), loc, scale], best)
+    return (tuple(families), *rounded(best))
 
 
 def _placements(family: str, parameter: float, mean: Any, std: Any, quartiles: Any) -> list[tuple[Any, Any]]:

@@ -8,8 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resized
+from wiringup.birth.genome_layers import ClusterLayer
 from wiringup.birth.kmeans import elbow, kmeans
-from wiringup.birth.layers import ClusterLayer
 from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
 
@@ -36,13 +36,13 @@ def fit_clusters(weight: Tensor, clusters: int, generator: Generator) -> Cluster
     counts = torch.stack([(labels == c).sum(1) for c in range(clusters)], 1).double()
     members = counts.sum(0).clamp(min=1) * size * size
     order = counts.mean(0).argsort(stable=True)
-    figures = {
+    parameters = {
         "count_mean": counts.mean(0),
         "count_std": counts.std(0, correction=0),
         "noise_std": (found.scatter / members).sqrt(),
         "centers": found.centers.view(clusters, size, size),
     }
-    return ClusterLayer(size, **{name: rounded(value[order].numpy()) for name, value in figures.items()})
+    return ClusterLayer(size, **{name: rounded(value[order].numpy()) for name, value in parameters.items()})
 
 
 def fitting_count(weight: Tensor, generator: Generator) -> int:

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Generator, Tensor
 
+from wiringup.birth.genome_layers import BatchNormLayer, Layer
 from wiringup.birth.kinds import KINDS
-from wiringup.birth.layers import BatchNormLayer, Layer
 from wiringup.core.seeds import torch_stream
 
 KERNELS = 256

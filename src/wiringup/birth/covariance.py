@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_std, resized
-from wiringup.birth.layers import Layer, Shape
+from wiringup.birth.genome_layers import Layer, Shape
 from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
 
@@ -46,8 +46,8 @@ class CovarianceLayer(Layer):
     factor: NDArray[np.float64]
 
     @property
-    def figures(self) -> int:
-        """Number of figures: a covariance is symmetric."""
+    def n_parameters(self) -> int:
+        """Number of parameters: a covariance is symmetric."""
         positions = len(self.factor)
         return positions * (positions + 1) // 2
 

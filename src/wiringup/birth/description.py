@@ -2,8 +2,8 @@
 
 Source: Geiger et al. 2022, supplement (brain match against bits).
 
-Counted are the figures of the distributions that a birth draws from, each at a stated precision; one that
-layers share counts once. A rule (Kaiming normal) has no figures, unless it holds published statistics. Not
+Counted are the parameters of the distributions that a birth draws from, each at a stated precision; one that
+layers share counts once. A rule (Kaiming normal) has no parameters, unless it holds published statistics. Not
 counted are the program itself (formulas and their constants), the architecture, and the seed: any other seed
 gives as good a birth, so it says nothing. Running statistics of BatchNorm that are calibrated come from what
 is seen, and are not counted either; those of a teacher are. A trained network is described by all its
@@ -18,8 +18,8 @@ from wiringup.birth.apply import BirthSpec, describe_birth
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import at_least
 
-FIGURE_BITS, WEIGHT_BITS = 16, 32
-"""Bits of a figure of a birth, and of a parameter of a trained network, unless said otherwise."""
+PARAMETER_BITS, WEIGHT_BITS = 16, 32
+"""Bits of a parameter of a distribution, and of one of a trained network, unless said otherwise."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class Description:
     """The size of what a network is made from.
 
     Attributes:
-        figures: how many numbers.
+        n_parameters: how many numbers.
         precision: bits of each.
     """
 
-    figures: int
+    n_parameters: int
     precision: int
 
     def __post_init__(self) -> None:
@@ -40,12 +40,12 @@ class Description:
     @property
     def bits(self) -> int:
         """Description length."""
-        return self.figures * self.precision
+        return self.n_parameters * self.precision
 
 
-def of_birth(spec: BirthSpec, genome: Genome | None = None, precision: int = FIGURE_BITS) -> Description:
+def of_birth(spec: BirthSpec, genome: Genome | None = None, precision: int = PARAMETER_BITS) -> Description:
     """Return the size of a birth state; ``genome`` is the one that ``spec`` names."""
-    return Description(int(describe_birth(spec, genome)["figures"]), precision)
+    return Description(int(describe_birth(spec, genome)["parameters"]), precision)
 
 
 def of_trained(model: nn.Module, precision: int = WEIGHT_BITS) -> Description:

@@ -4,7 +4,7 @@ Source: Geiger et al. 2022, methods, "weight compression".
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,18 +15,17 @@ from torch import Tensor
 
 from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
+from wiringup.birth.genome_layers import BatchNormLayer, GaborLayer, Layer, LinearLayer, RunningStatistics
 from wiringup.birth.kinds import KINDS, Kind
-from wiringup.birth.layers import BatchNormLayer, GaborLayer, Layer, LinearLayer, RunningStatistics
 from wiringup.birth.precision import rounded
 from wiringup.birth.recipes import RECIPES, Recipe
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
+from wiringup.core.progress import task
 from wiringup.core.seeds import torch_stream
 
 CLUSTER_COUNTS: Mapping[str, int] = {"V1.conv2": 7, "V2.conv2": 5, "V4.conv2": 8, "IT.conv2": 4}
 """Numbers of clusters of the published CORnet-S genome, where they are not `clusters.POINTWISE`."""
-
-Progress = Callable[[int, int, str], None]
 
 
 def distill(
@@ -40,13 +39,12 @@ def distill(
     cluster_counts: Mapping[str, int] | None = None,
     hidden: int | None = None,
     statistics: bool = False,
-    progress: Progress | None = None,
 ) -> Genome:
     """Describe trained weights by the distributions that a recipe draws from, and BatchNorm's moments.
 
     Args:
         state: state dict of a network; weights with 4 dimensions are convolutions (grouped or not), with
-            2 linear layers (hidden or read-out: born by rule, they need no figures), with 1 BatchNorm.
+            2 linear layers (hidden or read-out: born by rule, they need no parameters), with 1 BatchNorm.
             Biases of convolutions are not described: they are born 0.
         seed: seed of the clusterings and subsamples; each layer has a random stream of its own.
         source: what the weights are (citation, training); kept in the genome, with their hash.
@@ -58,7 +56,6 @@ def distill(
             `CLUSTER_COUNTS`, and otherwise what `clusters.fitting_count` finds.
         hidden: hidden units of every g-network; by default what `g_networks.hidden_units` says.
         statistics: also keep the running statistics of every BatchNorm, see `with_statistics`.
-        progress: called before each layer with (index, number of layers, name).
 
     Raises:
         InputError: if the recipe needs no genome, the first convolution cannot be told, a layer is of
@@ -71,18 +68,19 @@ def distill(
     counts = {**(CLUSTER_COUNTS if architecture == "cornet_s" else {}), **(cluster_counts or {})}
     units = _hidden_units(hidden, kinds, recipe)
     layers: dict[str, Layer] = {}
-    for index, (name, weight) in enumerate(weights.items()):
-        if progress:
-            progress(index, len(weights), name)
-        if weight.ndim == 4:
-            stream = torch_stream(seed, "distill", name)
-            kind = kinds[name != first]
-            sizes = {"clusters": counts.get(name, 0), "hidden units": units}
-            layers[name] = kind.describe(weight, stream, sizes.get(kind.sized_by, 0))
-        elif weight.ndim == 2:
-            layers[name] = LinearLayer()
-        else:
-            layers[name] = _batchnorm(name, weight, state)
+    with task("distil layer", len(weights), "layers distilled") as finished:
+        for name, weight in weights.items():
+            finished(len(layers))
+            if weight.ndim == 4:
+                stream = torch_stream(seed, "distill", name)
+                kind = kinds[name != first]
+                sizes = {"clusters": counts.get(name, 0), "hidden units": units}
+                layers[name] = kind.describe(weight, stream, sizes.get(kind.sized_by, 0))
+            elif weight.ndim == 2:
+                layers[name] = LinearLayer()
+            else:
+                layers[name] = _batchnorm(name, weight, state)
+        finished(len(layers))
     genome = Genome(layers, architecture, {**(source or {}), "state_sha256": state_hash(state)}, recipe)
     return with_statistics(genome, state) if statistics else genome
 
@@ -134,7 +132,7 @@ def _kinds(recipe: Recipe, name: str) -> tuple[Kind, Kind]:
     if not recipe.needs_genome:
         fitted = ", ".join(n for n in RECIPES if RECIPES[n].needs_genome)
         raise InputError(
-            f"The recipe {name} is a rule without figures; nothing is fitted. Fitted are: {fitted}."
+            f"The recipe {name} is a rule without parameters; nothing is fitted. Fitted are: {fitted}."
         )
     return KINDS[recipe.first], KINDS[recipe.others]
 

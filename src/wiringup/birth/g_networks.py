@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resized
-from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.genome_layers import Layer, Shape, negative
 from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
 
 HIDDEN = 32
 """Most hidden units where the user names no number."""
 
-SHARE = 4  # of the weights for each figure: fewer would be no bottleneck
+SHARE = 4  # of the weights for each parameter: fewer would be no bottleneck
 
 MOST_WEIGHTS = 50_000  # of a layer that are fitted, a random subsample
 _ITERATIONS = 50

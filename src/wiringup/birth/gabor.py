@@ -1,4 +1,4 @@
-"""The Gabor function, its figures as a vector, and filters sampled from a mixture of such vectors.
+"""The Gabor function, its parameters as a vector, and filters sampled from a mixture of such vectors.
 
 Source: Geiger et al. 2022, methods, "weight compression" of the first layer.
 """
@@ -10,31 +10,31 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from wiringup.birth.layers import GaborLayer
+from wiringup.birth.genome_layers import GaborLayer
 from wiringup.birth.mixture import fit_mixture, sample_mixture
 from wiringup.core.errors import InputError
 
 _PLAIN = (0, 2, 3, 5, 6, 7)  # columns of a fit that are no angles: frequency, sigmas, centre, scale
-CODE = 10  # figures of one encoded Gabor
+CODE = 10  # parameters of one encoded Gabor
 
 
-def gabor(figures: Tensor, size: int, fitted_size: int | None = None) -> Tensor:
+def gabor(parameters: Tensor, size: int, fitted_size: int | None = None) -> Tensor:
     """Return Gabors as kernels (..., size, size); rows are y, columns x.
 
     g(x, y) = s exp(-(x'^2 / sx^2 + y'^2 / sy^2) / 2) / (2 pi sx sy) cos(2 pi f x' + phase), with x' along
     the carrier and y' across it, turned by theta about the centre.
 
     Args:
-        figures: (..., 8 or more): frequency (cycles/px), theta (rad), sigma_x, sigma_y (px), phase (rad),
+        parameters: (..., 8 or more): frequency (cycles/px), theta (rad), sigma_x, sigma_y (px), phase (rad),
             centre_x, centre_y (px from the middle of the kernel), scale.
         size: side of the kernel to draw.
         fitted_size: side of the kernel that the pixel units belong to, if another: the Gabor is resized
             with the kernel.
     """
     frequency, theta, sigma_x, sigma_y, phase, centre_x, centre_y, scale = (
-        column[..., None, None] for column in figures[..., :8].unbind(-1)
+        column[..., None, None] for column in parameters[..., :8].unbind(-1)
     )
-    grid = torch.arange(size, dtype=figures.dtype) - (size - 1) / 2
+    grid = torch.arange(size, dtype=parameters.dtype) - (size - 1) / 2
     grid = grid * ((fitted_size or size) / size)
     x, y = grid[None, :] - centre_x, grid[:, None] - centre_y
     along = x * theta.cos() + y * theta.sin()
@@ -44,13 +44,13 @@ def gabor(figures: Tensor, size: int, fitted_size: int | None = None) -> Tensor:
     return scale * envelope * carrier / (2 * math.pi * sigma_x * sigma_y)
 
 
-def canonical(figures: NDArray[np.float64]) -> NDArray[np.float64]:
+def canonical(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the same Gabors (..., 8 or more) with scale >= 0, theta in [0, pi) and phase in [-pi, pi).
 
     A half turn of theta reverses the carrier, so the phase changes its sign with it.
     """
-    out = figures.copy()
-    theta, phase, scale = figures[..., 1], figures[..., 4], figures[..., 7]
+    out = parameters.copy()
+    theta, phase, scale = parameters[..., 1], parameters[..., 4], parameters[..., 7]
     half_turns = np.floor(theta / np.pi)
     out[..., 1] = theta - half_turns * np.pi
     phase = np.where(half_turns % 2 == 0, phase, -phase) + np.where(scale < 0, np.pi, 0)
@@ -72,7 +72,7 @@ def encode(fits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def decode(vectors: Tensor) -> Tensor:
-    """Map vectors (filters, colours * 10) to figures (filters, colours, 8): the inverse of `encode`."""
+    """Map vectors (filters, colours * 10) to parameters (filters, colours, 8): the inverse of `encode`."""
     codes = vectors.reshape(len(vectors), -1, CODE)
     frequency, sigma_x, sigma_y, x, y, scale, sin2, cos2, sin1, cos1 = codes.unbind(-1)
     theta = (torch.atan2(sin2, cos2) / 2) % math.pi
@@ -91,11 +91,11 @@ def sample_gabors(layer: GaborLayer, shape: torch.Size, generator: Generator) ->
         InputError: if the layer has another number of colour channels, or kernels that are not square.
     """
     check_colours(layer, shape)
-    return gabor(sample_figures(layer, shape[0], generator), shape[2], layer.kernel_size).float()
+    return gabor(sample_parameters(layer, shape[0], generator), shape[2], layer.kernel_size).float()
 
 
-def sample_figures(layer: GaborLayer, filters: int, generator: Generator) -> Tensor:
-    """Draw the figures (filters, colours, 8) of `sample_gabors`."""
+def sample_parameters(layer: GaborLayer, filters: int, generator: Generator) -> Tensor:
+    """Draw the parameters (filters, colours, 8) of `sample_gabors`."""
     colours = layer.fits.shape[1]
     encoded = encode(layer.fits)
     drawn = sample_mixture(fit_mixture(encoded), filters, generator)

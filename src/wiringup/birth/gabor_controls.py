@@ -16,7 +16,7 @@ from torch import Generator, Tensor
 from wiringup.birth.distributions import resampled, shuffled
 from wiringup.birth.gabor import check_colours, gabor
 from wiringup.birth.gabor_fit import fit_gabor_layer
-from wiringup.birth.layers import GaborLayer, Layer, Shape, negative
+from wiringup.birth.genome_layers import GaborLayer, Layer, Shape, negative
 from wiringup.birth.precision import rounded
 
 ORIENTATIONS, PHASES = 8, 2
@@ -34,9 +34,9 @@ class FixedGabors(GaborLayer):
 
 @dataclass(frozen=True, eq=False)
 class ScrambledGabors(GaborLayer):
-    """The fitted Gabors with each of their eight figures shuffled on its own.
+    """The fitted Gabors with each of their eight parameters shuffled on its own.
 
-    Every figure keeps its distribution; what belonged together (frequency and size, the colours of a
+    Every parameter keeps its distribution; what belonged together (frequency and size, the colours of a
     filter) no longer does.
     """
 
@@ -81,16 +81,16 @@ def sample_fixed_gabors(layer: FixedGabors, shape: torch.Size, generator: Genera
 
 
 def sample_scrambled_gabors(layer: ScrambledGabors, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw filters (out, colours, k, k) whose figures come from different filters.
+    """Draw filters (out, colours, k, k) whose parameters come from different filters.
 
-    The amplitude, scale / (2 pi sigma_x sigma_y), moves as one figure: a scale on the envelope of another
+    The amplitude, scale / (2 pi sigma_x sigma_y), moves as one parameter: a scale on the envelope of another
     filter would change the power of the layer several times over. As many filters as were fitted take every
-    figure once; another number draws with replacement.
+    parameter once; another number draws with replacement.
     """
     check_colours(layer, shape)
-    figures = torch.from_numpy(layer.fits[..., :8]).flatten(0, 1)
-    areas = 2 * math.pi * figures[:, 2] * figures[:, 3]
-    columns = (*figures.T[:7], figures[:, 7] / areas)
+    parameters = torch.from_numpy(layer.fits[..., :8]).flatten(0, 1)
+    areas = 2 * math.pi * parameters[:, 2] * parameters[:, 3]
+    columns = (*parameters.T[:7], parameters[:, 7] / areas)
     wanted = shape[0] * layer.fits.shape[1]
     mixed = torch.stack([column[shuffled(len(column), wanted, generator)] for column in columns], -1)
     mixed[:, 7] *= 2 * math.pi * mixed[:, 2] * mixed[:, 3]
@@ -110,8 +110,8 @@ def sample_gabor_bank(layer: GaborBank, shape: torch.Size, generator: Generator)
     theta = (index % ORIENTATIONS) * math.pi / ORIENTATIONS
     phase = (index // ORIENTATIONS % PHASES) * math.pi / PHASES
     sigma, zero = _SIGMA / frequency, torch.zeros_like(frequency)
-    figures = torch.stack([frequency, theta, sigma, sigma, phase, zero, zero, zero + 1], -1)
-    bank = gabor(figures, shape[2], layer.kernel_size)
+    parameters = torch.stack([frequency, theta, sigma, sigma, phase, zero, zero, zero + 1], -1)
+    bank = gabor(parameters, shape[2], layer.kernel_size)
     rms = bank.square().mean((1, 2), keepdim=True).sqrt().clamp(min=torch.finfo(torch.float64).tiny)
     return (bank / rms * layer.rms)[:, None].expand(tuple(shape)).float()
 
@@ -122,7 +122,7 @@ def fixed(layer: GaborLayer) -> FixedGabors:
 
 
 def scrambled(layer: GaborLayer) -> ScrambledGabors:
-    """Return the control whose figures are shuffled."""
+    """Return the control whose parameters are shuffled."""
     return ScrambledGabors(layer.kernel_size, layer.fits)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.birth.gabor import canonical, gabor
-from wiringup.birth.layers import GaborLayer
+from wiringup.birth.genome_layers import GaborLayer
 from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
 
@@ -69,16 +69,16 @@ def fit_gabors(kernels: Tensor, iterations: int = 50) -> NDArray[np.float64]:
     free = _starts(targets, bounds)
     for rounds, survivors in ((_FIRST_ROUNDS, 2), (iterations, 1)):
         free = _descend(free, targets, bounds, rounds, survivors)
-    figures = _figures(free[:, 0], bounds)
-    figures[:, 7] *= rms
-    error = (gabor(figures, bounds.size) - kernels).square().mean((1, 2))
-    return canonical(torch.cat([figures, error[:, None]], 1).numpy())
+    parameters = _parameters(free[:, 0], bounds)
+    parameters[:, 7] *= rms
+    error = (gabor(parameters, bounds.size) - kernels).square().mean((1, 2))
+    return canonical(torch.cat([parameters, error[:, None]], 1).numpy())
 
 
-def _figures(free: Tensor, bounds: Bounds) -> Tensor:
-    """Map unbounded parameters (..., 8) to Gabor figures (..., 8).
+def _parameters(free: Tensor, bounds: Bounds) -> Tensor:
+    """Map unbounded parameters (..., 8) to Gabor parameters (..., 8).
 
-    The free parameters are five bounded figures on a logistic scale, theta, and the amplitudes of the
+    The free ones are five that are bounded, on a logistic scale, theta, and the amplitudes of the
     cosine and sine carriers (which, unlike scale and phase, enter linearly).
     """
     bounded = bounds.low + (bounds.high - bounds.low) * torch.sigmoid(free[..., :5])
@@ -91,7 +91,7 @@ def _figures(free: Tensor, bounds: Bounds) -> Tensor:
 
 def _residuals(free: Tensor, targets: Tensor, bounds: Bounds) -> Tensor:
     """Return (..., k k + 2): the misfit to targets (..., k k), then the ridge on the amplitude."""
-    misfit = gabor(_figures(free, bounds), bounds.size).flatten(-2) - targets
+    misfit = gabor(_parameters(free, bounds), bounds.size).flatten(-2) - targets
     return torch.cat([misfit, _RIDGE * free[..., 6:]], -1)
 
 
@@ -137,7 +137,7 @@ def _starts(targets: Tensor, bounds: Bounds) -> Tensor:
     carriers = torch.eye(2, dtype=torch.float64)
     shape = (*free.shape[:2], 2, 2)
     both = torch.cat([free[:, :, None].expand(*shape[:3], 6), carriers.expand(shape)], -1)
-    basis = gabor(_figures(both, bounds), bounds.size).flatten(3)  # (frequencies, points, 2, k k)
+    basis = gabor(_parameters(both, bounds), bounds.size).flatten(3)  # (frequencies, points, 2, k k)
     gram = basis @ basis.mT + _RIDGE**2 * carriers
     dot = torch.einsum("fpck,nk->nfpc", basis, targets)
     amplitudes = torch.linalg.solve(gram, dot[..., None])[..., 0]

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.birth.genome_layers import BatchNormLayer, Layer, RunningStatistics, layer_to_dict, read_layer
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import BatchNormLayer, Layer, RunningStatistics, layer_to_dict, read_layer
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
@@ -64,7 +64,7 @@ class Genome:
 
     @property
     def has_batchnorm(self) -> bool:
-        """Whether it holds fitted BatchNorm parameters (the published figures do not)."""
+        """Whether it holds fitted BatchNorm parameters (the published distributions do not)."""
         return any(isinstance(layer, BatchNormLayer) for layer in self.layers.values())
 
     def without_batchnorm(self) -> "Genome":
@@ -76,22 +76,23 @@ class Genome:
         """Return the genome without the teacher's running statistics."""
         return replace(self, statistics={})
 
-    def figures(self) -> int:
-        """Return the number of figures; a distribution that layers share counts once."""
-        shared = {json.dumps(layer_to_dict(layer)): layer.figures for layer in self.layers.values()}
-        return sum(shared.values()) + self.statistics_figures
+    @property
+    def n_parameters(self) -> int:
+        """The number of parameters; a distribution that layers share counts once."""
+        shared = {json.dumps(layer_to_dict(layer)): layer.n_parameters for layer in self.layers.values()}
+        return sum(shared.values()) + self.n_statistics
 
     @property
-    def statistics_figures(self) -> int:
+    def n_statistics(self) -> int:
         """The number of running means and variances."""
-        return sum(held.figures for held in self.statistics.values())
+        return sum(held.n_parameters for held in self.statistics.values())
 
     def bits(self, precision: int = 16) -> int:
-        """Return the description length in bits, at ``precision`` bits for each figure.
+        """Return the description length in bits, at ``precision`` bits for each parameter.
 
         Source: Geiger et al. 2022, supplement (brain match against bits).
         """
-        return self.figures() * int(at_least(precision, 1, "the precision in bits"))
+        return self.n_parameters * int(at_least(precision, 1, "the precision in bits"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document as plain JSON types."""

@@ -39,7 +39,14 @@ from wiringup.birth.gabor_controls import (
     sample_scrambled_gabors,
 )
 from wiringup.birth.gabor_fit import fit_gabor_layer
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer, Layer, LinearLayer, read_layer
+from wiringup.birth.genome_layers import (
+    BatchNormLayer,
+    ClusterLayer,
+    GaborLayer,
+    Layer,
+    LinearLayer,
+    read_layer,
+)
 from wiringup.birth.normals import (
     ChannelNormal,
     KernelNormal,

@@ -33,7 +33,7 @@ def fit_mixture(vectors: NDArray[np.float64], most: int = 6, *, diagonal: bool =
 
     Covariances are full unless ``diagonal``, so that what belongs together (the colour channels of a
     filter) is drawn together. Diagonal ones have the lower BIC on the 64 filters of
-    CORnet-S, since a full one costs 465 figures, but draw the colours of a filter independently within a
+    CORnet-S, since a full one costs 465 parameters, but draw the colours of a filter independently within a
     component. Columns are standardised; a
     small ridge keeps components with fewer members than dimensions from collapsing, which would win the
     BIC by an infinite likelihood. The fit is deterministic.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import normal, resampled
-from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.genome_layers import Layer, Shape, negative
 from wiringup.birth.precision import rounded
 
 
@@ -74,7 +74,7 @@ class KernelNormal(GroupNormal):
 class ChannelNormal(GroupNormal):
     """A mean and standard deviation for each input channel, over output kernels and positions.
 
-    One for each channel of each kernel would have two figures for every weight of a 1x1 layer.
+    One for each channel of each kernel would have two parameters for every weight of a 1x1 layer.
     """
 
     kind: ClassVar[str] = "channel_normal"

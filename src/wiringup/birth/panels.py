@@ -19,7 +19,7 @@ class Filters:
         summary: its distribution in words.
         born: sampled filters (filters, 3, k, k).
         trained: the trained ones of the same shape, if there are any.
-        fitted: figure of a Gabor -> values of all fits; empty for other kinds of layers.
+        fitted: parameter of a Gabor -> values of all fits; empty for other kinds of layers.
         drawn: the same of sampled Gabors; empty where none are sampled.
     """
 

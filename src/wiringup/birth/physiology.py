@@ -40,7 +40,7 @@ FREQUENCY_WIDTH_CORRELATION = 0.75
 """Of the ranks of frequency and n_x (as normal scores). Schiller, Finlay & Volman 1976 (J Neurophysiol
 39:1288, 1334), as VOneNet has it."""
 
-FIGURES = len(FREQUENCY_CELLS) + len(ORIENTATION_CELLS) + sum(map(len, WIDTH_CELLS)) + 2
+N_PARAMETERS = len(FREQUENCY_CELLS) + len(ORIENTATION_CELLS) + sum(map(len, WIDTH_CELLS)) + 2
 """The counts, the correlation and the field of view (not the edges of bins, which are a choice)."""
 
 
@@ -56,8 +56,8 @@ def physiological_gabors(shape: Sequence[int], generator: Generator) -> Tensor:
     frequency = frequency / PIXELS_PER_DEGREE
     zero = torch.zeros_like(frequency)
     sigmas = (along / frequency, across / frequency)
-    figures = torch.stack([frequency, theta, *sigmas, phase, zero, zero, zero + 1], -1)
-    filters = gabor(figures, shape[2])
+    parameters = torch.stack([frequency, theta, *sigmas, phase, zero, zero, zero + 1], -1)
+    filters = gabor(parameters, shape[2])
     rms = filters.square().mean((1, 2), keepdim=True).sqrt()
     return (filters / rms * kaiming_std(shape))[:, None].expand(tuple(shape)).float()
 

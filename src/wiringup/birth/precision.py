@@ -1,4 +1,4 @@
-"""The precision of distilled figures."""
+"""The precision of distilled parameters."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ _DIGITS = 7
 def rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return ``values`` at 7 significant digits, what float32 weights can support.
 
-    Distilled figures are rounded once, before they are used, so that a genome in memory and the same
+    Distilled parameters are rounded once, before they are used, so that a genome in memory and the same
     genome read from its file give birth to identical networks.
     """
     flat = [float(f"{v:.{_DIGITS}g}") for v in np.asarray(values, dtype=np.float64).ravel()]

@@ -1,4 +1,4 @@
-"""The published weight-compression figures, read from their original files without running what is in them.
+"""The published distributions of weight compression, from their original files; nothing in them is run.
 
 Source: github.com/franzigeiger/training_reductions, commit 61e8805, folder ``pretrained``.
 """
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from wiringup.birth.genome import Genome
+from wiringup.birth.genome_layers import Layer
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import Layer
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import read_bounded, sha256_of
 from wiringup.data.formats.arrays import read_npy
@@ -32,7 +32,7 @@ CLUSTERED = (
 """The layers of CORnet-S that the paper describes by clusters."""
 
 PUBLISHED_STATISTICS = 38_912
-"""Running statistics with which the published networks were born besides these figures: those of the
+"""Running statistics with which the published networks were born besides these parameters: those of the
 trained CORnet-S, after every convolution that was sampled (norm3, after the trained ones, aside). They are
 in no published count of bits, and not in the files."""
 
@@ -40,14 +40,14 @@ _FIELDS = {"count_mean": "mean", "count_std": "std", "noise_std": "weight_stds",
 
 
 def left_out(genome: Genome, precision: int) -> str:
-    """Return what the size of the published figures leaves out, in a sentence; "" for any other genome."""
+    """Return the sentence on what the size of the published distributions leaves out; "" for others."""
     if genome.source.get("repository") != f"github.com/{REPOSITORY}" or genome.statistics:
         return ""
-    figures = genome.figures() + PUBLISHED_STATISTICS
+    n = genome.n_parameters + PUBLISHED_STATISTICS
     return (
         f"The published networks were born with {PUBLISHED_STATISTICS:,} running statistics of the trained "
-        f"CORnet-S besides, which these figures leave out: with them {figures:,} figures, "
-        f"{figures * precision:,} bits. Add them from its checkpoint (wiringup distill CHECKPOINT --add-to "
+        f"CORnet-S besides, which these parameters leave out: with them {n:,} parameters, "
+        f"{n * precision:,} bits. Add them from its checkpoint (wiringup distill CHECKPOINT --add-to "
         "wc), or calibrate BatchNorm on unlabelled images."
     )
 
@@ -60,7 +60,7 @@ def published_files() -> tuple[str, ...]:
 def read_published(folder: Path) -> Genome:
     """Read the original files in ``folder`` as a genome of CORnet-S.
 
-    The files hold no BatchNorm figures.
+    The files hold no BatchNorm parameters.
 
     Raises:
         MissingDataError: naming the files that are not there.

@@ -23,12 +23,12 @@ from wiringup.birth.distributions import (
     uniform_fan_in,
 )
 from wiringup.birth.genome import Genome
+from wiringup.birth.genome_layers import BatchNormLayer
 from wiringup.birth.kinds import KINDS
-from wiringup.birth.layers import BatchNormLayer
-from wiringup.birth.physiology import FIGURES as _PHYSIOLOGICAL
+from wiringup.birth.physiology import N_PARAMETERS as _PHYSIOLOGICAL
 from wiringup.birth.physiology import physiological_gabors
 from wiringup.birth.signs import random_pointwise_signs, random_signs
-from wiringup.birth.wavelets import FIGURES as _WAVELETS
+from wiringup.birth.wavelets import N_PARAMETERS as _WAVELETS
 from wiringup.birth.wavelets import curved_wavelets
 from wiringup.core.registry import Registry
 from wiringup.core.seeds import torch_stream
@@ -88,7 +88,7 @@ _KAIMING = everywhere(kaiming_normal)
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to be born: by a rule that needs no figures, or from the distributions of a genome.
+    """A way to be born: by a rule that needs no parameters, or from the distributions of a genome.
 
     Attributes:
         description: what it does, in one line.
@@ -97,7 +97,7 @@ class Recipe:
         first: the genome's kind of the first convolution, a name in `kinds.KINDS`; "" for rules.
         others: the genome's kind of every other convolution; "" for rules.
         fixed: which convolutions of a rule are the same for every seed: "", "first" or "all".
-        figures: number of figures that a rule holds (the statistics of recorded cells, say); those of a
+        n_parameters: how many a rule holds (the statistics of recorded cells, say); those of a
             genome are its own.
     """
 
@@ -107,7 +107,7 @@ class Recipe:
     first: str = ""
     others: str = ""
     fixed: str = ""
-    figures: int = 0
+    n_parameters: int = 0
 
     @property
     def needs_genome(self) -> bool:
@@ -120,7 +120,7 @@ class Recipe:
 
 
 def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
-    """Return a slot's values under standard initialisation; no figures at all.
+    """Return a slot's values under standard initialisation; no parameters at all.
 
     Convolutions as the rule has it, BatchNorm weight 1 and every bias 0; linear weights and biases uniform
     within 1/sqrt(inputs) (PyTorch's default). Each group of a grouped convolution is a convolution of its
@@ -148,7 +148,7 @@ def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
 def from_genome(slot: Slot) -> Tensor:
     """Return a slot's values drawn from its genome; what the genome does not describe as in `by_rule`.
 
-    BatchNorm weight and bias are drawn where the genome holds them (the published figures hold none).
+    BatchNorm weight and bias are drawn where the genome holds them (the published distributions hold none).
     """
     layer = slot.genome.layers.get(slot.layer) if slot.genome else None
     if isinstance(layer, BatchNormLayer):
@@ -200,7 +200,7 @@ for _kind, _told in {
     RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others=_kind))
 for _kind, _told in {
     "fixed_gabors": "the fitted Gabors one for one, then clusters",
-    "scrambled_gabors": "the fitted Gabors with each figure shuffled on its own, then clusters",
+    "scrambled_gabors": "the fitted Gabors with each parameter shuffled on its own, then clusters",
     "gabor_bank": "a regular bank of Gabors, then clusters",
 }.items():
     RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others="clusters"))
@@ -227,7 +227,7 @@ RECIPES.add(
         "smooth normal kernels, smoother with depth",
         f"{_TROCKMAN}, closed form",
         structured_normal,
-        figures=3,
+        n_parameters=3,
     ),
 )
 RECIPES.add(
@@ -245,7 +245,7 @@ RECIPES.add(
         "Gabors with the statistics of recorded V1 cells, then kaiming_normal",
         "De Valois et al. 1982, Ringach 2002, Schiller et al. 1976, as in Dapello et al. 2020",
         front(physiological_gabors),
-        figures=_PHYSIOLOGICAL,
+        n_parameters=_PHYSIOLOGICAL,
     ),
 )
 RECIPES.add(
@@ -255,7 +255,7 @@ RECIPES.add(
         "after Kazemian, Elmoznino & Bonner 2025",
         front(curved_wavelets, kaiming_uniform_fan_in),
         fixed="first",
-        figures=_WAVELETS,
+        n_parameters=_WAVELETS,
     ),
 )
 for _kind, _told in {

@@ -1,7 +1,7 @@
 """Trained weights, shuffled: structure is destroyed, the distribution of values is kept exactly.
 
 Source: Geiger et al. 2022, supplement, controls. Their genome is no compression at all: it holds every
-trained weight, and counts every one as a figure.
+trained weight, and counts every one as a parameter.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, shuffled
-from wiringup.birth.layers import Layer, Shape
+from wiringup.birth.genome_layers import Layer, Shape
 
 
 @dataclass(frozen=True, eq=False)

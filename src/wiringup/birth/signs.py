@@ -2,7 +2,7 @@
 
 It is what the published clusters of every 1x1 layer of CORnet-S amount to: two centres close to +c and -c,
 half of the channels each, no spread. Whether the signs are random or what a network learned, a birth does
-not tell; with one figure (or none) it says how far magnitudes matter at all.
+not tell; with one parameter (or none) it says how far magnitudes matter at all.
 """
 
 import math
@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_normal, kaiming_std, signs
-from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.genome_layers import Layer, Shape, negative
 from wiringup.birth.precision import rounded
 
 
@@ -38,15 +38,15 @@ class SignLayer(Layer):
         return negative(self, "positive", "magnitude") or ("positive: above 1" if self.positive > 1 else "")
 
     def summary(self) -> str:
-        """Return both figures."""
+        """Return both parameters."""
         return f"±{self.magnitude:.3g}, {self.positive:.1%} positive"
 
 
 def fit_signs(weight: Tensor) -> SignLayer:
     """Return the share of positive weights and their root mean square, of weights of any shape."""
     values = weight.detach().double()
-    figures = np.array([(values > 0).double().mean(), values.square().mean().sqrt()])
-    return SignLayer(*rounded(figures).tolist())
+    parameters = np.array([(values > 0).double().mean(), values.square().mean().sqrt()])
+    return SignLayer(*rounded(parameters).tolist())
 
 
 def sample_signs(layer: SignLayer, shape: torch.Size, generator: Generator) -> Tensor:

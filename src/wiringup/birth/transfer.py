@@ -10,7 +10,7 @@ A map is a table of name patterns, target layer -> layer of the genome::
 its distribution describes: above, "stem.*" means the stem's convolutions, not its BatchNorm. The first
 pattern that fits a layer decides.
 
-What is kept, and what is not. Shares and centres of clusters, their noise, and the figures of Gabors are
+What is kept, and what is not. Shares and centres of clusters, their noise, and the parameters of Gabors are
 taken over as they are; at birth centres and Gabors are resized to the kernel, and counts are scaled to the
 number of in-channels (see `clusters.sample_clusters`). Weights keep their absolute size, as in the paper, so
 the *gain* of a layer is not kept: the variance of a response is the fan-in times the weights' mean square,
@@ -34,7 +34,14 @@ from torch.nn.modules.conv import _ConvNd
 
 from wiringup.birth.clusters import gain
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import GABOR_COLUMNS, BatchNormLayer, ClusterLayer, GaborLayer, Layer, LinearLayer
+from wiringup.birth.genome_layers import (
+    GABOR_COLUMNS,
+    BatchNormLayer,
+    ClusterLayer,
+    GaborLayer,
+    Layer,
+    LinearLayer,
+)
 from wiringup.core.checks import did_you_mean, listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json

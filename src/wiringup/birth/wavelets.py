@@ -21,7 +21,7 @@ ELONGATION = 5.0  # of the envelope across the carrier; along it, it is one radi
 CURVATURES = (0.01, 10**-1.05, 10**-0.1)
 """Per px: of a straight, a bent and a sharply bent wavelet, evenly spaced in logarithm."""
 
-FIGURES = 2 + len(CURVATURES)
+N_PARAMETERS = 2 + len(CURVATURES)
 
 
 def curved_wavelets(shape: Sequence[int], generator: Generator) -> Tensor:
@@ -57,7 +57,7 @@ def wavelet(theta: Tensor, curvature: Tensor, size: int) -> Tensor:
         curvature: (n,) in 1/px.
         size: side of the kernels in px.
 
-    Source: banana wavelets (Krüger, Peters & von der Malsburg 1996), with the figures of Kazemian et al.
+    Source: banana wavelets (Krüger, Peters & von der Malsburg 1996), with the parameters of Kazemian et al.
     """
     axis = torch.arange(size, dtype=torch.float64) - (size - 1) / 2
     x, y = axis[None, :], axis[:, None]

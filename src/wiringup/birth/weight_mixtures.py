@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, resized
-from wiringup.birth.layers import Layer, Shape, negative
+from wiringup.birth.genome_layers import Layer, Shape, negative
 from wiringup.birth.mixture import Mixture, fit_mixture, sample_mixture
 from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
@@ -29,7 +29,7 @@ MOST_VECTORS = 5_000  # channels of a layer that are fitted, a random subsample
 class KernelMixture(Layer):
     """A Gaussian mixture over whole output kernels; within a component, weights are independent.
 
-    A full covariance of the 18,432 weights of an IT kernel would have three times as many figures as the
+    A full covariance of the 18,432 weights of an IT kernel would have three times as many parameters as the
     network has weights.
 
     Attributes:
@@ -84,8 +84,8 @@ class ChannelMixture(Layer):
     factors: NDArray[np.float64]
 
     @property
-    def figures(self) -> int:
-        """Number of figures: for each component its share, mean and half of its covariance."""
+    def n_parameters(self) -> int:
+        """Number of parameters: for each component its share, mean and half of its covariance."""
         d = self.kernel_size**2
         return len(self.shares) * (1 + d + d * (d + 1) // 2)
 

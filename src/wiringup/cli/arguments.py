@@ -17,7 +17,7 @@ Birth = Annotated[
     str,
     arg(
         metavar="RECIPE",
-        help='"kaiming_normal" (kn), "weight_compression" (wc, from the published figures, '
+        help='"kaiming_normal" (kn), "weight_compression" (wc, from the published distributions, '
         "carried over where MODEL is no CORnet-S), "
         "or a genome file made by wiringup distill.",
     ),

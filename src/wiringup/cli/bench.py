@@ -1,14 +1,17 @@
 """``wiringup bench``: speed, measured side by side in one run."""
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
 
-from wiringup.bench.timing import Row, Say, Share, Step
+from wiringup.bench.timing import Row, Share, Step
 from wiringup.cli.arguments import Json
-from wiringup.cli.show import as_json, say, silent, table
+from wiringup.cli.show import as_json, table
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,10 @@ def bench(
 
       wiringup bench training --quick
     """
-    benches: dict[str, Callable[[Say], Measured]] = {"scoring": lambda tell: _scoring(quick, full, tell)}
-    benches |= {"birth": lambda tell: _birth(quick, tell), "training": lambda tell: _training(quick, tell)}
-    found = benches[what](silent if json else say)
+    if what == "scoring":
+        found = _scoring(quick, full)
+    else:
+        found = _birth(quick) if what == "birth" else _training(quick)
     if json:
         as_json(
             {
@@ -58,28 +62,28 @@ def bench(
     print_steps(found.steps)
     print_shares(found.shares)
     for note in found.notes:
-        say(note)
+        log.info(note)
 
 
-def _scoring(quick: bool, full: bool, tell: Say) -> Measured:
+def _scoring(quick: bool, full: bool) -> Measured:
     from wiringup.bench import scoring
 
-    rows = scoring.rows(full=full, quick=quick, say=tell)
+    rows = scoring.rows(full=full, quick=quick)
     cases = [case for case in scoring.CASES if not quick or case.features == 1000]
     return Measured(rows, [step for case in cases for step in scoring.steps(case)])
 
 
-def _birth(quick: bool, tell: Say) -> Measured:
+def _birth(quick: bool) -> Measured:
     from wiringup.bench import birth
 
-    return Measured(birth.rows(quick=quick, say=tell), notes=birth.NOTES)
+    return Measured(birth.rows(quick=quick), notes=birth.NOTES)
 
 
-def _training(quick: bool, tell: Say) -> Measured:
+def _training(quick: bool) -> Measured:
     from wiringup.bench import images, training
 
-    rows, steps, shares = training.measure(quick=quick, say=tell)
-    return Measured([*rows, *images.rows(tell, images.CASES[:1] if quick else images.CASES)], steps, shares)
+    rows, steps, shares = training.measure(quick=quick)
+    return Measured([*rows, *images.rows(images.CASES[:1] if quick else images.CASES)], steps, shares)
 
 
 def print_rows(rows: Sequence[Row]) -> None:
@@ -87,9 +91,9 @@ def print_rows(rows: Sequence[Row]) -> None:
     header = ["what", "ours, s", "reference, s", "ratio", "aim", "peer, s", "peer / ours", "difference", "MB"]
     table(header, [_cells(row) for row in rows])
     for against in dict.fromkeys(row.against for row in rows if row.reference is not None):
-        say(f"Reference: {against}.")
+        log.info(f"Reference: {against}.")
     if any(row.peer for row in rows):
-        say("Peer: brainscore-vision 2.4.2, recorded elsewhere on 2 quiet cores, inputs of this size.")
+        log.info("Peer: brainscore-vision 2.4.2, recorded elsewhere on 2 quiet cores, inputs of this size.")
 
 
 def _cells(row: Row) -> list[str]:

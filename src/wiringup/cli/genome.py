@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Name = Annotated[
     Positional[str],
-    arg(metavar="GENOME", help="A genome file (.json), or a recipe that has published figures, as wc."),
+    arg(metavar="GENOME", help="A genome file (.json), or a recipe that has published distributions, as wc."),
 ]
 
 log = logging.getLogger(__name__)
@@ -25,10 +25,10 @@ log = logging.getLogger(__name__)
 
 def show(
     genome: Name,
-    precision: Annotated[int, arg(metavar="BITS", help="Bits of each figure.")] = 16,
+    precision: Annotated[int, arg(metavar="BITS", help="Bits of each parameter.")] = 16,
     json: Json = False,
 ) -> None:
-    """Show what a genome holds: its source, its layers, and its size in figures and bits.
+    """Show what a genome holds: its source, its layers, and its size in parameters and bits.
 
     For example:
       wiringup genome show wc
@@ -46,7 +46,7 @@ def show(
     layers, source = values.pop("layers"), values.pop("source")
     facts = {**values, **{f"source: {name}": value for name, value in source.items()}}
     table(["genome", ""], [[name, _told(value)] for name, value in facts.items()])
-    header = ["layer", "kind", "figures", "bits", "summary"]
+    header = ["layer", "kind", "parameters", "bits", "summary"]
     table(
         header, [[r["layer"], r["kind"], f"{r['figures']:,}", f"{r['bits']:,}", r["summary"]] for r in layers]
     )
@@ -109,7 +109,7 @@ def diff(
     seed: Annotated[int, arg(help="Seed of the draws that are compared.")] = 0,
     json: Json = False,
 ) -> None:
-    """Compare two genomes layer by layer: kinds, figures, and how far apart their distributions are.
+    """Compare two genomes layer by layer: kinds, parameters, and how far apart their distributions are.
 
     Distances are between draws, in units of the weights: "channels" of single k x k kernels, "kernels" of the
     mean weight of output kernels; in brackets, what two draws of the first genome differ by.
@@ -128,18 +128,21 @@ def diff(
     if json:
         rows = [d.to_dict() for d in found]
         facts = {"genomes": [one.sha256, other.sha256], "same": one.sha256 == other.sha256, "layers": rows}
-        as_json(facts | {"statistics": [one.statistics_figures, other.statistics_figures]})
+        as_json(facts | {"statistics": [one.n_statistics, other.n_statistics]})
         return
-    body = [[d.layer, *(k or "–" for k in d.kinds), *(f"{n:,}" for n in d.figures), _apart(d)] for d in found]
-    table(["layer", "kind", "kind", "figures", "figures", "distance (chance)"], body)
+    body = [
+        [d.layer, *(k or "–" for k in d.kinds), *(f"{n:,}" for n in d.n_parameters), _apart(d)] for d in found
+    ]
+    table(["layer", "kind", "kind", "parameters", "parameters", "distance (chance)"], body)
     equal = sum(d.same for d in found)
     log.info(
-        f"{equal} of {len(found)} layers are the same, {one.figures():,} and {other.figures():,} figures."
+        f"{equal} of {len(found)} layers are the same; "
+        f"{one.n_parameters:,} and {other.n_parameters:,} parameters."
     )
     if one.statistics or other.statistics:
-        held = f"{one.statistics_figures:,} and {other.statistics_figures:,}"
+        held = f"{one.n_statistics:,} and {other.n_statistics:,}"
         alike = "the same" if same_statistics(one, other) else "not the same"
-        log.info(f"Running statistics among the figures: {held}, {alike}.")
+        log.info(f"Running statistics among the parameters: {held}, {alike}.")
     if one.architecture != other.architecture:
         log.info(
             f"The genomes are of {one.architecture} and {other.architecture}: layers are compared by name."
@@ -214,8 +217,8 @@ def bits(
 ) -> None:
     """Set the brain matches that wiringup match kept against the description length of what was scored.
 
-    Figures of births count 16 bits, parameters of trained networks 32; a rule such as Kaiming normal has no
-    figures; programs, architectures and seeds are not counted.
+    Parameters of distributions count 16 bits, those of trained networks 32; a rule such as Kaiming normal
+    has none; programs, architectures and seeds are not counted.
 
     For example:
       wiringup match pixels --size 112
@@ -253,7 +256,7 @@ def _flat(match: "Document") -> dict[str, Any]:
 
 
 def _bits_table(matches: Sequence["Document"]) -> tuple[list[str], list[list[str]]]:
-    header = ["what", "network", "BN", "seeds", "figures", "bits", "brain match", "± error", "simulated"]
+    header = ["what", "network", "BN", "seeds", "parameters", "bits", "brain match", "± error", "simulated"]
     body = [
         [
             of["name"], of["network"], of["batchnorm"] or "–", str(m["seeds"]),

@@ -138,7 +138,7 @@ def distill(
     statistics: Annotated[
         bool,
         arg(
-            help="Also keep the running statistics of BatchNorm, two figures for every channel, for births "
+            help="Also keep the running statistics of BatchNorm, two numbers for every channel, for births "
             "with --batchnorm teacher."
         ),
     ] = False,
@@ -147,7 +147,7 @@ def distill(
         arg(
             metavar="GENOME",
             help="Fit nothing: add the statistics of WEIGHTS to this genome (a file, or wc for the "
-            "published figures).",
+            "published distributions).",
         ),
     ] = None,
     hidden: Annotated[
@@ -184,20 +184,20 @@ def distill(
             raise InputError("With --add-to nothing is fitted; leave out --recipe, --seed and --hidden.")
         genome = taught(add_to, data_home(), trained, source)
     else:
-        with progress_bar(quiet=json) as progress:
-            genome = fit(
-                state, seed, source, recipe=recipe, architecture=spec.architecture, hidden=hidden,
-                statistics=statistics, progress=progress,
-            )  # fmt: skip
+        genome = fit(
+            state, seed, source, recipe=recipe, architecture=spec.architecture, hidden=hidden,
+            statistics=statistics,
+        )  # fmt: skip
     genome.save(out)
     facts = {
         "file": str(out),
         "recipe": genome.recipe,
         "layers": len(genome.layers),
         "weights": sum(v.numel() for k, v in state.items() if k.endswith((".weight", ".bias"))),
-        "figures": genome.figures(),
+        "figures": genome.n_parameters,
+        "parameters": genome.n_parameters,
         "bits at 16 per figure": genome.bits(16),
-        "running statistics among the figures": genome.statistics_figures,
+        "running statistics among the figures": genome.n_statistics,
         "sha256": genome.sha256,
     }
     if json:

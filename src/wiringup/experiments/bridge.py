@@ -76,7 +76,7 @@ class Package:
         identifier: how Brain-Score will call the model.
         folder: the plugin: ``OUT/models/IDENTIFIER``.
         readouts: area or "behavior" -> the module and time step read out.
-        parameters: trainable figures of the network.
+        parameters: trainable numbers of the network.
         notes: sentences on how the checkpoint was read.
     """
 

@@ -21,7 +21,13 @@ def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
     if request.model not in ARCHITECTURES:
         shown = request.model if is_stored(request.model) else f"{request.model} at {request.size} px"
         facts = {"kind": REFERENCE, "name": request.model, "network": shown}
-        return facts | {"batchnorm": None, "figures": None, "precision": None, "bits": None}
+        return facts | {
+            "batchnorm": None,
+            "figures": None,
+            "parameters": None,
+            "precision": None,
+            "bits": None,
+        }
     if request.weights is not None:
         trained = read_trained(
             request.weights, ModelSpec(request.model, size=request.size), request.weights_key
@@ -37,5 +43,6 @@ def described(request: ScoreRequest, home: Path) -> dict[str, Any]:
         name = f"{recipe} ({Path(request.birth).name})" if own else recipe
     network = f"{spec.architecture}, width {spec.width:g}, {spec.size} px"
     facts = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm}
-    sizes = {"figures": size.figures, "precision": size.precision, "bits": size.bits}
+    sizes = dict.fromkeys(("figures", "parameters"), size.n_parameters)
+    sizes |= {"precision": size.precision, "bits": size.bits}
     return facts | sizes | ({"weights_notes": notes} if notes else {})

@@ -7,10 +7,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.birth.gabor import canonical, sample_figures
+from wiringup.birth.gabor import canonical, sample_parameters
 from wiringup.birth.genome import Genome
+from wiringup.birth.genome_layers import GABOR_COLUMNS, BatchNormLayer, ClusterLayer, GaborLayer, Layer
 from wiringup.birth.kinds import KINDS
-from wiringup.birth.layers import GABOR_COLUMNS, BatchNormLayer, ClusterLayer, GaborLayer, Layer
 from wiringup.birth.panels import Drawing, Filters, Kernels, Norms
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
@@ -18,7 +18,7 @@ from wiringup.core.seeds import torch_stream
 from wiringup.core.threads import one_thread
 from wiringup.experiments.genome_views import shapes_of
 
-FIGURES = GABOR_COLUMNS[:8]
+PARAMETERS = GABOR_COLUMNS[:8]
 RGB = 3
 MOST = 64  # output kernels, and channels, of a layer that are kept to be drawn
 
@@ -57,7 +57,8 @@ def drawing(
     norms = _norms(chosen)
     if not (first or others or norms):
         raise InputError(f"There is nothing to draw of {', '.join(chosen)}: no convolution, no BatchNorm.")
-    title = f"{genome.recipe} of {genome.architecture}, {genome.figures():,} figures, birth with seed {seed}"
+    size = f"{genome.n_parameters:,} parameters"
+    title = f"{genome.recipe} of {genome.architecture}, {size}, birth with seed {seed}"
     return Drawing(title, first, others, norms)
 
 
@@ -96,11 +97,11 @@ Columns = dict[str, NDArray[np.float64]]
 def _gabors(layer: Layer, filters: int, seed: int, stream: str) -> tuple[Columns, Columns]:
     if not isinstance(layer, GaborLayer):
         return {}, {}
-    fitted = dict(zip(FIGURES, canonical(layer.fits[..., :8]).reshape(-1, 8).T, strict=True))
-    if type(layer) is not GaborLayer:  # controls, whose figures are the fitted ones, shuffled or not
+    fitted = dict(zip(PARAMETERS, canonical(layer.fits[..., :8]).reshape(-1, 8).T, strict=True))
+    if type(layer) is not GaborLayer:  # controls, whose parameters are the fitted ones, shuffled or not
         return fitted, {}
-    drawn = sample_figures(layer, filters, torch_stream(seed, stream)).numpy()
-    return fitted, dict(zip(FIGURES, drawn.reshape(-1, 8).T, strict=True))
+    drawn = sample_parameters(layer, filters, torch_stream(seed, stream)).numpy()
+    return fitted, dict(zip(PARAMETERS, drawn.reshape(-1, 8).T, strict=True))
 
 
 def _norms(layers: Mapping[str, Layer]) -> Norms | None:

@@ -10,10 +10,10 @@ from torch.nn.modules.conv import _ConvNd
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import POLICIES
 from wiringup.birth.compare import batchnorm_distances, distances
-from wiringup.birth.description import FIGURE_BITS, Description, of_birth
+from wiringup.birth.description import PARAMETER_BITS, Description, of_birth
 from wiringup.birth.genome import Genome
+from wiringup.birth.genome_layers import BatchNormLayer, Layer, layer_to_dict
 from wiringup.birth.kinds import KINDS
-from wiringup.birth.layers import BatchNormLayer, Layer, layer_to_dict
 from wiringup.birth.published import left_out
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
@@ -22,27 +22,29 @@ from wiringup.experiments.genomes import birth_argument
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 
 
-def content(genome: Genome, precision: int = FIGURE_BITS) -> dict[str, Any]:
-    """Return what a genome holds, as plain JSON types, its size at ``precision`` bits for each figure."""
+def content(genome: Genome, precision: int = PARAMETER_BITS) -> dict[str, Any]:
+    """Return what a genome holds, as plain JSON types, its size at ``precision`` bits for each parameter."""
     layers = [
         {
             "layer": name,
             "kind": layer.kind,
-            "figures": layer.figures,
-            "bits": Description(layer.figures, precision).bits,
+            "figures": layer.n_parameters,
+            "parameters": layer.n_parameters,
+            "bits": Description(layer.n_parameters, precision).bits,
             "summary": layer.summary(),
         }
         for name, layer in genome.layers.items()
     ]
-    size = Description(genome.figures(), precision)
+    size = Description(genome.n_parameters, precision)
     note = left_out(genome, precision)
     return {
         "architecture": genome.architecture,
         "recipe": genome.recipe,
         "source": dict(genome.source),
         "sha256": genome.sha256,
-        "figures": size.figures,
-        f"bits at {FIGURE_BITS} per figure": genome.bits(FIGURE_BITS),
+        "figures": size.n_parameters,
+        "parameters": size.n_parameters,
+        f"bits at {PARAMETER_BITS} per figure": genome.bits(PARAMETER_BITS),
         "precision": precision,
         "bits": size.bits,
         **(_statistics(genome, precision) if genome.statistics else {}),
@@ -53,9 +55,9 @@ def content(genome: Genome, precision: int = FIGURE_BITS) -> dict[str, Any]:
 
 def _statistics(genome: Genome, precision: int) -> dict[str, int]:
     """Return how much of the size are running statistics, which births by other policies do not need."""
-    bare = genome.without_statistics().figures()
+    bare = genome.without_statistics().n_parameters
     return {
-        "running statistics among the figures": genome.statistics_figures,
+        "running statistics among the figures": genome.n_statistics,
         "figures without them": bare,
         "bits without them": Description(bare, precision).bits,
     }
@@ -68,7 +70,7 @@ class Difference:
     Attributes:
         layer: its name.
         kinds: of both; "" where a genome lacks the layer.
-        figures: of both.
+        n_parameters: of both.
         same: whether both hold the same distribution.
         distances: see `birth.compare`; empty where there is nothing to compare.
         chance: the same distances between two draws of the first genome.
@@ -77,7 +79,7 @@ class Difference:
 
     layer: str
     kinds: tuple[str, str]
-    figures: tuple[int, int]
+    n_parameters: tuple[int, int]
     same: bool
     distances: Mapping[str, float]
     chance: Mapping[str, float]
@@ -85,7 +87,7 @@ class Difference:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the difference as plain JSON types."""
-        return asdict(self)
+        return asdict(self) | {"figures": self.n_parameters}
 
 
 def differences(a: Genome, b: Genome, seed: int = 0) -> list[Difference]:
@@ -114,8 +116,8 @@ def _difference(name: str, a: Genome, b: Genome, shape: torch.Size | None, seed:
             note = str(error)
     layers = (one, other)
     kinds = tuple(layer.kind if layer else "" for layer in layers)
-    figures = tuple(layer.figures if layer else 0 for layer in layers)
-    return Difference(name, (kinds[0], kinds[1]), (figures[0], figures[1]), same, found, chance, note)
+    parameters = tuple(layer.n_parameters if layer else 0 for layer in layers)
+    return Difference(name, (kinds[0], kinds[1]), (parameters[0], parameters[1]), same, found, chance, note)
 
 
 def _distances(
@@ -147,7 +149,10 @@ def recipes() -> list[dict[str, Any]]:
             "description": recipe.description,
             "source": recipe.source,
             "needs_genome": recipe.needs_genome,
-            "figures": None if recipe.needs_genome else of_birth(BirthSpec(name)).figures,
+            **dict.fromkeys(
+                ("figures", "parameters"),
+                None if recipe.needs_genome else of_birth(BirthSpec(name)).n_parameters,
+            ),
             "batchnorm": list(POLICIES),
             "birth": birth_argument(name),
         }

@@ -1,4 +1,4 @@
-"""Where a birth recipe's genome comes from: a file the user names, or the published figures.
+"""Where a birth recipe's genome comes from: a file the user names, or the published distributions.
 
 A genome of another architecture is carried to the network that is to be born.
 """
@@ -22,7 +22,7 @@ from wiringup.models.architecture import ModelSpec, outline
 from wiringup.models.trained import Trained
 
 PUBLISHED = "weight-compression"
-"""Name of the data set that holds the published figures (see `wiringup fetch`)."""
+"""Name of the data set that holds the published distributions (see `wiringup fetch`)."""
 
 
 def find_genome(
@@ -42,7 +42,7 @@ def find_genome(
     Raises:
         InputError: for an unknown name, a file that is no genome or no map, a genome of another
             architecture without a map, or a recipe that needs a genome to be named.
-        MissingDataError: if the published figures are needed and not there.
+        MissingDataError: if the published distributions are needed and not there.
     """
     genome = _from_file(birth)
     recipe = RECIPES.canonical(genome.recipe if genome else birth)
@@ -56,11 +56,11 @@ def find_genome(
 
 
 def open_genome(name: str, home: Path) -> Genome:
-    """Return the genome behind a name: a genome file (JSON), or a recipe that the published figures serve.
+    """Return the genome behind a name: a genome file (JSON), or a recipe of published distributions.
 
     Raises:
         InputError: if it is neither, or a recipe without a genome.
-        MissingDataError: if there is no such file, or the published figures are not there.
+        MissingDataError: if there is no such file, or the published distributions are not there.
     """
     if genome := _from_file(name):
         return genome
@@ -79,7 +79,7 @@ def taught(name: str, home: Path, trained: Trained, source: Mapping[str, Any]) -
     """Return a genome with the running statistics of a trained network beside its distributions.
 
     Args:
-        name: a genome file, or a recipe that the published figures serve.
+        name: a genome file, or a recipe that the published distributions serve.
         home: the data folder.
         trained: the network.
         source: what its weights are; kept in the genome.
@@ -107,7 +107,7 @@ def birth_argument(recipe: str) -> str:
 
 
 def is_published(recipe: str) -> bool:
-    """Return whether the published figures serve a recipe."""
+    """Return whether the published distributions serve a recipe."""
     return recipe == "weight_compression" or RECIPES[recipe].first in CONTROLS
 
 
@@ -116,7 +116,7 @@ def _from_file(name: str) -> Genome | None:
 
 
 def _from_published(recipe: str, home: Path) -> Genome:
-    """Return the genome of a recipe that the published figures serve."""
+    """Return the genome of a recipe that the published distributions serve."""
     if is_published(recipe):
         found = published(home)
         return found if recipe == found.recipe else as_control(found, recipe)
@@ -148,7 +148,7 @@ def carried(
 
 
 def published(home: Path) -> Genome:
-    """Return the genome of the published figures, from the data folder or else the user data folder.
+    """Return the genome of the published distributions, from the data folder or else the user data folder.
 
     The second is where they are looked for when the data folder is a read-only copy without them.
 
@@ -163,6 +163,6 @@ def published(home: Path) -> Genome:
         return read_published(folder)
     except MissingDataError as error:
         raise MissingDataError(
-            f"Weight compression draws from the published figures, which are not in {folders[0]}. "
+            f"Weight compression draws from the published distributions, which are not in {folders[0]}. "
             f"Fetch them with: wiringup fetch {PUBLISHED}  (or name a genome of your own: --birth FILE.json)"
         ) from error

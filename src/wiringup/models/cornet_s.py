@@ -125,7 +125,7 @@ class CORnetS(nn.Module):
 
 
 def parameter_count(module: nn.Module) -> int:
-    """Return the number of trainable figures in ``module``."""
+    """Return the number of trainable numbers in ``module``."""
     return sum(p.numel() for p in module.parameters())
 
 

@@ -64,6 +64,7 @@ class DescribedDocument(TypedDict):
     network: str
     batchnorm: str | None
     figures: int | None
+    parameters: NotRequired[int | None]
     bits: int | None
 
 

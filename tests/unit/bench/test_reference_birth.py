@@ -10,7 +10,7 @@ from wiringup.bench.reference_birth import reference_birth, reference_clusters
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.clusters import sample_clusters
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import ClusterLayer
+from wiringup.birth.genome_layers import ClusterLayer
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.models.architecture import ModelSpec, build
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from wiringup.birth.clusters import fit_clusters, sample_clusters
-from wiringup.birth.layers import ClusterLayer
+from wiringup.birth.genome_layers import ClusterLayer
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
@@ -80,7 +80,7 @@ def test_seed_decides():
     assert not torch.equal(first, other)
 
 
-def test_distilling_a_sample_recovers_its_figures():
+def test_distilling_a_sample_recovers_its_parameters():
     narrow = ClusterLayer(
         3, THREE.count_mean, np.array([1.5, 2.0, 2.5]), THREE.noise_std, THREE.centers
     )  # in two of three clusters independent draws, so that the third varies by sqrt(1.5^2 + 2^2)

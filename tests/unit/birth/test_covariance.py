@@ -12,8 +12,8 @@ from wiringup.birth.covariance import (
     structured_normal,
 )
 from wiringup.birth.distributions import resized
+from wiringup.birth.genome_layers import layer_to_dict
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import layer_to_dict
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
@@ -36,7 +36,7 @@ def test_a_fit_holds_the_second_moments_and_births_have_them(size):
     factor = torch.from_numpy(layer.factor)
     expected = covariance_of(weight)
     torch.testing.assert_close(factor @ factor.T, expected, rtol=1e-5, atol=1e-6)
-    assert layer.figures == size**2 * (size**2 + 1) // 2
+    assert layer.n_parameters == size**2 * (size**2 + 1) // 2
     born = sample_covariance(layer, torch.Size((200, 250, size, size)), torch_stream(2))
     torch.testing.assert_close(covariance_of(born), expected, rtol=0, atol=0.02 * float(expected.max()))
     assert born.mean().abs() < 0.01
@@ -106,7 +106,7 @@ def test_a_depthwise_and_a_pointwise_layer_are_described():
     depthwise = fit_covariance(torch.randn(64, 1, 3, 3, generator=torch_stream(0)))
     assert "3x3, std 1" in depthwise.summary()
     pointwise = fit_covariance(torch.full((4, 5, 1, 1), -0.25))
-    assert pointwise.factor.tolist() == [[0.25]] and pointwise.figures == 1
+    assert pointwise.factor.tolist() == [[0.25]] and pointwise.n_parameters == 1
 
 
 def test_refusals():

@@ -7,7 +7,7 @@ from torch import nn
 
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import distill
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
+from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 
@@ -95,14 +95,14 @@ def test_gabors_of_an_11_px_layer_are_recovered():
     rng = numpy_stream(3)
     low = np.array([0.12, 0, 2.0, 2.0, -np.pi, -1, -1, 0.5])
     high = np.array([0.4, np.pi, 3.5, 3.5, np.pi, 1, 1, 2])
-    figures = rng.uniform(low, high, (20, 3, 8))
-    weight = gabor(torch.from_numpy(figures), 11)
+    parameters = rng.uniform(low, high, (20, 3, 8))
+    weight = gabor(torch.from_numpy(parameters), 11)
     weight += (
         0.05
         * weight.square().mean((2, 3), keepdim=True).sqrt()
         * torch.randn(weight.shape, generator=torch_stream(0), dtype=torch.float64)
     )
     found = distill({"features.0.weight": weight}, architecture="alexnet").layers["features.0"].fits
-    assert np.abs(found[..., 0] / figures[..., 0] - 1).max() < 0.02
-    turned = np.abs((found[..., 1] - figures[..., 1] + np.pi / 2) % np.pi - np.pi / 2)
+    assert np.abs(found[..., 0] / parameters[..., 0] - 1).max() < 0.02
+    turned = np.abs((found[..., 1] - parameters[..., 1] + np.pi / 2) % np.pi - np.pi / 2)
     assert np.degrees(turned).max() < 2

@@ -17,8 +17,8 @@ from wiringup.birth.g_networks import (
     sample_g_network,
     sample_noisy_g_network,
 )
+from wiringup.birth.genome_layers import layer_to_dict
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import layer_to_dict
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 
@@ -52,7 +52,7 @@ def test_weights_with_structure_are_said():
     layer = fit_g_network(weight, torch_stream(0), 16)
     error = (generate(layer, SHAPE) - weight).square().mean() / weight.square().mean()
     assert error < 0.02
-    assert layer.figures == 12 * 16 + 16 + 16 + 2
+    assert layer.n_parameters == 12 * 16 + 16 + 16 + 2
     assert "16 hidden units for 16x12x3x3, " in layer.summary()
     assert int(layer.summary().split()[-4].rstrip("%")) >= 98
 
@@ -96,7 +96,7 @@ def test_a_g_network_is_smaller_than_its_layer():
     assert hidden_units(torch.Size((4, 1, 3, 3))) == 1
     for shape in ((16, 16, 3, 3), (32, 16, 1, 1), (64, 3, 7, 7), (64, 1, 3, 3)):
         layer = fit_g_network(torch.randn(shape, generator=torch_stream(0)), torch_stream(1))
-        assert layer.figures * 4 <= math.prod(shape)
+        assert layer.n_parameters * 4 <= math.prod(shape)
 
 
 def test_the_seed_of_distilling_decides_and_the_size_is_the_users():

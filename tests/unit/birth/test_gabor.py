@@ -9,7 +9,7 @@ import torch
 from wiringup.birth.gabor import canonical, decode, encode, gabor, sample_gabors
 from wiringup.birth.gabor_fit import fit_gabor_layer, fit_gabors
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import GaborLayer
+from wiringup.birth.genome_layers import GaborLayer
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream, torch_stream
 
@@ -21,8 +21,8 @@ def random_gabors(n, seed=0):
     return np.stack([rng.uniform(low, high, n) for low, high in columns], -1)
 
 
-def draw(figures, size=7):
-    return gabor(torch.from_numpy(figures), size)
+def draw(parameters, size=7):
+    return gabor(torch.from_numpy(parameters), size)
 
 
 def test_values_are_those_of_the_formula():
@@ -37,37 +37,37 @@ def test_values_are_those_of_the_formula():
             assert kernel[row, column] == pytest.approx(g * math.cos(2 * math.pi * f * a + phase), abs=1e-12)
 
 
-def test_canonical_and_encoded_figures_draw_the_same_kernels():
+def test_canonical_and_encoded_parameters_draw_the_same_kernels():
     rng = numpy_stream(5)
-    figures = random_gabors(60)
-    figures[:, 1] += np.pi * rng.integers(-3, 4, 60)
-    figures[:, 4] += 2 * np.pi * rng.integers(-2, 3, 60)
-    figures[::2, 7] *= -1
-    kernels = draw(figures)
-    tidy = canonical(figures)
+    parameters = random_gabors(60)
+    parameters[:, 1] += np.pi * rng.integers(-3, 4, 60)
+    parameters[:, 4] += 2 * np.pi * rng.integers(-2, 3, 60)
+    parameters[::2, 7] *= -1
+    kernels = draw(parameters)
+    tidy = canonical(parameters)
     assert (tidy[:, 1] >= 0).all() and (tidy[:, 1] < np.pi).all() and (tidy[:, 7] >= 0).all()
     assert torch.allclose(draw(tidy), kernels, atol=1e-12)
-    vectors = encode(figures.reshape(20, 3, 8))
+    vectors = encode(parameters.reshape(20, 3, 8))
     assert vectors.shape == (20, 30)
     again = gabor(decode(torch.from_numpy(vectors)), 7)
     assert torch.allclose(again.flatten(0, 1), kernels, atol=1e-12)
 
 
 def test_resized_gabors_keep_their_shape():
-    figures = random_gabors(20)
-    small, large = (gabor(torch.from_numpy(figures), size, 7) for size in (7, 21))
+    parameters = random_gabors(20)
+    small, large = (gabor(torch.from_numpy(parameters), size, 7) for size in (7, 21))
     assert torch.allclose(large[:, 1::3, 1::3], small, atol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.05])
 def test_known_gabors_are_recovered_from_noisy_kernels(noise):
-    figures = random_gabors(100)
-    kernels = draw(figures)
+    parameters = random_gabors(100)
+    kernels = draw(parameters)
     rms = kernels.square().mean((1, 2), keepdim=True).sqrt()
     white = torch.randn(kernels.shape, generator=torch_stream(0), dtype=torch.float64)
     found = fit_gabors(kernels + noise * rms * white, 40)
-    frequency = np.abs(found[:, 0] / figures[:, 0] - 1)
-    theta = np.abs((found[:, 1] - figures[:, 1] + np.pi / 2) % np.pi - np.pi / 2)
+    frequency = np.abs(found[:, 0] / parameters[:, 0] - 1)
+    theta = np.abs((found[:, 1] - parameters[:, 1] + np.pi / 2) % np.pi - np.pi / 2)
     assert np.quantile(frequency, 0.97) < 0.02
     assert np.degrees(theta).max() < 2
     unexplained = (draw(found) - kernels).square().mean((1, 2)) / rms[:, 0, 0] ** 2
@@ -105,10 +105,10 @@ def test_published_fits_are_recovered_from_their_kernels(shared):
 
 def coupled_layer(filters=64):
     """A layer whose colour channels share their orientation, with scale growing with frequency."""
-    figures = np.repeat(random_gabors(filters)[:, None], 3, axis=1)
-    figures[..., 1] = np.where(np.arange(filters) % 2, 0.2, 1.4)[:, None] + 0.05 * figures[..., 5]
-    figures[..., 7] = 4 * figures[..., 0]
-    return GaborLayer(7, np.concatenate([figures, np.zeros((filters, 3, 1))], -1))
+    parameters = np.repeat(random_gabors(filters)[:, None], 3, axis=1)
+    parameters[..., 1] = np.where(np.arange(filters) % 2, 0.2, 1.4)[:, None] + 0.05 * parameters[..., 5]
+    parameters[..., 7] = 4 * parameters[..., 0]
+    return GaborLayer(7, np.concatenate([parameters, np.zeros((filters, 3, 1))], -1))
 
 
 def test_sampled_filters_share_the_statistics_of_the_fitted_ones():
@@ -127,7 +127,8 @@ def test_samples_stay_within_the_fitted_range(monkeypatch):
     layer = coupled_layer(20)
     seen = []
     monkeypatch.setattr(
-        "wiringup.birth.gabor.gabor", lambda figures, *sizes: seen.append(figures) or gabor(figures, *sizes)
+        "wiringup.birth.gabor.gabor",
+        lambda parameters, *sizes: seen.append(parameters) or gabor(parameters, *sizes),
     )
     sample_gabors(layer, torch.Size((3000, 3, 7, 7)), torch_stream(0))
     for column in (0, 2, 3, 5, 6, 7):

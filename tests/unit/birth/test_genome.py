@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
+from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
 from wiringup.core.errors import InputError, MissingDataError
 
 CLUSTERS = ClusterLayer(3, np.array([1.5, 2.5]), np.ones(2), np.array([0.1, 1 / 3]), np.ones((2, 3, 3)) / 7)
@@ -37,11 +37,11 @@ def test_round_trip_keeps_every_digit(tmp_path):
     assert path.read_text().count("\n") < 40  # one line for each field
 
 
-def test_size_in_figures_and_bits():
+def test_size_in_parameters_and_bits():
     genome = example()
-    assert genome.figures() == 4 * 3 * 8 + 2 * (3 + 9) + 4
-    assert genome.bits() == 16 * genome.figures()
-    assert genome.bits(32) == 32 * genome.figures()
+    assert genome.n_parameters == 4 * 3 * 8 + 2 * (3 + 9) + 4
+    assert genome.bits() == 16 * genome.n_parameters
+    assert genome.bits(32) == 32 * genome.n_parameters
     with pytest.raises(InputError, match="precision in bits is 0"):
         genome.bits(0)
 
@@ -60,7 +60,7 @@ def test_published_json_is_schema_1(shared):
     assert len(genome.layers) == 17
     assert genome.layers["V1.conv1"].fits.shape == (64, 3, 9)
     assert len(genome.layers["IT.conv2"].centers) == 4
-    assert genome.figures() == 64 * 3 * 8 + 13 * 2 * 4 - 2 * 4 + (7 + 5 + 8 + 4) * 12
+    assert genome.n_parameters == 64 * 3 * 8 + 13 * 2 * 4 - 2 * 4 + (7 + 5 + 8 + 4) * 12
 
 
 CASES = {

@@ -87,6 +87,6 @@ def test_only_the_first_convolution_differs_from_kaiming_normal(architecture):
     assert [n for n in states[0] if not torch.equal(states[0][n], states[1][n])] == [first]
 
 
-def test_a_record_counts_the_figures_of_physiology():
+def test_a_record_counts_the_parameters_of_physiology():
     assert describe_birth(BirthSpec("v1_physiology"))["figures"] == 9 + 4 + 25 + 2
     assert describe_birth(BirthSpec("kn"))["figures"] == 0

@@ -8,7 +8,7 @@ from torch import nn
 from wiringup.birth.apply import BirthSpec, describe_birth, give_birth
 from wiringup.birth.batchnorm import POLICIES, white_noise
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, RunningStatistics
+from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, RunningStatistics
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.batchnorm import batchnorms
@@ -100,6 +100,6 @@ def test_records_name_both_and_count_only_what_is_drawn():
     assert told("noise")["batchnorm_affine"] == "fitted distribution"
     assert told("calibrated-plain")["batchnorm_statistics"] == "calibrated"
     assert told("calibrated-plain")["batchnorm_affine"] == "weight 1, bias 0"
-    bare = FITTED.without_statistics().figures()
+    bare = FITTED.without_statistics().n_parameters
     assert told("noise")["figures"] == told("noise-plain")["figures"] + 4 == bare
     assert told("teacher")["figures"] == told("teacher-plain")["figures"] + 4 == bare + 2 * 6

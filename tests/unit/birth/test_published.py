@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import layer_to_dict
+from wiringup.birth.genome_layers import layer_to_dict
 from wiringup.birth.published import published_files, read_arrays, read_published
 from wiringup.core.errors import InputError, MissingDataError
 
@@ -18,12 +18,12 @@ def originals(shared):
     return shared / "reference" / "training_reductions" / "pretrained"
 
 
-def test_originals_agree_with_the_published_figures(shared, originals):
+def test_originals_agree_with_the_published_parameters(shared, originals):
     genome = read_published(originals)
-    figures = Genome.load(shared / "reference" / "weight_compression_published.json")
-    assert genome.layers.keys() == figures.layers.keys()
+    parameters = Genome.load(shared / "reference" / "weight_compression_published.json")
+    assert genome.layers.keys() == parameters.layers.keys()
     for name, layer in genome.layers.items():
-        ours, theirs = layer_to_dict(layer), layer_to_dict(figures.layers[name])
+        ours, theirs = layer_to_dict(layer), layer_to_dict(parameters.layers[name])
         for field, tolerance in (
             ("fits", 1e-6),
             ("count_mean", 1e-4),

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from wiringup.birth.distributions import kaiming_normal, signs
+from wiringup.birth.genome_layers import layer_to_dict
 from wiringup.birth.kinds import layer_from_dict
-from wiringup.birth.layers import layer_to_dict
 from wiringup.birth.signs import (
     SignLayer,
     fit_signs,
@@ -50,12 +50,12 @@ def test_a_fit_recovers_what_was_drawn_and_keeps_the_power_of_anything_else():
     fitted = fit_signs(weight)
     born = sample_signs(fitted, (200, 30, 5, 5), torch_stream(4))
     assert born.square().mean() == pytest.approx(weight.square().mean().item(), rel=1e-5)
-    assert fitted.figures == 2
+    assert fitted.n_parameters == 2
     assert "69." in fitted.summary()  # the normal distribution function at 0.5
 
 
 @pytest.mark.parametrize(("positive", "magnitude"), [(1.1, 0.2), (-0.1, 0.2), (0.5, -0.2)])
-def test_impossible_figures_are_refused(positive, magnitude):
+def test_impossible_parameters_are_refused(positive, magnitude):
     entry = layer_to_dict(SignLayer(positive, magnitude))
     with pytest.raises(InputError, match=r"layer a, field (positive|magnitude): "):
         layer_from_dict("a", entry)

@@ -58,8 +58,8 @@ def test_the_newborn_has_the_statistics_of_the_teacher_and_weights_of_its_own(te
 def test_statistics_count_where_a_birth_has_them(teacher, genome):
     bare = distill(teacher.state_dict())
     expected = sum(statistics_of(teacher).values())
-    assert genome.statistics_figures == expected > 0
-    assert genome.figures() == bare.figures() + expected
+    assert genome.n_statistics == expected > 0
+    assert genome.n_parameters == bare.n_parameters + expected
     assert genome.bits(16) == bare.bits(16) + 16 * expected
     told = {
         policy: describe_birth(BirthSpec("wc", 0, genome.sha256, policy), genome)
@@ -67,9 +67,9 @@ def test_statistics_count_where_a_birth_has_them(teacher, genome):
     }
     affine = 4  # weight 1 and bias 0 everywhere: one distribution, which counts once
     assert [t["figures"] for t in told.values()] == [
-        genome.figures(),
-        genome.figures() - affine,
-        bare.figures(),
+        genome.n_parameters,
+        genome.n_parameters - affine,
+        bare.n_parameters,
     ]
     assert (
         told["teacher"]["batchnorm_statistics"] == "those of the network that the genome was distilled from"
@@ -145,8 +145,8 @@ def test_the_published_count_is_that_of_the_sampled_layers(shared):
     sampled = {name for name in norms if not name.split(".")[1].startswith("norm3")}
     assert sum(counted[name] for name in sampled) == PUBLISHED_STATISTICS
     published = read_published(shared / "reference" / "training_reductions" / "pretrained")
-    figures = published.figures()
-    assert f"with them {figures + 38_912:,} figures, {16 * (figures + 38_912):,} bits" in left_out(
+    parameters = published.n_parameters
+    assert f"with them {parameters + 38_912:,} parameters, {16 * (parameters + 38_912):,} bits" in left_out(
         published, 16
     )
 
@@ -155,7 +155,7 @@ def test_published_distributions_and_the_statistics_of_a_checkpoint(shared):
     published = read_published(shared / "reference" / "training_reductions" / "pretrained")
     whole = build(ModelSpec())
     joined = with_statistics(published, whole.state_dict())
-    assert joined.layers == published.layers and joined.statistics_figures == 43_520
+    assert joined.layers == published.layers and joined.n_statistics == 43_520
     assert left_out(joined, 16) == ""
     assert joined.source["repository"] == published.source["repository"]
     json.dumps(joined.to_dict())

@@ -12,7 +12,7 @@ from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.clusters import sample_clusters
 from wiringup.birth.gabor import gabor
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer
+from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer
 from wiringup.birth.transfer import LAYER_MAPS, read_layer_map, transfer
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import numpy_stream, torch_stream
@@ -34,13 +34,13 @@ SPATIAL = ClusterLayer(
 
 
 def gabors():
-    figures = np.tile([0.2, 0.7, 2.0, 2.0, 0.3, 0.0, 0.0, 1.0, 0.0], (20, 3, 1))
-    figures[..., 1] += numpy_stream(0).normal(0, 0.1, (20, 1))
-    return GaborLayer(7, figures)
+    parameters = np.tile([0.2, 0.7, 2.0, 2.0, 0.3, 0.0, 0.0, 1.0, 0.0], (20, 3, 1))
+    parameters[..., 1] += numpy_stream(0).normal(0, 0.1, (20, 1))
+    return GaborLayer(7, parameters)
 
 
 def donor(norms=True):
-    """A genome of CORnet-S in which every layer has figures that tell it from the others."""
+    """A genome of CORnet-S in which every layer has parameters that tell it from the others."""
     with torch.device("meta"):
         model = CORnetS()
     layers = {}
@@ -126,15 +126,15 @@ class TestMaps:
             varied = response.std(0) > 1e-4 * response.abs().max()
             assert torch.isfinite(response).all() and varied.float().mean() > 0.2, area
 
-    def test_it_is_saved_and_loaded_as_any_genome_and_counts_shared_figures_once(self, tmp_path):
+    def test_it_is_saved_and_loaded_as_any_genome_and_counts_shared_parameters_once(self, tmp_path):
         genome = donor()
         carried = transfer(genome, target("resnet50"), LAYER_MAPS["resnet50"], "resnet50")
         carried.save(tmp_path / "g.json")
         again = Genome.load(tmp_path / "g.json")
         assert again.sha256 == carried.sha256 != genome.sha256
         used = {LAYER_MAPS["resnet50"][p] for p in LAYER_MAPS["resnet50"]}
-        expected = sum(genome.layers[name].figures for name in used)
-        assert again.figures() == carried.figures() == expected
+        expected = sum(genome.layers[name].n_parameters for name in used)
+        assert again.n_parameters == carried.n_parameters == expected
 
 
 class TestWhatIsKept:

@@ -16,11 +16,11 @@ def test_a_straight_wavelet_is_a_gabor_without_its_mean():
     found = wavelet(theta, torch.zeros(3, dtype=torch.float64), 9)
     n = 1.2
     columns = [n / (2 * math.pi), 0.0, 1 / n, 5 / n, 0.0, 0.0, 0.0, 2 * math.pi * 5 / n**2]
-    figures = torch.tensor([columns] * 3, dtype=torch.float64)
-    figures[:, 1] = theta
-    envelope = figures.clone()
+    parameters = torch.tensor([columns] * 3, dtype=torch.float64)
+    parameters[:, 1] = theta
+    envelope = parameters.clone()
     envelope[:, 0] = 0
-    peer = gabor(figures, 9) - math.exp(-0.5) * gabor(envelope, 9)
+    peer = gabor(parameters, 9) - math.exp(-0.5) * gabor(envelope, 9)
     torch.testing.assert_close(found, peer - peer.mean((1, 2), keepdim=True))
 
 

@@ -12,7 +12,7 @@ from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import RunningStatistics
+from wiringup.birth.genome_layers import RunningStatistics
 from wiringup.birth.recipes import RECIPES
 from wiringup.cli.main import main
 from wiringup.core import sealed
@@ -86,7 +86,7 @@ def test_diff_tells_running_statistics(files, tmp_path, capsys):
         ((paths[0], paths[0]), "8 and 8, the same"),
     ):
         main(["genome", "diff", *map(str, others)])
-        assert f"Running statistics among the figures: {expected}." in capsys.readouterr().err
+        assert f"Running statistics among the parameters: {expected}." in capsys.readouterr().err
 
 
 def test_recipes(capsys):

@@ -22,12 +22,12 @@ def test_births_rules_networks_and_references(tmp_path):
     rule = described(ScoreRequest("cornet_s", "kn", **TINY), tmp_path)
     assert rule == {
         "kind": "born", "name": "kaiming_normal", "network": NETWORK, "batchnorm": "calibrated",
-        "figures": 0, "precision": 16, "bits": 0,
+        "figures": 0, "parameters": 0, "precision": 16, "bits": 0,
     }  # fmt: skip
     own = ScoreRequest("cornet_s", str(tmp_path / "g.json"), batchnorm="noise-plain", **TINY)
     found = described(own, tmp_path)
     assert (found["name"], found["batchnorm"]) == ("layer_normal (g.json)", "noise-plain")
-    assert found["bits"] == 16 * (genome.figures() - 4)  # its norms are all alike
+    assert found["bits"] == 16 * (genome.n_parameters - 4)  # its norms are all alike
     trained = described(ScoreRequest("cornet_s", weights=tmp_path / "w.safetensors", size=64), tmp_path)
     assert (trained["kind"], trained["name"], trained["network"]) == ("trained", "w.safetensors", NETWORK)
     assert (trained["bits"], trained["precision"]) == (32 * parameters, 32)

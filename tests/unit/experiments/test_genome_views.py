@@ -6,7 +6,7 @@ import pytest
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
-from wiringup.birth.layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
+from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.experiments.genome_drawing import drawing
@@ -33,9 +33,9 @@ def test_content_names_and_counts_everything(genome):
     shown = content(genome, 8)
     assert (shown["recipe"], shown["architecture"]) == ("weight_compression", "cornet_s")
     assert shown["source"]["paper"] == "p" and len(shown["source"]["state_sha256"]) == 64
-    assert shown["figures"] == genome.figures()
-    assert shown["bits at 16 per figure"] == 16 * genome.figures()
-    assert (shown["precision"], shown["bits"]) == (8, 8 * genome.figures())
+    assert shown["figures"] == genome.n_parameters
+    assert shown["bits at 16 per figure"] == 16 * genome.n_parameters
+    assert (shown["precision"], shown["bits"]) == (8, 8 * genome.n_parameters)
     row = next(r for r in shown["layers"] if r["layer"] == "V1.conv1")
     assert (row["kind"], row["figures"], row["bits"]) == ("gabor", 8 * 3 * 8, 8 * 8 * 3 * 8)
     assert "Gabors" in row["summary"]
@@ -92,11 +92,11 @@ def test_differences_layer_by_layer(genome):
     assert moved.distances["channels"] > 10 * moved.chance["channels"] > 0
     assert found["V2.norm1_0"].distances == {"weight": 2.0, "bias": 0.0}
     assert found["V1.norm1"].note == "batchnorm and linear describe layers of different kinds."
-    assert found["IT.skip"].kinds == ("clusters", "") and found["IT.skip"].figures == (8, 0)
+    assert found["IT.skip"].kinds == ("clusters", "") and found["IT.skip"].n_parameters == (8, 0)
     assert sum(d.same for d in found.values()) == len(genome.layers) - 4
 
 
-def test_opening_a_file_or_the_published_figures(genome, tmp_path, shared):
+def test_opening_a_file_or_the_published_parameters(genome, tmp_path, shared):
     genome.save(tmp_path / "g.json")
     assert open_genome(str(tmp_path / "g.json"), tmp_path).sha256 == genome.sha256
     (tmp_path / "weight-compression").symlink_to(shared / "reference" / "training_reductions" / "pretrained")

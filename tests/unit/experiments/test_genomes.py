@@ -42,7 +42,7 @@ def test_a_genome_of_cornet_s_is_carried_by_the_built_in_map(name, genome_file, 
 
 
 @pytest.mark.parametrize("name", ["cornet_s", *LAYER_MAPS])
-def test_the_published_figures_reach_every_architecture(name, shared, tmp_path):
+def test_the_published_parameters_reach_every_architecture(name, shared, tmp_path):
     folder = tmp_path / "weight-compression"
     folder.symlink_to(shared / "reference" / "training_reductions" / "pretrained")
     recipe, genome = find_genome("wc", tmp_path, ModelSpec(name, 1 / 8, 5, 64))

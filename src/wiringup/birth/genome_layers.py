@@ -53,8 +53,8 @@ class Layer:
     beside: ClassVar[frozenset[str]] = frozenset()
 
     @property
-    def figures(self) -> int:
-        """Number of figures that a birth needs: all numeric fields, unless the kind says otherwise."""
+    def n_parameters(self) -> int:
+        """Number of parameters that a birth needs: all numeric fields, unless the kind says otherwise."""
         return sum(int(np.size(getattr(self, name))) for name in self.shapes)
 
     def fault(self) -> str:
@@ -62,7 +62,7 @@ class Layer:
         return ""
 
     def summary(self) -> str:
-        """Return the figures that tell most, in a few words."""
+        """Return the parameters that tell most, in a few words."""
         return ""
 
 
@@ -88,8 +88,8 @@ class GaborLayer(Layer):
     fits: NDArray[np.float64]
 
     @property
-    def figures(self) -> int:
-        """Number of figures: eight for each Gabor (the fit error decides nothing)."""
+    def n_parameters(self) -> int:
+        """Number of parameters: eight for each Gabor (the fit error decides nothing)."""
         return int(self.fits[..., :8].size)
 
     def fault(self) -> str:
@@ -201,7 +201,7 @@ class RunningStatistics(Layer):
 
 @dataclass(frozen=True, eq=False)
 class LinearLayer(Layer):
-    """A linear read-out born without figures: uniform within 1/sqrt(inputs), as in Kaiming normal."""
+    """A linear read-out born without parameters: uniform within 1/sqrt(inputs), as in Kaiming normal."""
 
     kind: ClassVar[str] = "linear"
 
