@@ -21,5 +21,5 @@ def test_the_loader_reads_what_the_store_holds(tmp_path):
 
 
 def test_the_comparison_agrees_with_itself():
-    (row,) = rows(lambda _: None, [Case(5, 24, 16)], workers=0)
+    (row,) = rows([Case(5, 24, 16)], workers=0)
     assert row.agreement == 0 and row.ratio is not None and row.target == 10
