@@ -23,7 +23,7 @@ from wiringup.cli.arguments import (
     Width,
     named_classes,
 )
-from wiringup.cli.show import as_json, number, progress_bar, say, table
+from wiringup.cli.show import as_json, number, say, table
 from wiringup.core.errors import InputError
 from wiringup.core.progress import plan
 

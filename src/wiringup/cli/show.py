@@ -3,14 +3,12 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 UNBOUND = 10_000  # columns of an output that is no terminal
@@ -25,31 +23,6 @@ def say(message: str) -> None:
 
 def silent(message: str) -> None:
     """Print nothing."""
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a bar on stderr while the block runs; yield what to tell before each step: index, number, name.
-
-    Nothing is shown if ``quiet``, or where stderr is no terminal.
-    """
-    console = Console(stderr=True, highlight=False, markup=False)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-        disable=quiet or not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("", total=None)
-
-        def tell(index: int, number: int, name: str) -> None:
-            bar.update(task, completed=index, total=number, description=name)
-
-        yield tell
-        for known in bar.tasks:
-            bar.update(known.id, completed=known.total)
 
 
 def as_json(value: Any) -> None:

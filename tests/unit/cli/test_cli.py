@@ -12,7 +12,6 @@ from made_images import class_folders, noise, write_folder
 from tests_world import toy_files, write_toy_benchmark
 from wiringup.cli import main as cli
 from wiringup.cli.main import COMMANDS, main
-from wiringup.cli.show import progress_bar
 from wiringup.core.errors import PreemptedError
 from wiringup.results.store import Store
 
@@ -332,20 +331,6 @@ def test_a_genome_goes_to_another_architecture_and_its_weights_are_distilled(hom
     assert (row["model"], row["layer"], row["birth"]) == ("resnet50", "V4", "weight_compression")
     assert fails("distill", "r.safetensors", "--architecture", "mobilenet_v1") == 2
     assert "so it is no checkpoint of mobilenet_v1" in capsys.readouterr().err
-
-
-def test_distilling_shows_a_bar_on_a_terminal_and_nothing_elsewhere(monkeypatch, capsys):
-    def shown():
-        with progress_bar(quiet=False) as tell:
-            tell(0, 2, "V1.conv1")
-            tell(1, 2, "V1.conv2")
-        return capsys.readouterr().err
-
-    assert shown() == ""
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("TERM", "xterm")
-    assert "V1.conv2" in (told := shown())
-    assert "2/2" in told
 
 
 def test_doctor_finds_this_machine_in_order(home, capsys):
