@@ -21,7 +21,7 @@ FOLDERS = [Path(os.environ[name], below).expanduser() for name, below in NAMED.i
 
 def benchmark_of(name):
     for folder in FOLDERS:
-        if DATA_SETS[name] in catalog.available(folder):
+        if DATA_SETS[name] in (found.name for found in catalog.known(folder) if found.present):
             return load_benchmark(name, folder)
     command = f"wiringup fetch {DATA_SETS[name].split('.')[0]}"
     pytest.skip(f"needs public data of Brain-Score ({command}) in a folder named by {' or '.join(NAMED)}")

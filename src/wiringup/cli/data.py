@@ -16,6 +16,35 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Name = Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")]
+Area = Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")]
+Stimuli = Annotated[
+    Path,
+    arg(
+        metavar="DIR|ZIP|NPZ",
+        help="The images. Where no file says which is which, the data stand in the natural order of their "
+        "names (2 before 10); see --order.",
+    ),
+]
+Table = Annotated[
+    Path | None,
+    arg(metavar="CSV", help="One row for each image, in the order of the data: its file (and group, label)."),
+]
+Filename = Annotated[
+    str | None,
+    arg(
+        metavar="COLUMN",
+        help='The column that names the image files. "none", as for every column: none.',
+    ),
+]
+Order = Annotated[
+    str | None,
+    arg(metavar="natural|plain", help="Order of the data: 2 before 10, or as text is sorted (10, 2)."),
+]
+Resized = Annotated[
+    int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
+]
+
 
 def fetch(
     name: Annotated[Positional[str], arg(metavar="NAME", help="A data set; see wiringup doctor.")],
@@ -41,8 +70,8 @@ def fetch(
 
 
 def recordings(
-    name: Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")],
-    area: Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")],
+    name: Name,
+    area: Area,
     responses: Annotated[
         Path,
         arg(
@@ -51,38 +80,15 @@ def recordings(
             "populations in one .npz are pooled.",
         ),
     ],
-    stimuli: Annotated[
-        Path,
-        arg(
-            metavar="DIR|ZIP|NPZ",
-            help="The images. Where no file says which is which, the responses stand in the natural order of "
-            "their names (2 before 10); see --order.",
-        ),
-    ],
-    table: Annotated[
-        Path | None,
-        arg(
-            metavar="CSV",
-            help="One row for each image, in the order of the responses: its file, group, label.",
-        ),
-    ] = None,
-    filename: Annotated[
-        str | None,
-        arg(
-            metavar="COLUMN", help='The column that names the image files. "none", here and below: no column.'
-        ),
-    ] = None,
+    stimuli: Stimuli,
+    table: Table = None,
+    filename: Filename = None,
     group: Annotated[
         str | None,
         arg(metavar="COLUMN", help="Images of one group (a movie) are never split between folds."),
     ] = None,
     label: Annotated[str | None, arg(metavar="COLUMN", help="Folds are balanced by this column.")] = None,
-    order: Annotated[
-        str | None,
-        arg(
-            metavar="natural|plain", help="Order of the responses: 2 before 10, or as text is sorted (10, 2)."
-        ),
-    ] = None,
+    order: Order = None,
     axes: Annotated[
         str | None,
         arg(metavar="AXES", help="What the axes of the responses are, as in images,units,repeats."),
@@ -90,9 +96,7 @@ def recordings(
     missing: Annotated[
         float | None, arg(metavar="CODE", help="The value that marks a missing trial.")
     ] = None,
-    size: Annotated[
-        int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
-    ] = None,
+    size: Resized = None,
     json: Json = False,
 ) -> None:
     """Import your own recordings; afterwards they are a benchmark by their name.
@@ -103,12 +107,11 @@ def recordings(
       wiringup import recordings --name movie --area V1 --responses r.npz --stimuli frames.npz
           --table frames.csv --group movie --missing 255
     """
-    from wiringup.core.home import data_home
     from wiringup.data.importing.recordings import import_recordings
 
     imported = import_recordings(
         name, area, responses, stimuli, table=table, group=group, label=label, filename=filename, order=order,
-        axes=axes, missing=missing, size=size, home=data_home(),
+        axes=axes, missing=missing, size=size,
     )  # fmt: skip
     recording = imported.data
     units, images, repeats = recording.trials.shape
@@ -127,7 +130,7 @@ def recordings(
 
 
 def trials(
-    name: Annotated[str, arg(metavar="NAME", help="The benchmark will have this name.")],
+    name: Name,
     stimuli: Annotated[Path, arg(metavar="DIR|ZIP|NPZ", help="The judged images, called as in the table.")],
     trials: Annotated[
         tuple[Path, ...],
@@ -163,9 +166,7 @@ def trials(
             "model's own logits.",
         ),
     ] = None,
-    size: Annotated[
-        int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
-    ] = None,
+    size: Resized = None,
     json: Json = False,
 ) -> None:
     """Import your own behavioural trials or counts; afterwards they are a benchmark by their name.
@@ -183,23 +184,24 @@ def trials(
 
       wiringup import trials --name counted --counts counts.csv --stimuli images --fit training_images
     """
-    from wiringup.core.home import data_home
     from wiringup.data.images.class_names import read_class_names
     from wiringup.data.importing.counts import import_counts
     from wiringup.data.importing.trials import import_trials
 
     if bool(trials) == (counts is not None):
         raise InputError("Give --trials or --counts: one of them.")
+    imported: Imported[TwoChoice | Judgements | Choices]
     if counts is None:
         if classes is not None:
             raise InputError("--classes names the columns of --counts; trials name their classes themselves.")
-        _show_choices(import_trials(name, trials, stimuli, labels, fit, size, data_home()), json)
+        imported = import_trials(name, trials, stimuli, labels, fit, size)
     else:
         names = None if classes is None else read_class_names(classes)
-        _show_choices(import_counts(name, counts, stimuli, labels, names, fit, size, data_home()), json)
+        imported = import_counts(name, counts, stimuli, labels, names, fit, size)
+    _show_choices(imported, json)
 
 
-def _show_choices(imported: "Imported[TwoChoice | Judgements] | Imported[Choices]", json: bool) -> None:
+def _show_choices(imported: "Imported[TwoChoice | Judgements | Choices]", json: bool) -> None:
     from wiringup.data.measurements import Choices, TwoChoice
 
     data = imported.data
@@ -217,7 +219,7 @@ def _show_choices(imported: "Imported[TwoChoice | Judgements] | Imported[Choices
 
 def rdm(
     name: Annotated[str, arg(metavar="NAME", help="The benchmark will be called NAME.AREA-rsa.")],
-    area: Annotated[str, arg(metavar="AREA", help="V1, V2, V4 or IT.")],
+    area: Area,
     rdms: Annotated[
         tuple[Path, ...],
         arg(
@@ -227,31 +229,11 @@ def rdm(
             "by row).",
         ),
     ],
-    stimuli: Annotated[
-        Path,
-        arg(
-            metavar="DIR|ZIP|NPZ",
-            help="The images. Where no file says which is which, the matrices stand in the natural order of "
-            "their names (2 before 10); see --order.",
-        ),
-    ],
-    table: Annotated[
-        Path | None,
-        arg(metavar="CSV", help="One row for each image, in the order of the matrices: its file."),
-    ] = None,
-    filename: Annotated[
-        str | None,
-        arg(metavar="COLUMN", help='The column that names the image files; "none": no column.'),
-    ] = None,
-    order: Annotated[
-        str | None,
-        arg(
-            metavar="natural|plain", help="Order of the matrices: 2 before 10, or as text is sorted (10, 2)."
-        ),
-    ] = None,
-    size: Annotated[
-        int | None, arg(metavar="PX", help="Resize the images to this side; needed if they differ in size.")
-    ] = None,
+    stimuli: Stimuli,
+    table: Table = None,
+    filename: Filename = None,
+    order: Order = None,
+    size: Resized = None,
     json: Json = False,
 ) -> None:
     """Import your own dissimilarity matrices (RDMs); afterwards they are a benchmark by their name.
@@ -264,10 +246,9 @@ def rdm(
       wiringup import rdm --name mine --area IT --rdms s1.mat s2.mat s3.mat --stimuli images --table order.csv
     """
     from wiringup.benchmarks.similarity import Similarity
-    from wiringup.core.home import data_home
     from wiringup.data.importing.matrices import import_rdm
 
-    imported = import_rdm(name, area, rdms, stimuli, table, filename, order, size, data_home())
+    imported = import_rdm(name, area, rdms, stimuli, table, filename, order, size)
     data, benchmark = imported.data, f"{name}.{area}-rsa"
     ceiling = Similarity(data).ceiling
     facts = {"name": name, "kind": "dissimilarities", "area": area, "subjects": len(data.rdms)}

@@ -178,11 +178,6 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` to ``path`` as indented JSON, atomically."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
-
-
 def read_json(path: Path) -> Any:
     """Read JSON from ``path``.
 

@@ -14,7 +14,8 @@ from wiringup.data.sources.addresses import SOURCES
 from wiringup.data.sources.catalog import PUBLISHED
 from wiringup.data.sources.imported import save_set
 
-Data = TypeVar("Data", bound=DataSet)
+Data = TypeVar("Data", bound=DataSet, covariant=True)
+Given = TypeVar("Given", bound=DataSet)
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 
@@ -49,12 +50,12 @@ def check_name(name: str) -> None:
 
 
 def stored(
-    data: Data,
+    data: Given,
     home: Path | None,
     files: Mapping[str, Path | None],
     warnings: Sequence[str],
     **facts: object,
-) -> Imported[Data]:
+) -> Imported[Given]:
     """Store an import together with the names and hashes of the files that it was made of.
 
     Args:

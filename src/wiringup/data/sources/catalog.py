@@ -141,11 +141,6 @@ def _known_imported(name: str, home: Path) -> Known:
         return Known(name, "", RECORDING, present=False, why=str(error))
 
 
-def available(home: Path | None = None) -> list[str]:
-    """Return the names of the data sets that are present."""
-    return [entry.name for entry in known(home) if entry.present]
-
-
 def _check_files(name: str, home: Path) -> None:
     why = _absent(PUBLISHED[name], home)
     if why:

@@ -3,6 +3,7 @@
 import datetime
 import shutil
 import uuid
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,19 @@ from wiringup.core.home import writable
 from wiringup.core.sealed import add_comment, expect_seal, read_sealed, sealed_path, write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.formats.arrays import read_npz
-from wiringup.data.measurements import Choices, Dissimilarities, Judgements, Recording, TwoChoice
+from wiringup.data.measurements import Choices, DataSet, Dissimilarities, Judgements, Recording, TwoChoice
 
 FORMAT = 1
 RECORDING, DISSIMILARITIES, CHOICES, JUDGEMENTS = "recording", "dissimilarities", "choices", "judgements"
 COUNTS = "counts"
 
-Storable = Recording | Dissimilarities | Choices | TwoChoice | Judgements
+_KINDS: dict[str, type[DataSet]] = {
+    RECORDING: Recording,
+    DISSIMILARITIES: Dissimilarities,
+    CHOICES: TwoChoice,
+    JUDGEMENTS: Judgements,
+    COUNTS: Choices,
+}
 Arrays = dict[str, np.ndarray[Any, Any]]
 _ARRAYS = "arrays.npz"
 _META = "meta.json"
@@ -37,7 +44,7 @@ def imported_names(home: Path) -> list[str]:
     return sorted(meta.parent.name for meta in (home / "imported").glob(f"[!.]*/{_META}"))
 
 
-def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
+def save_set(data: DataSet, home: Path, provenance: dict[str, Any]) -> Path:
     """Store a data set as ``home/imported/<name>``: arrays (no pickles) and a description.
 
     The folder appears only when it is complete. Saving the same content again changes nothing, unless what is
@@ -74,14 +81,14 @@ def save_set(data: Storable, home: Path, provenance: dict[str, Any]) -> Path:
     return folder
 
 
-def _beside(data: Storable) -> tuple[Any, ...]:
+def _beside(data: DataSet) -> tuple[Any, ...]:
     """Return what a set says about itself that decides no score, and is therefore not in its hash."""
     if isinstance(data, Recording):
         return data.unit_ids, data.assumed
     return (data.assumed,) if isinstance(data, Dissimilarities) else ()
 
 
-def load_set(home: Path, name: str) -> Storable:
+def load_set(home: Path, name: str) -> DataSet:
     """Read an imported set back and verify its hash.
 
     Raises:
@@ -96,7 +103,7 @@ def load_set(home: Path, name: str) -> Storable:
     try:
         data = _data_set(meta, read_npz(folder / _ARRAYS))
         intact = data.sha256 == meta["sha256"]
-    except (InputError, MissingDataError, KeyError) as error:
+    except (InputError, MissingDataError, KeyError, TypeError) as error:
         raise _damaged(folder, f"({error})") from error
     if not intact:
         raise _damaged(folder, "(its content does not match its hash)")
@@ -121,7 +128,7 @@ def _damaged(folder: Path, why: str) -> InputError:
     )
 
 
-def _check_same(folder: Path, data: Storable) -> None:
+def _check_same(folder: Path, data: DataSet) -> None:
     if _read_meta(folder).get("sha256") != data.sha256:
         raise InputError(
             f"Other data are already imported as {data.name!r}. Choose another name, or remove "
@@ -129,37 +136,30 @@ def _check_same(folder: Path, data: Storable) -> None:
         )
 
 
-def _arrays(data: Storable) -> Arrays:
-    if isinstance(data, Recording):
-        arrays = {"trials": data.trials, **_stack("", data.stimuli)}
-        units = None if data.unit_ids is None else np.array(data.unit_ids)
-        return arrays | _present({"groups": data.groups, "labels": data.labels, "unit_ids": units})
-    if isinstance(data, Dissimilarities):
-        return {"rdms": data.rdms, **_stack("", data.stimuli)}
-    if isinstance(data, Choices):
-        arrays = {"counts": data.counts}
-    else:
-        arrays = {"image": data.image, "choice": data.choice, **_present({"subject": data.subject})}
-    if isinstance(data, TwoChoice):
-        arrays |= {"sample": data.sample, "distractor": data.distractor}
-    fit = {} if data.fit is None or data.fit is data.test else _labelled("fit", data.fit)
-    return arrays | _labelled("test", data.test) | fit
-
-
-def _present(arrays: dict[str, np.ndarray[Any, Any] | None]) -> Arrays:
-    return {key: value for key, value in arrays.items() if value is not None}
+def _arrays(data: DataSet) -> Arrays:
+    """Return the arrays of a data set by the names of its fields; images as ``pixels`` and ``ids``."""
+    arrays: Arrays = {}
+    for field in fields(data):
+        value = getattr(data, field.name)
+        match value:
+            case np.ndarray():
+                arrays[field.name] = value
+            case Stimuli():
+                arrays |= _stack("", value)
+            case LabelledImages() if field.name != "fit" or value is not getattr(data, "test", None):
+                arrays |= _stack(f"{field.name}_", value.stimuli)
+                arrays[f"{field.name}_labels"] = value.labels
+                arrays[f"{field.name}_classes"] = np.array(value.classes)
+            case tuple() if field.name != "assumed":  # which stands in the description
+                arrays[field.name] = np.array(value)
+    return arrays
 
 
 def _stack(prefix: str, stimuli: Stimuli) -> Arrays:
     return {f"{prefix}pixels": stimuli.pixels, f"{prefix}ids": np.array(stimuli.ids)}
 
 
-def _labelled(which: str, images: LabelledImages) -> Arrays:
-    names = {f"{which}_labels": images.labels, f"{which}_classes": np.array(images.classes)}
-    return _stack(f"{which}_", images.stimuli) | names
-
-
-def _description(data: Storable, provenance: dict[str, Any]) -> dict[str, Any]:
+def _description(data: DataSet, provenance: dict[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": data.name,
@@ -171,18 +171,15 @@ def _description(data: Storable, provenance: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _facts(data: Storable) -> dict[str, Any]:
-    if isinstance(data, Recording):
-        units, images, repeats = data.trials.shape
-        facts = {"kind": RECORDING, "area": data.area, "units": units, "images": images, "repeats": repeats}
-        return facts | {"assumed": list(data.assumed)}
-    if isinstance(data, Dissimilarities):
-        subjects, images = data.rdms.shape[:2]
-        facts = {"kind": DISSIMILARITIES, "area": data.area, "subjects": subjects, "images": images}
-        return facts | {"assumed": list(data.assumed)}
-    kinds: dict[type, str] = {TwoChoice: CHOICES, Judgements: JUDGEMENTS, Choices: COUNTS}
+def _facts(data: DataSet) -> dict[str, Any]:
+    kind = next(kind for kind, made in _KINDS.items() if isinstance(data, made))
+    if isinstance(data, Recording | Dissimilarities):
+        shape = data.trials.shape if isinstance(data, Recording) else data.rdms.shape[:2]
+        counted = ("units", "images", "repeats") if isinstance(data, Recording) else ("subjects", "images")
+        facts = {"kind": kind, "area": data.area, "assumed": list(data.assumed)}
+        return facts | dict(zip(counted, shape, strict=True))
     return {
-        "kind": kinds[type(data)],
+        "kind": kind,
         "area": BEHAVIOR,
         "trials": int(data.counts.sum()) if isinstance(data, Choices) else len(data.image),
         "images": len(data.test),
@@ -191,51 +188,28 @@ def _facts(data: Storable) -> dict[str, Any]:
     }
 
 
-def _data_set(meta: dict[str, Any], arrays: Arrays) -> Storable:
-    kind = meta.get("kind", RECORDING)  # sets imported by the first release do not say
-    if kind == RECORDING:
-        return _recording(meta, arrays)
-    if kind == DISSIMILARITIES:
-        return _dissimilarities(meta, arrays)
-    test = _read_labelled("test", arrays)
-    fit = test if meta["fit"] == "same" else _read_labelled("fit", arrays) if "fit_ids" in arrays else None
-    name, source = meta["name"], meta["source"]
-    if kind == COUNTS:
-        return Choices(name, arrays["counts"], test, fit, source=source)
-    image, choice = arrays["image"], arrays["choice"]
-    if kind == JUDGEMENTS:
-        return Judgements(name, image, arrays["subject"], choice, test, fit, source=source)
-    if fit is None:
-        raise InputError("there are no images to fit on")
-    sample, distractor, subject = arrays["sample"], arrays["distractor"], arrays.get("subject")
-    return TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
+def _data_set(meta: dict[str, Any], arrays: Arrays) -> DataSet:
+    made = _KINDS[meta.get("kind", RECORDING)]  # sets imported by the first release do not say
+    values: dict[str, Any] = {"name": meta["name"], "source": meta["source"]}
+    values |= {field.name: arrays[field.name] for field in fields(made) if field.name in arrays}
+    if made in (Recording, Dissimilarities):
+        assumed = tuple(meta.get("assumed", ()))  # sets that were imported earlier do not say
+        values |= {"area": meta["area"], "stimuli": _stimuli("", arrays), "assumed": assumed}
+        if "unit_ids" in values:
+            values["unit_ids"] = tuple(values["unit_ids"].tolist())
+    else:
+        test = _labelled("test", arrays)
+        fit = test if meta["fit"] == "same" else _labelled("fit", arrays) if "fit_ids" in arrays else None
+        if made is TwoChoice and fit is None:
+            raise InputError("there are no images to fit on")
+        values |= {"test": test, "fit": fit}
+    return made(**values)
 
 
-def _read_labelled(which: str, arrays: Arrays) -> LabelledImages:
-    stimuli = Stimuli(arrays[f"{which}_pixels"], tuple(arrays[f"{which}_ids"].tolist()))
-    return LabelledImages(stimuli, arrays[f"{which}_labels"], tuple(arrays[f"{which}_classes"].tolist()))
+def _labelled(which: str, arrays: Arrays) -> LabelledImages:
+    classes = tuple(arrays[f"{which}_classes"].tolist())
+    return LabelledImages(_stimuli(f"{which}_", arrays), arrays[f"{which}_labels"], classes)
 
 
-def _recording(meta: dict[str, Any], arrays: Arrays) -> Recording:
-    return Recording(
-        name=meta["name"],
-        area=meta["area"],
-        trials=arrays["trials"],
-        stimuli=Stimuli(arrays["pixels"], tuple(arrays["ids"].tolist())),
-        groups=arrays.get("groups"),
-        labels=arrays.get("labels"),
-        source=meta["source"],
-        unit_ids=tuple(arrays["unit_ids"].tolist()) if "unit_ids" in arrays else None,
-        assumed=tuple(meta.get("assumed", ())),  # sets that were imported earlier do not say
-    )
-
-
-def _dissimilarities(meta: dict[str, Any], arrays: Arrays) -> Dissimilarities:
-    return Dissimilarities(
-        name=meta["name"],
-        area=meta["area"],
-        rdms=arrays["rdms"],
-        stimuli=Stimuli(arrays["pixels"], tuple(arrays["ids"].tolist())),
-        source=meta["source"],
-        assumed=tuple(meta["assumed"]),
-    )
+def _stimuli(prefix: str, arrays: Arrays) -> Stimuli:
+    return Stimuli(arrays[f"{prefix}pixels"], tuple(arrays[f"{prefix}ids"].tolist()))

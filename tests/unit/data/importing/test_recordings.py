@@ -86,7 +86,7 @@ def test_averages_and_other_forms_of_stimuli(lab, trials):
     assert first.stimuli.pixels[1, 0, 0].tolist() == [16, 16, 16]
     second = bring(lab, "avg.npy", "from-zip", stimuli="s.zip", size=3).data
     assert second.stimuli.pixels.shape == (IMAGES, 3, 3, 3)
-    assert catalog.available(lab / "home")[-2:] == ["from-npz", "from-zip"]
+    assert [found.name for found in catalog.known(lab / "home") if found.present] == ["from-npz", "from-zip"]
 
 
 def test_populations_in_one_file_are_pooled(lab):
@@ -413,7 +413,7 @@ def test_a_full_disk_leaves_nothing(lab, monkeypatch):
     with pytest.raises(WiringupError, match="No space left to write"):
         bring(lab)
     assert list((lab / "home" / "imported").iterdir()) == []
-    assert "mine" not in catalog.available(lab / "home")
+    assert "mine" not in [found.name for found in catalog.known(lab / "home") if found.present]
 
 
 def test_absent_set(tmp_path):

@@ -206,7 +206,7 @@ def test_absent_sets_name_the_command(tmp_path):
         catalog.load("cifar10h", tmp_path)
     with pytest.raises(MissingDataError, match=r"tinyimagenet40\.train is not there"):
         catalog.load_images("tinyimagenet40.train", tmp_path)
-    assert catalog.available(tmp_path) == []
+    assert not any(found.present for found in catalog.known(tmp_path))
     assert all("Run: wiringup fetch" in entry.why for entry in catalog.known(tmp_path))
 
 
