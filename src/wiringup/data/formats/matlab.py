@@ -4,6 +4,7 @@ import math
 import mmap
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,24 @@ _NUMERIC = frozenset(
 _NAMES_NO_VARIABLE = "#"  # what MATLAB keeps for itself: cells and structs are stored in #refs#
 
 
-def read_mat(path: Path, wanted: str) -> NDArray[Any]:
-    """Read one array of a MATLAB file, with its axes in MATLAB's order.
+@dataclass(frozen=True, eq=False)
+class MatFile:
+    """What is taken from a MATLAB file.
+
+    Attributes:
+        values: the array that was wanted, with its axes in MATLAB's order.
+        lists: the lists beside it: rows or columns of numbers and, up to version 7, cells of texts and char
+            matrices.
+        rest: the names of everything else.
+    """
+
+    values: NDArray[Any]
+    lists: dict[str, NDArray[Any]]
+    rest: tuple[str, ...]
+
+
+def read_mat(path: Path, wanted: str) -> MatFile:
+    """Read one array of a MATLAB file, and the lists beside it.
 
     Args:
         path: version 4, 5, 6, 7 or 7.3.
@@ -35,35 +52,9 @@ def read_mat(path: Path, wanted: str) -> NDArray[Any]:
     """
     path = Path(path).expanduser()
     with readable(path):
-        return _from_hdf5(path, wanted) if is_hdf5(path) else _from_mat5(path, wanted)
-
-
-def read_mat_lists(path: Path, wanted: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
-    """Return the lists beside the array that `read_mat` reads, by their name, and the names of the rest.
-
-    Lists are rows or columns of numbers and, up to version 7, cells of texts and char matrices.
-    """
-    path = Path(path).expanduser()
-    with readable(path):
-        found = _vectors_of_hdf5(path, wanted) if is_hdf5(path) else _vectors_of_mat5(path, wanted)
-    lists = {name: array for name, array in found.items() if array is not None}
-    return lists, tuple(name for name in found if name not in lists)
-
-
-def _vectors_of_mat5(path: Path, wanted: str) -> dict[str, NDArray[Any] | None]:
-    import scipy.io
-
-    listing = {name: (shape, kind) for name, shape, kind in scipy.io.whosmat(path, appendmat=False)}
-    taken = _choose({name: kind for name, (_, kind) in listing.items()}, wanted, path)
-    stored = path.stat().st_size
-    wanted_kinds = {*_NUMERIC, "cell", "char"}
-    read = []
-    for name, (shape, kind) in listing.items():
-        if name != taken and kind in wanted_kinds and (kind == "char" or math.prod(shape) == max(shape)):
-            check_size(f"{path}, variable {name!r},", math.prod(shape), stored)
-            read.append(name)
-    content = scipy.io.loadmat(path, appendmat=False, variable_names=read) if read else {}
-    return {name: _as_list(content[name]) if name in read else None for name in listing if name != taken}
+        values, beside = _from_hdf5(path, wanted) if is_hdf5(path) else _from_mat5(path, wanted)
+    lists = {name: array for name, array in beside.items() if array is not None}
+    return MatFile(values, lists, tuple(name for name in beside if name not in lists))
 
 
 def _as_list(values: Any) -> NDArray[Any] | None:
@@ -75,19 +66,6 @@ def _as_list(values: Any) -> NDArray[Any] | None:
         return array if array.dtype.kind in "iufb" else None
     texts = [cell.item() if isinstance(cell, np.ndarray) and cell.size == 1 else cell for cell in array]
     return np.array(texts) if texts and all(isinstance(text, str) for text in texts) else None
-
-
-def _vectors_of_hdf5(path: Path, wanted: str) -> dict[str, NDArray[Any] | None]:
-    with open_hdf5(path) as file:
-        kinds = {key: _kind(file[key]) for key in file if not key.startswith(_NAMES_NO_VARIABLE)}
-        taken = _choose(kinds, wanted, path)
-        found: dict[str, NDArray[Any] | None] = {}
-        for name, kind in kinds.items():
-            shape = getattr(file[name], "shape", ())
-            vector = kind in _NUMERIC and math.prod(shape) == max(shape, default=0)
-            found[name] = numbers(file[name], f"{path}, variable {name!r},").ravel() if vector else None
-        del found[taken]
-        return found
 
 
 def _choose(kinds: Mapping[str, str], wanted: str, path: Path) -> str:
@@ -105,35 +83,52 @@ def _choose(kinds: Mapping[str, str], wanted: str, path: Path) -> str:
     )
 
 
-def _from_mat5(path: Path, wanted: str) -> NDArray[Any]:
-    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as file:
-        return _from_stream(file, wanted, path)
-
-
-def _from_stream(file: mmap.mmap, wanted: str, path: Path) -> NDArray[Any]:
+def _from_mat5(path: Path, wanted: str) -> tuple[NDArray[Any], dict[str, NDArray[Any] | None]]:
     """Read from a mapped file, of which no more is allocated than there is, whatever its headers ask for."""
     import scipy.io
 
-    listing = scipy.io.whosmat(file, appendmat=False)
-    found = {name: (shape, kind) for name, shape, kind in listing}
-    if len(found) < len(listing):
-        raise InputError(f"{path} holds two variables of one name among {listed([v[0] for v in listing])}.")
-    name = _choose({key: kind for key, (_, kind) in found.items()}, wanted, path)
-    shape = found[name][0]
-    if min(shape) < 0:
-        raise InputError(f"{path} announces the impossible shape {shape} of {name}: the file is damaged.")
-    check_size(f"{path}, variable {name!r},", math.prod(shape), path.stat().st_size)  # a byte each, or more
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # of a variable that it cannot read SciPy warns, and returns a text
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as file:
+        listing = scipy.io.whosmat(file, appendmat=False)
+        found = {name: (shape, kind) for name, shape, kind in listing}
+        if len(found) < len(listing):
+            names = listed([variable[0] for variable in listing])
+            raise InputError(f"{path} holds two variables of one name among {names}.")
+        taken = _choose({name: kind for name, (_, kind) in found.items()}, wanted, path)
+        beside = [name for name in found if name != taken and _may_be_list(*found[name])]
+        for name in (taken, *beside):
+            _check_shape(found[name][0], f"{path}, variable {name!r},", path.stat().st_size)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of one that it cannot read SciPy warns, and returns a text
+            file.seek(0)
+            values = np.array(scipy.io.loadmat(file, appendmat=False, variable_names=[taken])[taken])
         file.seek(0)
-        return np.array(scipy.io.loadmat(file, appendmat=False, variable_names=[name])[name])
+        read = scipy.io.loadmat(file, appendmat=False, variable_names=beside) if beside else {}
+    return values, {n: _as_list(read[n]) if n in beside else None for n in found if n != taken}
 
 
-def _from_hdf5(path: Path, wanted: str) -> NDArray[Any]:
+def _may_be_list(shape: tuple[int, ...], kind: str) -> bool:
+    return kind == "char" or (kind in (*_NUMERIC, "cell") and math.prod(shape) == max(shape, default=0))
+
+
+def _check_shape(shape: tuple[int, ...], what: str, stored: int) -> None:
+    if min(shape) < 0:
+        raise InputError(f"{what} announces the impossible shape {shape}: the file is damaged.")
+    check_size(what, math.prod(shape), stored)  # a byte each, or more
+
+
+def _from_hdf5(path: Path, wanted: str) -> tuple[NDArray[Any], dict[str, NDArray[Any] | None]]:
+    def read(name: str) -> NDArray[Any]:
+        return numbers(file[name], f"{path}, variable {name!r},")
+
     with open_hdf5(path) as file:
         kinds = {key: _kind(file[key]) for key in file if not key.startswith(_NAMES_NO_VARIABLE)}
-        name = _choose(kinds, wanted, path)
-        return numbers(file[name], f"{path}, variable {name!r},").T  # HDF5 counts the axes from the other end
+        taken = _choose(kinds, wanted, path)
+        lists = {
+            name: read(name).ravel() if kind in _NUMERIC and _may_be_list(file[name].shape, kind) else None
+            for name, kind in kinds.items()
+            if name != taken
+        }
+        return read(taken).T, lists  # HDF5 counts the axes from the other end
 
 
 def _kind(variable: Any) -> str:

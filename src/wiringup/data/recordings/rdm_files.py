@@ -14,7 +14,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz
 from wiringup.data.formats.hdf5 import is_hdf5, numbers, open_hdf5
-from wiringup.data.formats.matlab import read_mat, read_mat_lists
+from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.tables import is_count, plain
 from wiringup.data.recordings.rdm_checks import FEWEST_IMAGES, Matrix, is_matrix
 from wiringup.data.recordings.responses import Texts, texts_of, warn_of_unused
@@ -72,9 +72,8 @@ def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:
     if suffix == ".npz":
         return _from_npz(read_npz(path), n, path)
     if suffix == ".mat":
-        values = read_mat(path, WANTED)
-        lists, rest = read_mat_lists(path, WANTED)
-        return values, _split(lists, n, path, rest)
+        mat = read_mat(path, WANTED)
+        return mat.values, _split(mat.lists, n, path, mat.rest)
     if is_hdf5(path):
         return _from_rsatoolbox(path, n)
     raise InputError(

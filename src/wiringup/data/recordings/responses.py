@@ -14,7 +14,7 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz
-from wiringup.data.formats.matlab import read_mat, read_mat_lists
+from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.netcdf import open_netcdf
 from wiringup.data.formats.tables import is_count, plain, spelled
 from wiringup.data.images.table import FILES, IDS
@@ -140,10 +140,10 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> Responses:
         case ".npz":
             return replace(_from_npz(read_npz(path), path, axes), settled=axes is not None)
         case ".mat":
-            found = Responses(_three_axes(read_mat(path, "responses"), path, axes), settled=axes is not None)
-            lists, rest = read_mat_lists(path, "responses")
-            found = _with_lists(found, lists, ())
-            return replace(found, unused=(*found.unused, *rest))
+            mat = read_mat(path, "responses")
+            found = Responses(_three_axes(mat.values, path, axes), settled=axes is not None)
+            found = _with_lists(found, mat.lists, ())
+            return replace(found, unused=(*found.unused, *mat.rest))
         case ".nc" | ".nc4" | ".netcdf":
             if axes is not None:
                 raise InputError(f"{path} names its axes itself; leave out --axes.")
