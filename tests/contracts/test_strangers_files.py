@@ -39,7 +39,7 @@ from wiringup.birth.transfer import read_layer_map
 from wiringup.core.errors import WiringupError
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.behavior.counts import read_counts
-from wiringup.data.behavior.trials import read_sheet
+from wiringup.data.behavior.trials import read_trial_table
 from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.tables import read_table
 from wiringup.data.images.cifar import read_cifar
@@ -198,7 +198,7 @@ def layers(_folder):
 
 KINDS = {
     "table.csv": (lambda _: TRIALS.replace(",", ";").encode(), read_table),
-    "trials.csv": (lambda _: TRIALS.encode(), read_sheet),
+    "trials.csv": (lambda _: TRIALS.encode(), read_trial_table),
     "responses.npy": (lambda _: of_array(lambda s: np.save(s, VALUES)), read_responses),
     "responses.npz": (lambda _: of_array(lambda s: np.savez_compressed(s, responses=VALUES)), read_responses),
     "v5.mat": (

@@ -9,7 +9,7 @@ from tyro.conf import Positional, arg
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, table
 from wiringup.core.cache import CacheFolder
-from wiringup.core.memory import GB, told
+from wiringup.core.memory import GB, in_gb
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def cache(
             as_json({n: {"folder": str(k.folder), "removed_bytes": freed[n]} for n, k in kinds.items()})
             return
         for name, found in kinds.items():
-            log.info(f"Removed {told(freed[name])} of {name} from {found.folder}.")
+            log.info(f"Removed {in_gb(freed[name])} of {name} from {found.folder}.")
     elif json:
         as_json({name: _facts(found) for name, found in kinds.items()})
     else:
@@ -58,7 +58,7 @@ def _show(name: str, found: CacheFolder) -> None:
     entries = found.entries()[::-1]
     if entries:
         days = [time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used)) for entry in entries]
-        body = [[e.path.name[:12], told(e.size), day] for e, day in zip(entries, days, strict=True)]
+        body = [[e.path.name[:12], in_gb(e.size), day] for e, day in zip(entries, days, strict=True)]
         table([name, "size", "last used"], body)
-    total = told(sum(entry.size for entry in entries))
+    total = in_gb(sum(entry.size for entry in entries))
     log.info(f"{len(entries)} files of {name}, {total} of at most {found.limit:g} GB, in {found.folder}.")

@@ -6,7 +6,7 @@ from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Images, Json, Size
 from wiringup.cli.show import as_json, table
-from wiringup.core.memory import told
+from wiringup.core.memory import in_gb
 
 
 def pack(
@@ -42,5 +42,5 @@ def pack(
     if json:
         as_json(facts)
         return
-    shown = facts | {"bytes": told(len(images) * size**2 * 3)}
+    shown = facts | {"bytes": in_gb(len(images) * size**2 * 3)}
     table(["packed", ""], [[key, str(value)] for key, value in shown.items()])

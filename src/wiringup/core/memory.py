@@ -42,7 +42,7 @@ def free_disk(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def told(size: float) -> str:
+def in_gb(size: float) -> str:
     """Return a number of bytes for people, in GB."""
     return f"{size / GB:.3g} GB"
 

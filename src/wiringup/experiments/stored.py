@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz
-from wiringup.data.recordings.responses import Responses, by_usual_id, read_responses
+from wiringup.data.recordings.responses import StoredResponses, by_usual_id, read_responses
 from wiringup.models.stored import StoredSubject
 
 NETCDF = (".nc", ".nc4", ".netcdf")
@@ -86,7 +86,7 @@ def _from_safetensors(path: Path) -> Found:
     return layers, None if listed is None else tuple(listed.splitlines())
 
 
-def _by_layer(found: Responses) -> Found:
+def _by_layer(found: StoredResponses) -> Found:
     found, ids = by_usual_id(found)
     values = found.values[:, :, 0] if found.values.shape[2] == 1 else np.nanmean(found.values, 2)
     if found.layers is None:

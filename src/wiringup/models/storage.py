@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from wiringup.core.errors import InputError, WiringupError
-from wiringup.core.memory import GB, free_disk, free_memory, told
+from wiringup.core.memory import GB, free_disk, free_memory, in_gb
 from wiringup.models.cache import ResponseCache
 from wiringup.models.files import FLOAT32, Key, mapped
 
@@ -81,9 +81,9 @@ class Storage:
             return
         if self.cache is not None:
             self.say(
-                f"{told(need)} of responses are not kept: the cache in {self.cache.folder} may take "
+                f"{in_gb(need)} of responses are not kept: the cache in {self.cache.folder} may take "
                 f"{self.cache.limit:g} GB (WIRINGUP_CACHE_GB), and its disk has "
-                f"{told(free_disk(self.cache.folder))} free."
+                f"{in_gb(free_disk(self.cache.folder))} free."
             )
         yield self.stores(images, features, working)
 
@@ -108,8 +108,8 @@ class Storage:
         folder = self._folder()
         self._check(need, working, folder)
         self.say(
-            f"{told(need)} of responses and {told(working)} for network and scoring are more than the "
-            f"{told(have)} of memory that may be used: the responses go to files in {folder} until they are "
+            f"{in_gb(need)} of responses and {in_gb(working)} for network and scoring are more than the "
+            f"{in_gb(have)} of memory that may be used: the responses go to files in {folder} until they are "
             "scored."
         )
         return {key: mapped(images, n, _writable(folder)) for key, n in features.items()}
@@ -141,8 +141,8 @@ class Storage:
         if have is None or (working <= have and need <= disk):
             return
         raise WiringupError(
-            f"The responses need {told(need)}, network and scoring {told(working)} of memory, but "
-            f"{told(have)} of memory may be used and {told(disk)} of disk are free at {folder}. Read out "
+            f"The responses need {in_gb(need)}, network and scoring {in_gb(working)} of memory, but "
+            f"{in_gb(have)} of memory may be used and {in_gb(disk)} of disk are free at {folder}. Read out "
             "fewer layers or time steps, use fewer stimuli or a smaller --size, raise --memory (or "
             "WIRINGUP_MEMORY, in GB), or set WIRINGUP_CACHE to a folder on a larger disk."
         )

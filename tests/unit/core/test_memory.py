@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from wiringup.core.memory import free_disk, free_memory, told
+from wiringup.core.memory import free_disk, free_memory, in_gb
 
 GIB = 2**30
 
@@ -70,4 +70,4 @@ def test_this_machine_answers(tmp_path):
 
 
 def test_sizes_are_told_in_gb():
-    assert [told(n) for n in (4.6e9, 12e6, 0)] == ["4.6 GB", "0.012 GB", "0 GB"]
+    assert [in_gb(n) for n in (4.6e9, 12e6, 0)] == ["4.6 GB", "0.012 GB", "0 GB"]

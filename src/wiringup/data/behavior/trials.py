@@ -31,7 +31,7 @@ SPELLINGS = {
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Trials:
     """The trials as they stand in one table or several, one entry for each; a column not there is None.
 
     Attributes:
@@ -56,7 +56,7 @@ class Sheet:
         return f"{self.path}, line {row + 2}"
 
 
-def read_sheets(paths: Sequence[Path]) -> Sheet:
+def read_trials(paths: Sequence[Path]) -> Trials:
     """Read tables of trials: files, or the tables in a folder. A table without a subject is one subject's.
 
     Raises:
@@ -68,19 +68,19 @@ def read_sheets(paths: Sequence[Path]) -> Sheet:
         twice = next(file for file in files if files.count(file) > 1)
         raise InputError(f"{twice} is given twice; each table of trials counts once.")
     if len(files) == 1:
-        return read_sheet(files[0])
-    sheets = [read_sheet(file, nameless=file.stem) for file in files]
-    columns = {what: _joined(sheets, what) for what in ("image", "choice", "sample", "distractor", "subject")}
+        return read_trial_table(files[0])
+    tables = [read_trial_table(file, nameless=file.stem) for file in files]
+    columns = {what: _joined(tables, what) for what in ("image", "choice", "sample", "distractor", "subject")}
     subjects = list(dict.fromkeys(columns["subject"] or []))
     caution(f"{len(files)} tables of {len(subjects)} subjects: {listed(subjects, 12)}.")
-    return Sheet(
+    return Trials(
         Path(paths[0]),
         columns["image"] or [],
         columns["choice"] or [],
         columns["sample"],
         columns["distractor"],
         columns["subject"],
-        tuple((sheet.path, len(sheet.image)) for sheet in sheets),
+        tuple((table.path, len(table.image)) for table in tables),
     )
 
 
@@ -97,11 +97,11 @@ def _is_table(path: Path) -> bool:
     return path.suffix.lower() in TABLES and not path.name.startswith(".")
 
 
-def _joined(sheets: Sequence[Sheet], what: str) -> list[str] | None:
-    columns: list[list[str] | None] = [getattr(sheet, what) for sheet in sheets]
-    lacking = [sheet.path for sheet, column in zip(sheets, columns, strict=True) if column is None]
-    if 0 < len(lacking) < len(sheets):
-        having = next(sheet.path for sheet in sheets if sheet.path not in lacking)
+def _joined(tables: Sequence[Trials], what: str) -> list[str] | None:
+    columns: list[list[str] | None] = [getattr(table, what) for table in tables]
+    lacking = [table.path for table, column in zip(tables, columns, strict=True) if column is None]
+    if 0 < len(lacking) < len(tables):
+        having = next(table.path for table in tables if table.path not in lacking)
         raise InputError(
             f"{lacking[0]} has no column for the {what} of each trial, but {having} has one (such as "
             f"{SPELLINGS[what][0]!r}): import them apart, or add the column."
@@ -109,7 +109,7 @@ def _joined(sheets: Sequence[Sheet], what: str) -> list[str] | None:
     return None if lacking else [value for column in columns for value in column or []]
 
 
-def read_sheet(path: Path, nameless: str | None = None) -> Sheet:
+def read_trial_table(path: Path, nameless: str | None = None) -> Trials:
     """Read a table of trials.
 
     Args:
@@ -138,7 +138,7 @@ def read_sheet(path: Path, nameless: str | None = None) -> Sheet:
             f"says who judged (choices among all classes). {spellings_of(table, 'distractor', 'subject')}"
         )
     parts = ((table.path, len(table)),)
-    return Sheet(table.path, image, choice, sample, distractor, subject, parts)
+    return Trials(table.path, image, choice, sample, distractor, subject, parts)
 
 
 def column_of(table: Table, what: str) -> list[str] | None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.files import regular
-from wiringup.core.memory import free_memory, told
+from wiringup.core.memory import free_memory, in_gb
 from wiringup.data.formats.zips import COMPRESSIONS
 
 _HEADER = 12 + 10_000  # bytes of the longest that numpy reads
@@ -78,7 +78,7 @@ def check_room(what: str, size: int) -> None:
     """Raise `InputError` if ``size`` bytes do not fit into the memory that is free."""
     free = free_memory()
     if free is not None and size > free:
-        raise InputError(f"{what} needs {told(size)} of memory, but only {told(free)} are free.")
+        raise InputError(f"{what} needs {in_gb(size)} of memory, but only {in_gb(free)} are free.")
 
 
 def check_stored(what: str, announced: int, stored: int) -> None:

@@ -15,7 +15,7 @@ from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.home import cache_home, writable
-from wiringup.core.memory import GB, told
+from wiringup.core.memory import GB, in_gb
 from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
@@ -106,8 +106,8 @@ class ImageCache(CacheFolder):
         needed = images * size**2 * 3
         if not self.has_room(needed):
             raise WiringupError(
-                f"{images:,} images at {size} px take {told(needed)}; {self.folder} may hold "
-                f"{told(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on "
+                f"{images:,} images at {size} px take {in_gb(needed)}; {self.folder} may hold "
+                f"{in_gb(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on "
                 "a larger disk, or learn from fewer images."
             )
 

@@ -46,7 +46,7 @@ LABELS = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class ColumnOptions:
     """What the user says about order, groups and labels.
 
     Attributes:
@@ -76,17 +76,17 @@ class Order:
     columns: tuple[str, ...] = ()
 
 
-def order_of(table: Table, stimuli: Stimuli, asked: str | None) -> Order:
+def order_of(table: Table, stimuli: Stimuli, column: str | None) -> Order:
     """Return which image each row is about.
 
     Raises:
         InputError: if two columns name the images and disagree, or a column that is asked for or spelled like
             one of file names does not name them.
     """
-    if asked == NONE:
+    if column == NONE:
         return Order()
-    if asked is not None:
-        return Order(_named(table, stimuli, asked), (table.resolve(asked),))
+    if column is not None:
+        return Order(_named(table, stimuli, column), (table.resolve(column),))
     sure = [name for name in table.columns if _is_text(table, name) or _spelled_as_file(table, name)]
     for names in (sure, table.find(*FILES, *IDS)):
         if (order := _agreed(table, names, stimuli)).rows is not None:
@@ -156,15 +156,15 @@ class Property:
     columns: tuple[str, ...] = ()
 
 
-def group_of(table: Table, asked: str | None) -> Property:
+def group_of(table: Table, column: str | None) -> Property:
     """Return what says which images belong together.
 
     Raises:
         InputError: if the column that is asked for is not there, a cell is empty, or two columns could be
             meant and group the images differently.
     """
-    if asked is not None:
-        return _property(table, asked)
+    if column is not None:
+        return _property(table, column)
     found = [name for name in table.find(*GROUPS) if len(set(table.columns[name])) > 1]
     if found and plain(found[0]) not in ("group", "groups"):
         parts = {name: _partition(table.columns[name]) for name in found}
@@ -177,13 +177,13 @@ def group_of(table: Table, asked: str | None) -> Property:
     return _property(table, found[0]) if found else Property()
 
 
-def label_of(table: Table, asked: str | None) -> Property:
+def label_of(table: Table, column: str | None) -> Property:
     """Return the labels by which folds are balanced: the column asked for, or the first usual one.
 
     Raises:
         InputError: if the column that is asked for is not there, or a cell is empty.
     """
-    found = table.find(*LABELS) if asked is None else [asked]
+    found = table.find(*LABELS) if column is None else [column]
     return _property(table, found[0]) if found else Property()
 
 

@@ -12,14 +12,14 @@ from wiringup.core.checks import one_of, same_length
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.formats.tables import Table, read_table
-from wiringup.data.images.table import NONE, Asked
+from wiringup.data.images.table import NONE, ColumnOptions
 from wiringup.data.importing.recordings import is_stack, read_images
 from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import Dissimilarities
-from wiringup.data.recordings.ordering import Arranged, arranged
+from wiringup.data.recordings.ordering import Aligned, aligned
 from wiringup.data.recordings.rdm_checks import Matrix, checked
 from wiringup.data.recordings.rdm_files import read_matrices
-from wiringup.data.recordings.responses import Responses
+from wiringup.data.recordings.responses import StoredResponses
 
 
 def import_rdm(
@@ -57,8 +57,8 @@ def import_rdm(
     with cautions() as warnings:
         rows = None if table is None else read_table(table)
         images = read_images(stimuli, size, order)
-        asked = Asked(filename, NONE, NONE, order)
-        each = [_read(Path(path), images, rows, asked, is_stack(stimuli)) for path in rdms]
+        options = ColumnOptions(filename, NONE, NONE, order)
+        each = [_read(Path(path), images, rows, options, is_stack(stimuli)) for path in rdms]
         exact = checked(
             np.concatenate([one.values for one in each]),
             [called for one in each for called in one.called],
@@ -82,16 +82,16 @@ class _File:
     """The matrices (subjects, images, images) of one file, in the order of the images that are ``placed``."""
 
     values: Matrix
-    placed: Arranged
+    placed: Aligned
     called: list[str]
 
 
-def _read(path: Path, images: Stimuli, table: Table | None, asked: Asked, stack: bool) -> _File:
-    """Read a file. Its rows are put in order as responses are: their numbers go through `arranged`."""
+def _read(path: Path, images: Stimuli, table: Table | None, options: ColumnOptions, stack: bool) -> _File:
+    """Read a file. Its rows are put in order as responses are: their numbers go through `aligned`."""
     n = len(images if table is None else table)
     found = read_matrices(path, n)
-    numbered = Responses(np.arange(n)[None, :, None], about=found.about, settled=True)
-    placed = arranged(numbered, images, table, asked, path, stack)
+    numbered = StoredResponses(np.arange(n)[None, :, None], about=found.about, settled=True)
+    placed = aligned(numbered, images, table, options, path, stack)
     if placed.responses.values.shape != (1, n, 1):
         raise InputError(f"{path} names an image more than once; matrices need one row for each image.")
     same_length(len(placed.stimuli), n, "The set of images", f"each matrix of {path}")

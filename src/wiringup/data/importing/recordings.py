@@ -11,14 +11,14 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.formats.tables import Table, read_table
 from wiringup.data.images.reading import read_stimuli
-from wiringup.data.images.table import Asked
+from wiringup.data.images.table import ColumnOptions
 from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import Recording
 from wiringup.data.recordings.cleaning import axes_assumed, cleaned, in_area, looks_swapped
 from wiringup.data.recordings.near_copies import warn_of_near_copies
-from wiringup.data.recordings.ordering import arranged
+from wiringup.data.recordings.ordering import aligned
 from wiringup.data.recordings.rdm_checks import looks_like_matrices
-from wiringup.data.recordings.responses import Responses, parse_axes, read_responses, warn_of_unused
+from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses, warn_of_unused
 
 
 def import_recordings(
@@ -66,14 +66,14 @@ def import_recordings(
     """
     check_name(name)
     one_of(area, AREAS, "area")
-    asked = Asked(filename, group, label, order)
+    options = ColumnOptions(filename, group, label, order)
     with cautions() as warnings:
         rows = None if table is None else read_table(table)
         found = read_responses(responses, None if axes is None else parse_axes(axes))
         if looks_like_matrices(found.values):
             raise _are_matrices(name, area, responses, stimuli, table, filename, order, size)
         images = read_images(stimuli, size, order)
-        one = arranged(found, images, rows, asked, Path(responses), is_stack(stimuli))
+        one = aligned(found, images, rows, options, Path(responses), is_stack(stimuli))
         _check_counts(one.responses, len(one.stimuli), rows)
         turned = axes_assumed(one.responses, len(one.stimuli))
         warn_of_unused(Path(responses), one.responses.unused)
@@ -127,7 +127,7 @@ def _are_matrices(
     )
 
 
-def _check_counts(found: Responses, n_stimuli: int, table: Table | None) -> None:
+def _check_counts(found: StoredResponses, n_stimuli: int, table: Table | None) -> None:
     shape = found.values.shape
     if table is not None and len(table) != n_stimuli:
         raise InputError(f"{table.path} has {len(table)} rows, but there are {n_stimuli} stimuli.")

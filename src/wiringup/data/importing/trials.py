@@ -19,7 +19,7 @@ from wiringup.data.behavior.judged import (
     judged_images,
     labels_of_images,
 )
-from wiringup.data.behavior.trials import Sheet, read_sheets
+from wiringup.data.behavior.trials import Trials, read_trials
 from wiringup.data.images.reading import read_labelled, read_stimuli
 from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import NO_ANSWER, Judgements, TwoChoice
@@ -61,90 +61,95 @@ def import_trials(
     check_name(name)
     others = None if fit in (None, SAME) else Path(str(fit))
     with cautions() as warnings:
-        sheet = read_sheets([trials] if isinstance(trials, str | Path) else trials)
-        _check_fit(sheet, fit)
-        judged, image = judged_images(sheet.image, read_stimuli(stimuli, size), sheet.path, "trial")
-        truth = _truth(sheet, image, judged, labels)
+        table = read_trials([trials] if isinstance(trials, str | Path) else trials)
+        _check_fit(table, fit)
+        judged, image = judged_images(table.image, read_stimuli(stimuli, size), table.path, "trial")
+        truth = _truth(table, image, judged, labels)
         learned = None if others is None else read_labelled(others, size)
-        classes = learned.classes if learned is not None else _all_classes(sheet, truth)
-        test = LabelledImages(judged, indexed(sheet.path, "true class", truth, classes), classes)
-        source = f"Imported from {sheet.path.name} and {Path(stimuli).name}."
-        data = _made(name, sheet, image, test, test if fit == SAME else learned, source)
-    paths = (path for path, _ in sheet.parts)
+        classes = learned.classes if learned is not None else _all_classes(table, truth)
+        test = LabelledImages(judged, indexed(table.path, "true class", truth, classes), classes)
+        source = f"Imported from {table.path.name} and {Path(stimuli).name}."
+        data = _made(name, table, image, test, test if fit == SAME else learned, source)
+    paths = (path for path, _ in table.parts)
     files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
     files |= {"stimuli": stimuli, "labels": labels, "fit": others}
     return stored(data, home, files, warnings)
 
 
-def _check_fit(sheet: Sheet, fit: str | Path | None) -> None:
-    if fit is None and sheet.distractor is not None:
+def _check_fit(table: Trials, fit: str | Path | None) -> None:
+    if fit is None and table.distractor is not None:
         raise InputError(
             "A task with two alternatives needs images to fit the model's decoder on: give a folder or zip "
             f"with one folder for each class (--fit DIR), or --fit {SAME} for the judged images themselves."
         )
 
 
-def _truth(sheet: Sheet, image: Indices, judged: Stimuli, labels: Path | None) -> list[str]:
+def _truth(table: Trials, image: Indices, judged: Stimuli, labels: Path | None) -> list[str]:
     """Return the name of the true class of each judged image."""
-    if labels is None and sheet.sample is None:
+    if labels is None and table.sample is None:
         raise InputError(
-            f"{sheet.path} has no column with the true class of each image (such as sample_obj or category): "
+            f"{table.path} has no column with the true class of each image (such as sample_obj or category): "
             "give a table of the images with their classes (--labels)."
         )
     truth = [""] * len(judged) if labels is None else labels_of_images(labels, judged)
-    for row, (i, name) in enumerate(zip(image, sheet.sample or [], strict=False)):
+    for row, (i, name) in enumerate(zip(image, table.sample or [], strict=False)):
         truth[i] = truth[i] or name
         if truth[i] != name:
             raise InputError(
-                f"{sheet.where(row)}: the true class of image {sheet.image[row]!r} is {name!r}, but "
+                f"{table.where(row)}: the true class of image {table.image[row]!r} is {name!r}, but "
                 f"elsewhere {truth[i]!r}."
             )
     return truth
 
 
-def _all_classes(sheet: Sheet, truth: list[str]) -> tuple[str, ...]:
-    names = set(truth) | set(sheet.distractor or [])
-    if sheet.distractor is None:
-        names |= {choice for choice in sheet.choice if choice.casefold() not in _NO_ANSWER}
+def _all_classes(table: Trials, truth: list[str]) -> tuple[str, ...]:
+    names = set(truth) | set(table.distractor or [])
+    if table.distractor is None:
+        names |= {choice for choice in table.choice if choice.casefold() not in _NO_ANSWER}
     return tuple(sorted(names))
 
 
 def _made(
-    name: str, sheet: Sheet, image: Indices, test: LabelledImages, fit: LabelledImages | None, source: str
+    name: str,
+    table: Trials,
+    image: Indices,
+    test: LabelledImages,
+    fit: LabelledImages | None,
+    source: str,
 ) -> TwoChoice | Judgements:
-    if sheet.distractor is None or fit is None:
-        return _judgements(name, sheet, image, test, fit, source)
-    return _two_choice(name, sheet, sheet.distractor, image, test, fit, source)
+    if table.distractor is None or fit is None:
+        return _judgements(name, table, image, test, fit, source)
+    return _two_choice(name, table, table.distractor, image, test, fit, source)
 
 
 def _two_choice(
-    name: str, sheet: Sheet, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
+    name: str, table: Trials, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
     source: str,
 ) -> TwoChoice:  # fmt: skip
     if len(image) < FEWEST_TRIALS:
         raise InputError(
-            f"{sheet.path} has {len(image)} trials; halves of fewer than {FEWEST_TRIALS} cannot be compared."
+            f"{table.path} has {len(image)} trials; halves of fewer than {FEWEST_TRIALS} cannot be compared."
         )
     sample = test.labels[image]
-    for row, (s, other, chosen) in enumerate(zip(sample, others, sheet.choice, strict=True)):
+    for row, (s, other, chosen) in enumerate(zip(sample, others, table.choice, strict=True)):
         own = test.classes[s]
         if own == other or chosen not in (own, other):
             what = "the sample is its own distractor" if own == other else f"{chosen!r} was chosen"
-            raise InputError(f"{sheet.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
-    distractor = indexed(sheet.path, "distractor", others, test.classes)
-    choice = indexed(sheet.path, "choice", sheet.choice, test.classes)
-    _check_fitted(sheet, fit, np.concatenate([sample, distractor]))
-    subject = None if sheet.subject is None else _numbered(sheet.subject)
+            raise InputError(f"{table.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
+    distractor = indexed(table.path, "distractor", others, test.classes)
+    choice = indexed(table.path, "choice", table.choice, test.classes)
+    _check_fitted(table, fit, np.concatenate([sample, distractor]))
+    subject = None if table.subject is None else _numbered(table.subject)
     _warn_of_few(image * len(test.classes) + distractor)
     return TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
 
 
-def _check_fitted(sheet: Sheet, fit: LabelledImages, needed: Indices) -> None:
+def _check_fitted(table: Trials, fit: LabelledImages, needed: Indices) -> None:
     absent = sorted(set(needed.tolist()) - set(fit.labels.tolist()))
     if absent:
         names = ", ".join(fit.classes[i] for i in absent[:12])
         raise InputError(
-            f"{sheet.path}: there is no image to fit the decoder on for {names}; give --fit DIR."
+            f"{table.path}: there is no image to fit the decoder on for {names}; give --fit DIR."
         )
 
 
@@ -158,15 +163,20 @@ def _warn_of_few(pairs: Indices) -> None:
 
 
 def _judgements(
-    name: str, sheet: Sheet, image: Indices, test: LabelledImages, fit: LabelledImages | None, source: str
+    name: str,
+    table: Trials,
+    image: Indices,
+    test: LabelledImages,
+    fit: LabelledImages | None,
+    source: str,
 ) -> Judgements:
-    subject = _numbered(sheet.subject or [])
-    answered = np.array([choice.casefold() not in _NO_ANSWER for choice in sheet.choice])
+    subject = _numbered(table.subject or [])
+    answered = np.array([choice.casefold() not in _NO_ANSWER for choice in table.choice])
     choice = np.full(len(image), NO_ANSWER)
-    given = [c if a else test.classes[0] for c, a in zip(sheet.choice, answered, strict=True)]
-    choice[answered] = indexed(sheet.path, "choice", given, test.classes)[answered]
+    given = [c if a else test.classes[0] for c, a in zip(table.choice, answered, strict=True)]
+    choice[answered] = indexed(table.path, "choice", given, test.classes)[answered]
     first = np.sort(np.unique(np.stack([subject, image]), axis=1, return_index=True)[1])
-    _check_enough(sheet, subject[first])
+    _check_enough(table, subject[first])
     if not answered.all():
         caution(f"{(~answered).sum()} trials have no answer; they count as errors.")
     if len(first) < len(image):
@@ -175,11 +185,11 @@ def _judgements(
     return Judgements(name, image[first], subject[first], choice[first], test, fit, source=source)
 
 
-def _check_enough(sheet: Sheet, subject: Indices) -> None:
+def _check_enough(table: Trials, subject: Indices) -> None:
     most = int(np.bincount(subject).max())
     if most < FEWEST_JUDGED:
         raise InputError(
-            f"{sheet.path}: no subject judged more than {most} images; error consistency needs "
+            f"{table.path}: no subject judged more than {most} images; error consistency needs "
             f"{FEWEST_JUDGED} at least."
         )
 

@@ -9,12 +9,12 @@ from wiringup.core.areas import AREAS
 from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
-from wiringup.data.recordings.responses import Responses
+from wiringup.data.recordings.responses import StoredResponses
 
 _FAR = 3  # times the span of all other values: a code such as 255 or 9999 among counts
 
 
-def in_area(found: Responses, area: str) -> Responses:
+def in_area(found: StoredResponses, area: str) -> StoredResponses:
     """Return the units of ``area``, where the file says where each lies.
 
     Raises:
@@ -36,7 +36,7 @@ def in_area(found: Responses, area: str) -> Responses:
     return found.of_units(here)
 
 
-def axes_assumed(found: Responses, n_images: int) -> bool:
+def axes_assumed(found: StoredResponses, n_images: int) -> bool:
     """Return whether responses, which stand as units x images x repeats, could have other axes, and warn."""
     units, images, repeats = found.values.shape
     if found.settled:
@@ -59,7 +59,7 @@ def axes_assumed(found: Responses, n_images: int) -> bool:
     return True
 
 
-def looks_swapped(found: Responses, n_images: int) -> str:
+def looks_swapped(found: StoredResponses, n_images: int) -> str:
     """Return a hint on which axis has as many entries as there are images, or an empty string."""
     if found.settled:
         return ""
@@ -74,7 +74,7 @@ def looks_swapped(found: Responses, n_images: int) -> str:
     return ""
 
 
-def cleaned(found: Responses, missing: float | None) -> Responses:
+def cleaned(found: StoredResponses, missing: float | None) -> StoredResponses:
     """Return float32 trials with NaN where missing, without units that have no trial.
 
     Raises:

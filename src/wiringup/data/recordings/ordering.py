@@ -21,7 +21,7 @@ from wiringup.data.images.names import in_natural_order
 from wiringup.data.images.table import (
     IDS,
     NONE,
-    Asked,
+    ColumnOptions,
     Order,
     Property,
     group_of,
@@ -30,7 +30,7 @@ from wiringup.data.images.table import (
     refuse_unused,
     warn_of_columns,
 )
-from wiringup.data.recordings.responses import Responses, Texts
+from wiringup.data.recordings.responses import StoredResponses, Texts
 
 NATURAL, PLAIN = "natural", "plain"
 ORDERS = (NATURAL, PLAIN)
@@ -38,7 +38,7 @@ STACK = "stack"
 
 
 @dataclass(frozen=True, eq=False)
-class Arranged:
+class Aligned:
     """Responses and images in one order, with what is known about the images.
 
     Attributes:
@@ -50,7 +50,7 @@ class Arranged:
         assumed: what was assumed, in a few words each.
     """
 
-    responses: Responses
+    responses: StoredResponses
     stimuli: Stimuli
     groups: Property
     labels: Property
@@ -75,16 +75,21 @@ class Place:
     odd: str = ""
 
 
-def arranged(
-    found: Responses, stimuli: Stimuli, table: Table | None, asked: Asked, source: Path, stack: bool
-) -> Arranged:
+def aligned(
+    found: StoredResponses,
+    stimuli: Stimuli,
+    table: Table | None,
+    options: ColumnOptions,
+    source: Path,
+    stack: bool,
+) -> Aligned:
     """Bring responses and images into one order.
 
     Args:
         found: the responses, as read.
         stimuli: the images, in the natural order of their names, or as a stack.
         table: one row for each image, or None.
-        asked: what the user says.
+        options: what the user says.
         source: the file of the responses, for messages.
         stack: True if the images come as one stack, which has an order of its own.
 
@@ -93,26 +98,26 @@ def arranged(
             table is of no use; if an order is asked for and there is nothing for it to decide.
     """
     if table is None and not found.about:
-        _refuse_columns(asked)
-    rows = Order() if table is None else order_of(table, stimuli, asked.filename)
-    images = _in_order(stimuli, asked.order) if rows.rows is None else stimuli.take(rows.rows)
+        _refuse_columns(options)
+    rows = Order() if table is None else order_of(table, stimuli, options.filename)
+    images = _in_order(stimuli, options.order) if rows.rows is None else stimuli.take(rows.rows)
     ids = () if table is None else tuple(table.find(*IDS)[:1])
     known = table.column(ids[0]).tolist() if table is not None and ids else ()
-    beside_asked = asked.filename if table is None or asked.filename == NONE else None
-    place = place_of_each(found, images.ids, known, beside_asked)
+    beside_column = options.filename if table is None or options.filename == NONE else None
+    place = place_of_each(found, images.ids, known, beside_column)
     free = rows.rows is None and (table is not None or place.index is None)
-    if asked.order is not None and not free:
-        raise InputError(f"The files say which image is which; leave out --order {asked.order}.")
+    if options.order is not None and not free:
+        raise InputError(f"The files say which image is which; leave out --order {options.order}.")
     odd = place.odd
-    if rows.rows is None and ids and not place.by_ids and asked.filename is None:
+    if rows.rows is None and ids and not place.by_ids and options.filename is None:
         odd = _unmatched("the table calls its", ids[0], known, images.ids, ()) or odd
-    if free and asked.order is None and table is not None:
+    if free and options.order is None and table is not None:
         _refuse_two_orders(table, place, source)
-    numbers = _numbering(table, found, place) if free and asked.filename is None else ()
+    numbers = _numbering(table, found, place) if free and options.filename is None else ()
     found = found if place.index is None else found.by_image(place.index)
     beside = _as_table(found, source)
-    groups, labels = _properties(table or beside, asked)
-    doubt = order_doubt(stimuli.ids) if free and not stack and asked.order is None else ""
+    groups, labels = _properties(table or beside, options)
+    doubt = order_doubt(stimuli.ids) if free and not stack and options.order is None else ""
     assumed = ["the images stand in the natural order of their names"] if doubt else []
     assumed += ["responses stand in the order of the images, whatever their names"] if odd else []
     assumed += (
@@ -131,8 +136,8 @@ def arranged(
         warn_of_columns(table, uses)
     if beside is not None:
         warn_of_columns(beside, {"order": place.names} | (used if table is None else {}))
-    how = _order_in_words(rows, place, free, STACK if stack else asked.order, source)
-    return Arranged(found, images, groups, labels, how, tuple(assumed))
+    how = _order_in_words(rows, place, free, STACK if stack else options.order, source)
+    return Aligned(found, images, groups, labels, how, tuple(assumed))
 
 
 def _refuse_two_orders(table: Table, place: Place, source: Path) -> None:
@@ -146,7 +151,7 @@ def _refuse_two_orders(table: Table, place: Place, source: Path) -> None:
     )
 
 
-def _numbering(table: Table | None, found: Responses, place: Place) -> tuple[str, ...]:
+def _numbering(table: Table | None, found: StoredResponses, place: Place) -> tuple[str, ...]:
     """Return what numbers the images in another order than the one that is assumed, and is not used."""
     columns = {} if table is None else table.columns
     lists = found.about if place.index is None else {}
@@ -161,7 +166,7 @@ def _of_numbers(name: str) -> str:
     )
 
 
-def _as_table(found: Responses, source: Path) -> Table | None:
+def _as_table(found: StoredResponses, source: Path) -> Table | None:
     """Return what stands beside responses as a table of the images; None if nothing does."""
     columns = {name: list(texts) for name, texts in found.about.items()}
     return Table(source, columns) if columns else None
@@ -174,17 +179,17 @@ def _warn_of_left_out(table: Table, images: Stimuli, stimuli: Stimuli) -> None:
         caution(f"{len(absent)} images are not named by {table.path.name} and were left out: {names}.")
 
 
-def _refuse_columns(asked: Asked) -> None:
+def _refuse_columns(options: ColumnOptions) -> None:
     for what in ("filename", "group", "label"):
-        column = getattr(asked, what)
+        column = getattr(options, what)
         if column not in (None, NONE):
             raise InputError(f"The {what} column {column!r} needs a table (CSV) that it is a column of.")
 
 
-def _properties(table: Table | None, asked: Asked) -> tuple[Property, Property]:
+def _properties(table: Table | None, options: ColumnOptions) -> tuple[Property, Property]:
     if table is None:
         return Property(), Property()
-    return group_of(table, asked.group), label_of(table, asked.label)
+    return group_of(table, options.group), label_of(table, options.label)
 
 
 def _order_in_words(rows: Order, place: Place, free: bool, order: str | None, source: Path) -> str:
@@ -232,7 +237,7 @@ def _without_case(names: Sequence[str]) -> list[str]:
 
 
 def place_of_each(
-    found: Responses, images: Sequence[str], ids: Sequence[str], asked: str | None = None
+    found: StoredResponses, images: Sequence[str], ids: Sequence[str], column: str | None = None
 ) -> Place:
     """Return which image each response belongs to, by what stands beside the responses.
 
@@ -243,26 +248,26 @@ def place_of_each(
         found: the responses, as read.
         images: names of the images.
         ids: what a table calls them besides; () if it does not.
-        asked: the one name to go by, or `NONE`.
+        column: the one name to go by, or `NONE`.
 
     Raises:
         InputError: if two sets of names disagree, or those that are called like ids match in part, are
             repeated, or are numbers in no order.
     """
-    if asked == NONE:
+    if column == NONE:
         return Place()
-    usual = found.id_names if asked is None else [one_of(asked, found.about, "list beside the responses")]
+    usual = found.id_names if column is None else [one_of(column, found.about, "list beside the responses")]
     places = {}
-    for name in found.about if asked is None else usual:
+    for name in found.about if column is None else usual:
         for known in _candidates(found.about[name], images, ids, name in usual):
             index = _covered(found.about[name], known)
             if index is not None:
                 places[name] = index, known is ids
                 break
     if not places:
-        if asked is not None:
+        if column is not None:
             raise InputError(
-                f"{asked!r} of the responses does not hold the names of the {len(images)} images."
+                f"{column!r} of the responses does not hold the names of the {len(images)} images."
             )
         part = [name for name, texts in found.about.items() if names_most(texts, images)]
         called = "the responses call their"

@@ -36,7 +36,7 @@ Texts = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Responses(Brief):
+class StoredResponses(Brief):
     """What a file of responses holds.
 
     Attributes:
@@ -66,7 +66,7 @@ class Responses(Brief):
         """What in ``about`` is called like ids or files of images, in the order in which it counts."""
         return spelled(self.about, (*IDS, self.dimension, *FILES))
 
-    def by_image(self, index: Index) -> "Responses":
+    def by_image(self, index: Index) -> "StoredResponses":
         """Return responses in another order of the images, presentations of one image as its repeats.
 
         Args:
@@ -94,7 +94,7 @@ class Responses(Brief):
         varying = tuple(name for name in self.about if name not in steady)
         return replace(self, values=values, about=steady, unused=(*self.unused, *varying))
 
-    def of_units(self, keep: NDArray[np.bool_]) -> "Responses":
+    def of_units(self, keep: NDArray[np.bool_]) -> "StoredResponses":
         """Return the units where ``keep`` (units,) is True; those without names are called by their row."""
         ids = self.unit_ids or tuple(map(str, range(len(self.values))))
         kept = tuple(name for name, here in zip(ids, keep, strict=True) if here)
@@ -113,7 +113,7 @@ def parse_axes(text: str) -> tuple[str, ...]:
     return axes
 
 
-def read_responses(path: Path, axes: Sequence[str] | None = None) -> Responses:
+def read_responses(path: Path, axes: Sequence[str] | None = None) -> StoredResponses:
     """Read responses from ``.npy``, ``.npz``, ``.mat`` or ``.nc``.
 
     An ``.npz`` or ``.mat`` (MATLAB, up to 7.3) holds one array, or one that is called ``responses``; lists
@@ -136,12 +136,12 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> Responses:
     regular(path, "file of responses")
     match path.suffix.lower():
         case ".npy":
-            return Responses(_three_axes(read_npy(path), path, axes), settled=axes is not None)
+            return StoredResponses(_three_axes(read_npy(path), path, axes), settled=axes is not None)
         case ".npz":
             return replace(_from_npz(read_npz(path), path, axes), settled=axes is not None)
         case ".mat":
             mat = read_mat(path, "responses")
-            found = Responses(_three_axes(mat.values, path, axes), settled=axes is not None)
+            found = StoredResponses(_three_axes(mat.values, path, axes), settled=axes is not None)
             found = _with_lists(found, mat.lists, ())
             return replace(found, unused=(*found.unused, *mat.rest))
         case ".nc" | ".nc4" | ".netcdf":
@@ -165,18 +165,20 @@ def _single(arrays: Mapping[Any, Any], path: Path) -> str:
     )
 
 
-def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path, axes: Sequence[str] | None) -> Responses:
+def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path, axes: Sequence[str] | None) -> StoredResponses:
     populations = {name: arrays[name] for name in sorted(arrays) if arrays[name].ndim > 1}
     deep = {name: _three_axes(p, path, axes) for name, p in populations.items() if p.ndim == 3}
     several = len(populations) > 1 and "responses" not in arrays and len(deep) == len(populations)
     if several and len({p.shape[1] for p in deep.values()}) == 1:
         ids = tuple(f"{name}:{row}" for name, p in deep.items() for row in range(len(p)))
-        return _with_lists(Responses(pooled(list(deep.values())), unit_ids=ids), arrays, tuple(deep))
+        return _with_lists(StoredResponses(pooled(list(deep.values())), unit_ids=ids), arrays, tuple(deep))
     name = _single(arrays, path)
-    return _with_lists(Responses(_three_axes(arrays[name], path, axes)), arrays, (name,))
+    return _with_lists(StoredResponses(_three_axes(arrays[name], path, axes)), arrays, (name,))
 
 
-def _with_lists(found: Responses, arrays: Mapping[str, NDArray[Any]], used: tuple[str, ...]) -> Responses:
+def _with_lists(
+    found: StoredResponses, arrays: Mapping[str, NDArray[Any]], used: tuple[str, ...]
+) -> StoredResponses:
     """Add the lists of an npz that have one entry for each image or unit."""
     units, images, _ = found.values.shape
     long = {
@@ -216,7 +218,7 @@ def _three_axes(values: NDArray[Any], path: Path, axes: Sequence[str] | None = N
     return values if values.ndim == 3 else values[:, :, None]
 
 
-def _read_netcdf(path: Path) -> Responses:
+def _read_netcdf(path: Path) -> StoredResponses:
     with open_netcdf(path) as dataset:
         data = dict(dataset.data_vars)
         name = _single(data, path)
@@ -225,7 +227,7 @@ def _read_netcdf(path: Path) -> Responses:
         return replace(found, unused=tuple(unused))
 
 
-def _from_variable(dataset: Any, variable: Any, path: Path) -> Responses:
+def _from_variable(dataset: Any, variable: Any, path: Path) -> StoredResponses:
     """Bring an ``xarray.DataArray`` to units x images x repeats by the names of its dimensions."""
     spare = [d for d in variable.dims if variable.sizes[d] == 1 and _kind(str(d)) is None]
     variable = variable.squeeze(spare)
@@ -241,7 +243,7 @@ def _from_variable(dataset: Any, variable: Any, path: Path) -> Responses:
     ids, region, layer = (
         _first(units, names) for names in ((*_UNIT_IDS, str(kinds["unit"])), _REGIONS, ("layer",))
     )
-    return Responses(
+    return StoredResponses(
         values,
         about=images,
         dimension=str(kinds["image"]),
@@ -287,7 +289,7 @@ def _distinct(texts: Texts) -> bool:
     return len(set(texts)) == len(texts)
 
 
-def by_usual_id(found: Responses) -> tuple[Responses, Texts | None]:
+def by_usual_id(found: StoredResponses) -> tuple[StoredResponses, Texts | None]:
     """Return responses with the presentations of each image gathered, and the images' ids.
 
     Ids are those called in one of the usual ways; a mere count names nothing. Images stand in the order in

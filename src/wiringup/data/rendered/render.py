@@ -1,21 +1,18 @@
 """From latent variables to pixels: one object, lit, in front of a background."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.brief import Brief
+from wiringup.core.progress import task
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.rendered.backgrounds import background
 from wiringup.data.rendered.exemplars import CATEGORIES, body
 from wiringup.data.rendered.scenes import Latents, RenderSpec, draw_latents
 from wiringup.data.rendered.shading import direction, shade
 from wiringup.data.rendered.shapes import Floats, rotation
-
-Progress = Callable[[int, int], None]
-"""Called with the number of images done and the number asked for."""
 
 _RADIUS = 0.62  # of an object of size 1, in units of half the image
 _SAMPLES = 2  # per pixel and direction: smooth edges
@@ -42,17 +39,17 @@ class RenderedScenes(Brief):
         return RenderedScenes(self.images.take(index), {k: v[index] for k, v in self.latents.items()})
 
 
-def render(spec: RenderSpec, progress: Progress | None = None) -> RenderedScenes:
+def render(spec: RenderSpec) -> RenderedScenes:
     """Render the images of ``spec``.
 
     Every image is computed by itself, so that its pixels do not depend on how many others there are.
     """
     latents = draw_latents(spec)
     pixels = np.empty((spec.images, spec.size, spec.size, 3), dtype=np.uint8)
-    for i in range(spec.images):
-        pixels[i] = draw({name: values[i] for name, values in latents.items()}, spec.size)
-        if progress is not None:
-            progress(i + 1, spec.images)
+    with task("render", spec.images, "objects rendered") as finished:
+        for i in range(spec.images):
+            pixels[i] = draw({name: values[i] for name, values in latents.items()}, spec.size)
+            finished(i + 1)
     name = f"rendered-v{spec.level}-{spec.split}{spec.seed}"
     stimuli = Stimuli(pixels, tuple(f"{name}-{i:06d}" for i in range(spec.images)))
     labels = latents["category"].astype(np.int64)
