@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled
-from wiringup.birth.genome_layers import Layer, Shape, negative
-from wiringup.birth.precision import rounded
+from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
 
 FAMILIES: Mapping[str, tuple[float, ...]] = {
     "norm": (),
@@ -129,27 +128,6 @@ def sample_best_fit(layer: BestFit, shape: torch.Size, generator: Generator) -> 
             drawn = distribution.rvs((len(rows), weight.shape[1]), random_state=random)
             weight[rows] = torch.from_numpy(drawn * scale + loc).float()
     return weight.view(shape)
-
-
-def histogram_error(
-    values: NDArray[np.float64], family: str, parameter: float, loc: Any, scale: Any
-) -> NDArray[np.float64]:
-    """Return the mean squared error of a family's density against the histogram of each row.
-
-    Args:
-        values: (groups, n).
-        family: a name in `FAMILIES`.
-        parameter: its shape parameter; ignored for families without one.
-        loc: location, one or (groups,).
-        scale: scale, one or (groups,).
-
-    Returns:
-        (groups,): over the equal bins from each row's smallest to its largest value, the squared
-        difference between the share of values in a bin and the family's probability of it, both divided
-        by the bin's width.
-    """
-    edges, density = _histograms(values)
-    return _error(family, parameter, np.broadcast_to(loc, len(values)), scale, edges, density)
 
 
 def _best(values: NDArray[np.float64]) -> tuple[Any, ...]:

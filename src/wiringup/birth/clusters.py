@@ -7,11 +7,9 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from wiringup.birth.distributions import resized
-from wiringup.birth.genome_layers import ClusterLayer
+from wiringup.birth.distributions import kernel_side, resized
+from wiringup.birth.genome_layers import ClusterLayer, rounded
 from wiringup.birth.kmeans import elbow, kmeans
-from wiringup.birth.precision import rounded
-from wiringup.core.errors import InputError
 
 POINTWISE = 2
 """Clusters of 1x1 convolutions, as published; in every network."""
@@ -30,7 +28,7 @@ def fit_clusters(weight: Tensor, clusters: int, generator: Generator) -> Cluster
     Raises:
         InputError: if the kernels are not square.
     """
-    size = _square(weight.shape)
+    size = kernel_side(weight.shape, "Clusters describe")
     found = kmeans(weight.detach().float().reshape(-1, size * size), clusters, generator)
     labels = found.labels.view(weight.shape[0], weight.shape[1])
     counts = torch.stack([(labels == c).sum(1) for c in range(clusters)], 1).double()
@@ -68,7 +66,7 @@ def sample_clusters(layer: ClusterLayer, shape: torch.Size, generator: Generator
     Raises:
         InputError: if the kernels are not square.
     """
-    size = _square(shape)
+    size = kernel_side(shape, "Clusters describe")
     centers = resized(torch.from_numpy(layer.centers).float(), size).flatten(1)
     noise_std = torch.from_numpy(layer.noise_std).float()[:, None]
     weight = torch.empty(shape)
@@ -116,11 +114,3 @@ def gain(layer: ClusterLayer, channels: float, size: int) -> float:
     noise = size**2 * torch.from_numpy(layer.noise_std**2)
     centers = resized(torch.from_numpy(layer.centers).float(), size).double()
     return channels * float(share @ (centers.square().flatten(1).sum(1) + noise))
-
-
-def _square(shape: torch.Size) -> int:
-    if len(shape) != 4 or shape[2] != shape[3]:
-        raise InputError(
-            f"Clusters describe weights (out, in, k, k) with square kernels; got {tuple(shape)}."
-        )
-    return shape[2]

@@ -17,10 +17,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from wiringup.birth.distributions import kaiming_std, resized
-from wiringup.birth.genome_layers import Layer, Shape
-from wiringup.birth.precision import rounded
-from wiringup.core.errors import InputError
+from wiringup.birth.distributions import kaiming_std, kernel_side, resized
+from wiringup.birth.genome_layers import Layer, Shape, rounded
 
 START, SPEED, ACCELERATION = 0.15, 0.5, 0.25
 """Of the closed form: how the variance of its Gaussians grows with depth d in [0, 1], as
@@ -72,16 +70,13 @@ def fit_covariance(weight: Tensor) -> CovarianceLayer:
     Raises:
         InputError: if the kernels are not square.
     """
-    if weight.ndim != 4 or weight.shape[2] != weight.shape[3]:
-        raise InputError(
-            f"A covariance is fitted to square kernels in weights (out, in, k, k); got {tuple(weight.shape)}."
-        )
+    size = kernel_side(weight.shape, "A covariance describes")
     vectors = weight.detach().double().flatten(2).flatten(0, 1)
     triangle = torch.linalg.qr(vectors / math.sqrt(len(vectors)), mode="r").R  # R^T R is the covariance
     factor = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
     upright = torch.where(triangle.diagonal() < 0, -1.0, 1.0)[:, None]
     factor[:, : len(triangle)] = (triangle * upright).T
-    return CovarianceLayer(weight.shape[2], rounded(factor.numpy()))
+    return CovarianceLayer(size, rounded(factor.numpy()))
 
 
 def sample_covariance(layer: CovarianceLayer, shape: torch.Size, generator: Generator) -> Tensor:

@@ -15,9 +15,15 @@ from torch import Tensor
 
 from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, GaborLayer, Layer, LinearLayer, RunningStatistics
+from wiringup.birth.genome_layers import (
+    BatchNormLayer,
+    GaborLayer,
+    Layer,
+    LinearLayer,
+    RunningStatistics,
+    rounded,
+)
 from wiringup.birth.kinds import KINDS, Kind
-from wiringup.birth.precision import rounded
 from wiringup.birth.recipes import RECIPES, Recipe
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError

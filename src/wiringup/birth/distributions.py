@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from wiringup.core.checks import at_least
+from wiringup.core.errors import InputError
 
 
 def constant(shape: Sequence[int], value: float) -> Tensor:
@@ -111,6 +112,17 @@ def resized(kernels: Tensor, size: int) -> Tensor:
         flat, (size, size), mode="bilinear", antialias=True, align_corners=False
     )
     return found.view(*kernels.shape[:-2], size, size)
+
+
+def kernel_side(shape: Sequence[int], what: str) -> int:
+    """Return k of weights (out, in, k, k).
+
+    Raises:
+        InputError: if they are of another shape; it begins with ``what``, as in "Clusters describe".
+    """
+    if len(shape) != 4 or shape[2] != shape[3]:
+        raise InputError(f"{what} weights (out, in, k, k) with square kernels; got {tuple(shape)}.")
+    return shape[2]
 
 
 def kaiming_std(shape: Sequence[int]) -> float:

@@ -20,10 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from wiringup.birth.distributions import resized
-from wiringup.birth.genome_layers import Layer, Shape, negative
-from wiringup.birth.precision import rounded
-from wiringup.core.errors import InputError
+from wiringup.birth.distributions import kernel_side, resized
+from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
 
 HIDDEN = 32
 """Most hidden units where the user names no number."""
@@ -115,10 +113,7 @@ def fit_g_network(
     Raises:
         InputError: if the kernels are not square.
     """
-    if weight.ndim != 4 or weight.shape[2] != weight.shape[3]:
-        raise InputError(
-            f"G-networks say square kernels in weights (out, in, k, k); got {tuple(weight.shape)}."
-        )
+    side = kernel_side(weight.shape, "G-networks describe")
     values = weight.detach().double().flatten()
     rms = values.square().mean().sqrt().item()
     chosen = torch.arange(len(values))
@@ -130,7 +125,7 @@ def fit_g_network(
     found = _perceptron(codes.numpy(), target.numpy(), hidden or hidden_units(weight.shape), generator)
     bias, size = rounded(np.array([found.intercepts_[1][0], rms])).tolist()
     return kind(
-        kernel_size=weight.shape[2],
+        kernel_size=side,
         outputs=weight.shape[0],
         inputs=weight.shape[1],
         hidden_weights=rounded(found.coefs_[0]),

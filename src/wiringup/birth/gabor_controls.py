@@ -16,8 +16,7 @@ from torch import Generator, Tensor
 from wiringup.birth.distributions import resampled, shuffled
 from wiringup.birth.gabor import check_colours, gabor
 from wiringup.birth.gabor_fit import fit_gabor_layer
-from wiringup.birth.genome_layers import GaborLayer, Layer, Shape, negative
-from wiringup.birth.precision import rounded
+from wiringup.birth.genome_layers import GaborLayer, Layer, Shape, negative, rounded
 
 ORIENTATIONS, PHASES = 8, 2
 """Of the bank: orientations evenly over half a turn, phases 0 (even) and a quarter (odd)."""

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.birth.gabor import canonical, gabor
-from wiringup.birth.genome_layers import GaborLayer
-from wiringup.birth.precision import rounded
+from wiringup.birth.genome_layers import GaborLayer, rounded
 from wiringup.core.errors import InputError
 
 _RIDGE = 0.05  # on the amplitude, in units of the kernel's root mean square

@@ -33,6 +33,8 @@ The centre is counted from the middle of the kernel. ``fit_error`` is a record a
 
 Shape = tuple[int | str, ...]
 
+_DIGITS = 7
+
 
 class Layer:
     """The distribution of one layer; alone it decides how the layer's values are drawn.
@@ -70,6 +72,16 @@ def negative(layer: Layer, *fields: str) -> str:
     """Return the fault of the first of ``fields`` that holds a negative value, or an empty string."""
     found = (name for name in fields if (np.asarray(getattr(layer, name)) < 0).any())
     return next((f"{name}: a value is negative" for name in found), "")
+
+
+def rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return ``values`` at 7 significant digits, what float32 weights can support.
+
+    Distilled parameters are rounded once, before they are used, so that a genome in memory and the same
+    genome read from its file give birth to identical networks.
+    """
+    flat = [float(f"{v:.{_DIGITS}g}") for v in np.asarray(values, dtype=np.float64).ravel()]
+    return np.array(flat).reshape(np.shape(values))
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import normal, resampled
-from wiringup.birth.genome_layers import Layer, Shape, negative
-from wiringup.birth.precision import rounded
+from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,8 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_normal, kaiming_std, signs
-from wiringup.birth.genome_layers import Layer, Shape, negative
-from wiringup.birth.precision import rounded
+from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
 
 
 @dataclass(frozen=True, eq=False)

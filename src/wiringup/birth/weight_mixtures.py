@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, resized
-from wiringup.birth.genome_layers import Layer, Shape, negative
+from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
 from wiringup.birth.mixture import Mixture, fit_mixture, sample_mixture
-from wiringup.birth.precision import rounded
 from wiringup.core.errors import InputError
 
 MOST_KERNELS, MOST_CHANNELS = 3, 4
@@ -159,8 +158,8 @@ def _no_shares(layer: KernelMixture | ChannelMixture) -> str:
 
 
 def _shares(shares: NDArray[np.float64], of: str) -> str:
-    told = " ".join(f"{share:.0%}" for share in shares)
-    return f"{len(shares)} component{'s' if len(shares) > 1 else ''} of {of}: {told}"
+    parts = " ".join(f"{share:.0%}" for share in shares)
+    return f"{len(shares)} component{'s' if len(shares) > 1 else ''} of {of}: {parts}"
 
 
 def _side(weight: Tensor, vectors: int) -> int:

@@ -18,6 +18,7 @@ class StudySpec(TypedDict):
     """Of a study's specification, what readers rely on."""
 
     reference: str
+    labels: NotRequired[Mapping[str, str]]
     diverged: NotRequired[Sequence[Diverged]]
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,7 +118,9 @@ class Store:
                 f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
             )
         document = _document(path, StudyDocument)
-        return document, [self._of_study(uid) for uid in document["runs"]]
+        labels = document["spec"].get("labels", {})  # one run may be of several studies
+        records = [self._of_study(uid) for uid in document["runs"]]
+        return document, [replace(r, label=labels.get(r.uid, r.label)) for r in records]
 
     def studies(self) -> list[dict[str, Any]]:
         """Return the document of every study and sweep."""

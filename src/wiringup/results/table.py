@@ -17,13 +17,11 @@ Row = Mapping[str, Any]
 """Column -> a number, a text, True or False, or None."""
 
 _OF_SPEC = {
-    "architecture": ("model", "architecture"), "width": ("model", "width"), "size": ("model", "size"),
-    "birth": ("birth", "recipe"), "batchnorm": ("birth", "batchnorm"), "genome": ("birth", "genome"),
-    "plasticity": ("training", "plasticity"), "lr": ("training", "lr"), "batch": ("training", "batch"),
-    "schedule": ("training", "schedule"), "augmentation": ("training", "augmentation"),
-    "suite": ("exam", "suite"),
+    "architecture": "model", "width": "model", "size": "model", "batchnorm": "birth", "genome": "birth",
+    "plasticity": "training", "lr": "training", "batch": "training", "schedule": "training",
+    "augmentation": "training", "suite": "exam",
 }  # fmt: skip
-"""Column -> where a run's specification says it."""
+"""Column -> the part of a run's specification that says it."""
 
 UNIT_COLUMNS = (
     "model", "birth", "seed", "size", "identity", "benchmark", "metric", "layer", "unit", "raw",
@@ -56,14 +54,16 @@ def _of_run(record: Record) -> dict[str, Any]:
         "trained": record.synapses["trained"],
         "n_images": record.last.images,
         "epochs": record.last.epoch,
-        **{column: _found(record.spec, path) for column, path in _OF_SPEC.items()},
+        "birth": _said(record, "birth", "recipe"),
+        "train_seed": _said(record, "training", "seed"),
+        **{column: _said(record, part, column) for column, part in _OF_SPEC.items()},
     }
 
 
-def _found(spec: Any, path: Sequence[str]) -> Any:
-    for name in path:
-        spec = spec.get(name) if isinstance(spec, Mapping) else None
-    return spec
+def _said(record: Record, part: str, name: str) -> Any:
+    """Return what a specification says; None if it is of a version that did not."""
+    of = record.spec.get(part)
+    return of.get(name) if isinstance(of, Mapping) else None
 
 
 def _of_moment(point: Point) -> dict[str, Any]:
