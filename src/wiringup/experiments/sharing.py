@@ -1,5 +1,6 @@
 """Work that several processes share through one folder: each takes what is free, all end with everything."""
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,6 +16,8 @@ LOCK = ".run.lock"
 PATIENCE = 1.0  # seconds between looks at what other processes do
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,15 +43,11 @@ def claimed(store: Store, uid: str) -> AbstractContextManager[None]:
     return locked(folder / LOCK, f"Another process is at work in {folder}.") if leads() else nullcontext()
 
 
-def do_all(jobs: Sequence[Job[T]], say: Callable[[str], None]) -> list[T]:
+def do_all(jobs: Sequence[Job[T]]) -> list[T]:
     """Do all jobs and return what they return, in their order.
 
     What another process is at is put off until the rest is done. Then it is waited for: the job finds it
     finished, or, if that process has died, goes on where it stopped.
-
-    Args:
-        jobs: each is done once.
-        say: told what is put off.
     """
     found: dict[int, T] = {}
     waiting: list[str] = []
@@ -61,7 +60,7 @@ def do_all(jobs: Sequence[Job[T]], say: Callable[[str], None]) -> list[T]:
                 except BusyError:
                     if job.name not in waiting:
                         waiting.append(job.name)
-                        say(f"Put off, as another process is at it: {job.name}")
+                        log.info("Put off, as another process is at it: %s", job.name)
         if len(found) == before:
             pause()
     return [found[i] for i in range(len(jobs))]

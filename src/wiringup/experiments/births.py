@@ -1,0 +1,75 @@
+"""A network before the first label: built, born, and, if asked for, taught by spontaneous activity."""
+
+from pathlib import Path
+
+from torch import nn
+
+from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
+from wiringup.birth.genome import Genome
+from wiringup.core.stimuli import Stimuli
+from wiringup.models.architecture import ModelSpec, architecture_of, build
+from wiringup.models.readout import preprocess
+from wiringup.training.flops import flops_by_layer
+from wiringup.training.label_free import LabelFreeSpec, learn_label_free
+from wiringup.training.ledger import Account
+from wiringup.training.norms import statistics_of
+
+CALIBRATION = "BatchNorm calibration"
+
+
+def born(
+    spec: ModelSpec, birth: BirthSpec, genome: Genome | None = None, calibration: Stimuli | None = None
+) -> nn.Module:
+    """Build a network and give birth to it; see `birth.apply.give_birth`."""
+    model = build(spec)
+    inputs = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    give_birth(model, birth, genome, inputs, spec.size)
+    return model
+
+
+def pretrained(
+    spec: ModelSpec,
+    birth: BirthSpec,
+    genome: Genome | None = None,
+    calibration: Stimuli | None = None,
+    before: LabelFreeSpec | None = None,
+    folder: Path | None = None,
+) -> tuple[nn.Module, dict[str, Account]]:
+    """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
+
+    BatchNorm that was calibrated at birth is calibrated again afterwards, on the same images: spontaneous
+    activity has other statistics than what is seen later. Statistics of any other policy stay as the
+    phase leaves them.
+
+    Args:
+        spec: the network.
+        birth: the birth.
+        genome: what it is born from, for recipes that need one.
+        calibration: unlabelled images for BatchNorm statistics.
+        before: the phase without labels; None for none.
+        folder: where its checkpoint is kept.
+    """
+    model = born(spec, birth, genome, calibration)
+    seen = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    images = images_for(birth.batchnorm, seen, birth.seed, spec.size)
+    shown = 0 if images is None else len(images)
+    accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}
+    if before is not None:
+        found = learn_label_free(model, architecture_of(spec), before, folder)
+        accounts |= found.ledger.label_free
+        if images is not None:
+            calibrate_batchnorm(model, images)
+            accounts[CALIBRATION] = _calibration(model, spec, shown, passes=2)
+    return model, accounts
+
+
+def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1) -> Account:
+    """Return the account of unlabelled images, or noise, on which BatchNorm was calibrated."""
+    seen = passes * images
+    return Account(
+        updates=seen,
+        images=images,
+        statistics={layer: seen * channels for layer, channels in statistics_of(model).items()},
+        forward=seen * sum(f.forward for f in flops_by_layer(model, spec.size).values()),
+    )

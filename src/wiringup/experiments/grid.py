@@ -1,0 +1,71 @@
+"""A grid is a list of runs: one run, varied along axes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+from wiringup.core.errors import InputError
+from wiringup.experiments.inputs import plasticity_of
+from wiringup.experiments.spec import RunSpec
+from wiringup.models.architecture import ModelSpec
+
+SEED = "seed"
+"""The axis of births and trainings together."""
+
+PLASTICITY = "training.plasticity"
+
+
+def grid(base: RunSpec, axes: Mapping[str, Sequence[Any]], *, controls: bool = False) -> list[RunSpec]:
+    """Return every combination of the values on all axes, the last axis varying fastest.
+
+    Args:
+        base: a run.
+        axes: a dotted field of it, as in ``"training.lr"``, or `SEED` -> its values; a value may be a function
+            that returns it for the run so far.
+        controls: whether each plasticity is followed by as many synapses drawn at random from all.
+
+    Raises:
+        InputError: if an axis has no value, or one twice; or if a run cannot be.
+    """
+    axes = dict(axes)
+    if controls:
+        axes[PLASTICITY] = with_controls(axes.get(PLASTICITY, [base.training.plasticity]), base.model)
+    for name, values in axes.items():
+        if not values:
+            raise InputError(f"There is no value of {name}; give at least one.")
+        if len({repr(v) for v in values}) != len(values):
+            raise InputError(f"The values of {name} ({', '.join(map(str, values))}) name one of them twice.")
+    return [_at(base, dict(zip(axes, point, strict=True))) for point in product(*axes.values())]
+
+
+def _at(run: RunSpec, values: Mapping[str, Any]) -> RunSpec:
+    for name, value in values.items():
+        given = value(run) if isinstance(value, Callable) else value  # type: ignore[arg-type]
+        fields = ("birth.seed", "training.seed") if name == SEED else (name,)
+        for field in fields:
+            run = varied(run, field, given)
+    return run
+
+
+def varied(spec: Any, field: str, value: Any) -> Any:
+    """Return a spec with the value of a dotted field changed."""
+    name, _, rest = field.partition(".")
+    if not hasattr(spec, name):
+        raise InputError(f"{type(spec).__name__} has no field {name!r}.")
+    return replace(spec, **{name: varied(getattr(spec, name), rest, value) if rest else value})
+
+
+def with_controls(names: Sequence[str], model: ModelSpec) -> list[str]:
+    """Return sets of synapses, each followed by one of equal count; not those of all, nor any twice.
+
+    Raises:
+        InputError: for a set that the network does not have.
+    """
+    found: list[str] = []
+    for name in names:
+        learns = plasticity_of(name, model)
+        # a set that is itself drawn by the seed has another count in every run
+        equal = f"random:({name})" if "random" in name else f"random:{learns.count()}"
+        found += [name, equal] if learns.count() < learns.count(trained=False) else [name]
+    return list(dict.fromkeys(found))

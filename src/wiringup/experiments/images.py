@@ -1,0 +1,104 @@
+"""Images to learn from and images held out: rendered, or from the files of a user."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.core.checks import listed
+from wiringup.core.errors import InputError
+from wiringup.core.seeds import derive
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.images.cache import default_store
+from wiringup.data.rendered.render import render
+from wiringup.data.rendered.scenes import RenderSpec
+from wiringup.training.batches import balanced_order, nested_subset
+
+HELD_OUT_IMAGES = 400
+FEWEST_IMAGES = 10
+LEVEL = 3  # of variation: hard for pixels, learnable from two thousand images
+RENDERED_IMAGES = 2000
+
+log = logging.getLogger(__name__)
+
+Labels = NDArray[np.int64]
+
+
+def rendered(images: int | None, side: int) -> tuple[LabelledImages, LabelledImages]:
+    """Return rendered objects to learn from, and others held out."""
+    number = RENDERED_IMAGES if images is None else images
+    log.info("Rendering %s images to learn from and %s to be held out ...", f"{number:,}", HELD_OUT_IMAGES)
+    train = render(RenderSpec(number, side, LEVEL, split="train"))
+    return train.images, render(RenderSpec(HELD_OUT_IMAGES, side, LEVEL, split="test")).images
+
+
+def from_files(
+    path: Path, side: int, images: int | None, seed: int
+) -> tuple[LabelledImages, LabelledImages]:
+    """Return labelled images to learn from, and others held out, from the cache of packed images.
+
+    Args:
+        path: see `data.images.source.ALLOWED`.
+        side: in px, at which they are kept.
+        images: how many to learn from, class-balanced; None for all. With one seed, fewer images are among
+            more, and what is held out is the same for all.
+        seed: of that choice.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        InputError: if there are too few images to learn from and to hold out, or some are corrupt.
+    """
+    log.info("Reading %s ...", path)
+    counts: list[int] = []
+    alone: list[int] = []  # classes of one image
+
+    def choose(labels: Labels) -> NDArray[np.intp]:
+        learned, held_out = split(labels)
+        alone.extend(np.flatnonzero(np.bincount(labels) == 1))
+        if images is not None and len(learned) < images:
+            raise InputError(
+                f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; "
+                f"{images} were asked for. Give more images, or ask for fewer."
+            )
+        if images is not None:
+            learned = learned[nested_subset(labels[learned], images, seed)]
+        counts.append(len(learned))
+        return np.concatenate([learned, held_out])
+
+    found = default_store(log.info).load(path, side, choose)
+    if alone:
+        names = listed([found.classes[label] for label in alone])
+        log.warning("Never held out, as there is one image of each: %s.", names)
+    rows = np.arange(len(found))
+    return found.take(rows[: counts[0]]), found.take(rows[counts[0] :])
+
+
+def split(labels: Labels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return rows to learn from and rows to hold out: a balanced fifth, at most `HELD_OUT_IMAGES`.
+
+    No class gives more than a fifth of its images (rounded up), nor its only one: a rare class is held out
+    less often than others, and is learned from all the same.
+
+    Args:
+        labels: int64 (images,).
+
+    Raises:
+        InputError: if there are fewer than `FEWEST_IMAGES`, or no class has two.
+    """
+    if len(labels) < FEWEST_IMAGES:
+        raise InputError(
+            f"There are {len(labels)} images; at least {FEWEST_IMAGES} are needed: a fifth is held out."
+        )
+    rows, before = balanced_order(labels, derive(0, "held out"))
+    sizes = np.bincount(labels)[labels[rows]]
+    most = np.minimum(-(-sizes // 5), sizes - 1)
+    held_out = np.sort(rows[before < most][: min(HELD_OUT_IMAGES, len(labels) // 5)])
+    if not len(held_out):
+        raise InputError("No class has two images: none can be held out that is not the only one to learn.")
+    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+
+
+def calibration_images(images: LabelledImages, n: int) -> Stimuli:
+    """Return ``n`` of the images, balanced, without their labels: for BatchNorm statistics at birth."""
+    return images.stimuli.take(nested_subset(images.labels, min(n, len(images)), 0))

@@ -1,0 +1,236 @@
+"""What specs name, by path and hash, is loaded here: images, benchmarks and genomes, each once in a process."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from wiringup.benchmarks.benchmark import Benchmark, evaluate
+from wiringup.benchmarks.catalog import load_benchmark, load_present
+from wiringup.benchmarks.suite import Suite
+from wiringup.benchmarks.suites import chosen, find_suite
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.batchnorm import uses_images
+from wiringup.birth.genome import Genome
+from wiringup.core.errors import InputError
+from wiringup.core.home import data_home
+from wiringup.core.score import Score
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.images import calibration_images, from_files, rendered
+from wiringup.experiments.spec import (
+    NO_GENOME,
+    RENDERED,
+    ExamSpec,
+    GenomeSource,
+    ImagesSpec,
+    RunSpec,
+    absolute,
+)
+from wiringup.models.architecture import ModelSpec, architecture_of, outline
+from wiringup.models.readout import NetworkSubject
+from wiringup.training.batches import nested_subset
+from wiringup.training.norms import effective
+from wiringup.training.observers import top1
+from wiringup.training.plasticity import Plasticity, resolve
+from wiringup.training.spec import TrainSpec
+
+
+@dataclass(frozen=True)
+class Images:
+    """What an `ImagesSpec` names.
+
+    Attributes:
+        pool: images that may be learned from.
+        chosen: those of them that are.
+        calibration: unlabelled images for BatchNorm at birth; None where none are asked for.
+        held_out: never learned from.
+    """
+
+    pool: LabelledImages
+    chosen: LabelledImages
+    calibration: Stimuli | None
+    held_out: LabelledImages
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What an `ExamSpec` names: the benchmarks of a suite that are here, and held-out images."""
+
+    suite: Suite
+    benchmarks: tuple[Benchmark, ...]
+    held_out: LabelledImages
+    normalisation: str
+    _known: dict[str, tuple[list[Score], float]] = field(default_factory=dict, repr=False)
+
+    def evaluate(self, candidate: NetworkSubject) -> tuple[list[Score], float]:
+        """Return the scores and the top-1 accuracy of a network.
+
+        What was scored once is not scored again: several conditions share one birth. The key is the hash
+        of weights and preprocessing, never a name.
+        """
+        key = candidate.identity
+        if key not in self._known:
+            found = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
+            scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
+            self._known[key] = scores, top1(candidate.module, self.held_out, candidate.size)
+        return self._known[key]
+
+    @property
+    def hashes(self) -> dict[str, str | None]:
+        """Every benchmark of the suite -> its hash; None for one that is not here."""
+        return dict.fromkeys(self.suite.benchmarks) | {b.name: b.sha256 for b in self.benchmarks}
+
+
+class StudyInputs:
+    """Loads what specs name, and fills in its hashes.
+
+    Args:
+        home: the data folder; by default `core.home.data_home`.
+    """
+
+    def __init__(self, home: Path | None = None) -> None:
+        self.home = data_home() if home is None else home
+        self._read: dict[object, tuple[LabelledImages, LabelledImages]] = {}
+        self._images: dict[ImagesSpec, Images] = {}
+        self._exams: dict[object, Exam] = {}
+
+    def read(self, spec: ImagesSpec) -> tuple[LabelledImages, LabelledImages]:
+        """Return the pool of ``spec``, and what is held out."""
+        if spec.source == RENDERED:
+            return rendered(spec.pool, spec.side)
+        return from_files(Path(spec.source), spec.side, spec.pool, spec.seed)
+
+    def load(self, spec: ImagesSpec) -> Images:
+        """Return the images of a spec; only the last pool is held in memory.
+
+        Raises:
+            MissingDataError: if there is nothing at its source.
+            InputError: if they are other images than a pinned spec says, or too few.
+        """
+        if spec not in self._images:
+            key = (spec.source, spec.pool, spec.seed, spec.side)
+            if key not in self._read:
+                self._read, self._images = {key: self.read(spec)}, {}
+            self._images[spec] = _chosen(spec, *self._read[key])
+        return self._images[spec]
+
+    def exam(self, spec: ExamSpec, held_out: LabelledImages, size: int) -> Exam:
+        """Return the exam of a spec.
+
+        Args:
+            spec: names a suite, or benchmarks alone (the suite `suites.chosen` of them, all of which have to
+                be here).
+            held_out: labelled images that are never learned from.
+            size: side of the network's input in px, at which simulated benchmarks are rendered.
+
+        Raises:
+            InputError: if a name is unknown, or data are other ones than a pinned spec says.
+            MissingDataError: if no benchmark is here, or one is not that has to be.
+        """
+        key = (spec.suite, tuple(spec.benchmarks), spec.normalisation, held_out.sha256, size)
+        if key not in self._exams:
+            suite, benchmarks = self._benchmarks(spec, size)
+            self._exams[key] = Exam(suite, benchmarks, held_out, spec.normalisation)
+        found = self._exams[key]
+        for name, sha256 in found.hashes.items():
+            _same(f"The data behind {name}", sha256 or "", spec.benchmarks.get(name) or "")
+        return found
+
+    def _benchmarks(self, spec: ExamSpec, size: int) -> tuple[Suite, tuple[Benchmark, ...]]:
+        pinned = [name for name, sha256 in spec.benchmarks.items() if sha256]
+        if pinned:
+            suite = Suite(spec.suite, tuple(spec.benchmarks))
+        elif spec.suite == chosen(()).name:
+            suite = chosen(pinned := list(spec.benchmarks))
+        else:
+            suite = find_suite(spec.suite, self.home)
+            return suite, tuple(load_present(suite.benchmarks, self.home, size)[0])
+        return suite, tuple(load_benchmark(name, self.home, size) for name in pinned)
+
+    def birth(
+        self, name: str, seed: int, batchnorm: str, model: ModelSpec, *, keep_gain: bool = False
+    ) -> tuple[BirthSpec, GenomeSource]:
+        """Return the birth that a user calls ``name`` (a recipe or a genome file), and where its genome is.
+
+        Raises:
+            InputError: for an unknown recipe, or a genome that does not fit the network.
+            MissingDataError: if the genome is not here.
+        """
+        recipe, genome = find_genome(name, self.home, model, keep_gain=keep_gain)
+        if genome is None:
+            return BirthSpec(recipe, seed, "", batchnorm), NO_GENOME
+        return BirthSpec(recipe, seed, genome.sha256, batchnorm), GenomeSource(absolute(name), keep_gain)
+
+    def genome(self, spec: RunSpec) -> Genome | None:
+        """Return the genome that a run is born from, but for one distilled from another run.
+
+        Raises:
+            InputError: if it is another genome than the birth names.
+            MissingDataError: if it is not here.
+        """
+        if not spec.birth.genome:
+            return None
+        name = spec.genome.name or spec.birth.recipe
+        genome = find_genome(name, self.home, spec.model, keep_gain=spec.genome.keep_gain)[1]
+        _same(f"The genome {name}", genome.sha256 if genome else "", spec.birth.genome)
+        return genome
+
+    def pin(self, spec: RunSpec) -> RunSpec:
+        """Return the spec with the hashes of what it names, the classes of its images, and settled norms.
+
+        Raises:
+            InputError: if anything that it names cannot be used.
+            MissingDataError: if it is not here.
+        """
+        images = self.load(spec.images)
+        size = spec.model.size
+        exam = self.exam(spec.exam, images.held_out, size)
+        model = replace(spec.model, classes=len(images.chosen.classes))
+        before = spec.before and replace(spec.before, training=settled(spec.before.training, model))
+        shown = images.calibration if uses_images(spec.birth.batchnorm) else None
+        return replace(
+            spec,
+            images=replace(
+                spec.images,
+                source=absolute(spec.images.source),
+                pool=len(images.pool),
+                number=len(images.chosen),
+                sha256=images.chosen.sha256,
+                calibration_sha256="" if shown is None else shown.sha256,
+            ),
+            model=model,
+            before=before,
+            training=settled(spec.training, model),
+            exam=replace(
+                spec.exam, suite=exam.suite.name, benchmarks=exam.hashes, held_out=images.held_out.sha256
+            ),
+        )
+
+
+def settled(training: TrainSpec, model: ModelSpec) -> TrainSpec:
+    """Return a training with the norms that hold for what learns in it, see `effective`."""
+    learns = plasticity_of(training.plasticity, model, training.seed)
+    return replace(training, norms=effective(training.norms, learns))
+
+
+def plasticity_of(name: str, model: ModelSpec, seed: int = 0) -> Plasticity:
+    """Return which synapses of a network learn."""
+    return resolve(outline(model), architecture_of(model), name, seed)
+
+
+def _chosen(spec: ImagesSpec, pool: LabelledImages, held_out: LabelledImages) -> Images:
+    whole = spec.number is None or spec.number == len(pool)
+    chosen = pool if whole else pool.take(nested_subset(pool.labels, spec.number or 0, 0))
+    calibration = calibration_images(pool, spec.calibration) if spec.calibration else None
+    _same(f"The images at {spec.source}", chosen.sha256, spec.sha256)
+    if calibration is not None:
+        _same(f"The images at {spec.source}", calibration.sha256, spec.calibration_sha256)
+    return Images(pool, chosen, calibration, held_out)
+
+
+def _same(what: str, found: str, pinned: str) -> None:
+    """Raise `InputError` if a hash is another than a spec was pinned to."""
+    if pinned and found != pinned:
+        raise InputError(
+            f"{what}: here is {found or 'nothing':.12}, but the run was made with {pinned:.12}. It can be made "
+            "again only with what it was made with."
+        )

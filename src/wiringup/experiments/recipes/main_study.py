@@ -1,0 +1,93 @@
+"""The paper's argument at a small scale: every condition, every seed, one reference.
+
+    wiringup run            under ten minutes on two cores
+    wiringup run --quick    under two
+
+Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled; train few
+synapses on few images; and compare with controls that spend as many updates. On simulated recordings, WC + critical
+reaches half of the reference's brain match with half a percent of its synaptic updates (README, "What it shows").
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from wiringup.core.errors import InputError
+from wiringup.experiments.grid import SEED, grid
+from wiringup.experiments.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.launch import Study
+from wiringup.experiments.spec import RunSpec, distilled_from
+from wiringup.models.architecture import ModelSpec
+from wiringup.training.schedule import Duration, epochs, images
+from wiringup.training.spec import TrainSpec
+
+REFERENCE = "KN, all (reference)"
+WC_CRITICAL = "WC + critical"
+EQUAL_SYNAPTIC = "KN, all, equal synaptic updates"
+WC = "weight_compression"
+
+MODEL = ModelSpec("cornet_s", width=0.25, size=64)
+TRAINING = TrainSpec(batch=64, schedule="cosine", size=64)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The size of a study: images and epochs of the reference (``pool``, ``epochs``) and of everything else."""
+
+    pool: int = 2000
+    epochs: float = 10
+    few_images: int = 1000
+    few_epochs: float = 4
+    calibration: int = 128
+    moments: tuple[Duration, ...] = (epochs(1), epochs(2), epochs(5))
+
+    def __post_init__(self) -> None:
+        if self.few_images > self.pool:
+            raise InputError(f"{self.few_images} images cannot be chosen from {self.pool}; ask for fewer.")
+
+
+FULL = Scale()
+QUICK = Scale(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64, moments=())
+
+
+def main_study(base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: Sequence[int] = (0, 1)) -> Study:
+    """Return the runs of the main study.
+
+    Args:
+        base: the network, its training and its exam; what is varied here is replaced.
+        inputs: loads what it names.
+        scale: see `Scale`.
+        seeds: of births and trainings.
+    """
+    pool = replace(base.images, pool=scale.pool, number=None, calibration=scale.calibration)
+    base = inputs.pin(replace(base, images=pool))
+    synaptic = scale.few_images * scale.few_epochs * plasticity_of("critical", base.model).share
+    conditions = {
+        REFERENCE: _condition(base, scale, "all", epochs(scale.epochs), few=False),
+        WC_CRITICAL: _condition(base, scale, "critical", epochs(scale.few_epochs)),
+        "KN + critical": _condition(base, scale, "critical", epochs(scale.few_epochs)),
+        "KN + decoder": _condition(base, scale, "decoder", epochs(scale.few_epochs)),
+        "KN, all, equal updates": _condition(base, scale, "all", epochs(scale.few_epochs)),
+        EQUAL_SYNAPTIC: _condition(base, scale, "all", images(max(2, round(synaptic)))),
+    }
+    runs = {
+        label: grid(inputs.pin(replace(run, label=label)), {SEED: list(seeds)}) for label, run in conditions.items()
+    }
+    runs[WC_CRITICAL] = [_born_from(*pair) for pair in zip(runs[WC_CRITICAL], runs[REFERENCE], strict=True)]
+    about = {"classes": list(inputs.load(base.images).pool.classes)}
+    return Study(tuple(run for of_label in runs.values() for run in of_label), REFERENCE, about)
+
+
+def _condition(base: RunSpec, scale: Scale, plasticity: str, duration: Duration, *, few: bool = True) -> RunSpec:
+    """Return a run on few images, or all; it is scored few times, as that costs as much as hundreds of updates."""
+    chosen = replace(base.images, number=scale.few_images if few else None, sha256="")
+    training = replace(base.training, plasticity=plasticity, duration=duration)
+    asked = base.moments or scale.moments
+    number, batch = chosen.number or scale.pool, training.batch
+    end = duration.in_images(number, batch)
+    moments = tuple(m for m in asked if duration.unit == "epochs" and m.in_images(number, batch) < end)
+    return replace(base, images=chosen, training=training, moments=moments)
+
+
+def _born_from(run: RunSpec, reference: RunSpec) -> RunSpec:
+    genome, source = distilled_from(reference)
+    return replace(run, birth=replace(run.birth, recipe=WC, genome=genome), genome=source)

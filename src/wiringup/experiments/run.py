@@ -1,0 +1,213 @@
+"""One run from birth to record: born model -> scored -> trained -> scored -> kept."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from wiringup.benchmarks.suite import brain_match
+from wiringup.birth.distill import distill, state_hash
+from wiringup.birth.genome import Genome
+from wiringup.core.errors import DivergedError, InputError, NotFiniteError
+from wiringup.core.progress import advance
+from wiringup.core.sealed import read_sealed, write_sealed
+from wiringup.core.spec import from_dict, to_dict, uid
+from wiringup.experiments.births import pretrained
+from wiringup.experiments.inputs import Exam, Images, StudyInputs
+from wiringup.experiments.sharing import claimed
+from wiringup.experiments.spec import RunSpec
+from wiringup.models.architecture import architecture_of, build
+from wiringup.models.readout import subject
+from wiringup.models.weights import load_weights, read_weights, save_weights
+from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
+from wiringup.results.store import AGAIN, Store
+from wiringup.training.distributed import leads
+from wiringup.training.loop import TrainResult, train
+from wiringup.training.observers import Moment
+
+SPEC = "spec.json"
+WEIGHTS = "weights.safetensors"
+GENOME = "genome.json"  # in the folder of the run that it was distilled from
+BEFORE = "before"  # folder of a phase without labels, in that of its address
+
+
+def execute(
+    spec: RunSpec, store: Store, device: str | None = None, inputs: StudyInputs | None = None
+) -> Record:
+    """Give birth, train and score; keep the record and the trained network, and return the record.
+
+    A run that was interrupted continues from its checkpoint; a finished one is read, not computed. So is the
+    run that its genome is distilled from.
+
+    Args:
+        spec: the run; what it names is loaded and has to be what its hashes say.
+        store: where it is kept, under its address.
+        device: where networks run; by default as the spec says.
+        inputs: what was loaded already.
+
+    Raises:
+        InputError: if the data here are other ones than the run was made with, or do not fit.
+        MissingDataError: if they are not here.
+        BusyError: if another process is at work on the run.
+        DivergedError: if the training diverges.
+    """
+    inputs = inputs or StudyInputs()
+    spec = _on(spec if spec.pinned else inputs.pin(spec), device)
+    with claimed(store, spec.uid):
+        if known := store.finished(spec.uid, spec):
+            return known
+        genome = _genome(spec, store, device, inputs)
+        if leads():
+            write_sealed(store.folder(spec.uid) / SPEC, to_dict(spec))
+        return _execute(spec, store, genome, inputs)
+
+
+def _on(spec: RunSpec, device: str | None) -> RunSpec:
+    if device is None:
+        return spec
+    before = spec.before and replace(spec.before, training=replace(spec.before.training, device=device))
+    return replace(spec, training=replace(spec.training, device=device), before=before)
+
+
+def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyInputs) -> Record:
+    started = time.monotonic()
+    images = inputs.load(spec.images)
+    exam = inputs.exam(spec.exam, images.held_out, spec.model.size)
+    birth = replace(spec.birth, genome=genome.sha256) if genome else spec.birth
+    calibration = images.calibration if spec.images.calibration_sha256 else None
+    stage = uid("pretrained", [spec.model, birth, spec.images.calibration_sha256, spec.before])
+    folder = store.folder(spec.uid)
+    model, accounts = pretrained(
+        spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE
+    )
+    result = train(
+        model,
+        architecture_of(spec.model),
+        images.chosen,
+        spec.training,
+        observers=[_scorer(spec, images, exam)],
+        folder=folder,
+        moments=spec.moments,
+        progress=_progress(spec),
+        before=accounts,
+    )
+    record = _record(spec, result, time.monotonic() - started)
+    if leads():
+        save_weights(model, folder / WEIGHTS, images.chosen.classes)
+        store.save(record)
+    return record
+
+
+def read_spec(path: Path) -> RunSpec:
+    """Return the run that a file says, as ``spec.json`` in the folder of every run does.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        InputError: if it is damaged, or no spec of a run.
+    """
+    return from_dict(RunSpec, read_sealed(path, AGAIN), str(path))
+
+
+def restored(spec: RunSpec, store: Store) -> nn.Module:
+    """Return the network of a finished run, in evaluation mode."""
+    path = store.folder(spec.uid) / WEIGHTS
+    model = build(spec.model)
+    load_weights(model, read_weights(path, model.state_dict()).state, str(path))
+    return model.eval()
+
+
+def _genome(spec: RunSpec, store: Store, device: str | None, inputs: StudyInputs) -> Genome | None:
+    parent = spec.genome.distilled_from
+    if parent is None:
+        return inputs.genome(spec)
+    record = execute(parent, store, device, inputs)
+    with claimed(store, parent.uid):
+        return _distilled(parent, record, store, spec.birth.recipe)
+
+
+def _distilled(run: RunSpec, record: Record, store: Store, recipe: str) -> Genome:
+    """Return the genome of a trained network, which is distilled unless that was done before."""
+    path = store.folder(run.uid) / GENOME
+    if not path.is_file():
+        about = {"run": run.uid, "label": run.label}
+        distill(restored(run, store).state_dict(), run.birth.seed, about, recipe=recipe).save(path)
+        record = replace(record, genome="")
+        advance("distil", 1, f"distilled {run.title}")
+    genome = Genome.load(path)
+    known = record.genome in ("", genome.sha256)
+    if not known or genome.source.get("state_sha256") != state_hash(restored(run, store).state_dict()):
+        raise InputError(
+            f"{path} holds another genome ({genome.sha256:.12}...) than was distilled from this run. Restore "
+            "it from a copy, or delete it: it is then distilled again."
+        )
+    if record.genome != genome.sha256:
+        store.save(replace(record, genome=genome.sha256))
+    return genome
+
+
+def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Callable[[Moment], dict[str, Any]]:
+    architecture = architecture_of(spec.model)
+
+    def score(moment: Moment) -> dict[str, Any]:
+        advance("other", 0)
+        read = subject(moment.model, spec.model, architecture, classes=images.chosen.classes)
+        try:
+            scores, accuracy = exam.evaluate(replace(read, device=spec.training.device))
+        except NotFiniteError as error:
+            raise DivergedError(_not_finite(moment.images)) from error
+        match = brain_match(scores, exam.suite)
+        point = Point(
+            epoch=moment.epoch,
+            updates=moment.images,
+            synaptic_updates=moment.ledger.synaptic_updates,
+            top1=accuracy,
+            match={**match.areas, "mean": match.mean},
+            missing=tuple(match.missing),
+            scores=tuple(scores),
+            images=moment.ledger.images,
+            flops=moment.ledger.flops,
+        )
+        advance("score", 1, f"{spec.title}: brain match {match.mean:.3f}")
+        return {"point": point_to_dict(point)}
+
+    return score
+
+
+def _not_finite(images: int) -> str:
+    """Return why a network whose weights are finite has no score: what it answers to images is not."""
+    if images:
+        why = f"after {images:,} images all weights are finite, but responses to images are not"
+        return f"Training diverged: {why}. Lower the learning rate."
+    return "The newborn network's responses to images are not finite. Choose another birth or BatchNorm."
+
+
+def _progress(spec: RunSpec) -> Callable[[int, int, float], None]:
+    seen = 0
+
+    def tell(images: int, total: int, loss: float) -> None:
+        nonlocal seen
+        message = f"{spec.title}: {images:,} of {total:,} images, loss {loss:.2f}"
+        advance(f"train:{spec.training.plasticity}", images - seen, message)
+        seen = images
+
+    return tell
+
+
+def _record(spec: RunSpec, result: TrainResult, seconds: float) -> Record:
+    trained = {area: count for area, (count, _) in result.plasticity.by_area().items()}
+    totals = {"trained": result.plasticity.count(), "all": result.plasticity.count(trained=False)}
+    return Record(
+        uid=spec.uid,
+        label=spec.label,
+        seed=spec.birth.seed,
+        spec=to_dict(spec),
+        synapses=totals | trained,
+        points=tuple(point_from_dict(o["point"]) for o in result.observations),
+        losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
+        provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+        ledger=result.ledger.summary(),
+    )

@@ -1,0 +1,146 @@
+"""A run is a value: everything that decides its outcome, executable wherever the data are.
+
+A spec is written without data and then *pinned* (`inputs.StudyInputs.pin`): the hashes of images, genome and
+benchmarks are filled in, so that it means the same on every machine. Where things lie, what runs are called and on
+what they are computed is neutral: it is kept beside a run and is no part of its address.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wiringup import __version__
+from wiringup.birth.apply import BirthSpec
+from wiringup.core.checks import at_least
+from wiringup.core.score import DEFAULT_NORMALISATION, check_normalisation
+from wiringup.core.spec import neutral, uid
+from wiringup.models.architecture import ModelSpec
+from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.schedule import Duration
+from wiringup.training.spec import TrainSpec
+
+RENDERED = "rendered"
+"""Rendered objects to learn from, and others held out."""
+
+
+@dataclass(frozen=True)
+class ImagesSpec:
+    """Labelled images to learn from.
+
+    Attributes:
+        source: where they lie (`data.images.source.ALLOWED`), or `RENDERED`.
+        pool: how many of the source may be learned from, class-balanced; None for all that are not held out.
+        number: how many of the pool are; None for all. With one seed smaller numbers lie within larger ones.
+        seed: of the choice of the pool.
+        side: in px, at which images are kept: crops are cut out of it.
+        calibration: how many of the pool are seen without labels, for BatchNorm at birth.
+        sha256, calibration_sha256: hashes of what is learned from and of what is calibrated on; "" before the
+            spec is pinned, and where nothing is.
+    """
+
+    source: str = neutral(RENDERED)
+    pool: int | None = None
+    number: int | None = None
+    seed: int = 0
+    side: int = 64
+    calibration: int = 128
+    sha256: str = ""
+    calibration_sha256: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("pool", "number"):
+            if (asked := getattr(self, name)) is not None:
+                at_least(asked, 2, "the number of images")
+        if self.pool is not None and self.number is not None:
+            at_least(self.pool, self.number, "the number of images of the reference")
+
+
+@dataclass(frozen=True)
+class ExamSpec:
+    """What every run is scored on: the benchmarks of a suite, and labelled images that are held out.
+
+    Attributes:
+        suite: its name.
+        benchmarks: the benchmarks that count -> their hashes; None for one that is not here, and "" for all
+            before the spec is pinned.
+        held_out: hash of the images for top-1 of the model's own decoder.
+        normalisation: of scores by ceilings.
+    """
+
+    suite: str = "simulated@1"
+    benchmarks: Mapping[str, str | None] = field(default_factory=dict)
+    held_out: str = ""
+    normalisation: str = DEFAULT_NORMALISATION
+
+    def __post_init__(self) -> None:
+        check_normalisation(self.normalisation)
+
+
+@dataclass(frozen=True)
+class GenomeSource:
+    """Where the genome comes from that a network is born from; its hash stands in the birth.
+
+    Attributes:
+        name: a recipe that the published figures serve, or a genome file.
+        keep_gain: see `birth.transfer`.
+        distilled_from: the run whose trained network it is distilled from, with the seed of the birth.
+    """
+
+    name: str = neutral("")
+    keep_gain: bool = False
+    distilled_from: "RunSpec | None" = None
+
+
+NO_GENOME = GenomeSource()
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run, from birth to record.
+
+    Attributes:
+        label: the condition that it belongs to.
+        genome: see `GenomeSource`.
+        before: what is learned without labels, after birth and before the first label.
+        moments: when the model is scored, besides birth and end.
+        keep_weights: whether the weights of each of these moments are kept.
+        version: of wiringup.
+    """
+
+    images: ImagesSpec = ImagesSpec()
+    model: ModelSpec = ModelSpec()
+    birth: BirthSpec = BirthSpec(batchnorm="calibrated")
+    training: TrainSpec = field(default_factory=TrainSpec)
+    exam: ExamSpec = field(default_factory=ExamSpec)
+    moments: tuple[Duration, ...] = ()
+    genome: GenomeSource = NO_GENOME
+    before: LabelFreeSpec | None = None
+    label: str = neutral("")
+    keep_weights: bool = neutral(False)
+    version: str = __version__
+
+    @property
+    def uid(self) -> str:
+        """The run's address."""
+        return uid("run", self)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether hashes say what the images are."""
+        return bool(self.images.sha256)
+
+    @property
+    def title(self) -> str:
+        """How messages call it."""
+        seeds = dict.fromkeys((self.birth.seed, self.training.seed))
+        return f"{self.label or self.training.plasticity}, seed {' and '.join(map(str, seeds))}"
+
+
+def distilled_from(run: RunSpec) -> tuple[str, GenomeSource]:
+    """Return what a birth calls the genome that is distilled from a run, and its source."""
+    return f"run:{run.uid}", GenomeSource(distilled_from=run)
+
+
+def absolute(source: str) -> str:
+    """Return a source by a name that does not depend on the working directory."""
+    return str(Path(source).absolute()) if Path(source).exists() else source
