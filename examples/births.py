@@ -30,7 +30,7 @@ from wiringup.birth.recipes import RECIPES
 from wiringup.cli.show import say, table
 from wiringup.core.files import write_text
 from wiringup.core.home import data_home
-from wiringup.experiments.pipeline import born
+from wiringup.experiments.births import born
 from wiringup.experiments.scoring import ScoreRequest, score
 from wiringup.models.architecture import ModelSpec, outline
 from wiringup.models.trained import read_trained

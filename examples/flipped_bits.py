@@ -30,7 +30,7 @@ from wiringup.data.images.packed import read_packed, write_packed
 from wiringup.data.measurements import Recording
 from wiringup.data.sources.entry import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
-from wiringup.experiments.pipeline import born
+from wiringup.experiments.births import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache
 from wiringup.models.weights import read_weights, save_weights

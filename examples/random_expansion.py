@@ -25,7 +25,7 @@ from wiringup.birth.distributions import kaiming_uniform_fan_in
 from wiringup.cli.show import say, table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import torch_stream
-from wiringup.experiments.pipeline import born
+from wiringup.experiments.births import born
 from wiringup.experiments.scoring import CALIBRATION_IMAGES, spread_over
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import preprocess

@@ -2,6 +2,7 @@
 
 import ast
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,8 @@ COMMANDS = {
     "birth": "networks:birth",
     "distill": "networks:distill",
     "genome": "genome:genome",
-    "train": "networks:train",
+    "train": "train:train",
+    "execute": "train:execute",
     "pack": "pack:pack",
     "plasticity": "plasticity:plasticity",
     "fetch": "data:fetch",
@@ -73,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(DESCRIPTION + "\nCommands:\n\n" + "\n".join(f"  {n:11} {summary(n)}" for n in COMMANDS))
         sys.exit(0 if asked else BAD_INPUT)
     try:
-        with warnings.catch_warnings(), shown(quiet="--json" in asked):
+        with warnings.catch_warnings(), shown(quiet="--json" in asked or os.environ.get("RANK", "0") != "0"):
             # of large photographs Pillow warns as of an attack; `core.limits` bounds them
             warnings.filterwarnings("ignore", "Image size .* exceeds limit")
             name = one_of(asked[0], COMMANDS, "command")

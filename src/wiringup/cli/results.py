@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Json, Runs
-from wiringup.cli.run import finish
+from wiringup.cli.run import show
 from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
@@ -126,6 +126,6 @@ def report(
 
     folder = Path(run)
     if folder.is_dir():
-        finish(Store(folder.parent), folder.name, json)
+        show(Store(folder.parent), folder.name, json)
     else:
-        finish(Store(out), run, json)
+        show(Store(out), run, json)

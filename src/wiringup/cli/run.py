@@ -1,17 +1,21 @@
-"""``wiringup run``: the main job."""
+"""``wiringup run``: the main job; and the end of every command that makes a study."""
 
 import logging
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Json, Norms, Runs, Seeds
-from wiringup.cli.show import as_json, say, silent, table
+from wiringup.cli.arguments import Json, Runs, Seeds
+from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, source
+from wiringup.cli.show import as_json, table
+from wiringup.training.spec import TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.launch import Study
     from wiringup.results.store import Store
 
 log = logging.getLogger(__name__)
@@ -26,11 +30,9 @@ def run(
             help="Learn from these images (as for wiringup train), not from rendered objects.",
         ),
     ] = None,
-    brain: Annotated[
-        str, arg(help='"simulated", or "real": the real benchmarks that are in the data folder.')
-    ] = "simulated",
+    exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
-    norms: Norms = "batch",
+    training: Training = SMALL,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -46,22 +48,42 @@ def run(
 
       wiringup run --images tiny-imagenet/train.zip --brain real
     """
-    from wiringup.core.home import data_home
-    from wiringup.experiments.progress import Progress, packing, terminal
-    from wiringup.experiments.study import QUICK, Study, StudySpec
-    from wiringup.experiments.worlds import make_world
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.recipes.main_study import FULL, MODEL, QUICK, main_study
+    from wiringup.experiments.spec import ImagesSpec
+
+    shown = ImagesSpec(source(images), side=MODEL.size)
+    base, inputs = base_run(MODEL, shown, exam, TrainSpec.of(training)), StudyInputs()
+    finish(main_study(base, inputs, QUICK if quick else FULL, seed), inputs, out, training, json)
+
+
+def finish(
+    study: "Study",
+    inputs: "StudyInputs",
+    out: Path,
+    training: TrainingOptions,
+    json: bool,
+    kind: str = "study",
+) -> None:
+    """Make a study, and show what came of it.
+
+    Args:
+        study: its runs.
+        inputs: what they learn from.
+        out: the folder of runs.
+        training: the options that were asked for.
+        json: whether JSON is printed.
+        kind: how JSON calls its address.
+    """
+    from wiringup.experiments.launch import launch, warn_if_idle
     from wiringup.results.store import Store
 
-    tell = silent if json else say
-    spec = replace(QUICK if quick else StudySpec(), seeds=seed, norms=norms)
-    shown = packing(terminal(json))
-    world = make_world(images, brain, spec.pool, spec.calibration, spec.size, data_home(), tell, shown)
-    study = Study(spec, world, Store(out))
-    study.run(Progress({}, terminal(json)))
-    finish(Store(out), study.uid, json)
+    warn_if_idle(training.norms, study.runs)
+    launch(study, Store(out), training.device, inputs)
+    show(Store(out), study.uid, json, kind)
 
 
-def finish(store: "Store", name: str, json: bool, kind: str = "study") -> None:
+def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     """Write report, figure and table of a study or sweep, and print its table.
 
     Args:
@@ -88,7 +110,7 @@ def finish(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
     table(*comparison_table(found, found.ends), title=title)
     for one in found.diverged:
-        log.info("No score: %s, seed %d. %s", one.label, one.seed, one.why)
+        log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
     if found.left_out:
         log.info(found.left_out)
     log.info("Figure: %s", figure)

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Json, Norms, Runs, Seeds, Width
+from wiringup.cli.arguments import Json, Runs, Seeds, Width
+from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, source
 from wiringup.cli.run import finish
-from wiringup.cli.show import say, silent
+from wiringup.training.spec import TrainSpec
 
 
 def sweep(
@@ -15,9 +16,6 @@ def sweep(
         Path | None,
         arg(metavar="PATH", help="Learn from these images, not from rendered objects."),
     ] = None,
-    brain: Annotated[
-        str, arg(help='"simulated", or "real": the real benchmarks that are in the data folder.')
-    ] = "simulated",
     n_images: Annotated[
         tuple[int, ...], arg(metavar="N [N ...]", help="Labelled images (balanced, nested).")
     ] = (2000,),
@@ -31,12 +29,12 @@ def sweep(
     birth: Annotated[tuple[str, ...], arg(metavar="RECIPE [RECIPE ...]", help="Recipes or genome files.")] = (
         "kaiming_normal",
     ),
+    exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
     model: Annotated[str, arg(help="The architecture.")] = "cornet_s",
     width: Width = 0.25,
     size: Annotated[int, arg(metavar="PX", help="Side of the images in pixels.")] = 64,
-    lr: Annotated[float, arg(help="Learning rate at the start, of every run alike.")] = 0.1,
-    norms: Norms = "batch",
+    training: Training = SMALL,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -53,20 +51,13 @@ def sweep(
       wiringup sweep --images tiny-imagenet/train.zip --brain real --birth kn wc
           --plasticity critical decoder downstream:IT --controls
     """
-    from wiringup.core.home import data_home
-    from wiringup.experiments.progress import Progress, packing, terminal
-    from wiringup.experiments.sweep import Sweep, SweepSpec
-    from wiringup.experiments.worlds import make_world
-    from wiringup.results.store import Store
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.recipes.sweep import Axes
+    from wiringup.experiments.recipes.sweep import sweep as sweep_runs
+    from wiringup.experiments.spec import ImagesSpec
+    from wiringup.models.architecture import ModelSpec
 
-    spec = SweepSpec(
-        images=n_images, epochs=epochs, plasticities=plasticity, births=birth, controls=controls,
-        seeds=seed, model=model, width=width, size=size, lr=lr, norms=norms,
-    )  # fmt: skip
-    spec.check_genomes(data_home())
-    tell, store = silent if json else say, Store(out)
-    shown = packing(terminal(json))
-    world = make_world(images, brain, max(n_images), spec.calibration, size, data_home(), tell, shown)
-    made = Sweep(spec, world, store, data_home())
-    made.run(Progress({}, terminal(json)))
-    finish(store, made.uid, json, "sweep")
+    axes = Axes(n_images, epochs, plasticity, birth, controls)
+    network, shown = ModelSpec(model, width, size=size), ImagesSpec(source(images), side=size)
+    base, inputs = base_run(network, shown, exam, TrainSpec.of(training)), StudyInputs()
+    finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep")

@@ -1,6 +1,6 @@
 """A grid is a list of runs: one run, varied along axes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -21,8 +21,7 @@ def grid(base: RunSpec, axes: Mapping[str, Sequence[Any]], *, controls: bool = F
 
     Args:
         base: a run.
-        axes: a dotted field of it, as in ``"training.lr"``, or `SEED` -> its values; a value may be a function
-            that returns it for the run so far.
+        axes: a dotted field of it, as in ``"training.lr"``, or `SEED` -> its values.
         controls: whether each plasticity is followed by as many synapses drawn at random from all.
 
     Raises:
@@ -41,10 +40,9 @@ def grid(base: RunSpec, axes: Mapping[str, Sequence[Any]], *, controls: bool = F
 
 def _at(run: RunSpec, values: Mapping[str, Any]) -> RunSpec:
     for name, value in values.items():
-        given = value(run) if isinstance(value, Callable) else value  # type: ignore[arg-type]
         fields = ("birth.seed", "training.seed") if name == SEED else (name,)
         for field in fields:
-            run = varied(run, field, given)
+            run = varied(run, field, value)
     return run
 
 

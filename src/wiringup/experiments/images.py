@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.benchmarks.simulated import LEVEL
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.images.cache import default_store
+from wiringup.data.images.cache import default_cache
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.training.batches import balanced_order, nested_subset
 
 HELD_OUT_IMAGES = 400
 FEWEST_IMAGES = 10
-LEVEL = 3  # of variation: hard for pixels, learnable from two thousand images
 RENDERED_IMAGES = 2000
 
 log = logging.getLogger(__name__)
@@ -33,9 +33,7 @@ def rendered(images: int | None, side: int) -> tuple[LabelledImages, LabelledIma
     return train.images, render(RenderSpec(HELD_OUT_IMAGES, side, LEVEL, split="test")).images
 
 
-def from_files(
-    path: Path, side: int, images: int | None, seed: int
-) -> tuple[LabelledImages, LabelledImages]:
+def from_files(path: Path, side: int, images: int | None, seed: int) -> tuple[LabelledImages, LabelledImages]:
     """Return labelled images to learn from, and others held out, from the cache of packed images.
 
     Args:
@@ -66,7 +64,7 @@ def from_files(
         counts.append(len(learned))
         return np.concatenate([learned, held_out])
 
-    found = default_store(log.info).load(path, side, choose)
+    found = default_cache().load(path, side, choose)
     if alone:
         names = listed([found.classes[label] for label in alone])
         log.warning("Never held out, as there is one image of each: %s.", names)

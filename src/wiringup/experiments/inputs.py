@@ -1,12 +1,11 @@
-"""What specs name, by path and hash, is loaded here: images, benchmarks and genomes, each once in a process."""
+"""What specs name, by path and hash, is loaded here: images, benchmarks and genomes, each once."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.catalog import load_benchmark, load_present
-from wiringup.benchmarks.suite import Suite
-from wiringup.benchmarks.suites import chosen, find_suite
+from wiringup.benchmarks.suites import Suite, chosen, find_suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.birth.genome import Genome
@@ -128,14 +127,15 @@ class StudyInputs:
         """
         key = (spec.suite, tuple(spec.benchmarks), spec.normalisation, held_out.sha256, size)
         if key not in self._exams:
-            suite, benchmarks = self._benchmarks(spec, size)
+            suite, benchmarks = self.benchmarks(spec, size)
             self._exams[key] = Exam(suite, benchmarks, held_out, spec.normalisation)
         found = self._exams[key]
         for name, sha256 in found.hashes.items():
             _same(f"The data behind {name}", sha256 or "", spec.benchmarks.get(name) or "")
         return found
 
-    def _benchmarks(self, spec: ExamSpec, size: int) -> tuple[Suite, tuple[Benchmark, ...]]:
+    def benchmarks(self, spec: ExamSpec, size: int) -> tuple[Suite, tuple[Benchmark, ...]]:
+        """Return the suite that an exam names, and those of its benchmarks that are here."""
         pinned = [name for name, sha256 in spec.benchmarks.items() if sha256]
         if pinned:
             suite = Suite(spec.suite, tuple(spec.benchmarks))
@@ -174,6 +174,10 @@ class StudyInputs:
         _same(f"The genome {name}", genome.sha256 if genome else "", spec.birth.genome)
         return genome
 
+    def network(self, spec: RunSpec) -> ModelSpec:
+        """Return the network of a run, with as many classes as its images have."""
+        return replace(spec.model, classes=len(self.load(spec.images).pool.classes))
+
     def pin(self, spec: RunSpec) -> RunSpec:
         """Return the spec with the hashes of what it names, the classes of its images, and settled norms.
 
@@ -182,9 +186,8 @@ class StudyInputs:
             MissingDataError: if it is not here.
         """
         images = self.load(spec.images)
-        size = spec.model.size
-        exam = self.exam(spec.exam, images.held_out, size)
-        model = replace(spec.model, classes=len(images.chosen.classes))
+        exam = self.exam(spec.exam, images.held_out, spec.model.size)
+        model = self.network(spec)
         before = spec.before and replace(spec.before, training=settled(spec.before.training, model))
         shown = images.calibration if uses_images(spec.birth.batchnorm) else None
         return replace(
@@ -231,6 +234,6 @@ def _same(what: str, found: str, pinned: str) -> None:
     """Raise `InputError` if a hash is another than a spec was pinned to."""
     if pinned and found != pinned:
         raise InputError(
-            f"{what}: here is {found or 'nothing':.12}, but the run was made with {pinned:.12}. It can be made "
-            "again only with what it was made with."
+            f"{what}: here is {found or 'nothing':.12}, but the run was made with {pinned:.12}. It can be "
+            "made again only with what it was made with."
         )

@@ -118,5 +118,5 @@ def _work(run: RunSpec, inputs: StudyInputs) -> dict[str, float]:
     """Return the work of one run: images to train on, scorings."""
     seen = run.training.duration.in_images(len(inputs.load(run.images).chosen), run.training.batch)
     frames = run.before.frames if run.before else 0
-    work = {f"train:{run.training.plasticity}": seen, "train:label-free": frames}
+    work: dict[str, float] = {f"train:{run.training.plasticity}": seen, "train:label-free": frames}
     return work | {"score": len(run.moments) + 2}

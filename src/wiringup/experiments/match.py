@@ -12,7 +12,7 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import uid
-from wiringup.experiments.pipeline import WEIGHTS
+from wiringup.experiments.run import WEIGHTS
 from wiringup.experiments.scoring import CALIBRATED, PIXELS, Said, ScoreRequest, reportable, scored
 from wiringup.models.architecture import ARCHITECTURES
 from wiringup.results.brain_match import BrainMatch, brain_match

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from wiringup.benchmarks.suite import brain_match
 from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import DivergedError, InputError, NotFiniteError
@@ -21,8 +20,10 @@ from wiringup.experiments.inputs import Exam, Images, StudyInputs
 from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec
 from wiringup.models.architecture import architecture_of, build
+from wiringup.models.device import check_device
 from wiringup.models.readout import subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
+from wiringup.results.brain_match import match_of_run
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import AGAIN, Store
 from wiringup.training.distributed import leads
@@ -67,8 +68,8 @@ def execute(
 
 
 def _on(spec: RunSpec, device: str | None) -> RunSpec:
-    if device is None:
-        return spec
+    """Return a spec whose networks run on a device that is here."""
+    device = str(check_device(device or spec.training.device))
     before = spec.before and replace(spec.before, training=replace(spec.before.training, device=device))
     return replace(spec, training=replace(spec.training, device=device), before=before)
 
@@ -150,28 +151,27 @@ def _distilled(run: RunSpec, record: Record, store: Store, recipe: str) -> Genom
 
 
 def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Callable[[Moment], dict[str, Any]]:
-    architecture = architecture_of(spec.model)
-
     def score(moment: Moment) -> dict[str, Any]:
         advance("other", 0)
-        read = subject(moment.model, spec.model, architecture, classes=images.chosen.classes)
+        read = subject(moment.model, spec.model, classes=images.chosen.classes)
         try:
             scores, accuracy = exam.evaluate(replace(read, device=spec.training.device))
         except NotFiniteError as error:
             raise DivergedError(_not_finite(moment.images)) from error
-        match = brain_match(scores, exam.suite)
+        match = match_of_run(scores, exam.suite.name, exam.suite.benchmarks)
         point = Point(
             epoch=moment.epoch,
             updates=moment.images,
             synaptic_updates=moment.ledger.synaptic_updates,
             top1=accuracy,
-            match={**match.areas, "mean": match.mean},
+            match=match.values,
             missing=tuple(match.missing),
             scores=tuple(scores),
             images=moment.ledger.images,
             flops=moment.ledger.flops,
         )
-        advance("score", 1, f"{spec.title}: brain match {match.mean:.3f}")
+        told = f"brain match {match.mean.value:.3f}" if scores else f"top-1 {accuracy:.3f}"
+        advance("score", 1, f"{spec.title}: {told}")
         return {"point": point_to_dict(point)}
 
     return score

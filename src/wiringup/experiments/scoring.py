@@ -21,8 +21,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import neutral, omit_default, uid
 from wiringup.core.stimuli import Stimuli
+from wiringup.experiments.births import born
 from wiringup.experiments.genomes import find_genome
-from wiringup.experiments.pipeline import born
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.stored import is_stored, read_stored
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec

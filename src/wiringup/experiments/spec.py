@@ -1,12 +1,12 @@
 """A run is a value: everything that decides its outcome, executable wherever the data are.
 
 A spec is written without data and then *pinned* (`inputs.StudyInputs.pin`): the hashes of images, genome and
-benchmarks are filled in, so that it means the same on every machine. Where things lie, what runs are called and on
-what they are computed is neutral: it is kept beside a run and is no part of its address.
+benchmarks are filled in, so that it means the same on every machine. Where things lie, what runs are called
+and on what they are computed is neutral: it is kept beside a run and is no part of its address.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wiringup import __version__
@@ -108,8 +108,8 @@ class RunSpec:
     """
 
     images: ImagesSpec = ImagesSpec()
-    model: ModelSpec = ModelSpec()
-    birth: BirthSpec = BirthSpec(batchnorm="calibrated")
+    model: ModelSpec = field(default_factory=ModelSpec)
+    birth: BirthSpec = field(default_factory=lambda: BirthSpec(batchnorm="calibrated"))
     training: TrainSpec = field(default_factory=TrainSpec)
     exam: ExamSpec = field(default_factory=ExamSpec)
     moments: tuple[Duration, ...] = ()
@@ -144,3 +144,10 @@ def distilled_from(run: RunSpec) -> tuple[str, GenomeSource]:
 def absolute(source: str) -> str:
     """Return a source by a name that does not depend on the working directory."""
     return str(Path(source).absolute()) if Path(source).exists() else source
+
+
+def with_source(run: RunSpec, source: str) -> RunSpec:
+    """Return a run, and the run that its genome is distilled from, with images that lie elsewhere."""
+    parent = run.genome.distilled_from
+    genome = replace(run.genome, distilled_from=with_source(parent, source)) if parent else run.genome
+    return replace(run, images=replace(run.images, source=absolute(source)), genome=genome)

@@ -13,12 +13,16 @@ def devices() -> list[str]:
 
 
 def check_device(name: str) -> torch.device:
-    """Return the device called ``name``, as in ``cpu``, ``cuda`` (the first card) or ``cuda:1``.
+    """Return the device called ``name``: ``cpu``, ``cuda`` (the first card), ``cuda:1`` or ``auto``.
+
+    ``auto`` is the first card where there is one, and otherwise the processor.
 
     Raises:
         InputError: if there is no such device here; it names those that are, and this PyTorch.
     """
     here = devices()
+    if name == "auto":
+        return torch.device("cuda" if "cuda:0" in here else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:

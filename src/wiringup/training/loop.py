@@ -131,7 +131,7 @@ def train(
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    check_device(spec.device)
+    spec = replace(spec, device=str(check_device(spec.device)))
     group = join(spec.device)
     loader = ImageLoader(data, spec, group, next(model.parameters()).dtype, memory_format(model))
     group.check(loader.plan.smallest)

@@ -6,21 +6,15 @@ PyTorch's training mode throughout: ``batch``, or, where BatchNorm was born with
 network, ``batch`` or ``held``, which depends on the version of PyTorch (Geiger et al. 2022, research code).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from torch import nn
 
 from wiringup.models.batchnorm import batchnorms
 from wiringup.training.plasticity import Plasticity
+from wiringup.training.spec import BATCH, HELD, NORMS, RUNNING
 
-BATCH, HELD, RUNNING = "batch", "held", "running"
-
-NORMS: Mapping[str, str] = {
-    BATCH: "normalises by the statistics of the batch, and its running averages follow (model.train())",
-    HELD: "normalises by the statistics of the batch, and its running averages stand still",
-    RUNNING: "normalises by its running averages, which stand still (evaluation mode)",
-}
-"""What BatchNorm that does not learn may do during training. Running averages move without a label."""
+__all__ = ["BATCH", "HELD", "NORMS", "RUNNING"]
 
 STATISTICS = 2  # mean and variance of every channel
 
@@ -71,8 +65,3 @@ def effective(norms: str, plasticity: Plasticity) -> str:
     at_times = {group.parameter for group in plasticity.groups if group.windows is not None}
     learns = all(row.learns == row.count and row.parameter not in at_times for row in affine)
     return BATCH if learns else norms
-
-
-def describe_idle(norms: str) -> str:
-    """Return the sentence that says that ``norms`` was asked for where nothing hangs on it."""
-    return f"Norms {norms!r} changes nothing here: no BatchNorm stands aside from learning."

@@ -1,16 +1,26 @@
 """What names a training: every choice that decides its outcome, and two that do not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.spec import neutral, omit_default
-from wiringup.training.norms import BATCH, NORMS
 from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epochs
 
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
 AUGMENTATIONS = ("crop+flip", "none")
 PRECISIONS = ("float32", "bf16")
+
+BATCH, HELD, RUNNING = "batch", "held", "running"
+
+NORMS: Mapping[str, str] = {
+    BATCH: "normalises by the statistics of the batch, and its running averages follow (model.train())",
+    HELD: "normalises by the statistics of the batch, and its running averages stand still",
+    RUNNING: "normalises by its running averages, which stand still (evaluation mode)",
+}
+"""What BatchNorm that does not learn may do during training. Running averages move without a label."""
 
 _ONLY_OF = {
     "nesterov": ("sgd",),
@@ -59,7 +69,7 @@ class TrainingOptions:
     weight_decay: float = 1e-4
     schedule: str = "step"
     augmentation: str = "crop+flip"
-    device: str = neutral("cpu")
+    device: str = neutral("auto")
     workers: int = neutral(0)
     nesterov: bool = omit_default(False)
     betas: tuple[float, float] = omit_default((0.9, 0.999))
@@ -116,3 +126,15 @@ class TrainSpec(TrainingOptions):
     duration: Duration = field(default_factory=lambda: epochs(1))
     size: int | None = field(default=None, kw_only=True)
     seed: int = field(default=0, kw_only=True)
+
+    @classmethod
+    def of(cls, options: TrainingOptions, **more: Any) -> "TrainSpec":
+        """Return a training with options, and with plasticity, duration, size and seed in ``more``."""
+        return cls(**{f.name: getattr(options, f.name) for f in fields(TrainingOptions)} | more)
+
+
+PAPER = TrainingOptions()
+"""Of the paper."""
+
+SMALL = TrainingOptions(batch=64, schedule="cosine")
+"""Of small studies, in which a network sees some thousand images."""

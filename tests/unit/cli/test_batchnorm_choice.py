@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from wiringup.experiments.single import TrainRequest, make_run
 
 from wiringup.cli.main import main
-from wiringup.experiments.single import TrainRequest, make_run
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec

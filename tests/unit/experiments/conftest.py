@@ -1,41 +1,18 @@
-"""A world small enough for tests: patterns to learn, one simulated recording to be compared with."""
+"""A base run and inputs that are small enough for tests."""
 
-import numpy as np
+from dataclasses import replace
+
 import pytest
 
-from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.suites import Suite
-from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.measurements import Recording
-from wiringup.experiments.pipeline import Exam
-from wiringup.experiments.worlds import World, calibration_images
-
-SIZE = 32
-
-
-def patterns(n: int, seed: int) -> LabelledImages:
-    rng = np.random.default_rng(seed)
-    labels = np.arange(n) % 2
-    grain = np.kron(np.random.default_rng(7).normal(size=(2, 8, 8, 3)), np.ones((1, 4, 4, 1)))[labels]
-    pixels = np.clip(128 + 40 * grain + 20 * rng.normal(size=grain.shape), 0, 255).astype(np.uint8)
-    return LabelledImages(from_pixels(pixels), labels, ("a", "b"))
-
-
-def recording(n: int = 40, units: int = 4, repeats: int = 4) -> Recording:
-    rng = np.random.default_rng(3)
-    shown = patterns(n, seed=3)
-    signal = shown.stimuli.pixels.reshape(n, -1)[:, :: 32 * 24].astype(np.float32)[:, :units] / 50
-    trials = signal.T[:, :, None] + rng.normal(size=(units, n, repeats))
-    return Recording("toy.V4", "V4", trials.astype(np.float32), shown.stimuli, simulated=True)
-
-
-def make_world() -> World:
-    benchmark = Predictivity(recording())
-    pool = patterns(48, seed=0)
-    exam = Exam(Suite("toy@1", ("toy.V4", "absent.IT")), (benchmark,), patterns(20, seed=1))
-    return World(pool, calibration_images(pool, 16), exam)
+from toy_inputs import BASE, ToyInputs
+from wiringup.experiments.spec import RunSpec
 
 
 @pytest.fixture
-def world() -> World:
-    return make_world()
+def inputs(tmp_path) -> ToyInputs:
+    return ToyInputs(tmp_path)
+
+
+@pytest.fixture
+def base() -> RunSpec:
+    return replace(BASE)

@@ -11,8 +11,8 @@ from wiringup.cli.main import main
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments import bridge
+from wiringup.experiments.births import born
 from wiringup.experiments.bridge import BridgeRequest, self_contained, write_package
-from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.readout import preprocess, subject
 from wiringup.models.weights import save_weights

@@ -2,8 +2,8 @@
 
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
+from wiringup.experiments.births import born
 from wiringup.experiments.described import described
-from wiringup.experiments.pipeline import born
 from wiringup.experiments.scoring import ScoreRequest
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.weights import save_weights

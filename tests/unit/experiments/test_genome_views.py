@@ -9,10 +9,10 @@ from wiringup.birth.genome import Genome
 from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
+from wiringup.experiments.births import born
 from wiringup.experiments.genome_drawing import drawing
 from wiringup.experiments.genome_views import content, differences, recipes, shapes_of
 from wiringup.experiments.genomes import find_genome, open_genome
-from wiringup.experiments.pipeline import born
 from wiringup.models.architecture import ModelSpec
 
 TINY = ModelSpec("cornet_s", 1 / 8, 5, 64)

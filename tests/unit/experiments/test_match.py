@@ -10,6 +10,7 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.experiments.births import born
 from wiringup.experiments.match import (
     address,
     condition,
@@ -18,7 +19,6 @@ from wiringup.experiments.match import (
     reference_condition,
     title,
 )
-from wiringup.experiments.pipeline import born
 from wiringup.experiments.scoring import ScoreRequest
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject

@@ -10,7 +10,7 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.experiments.pipeline import born
+from wiringup.experiments.births import born
 from wiringup.experiments.scoring import ScoreRequest, address, score
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject

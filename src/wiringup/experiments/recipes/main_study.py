@@ -3,9 +3,9 @@
     wiringup run            under ten minutes on two cores
     wiringup run --quick    under two
 
-Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled; train few
-synapses on few images; and compare with controls that spend as many updates. On simulated recordings, WC + critical
-reaches half of the reference's brain match with half a percent of its synaptic updates (README, "What it shows").
+Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled; train
+few synapses on few images; and compare with controls that spend as many updates. On simulated recordings,
+WC + critical reaches half of the reference's brain match with half a percent of its synaptic updates.
 """
 
 from collections.abc import Sequence
@@ -31,14 +31,14 @@ TRAINING = TrainSpec(batch=64, schedule="cosine", size=64)
 
 @dataclass(frozen=True)
 class Scale:
-    """The size of a study: images and epochs of the reference (``pool``, ``epochs``) and of everything else."""
+    """The size of a study: images (``pool``) and epochs of the reference, and of everything else (few)."""
 
     pool: int = 2000
     epochs: float = 10
     few_images: int = 1000
     few_epochs: float = 4
     calibration: int = 128
-    moments: tuple[Duration, ...] = (epochs(1), epochs(2), epochs(5))
+    moments: tuple[float, ...] = (1, 2, 5)
 
     def __post_init__(self) -> None:
         if self.few_images > self.pool:
@@ -49,7 +49,9 @@ FULL = Scale()
 QUICK = Scale(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64, moments=())
 
 
-def main_study(base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: Sequence[int] = (0, 1)) -> Study:
+def main_study(
+    base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: Sequence[int] = (0, 1)
+) -> Study:
     """Return the runs of the main study.
 
     Args:
@@ -59,7 +61,8 @@ def main_study(base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: S
         seeds: of births and trainings.
     """
     pool = replace(base.images, pool=scale.pool, number=None, calibration=scale.calibration)
-    base = inputs.pin(replace(base, images=pool))
+    base = replace(base, images=pool)
+    base = replace(base, model=inputs.network(base))
     synaptic = scale.few_images * scale.few_epochs * plasticity_of("critical", base.model).share
     conditions = {
         REFERENCE: _condition(base, scale, "all", epochs(scale.epochs), few=False),
@@ -70,18 +73,21 @@ def main_study(base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: S
         EQUAL_SYNAPTIC: _condition(base, scale, "all", images(max(2, round(synaptic)))),
     }
     runs = {
-        label: grid(inputs.pin(replace(run, label=label)), {SEED: list(seeds)}) for label, run in conditions.items()
+        label: grid(inputs.pin(replace(run, label=label)), {SEED: list(seeds)})
+        for label, run in conditions.items()
     }
     runs[WC_CRITICAL] = [_born_from(*pair) for pair in zip(runs[WC_CRITICAL], runs[REFERENCE], strict=True)]
     about = {"classes": list(inputs.load(base.images).pool.classes)}
     return Study(tuple(run for of_label in runs.values() for run in of_label), REFERENCE, about)
 
 
-def _condition(base: RunSpec, scale: Scale, plasticity: str, duration: Duration, *, few: bool = True) -> RunSpec:
-    """Return a run on few images, or all; it is scored few times, as that costs as much as hundreds of updates."""
-    chosen = replace(base.images, number=scale.few_images if few else None, sha256="")
+def _condition(
+    base: RunSpec, scale: Scale, plasticity: str, duration: Duration, *, few: bool = True
+) -> RunSpec:
+    """Return a run on few images, or all; a scoring costs as much as hundreds of updates."""
+    chosen = replace(base.images, number=scale.few_images if few else None)
     training = replace(base.training, plasticity=plasticity, duration=duration)
-    asked = base.moments or scale.moments
+    asked = base.moments or tuple(epochs(e) for e in scale.moments)
     number, batch = chosen.number or scale.pool, training.batch
     end = duration.in_images(number, batch)
     moments = tuple(m for m in asked if duration.unit == "epochs" and m.in_images(number, batch) < end)

@@ -24,7 +24,9 @@ def single(base: RunSpec, inputs: StudyInputs, birth: str, *, keep_gain: bool = 
         InputError: for names, images or sizes that cannot be used.
         MissingDataError: if images, a genome or a benchmark are missing.
     """
-    chosen, genome = inputs.birth(birth, base.birth.seed, base.birth.batchnorm, base.model, keep_gain=keep_gain)
+    chosen, genome = inputs.birth(
+        birth, base.birth.seed, base.birth.batchnorm, base.model, keep_gain=keep_gain
+    )
     waited = f" + {base.before.stimuli}" if base.before else ""
     label = f"{chosen.recipe}{waited} + {base.training.plasticity}"
     return inputs.pin(replace(base, birth=chosen, genome=genome, label=label))

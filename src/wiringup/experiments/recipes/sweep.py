@@ -3,9 +3,10 @@
     wiringup sweep --n-images 250 1000 2000 --epochs 1 4 10
     wiringup sweep --birth kn wc --plasticity critical decoder downstream:IT --controls
 
-The paper's Figure 1 is a sweep over images and epochs; its Figure 3 one over plasticities. The reference is the
-network that learns with all synapses, from Kaiming normal, on the most images for the most epochs. A run of 2,000
-images x 10 epochs (quarter width, 64 px) takes about two minutes on two cores; docs/training.md has tables.
+The paper's Figure 1 is a sweep over images and epochs; its Figure 3 one over plasticities. The reference is
+the network that learns with all synapses, from Kaiming normal, on the most images for the most epochs. A run
+of 2,000 images x 10 epochs (quarter width, 64 px) takes about two minutes on two cores; docs/training.md has
+tables.
 """
 
 from collections.abc import Mapping, Sequence
@@ -69,7 +70,8 @@ def sweep(base: RunSpec, inputs: StudyInputs, axes: Axes, seeds: Sequence[int] =
     for name in axes.plasticity:
         plasticity_of(name, base.model)
     most, longest = max(axes.n_images), max(axes.epochs)
-    base = inputs.pin(replace(base, images=replace(base.images, pool=most, number=None)))
+    base = replace(base, images=replace(base.images, pool=most, number=None))
+    base = replace(base, model=inputs.network(base))
     cells = _cells(base, KN, {PLASTICITY: [ALL], NUMBER: [most], DURATION: [epochs(longest)]})
     (reference,) = cells
     varied = {PLASTICITY: axes.plasticity, NUMBER: axes.n_images, DURATION: [epochs(e) for e in axes.epochs]}
@@ -92,5 +94,5 @@ def _cells(
         number, passes = run.images.number or 0, run.training.duration.value
         label = f"{birth}, {run.training.plasticity}, {number:,} images x {passes:g} epochs"
         cell = {"birth": birth, "plasticity": run.training.plasticity, "images": number, "epochs": passes}
-        found[label] = replace(run, images=replace(run.images, sha256=""), label=label), cell
+        found[label] = replace(run, label=label), cell
     return found

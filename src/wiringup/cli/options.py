@@ -1,0 +1,140 @@
+"""Options of the commands that make runs, and the run that they say."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import OmitArgPrefixes, arg
+
+from wiringup.core.errors import InputError
+from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.training.spec import PAPER, SMALL, TrainingOptions, TrainSpec
+
+if TYPE_CHECKING:
+    from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
+    from wiringup.models.architecture import ModelSpec
+    from wiringup.training.label_free import LabelFreeSpec
+
+BRAINS = ("simulated", "real", "none")
+
+
+@dataclass(frozen=True)
+class ExamOptions:
+    """What runs are scored on, and when.
+
+    Attributes:
+        brain: simulated; real: the real benchmarks that are in the data folder; or none.
+        suite: Score on this suite of benchmarks instead; wiringup suites lists and makes them.
+        benchmark: Score on these benchmarks instead, your own among them.
+        normalisation: By the ceiling: (r/c)^2 (the paper's), r/c or r^2/c.
+        moments: Score at these epochs too, beside birth and end: 0.1 0.5 1 ..., or "5000 images"; published
+            for those of the paper.
+        keep_weights: Keep the weights of each of these moments.
+    """
+
+    brain: Annotated[str, arg(metavar="simulated|real|none")] = BRAINS[0]
+    suite: Annotated[str | None, arg(metavar="NAME")] = None
+    benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = ()
+    normalisation: str = DEFAULT_NORMALISATION
+    moments: Annotated[tuple[str, ...], arg(metavar="WHEN [WHEN ...]")] = ()
+    keep_weights: bool = False
+
+    def spec(self) -> "ExamSpec":
+        """Return the exam.
+
+        Raises:
+            InputError: if both a suite and benchmarks are named, or the brain is unknown.
+        """
+        from wiringup.benchmarks.suites import chosen
+        from wiringup.core.checks import one_of
+        from wiringup.experiments.spec import ExamSpec
+
+        if self.suite and self.benchmark:
+            raise InputError(
+                "--suite is a list of benchmarks; leave out --benchmark, or make a suite of both."
+            )
+        if self.benchmark or (self.brain == "none" and not self.suite):
+            return ExamSpec(
+                chosen(()).name, dict.fromkeys(self.benchmark, ""), normalisation=self.normalisation
+            )
+        suite = self.suite or f"{one_of(self.brain, BRAINS, 'brain')}@1"
+        return ExamSpec(suite, normalisation=self.normalisation)
+
+
+@dataclass(frozen=True)
+class BeforeOptions:
+    """A phase without labels, before the first one.
+
+    Attributes:
+        before: Learn from spontaneous activity before the first label: waves:5000 (like retinal waves),
+            pink:5000 or white:5000 (drifting noise). Self-supervised; counted apart.
+        before_plasticity: Which synapses learn in that phase; never the decoder.
+        before_lr: Learning rate of that phase (SGD, cosine).
+    """
+
+    before: Annotated[str | None, arg(metavar="KIND:FRAMES")] = None
+    before_plasticity: Annotated[str, arg(metavar="SET")] = "all"
+    before_lr: float = 0.05
+
+    def spec(self, options: TrainingOptions, size: int, seed: int) -> "LabelFreeSpec | None":
+        """Return the phase, in batches, on the device and with the norms of ``options``."""
+        from wiringup.training.label_free import LabelFreeSpec
+
+        if self.before is None:
+            return None
+        how = TrainSpec(
+            plasticity=self.before_plasticity,
+            batch=options.batch + options.batch % 2,  # frames come in pairs
+            lr=self.before_lr,
+            schedule="cosine",
+            augmentation="none",
+            size=size,
+            seed=seed,
+            device=options.device,
+            norms=options.norms,
+        )
+        return LabelFreeSpec.parse(self.before, how)
+
+
+SIMULATED, NOTHING = ExamOptions(), ExamOptions(brain="none")
+NO_PHASE = BeforeOptions()
+
+__all__ = [
+    "NOTHING",
+    "NO_PHASE",
+    "PAPER",
+    "SIMULATED",
+    "SMALL",
+    "Before",
+    "Exam",
+    "Training",
+    "base_run",
+    "source",
+]
+
+Exam = Annotated[ExamOptions, OmitArgPrefixes]
+Before = Annotated[BeforeOptions, OmitArgPrefixes]
+Training = Annotated[TrainingOptions, OmitArgPrefixes]
+
+
+def base_run(model: "ModelSpec", images: "ImagesSpec", exam: ExamOptions, training: TrainSpec) -> "RunSpec":
+    """Return the run that options say, before what a recipe varies is set."""
+    from wiringup.experiments.spec import RunSpec
+    from wiringup.training.schedule import Duration
+
+    moments = tuple(Duration.parse(m if " " in m else f"{m} epochs") for m in exam.moments)
+    return RunSpec(
+        images=images,
+        model=model,
+        training=replace(training, size=model.size),
+        exam=exam.spec(),
+        moments=moments,
+        keep_weights=exam.keep_weights,
+    )
+
+
+def source(images: Path | None) -> str:
+    """Return the source of images that a path names; None renders objects."""
+    from wiringup.experiments.spec import RENDERED
+
+    return RENDERED if images is None else str(images)

@@ -1,0 +1,169 @@
+"""``wiringup train`` and ``wiringup execute``: one run."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tyro.conf import Positional, arg
+
+from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, KeepGain, Model, Runs, Size, Width
+from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Training, base_run
+from wiringup.cli.show import as_json, number, table
+from wiringup.training.spec import TrainSpec
+
+if TYPE_CHECKING:
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.spec import RunSpec
+    from wiringup.results.record import Record
+
+log = logging.getLogger(__name__)
+
+
+def train(
+    model: Model,
+    images: Images,
+    birth: Birth = "kaiming_normal",
+    keep_gain: KeepGain = False,
+    batchnorm: BatchNorm = "calibrated",
+    plasticity: Annotated[
+        str,
+        arg(
+            metavar="SET",
+            help="Which synapses learn: all, critical, decoder, downstream:AREA ...; wiringup plasticity "
+            "lists them and tells how to join them.",
+        ),
+    ] = "critical",
+    epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
+    duration: Annotated[
+        str | None,
+        arg(metavar="TIME", help='Instead of --epochs: "10000 images", "300 steps" or "0.5 epochs".'),
+    ] = None,
+    limit: Annotated[
+        int | None,
+        arg(help="Learn from this many images only: balanced over classes, fewer among more."),
+    ] = None,
+    subset_seed: Annotated[int, arg(help="Seed of the choice that --limit makes.")] = 0,
+    image_size: Annotated[
+        int | None,
+        arg(
+            metavar="PX",
+            help="Side at which images are kept; random crops are cut out of it. By default --size.",
+        ),
+    ] = None,
+    exam: Exam = NOTHING,
+    seed: Annotated[int, arg(help="Seed of the training, and of the birth.")] = 0,
+    birth_seed: Annotated[int | None, arg(metavar="N", help="Seed of the birth alone.")] = None,
+    size: Size = 224,
+    width: Width = 1.0,
+    training: Training = PAPER,
+    before: Before = NO_PHASE,
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Train few synapses on few labelled images, count every update, and score birth and end.
+
+    A fifth of the images (at most 400) is held out for top-1. Images are decoded once and kept as plain
+    pixels (wiringup pack, wiringup cache). Interrupted, the same command continues; so it does after SIGTERM,
+    by which schedulers take machines back (exit code 75). Several processes share every batch if torchrun
+    starts them; they learn what one would.
+
+    For example:
+      wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
+
+      wiringup train cornet_s --images train.zip --width 0.25 --size 64 --batch 64 --limit 1000
+          --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+
+      wiringup train cornet_s --images train.zip --birth wc --before waves:10000 --size 64
+
+      wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
+
+      wiringup train cornet_s --images train.zip --suite real@1 --moments published --keep-weights
+
+      wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
+          --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
+
+      torchrun --standalone --nproc-per-node 4 --no-python wiringup train cornet_s --images train.zip
+    """
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.launch import warn_if_idle
+    from wiringup.experiments.recipes.single import single
+    from wiringup.experiments.spec import ImagesSpec
+    from wiringup.models.architecture import ModelSpec
+    from wiringup.training.schedule import Duration
+    from wiringup.training.schedule import epochs as passes
+
+    how = TrainSpec.of(
+        training,
+        plasticity=plasticity,
+        duration=Duration.parse(duration) if duration else passes(epochs),
+        seed=seed,
+    )
+    born = seed if birth_seed is None else birth_seed
+    shown = ImagesSpec(str(images), pool=limit, seed=subset_seed, side=image_size or size)
+    base, inputs = base_run(ModelSpec(model, width, size=size), shown, exam, how), StudyInputs()
+    base = replace(
+        base,
+        birth=replace(base.birth, seed=born, batchnorm=batchnorm),
+        before=before.spec(training, size, seed),
+    )
+    run = single(base, inputs, birth, keep_gain=keep_gain)
+    warn_if_idle(training.norms, [run])
+    make(run, inputs, out, training.device, json)
+
+
+def execute(
+    spec: Annotated[Positional[Path], arg(metavar="SPEC", help="spec.json of a run, or one of your own.")],
+    images: Annotated[
+        str | None, arg(metavar="PATH", help="Where the images lie here, if not where the spec says.")
+    ] = None,
+    device: Annotated[str, arg(help="Where networks run: auto, cpu, cuda or cuda:N.")] = "auto",
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Make a run from its specification, on any machine that has the data; the record is the same.
+
+    The folder of every run holds its spec.json. What it names (images, genome, benchmarks) has to be here,
+    and to be what its hashes say; a genome that was distilled from another run is made again with that run.
+
+    For example:
+      wiringup execute runs/0123456789ab/spec.json --out elsewhere
+    """
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.run import read_spec
+    from wiringup.experiments.spec import with_source
+
+    found = read_spec(spec)
+    make(with_source(found, images) if images else found, StudyInputs(), out, device, json)
+
+
+def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
+    """Make one run and print its record."""
+    from wiringup.experiments.run import WEIGHTS
+    from wiringup.experiments.run import execute as execute_run
+    from wiringup.results.record import to_dict
+    from wiringup.results.store import Store
+    from wiringup.training.distributed import leads
+
+    record = execute_run(run, Store(out), device, inputs)
+    if leads():
+        as_json(to_dict(record)) if json else _print_record(record, out / record.uid / WEIGHTS)
+
+
+def _print_record(record: "Record", weights: Path) -> None:
+    header = ["epoch", "updates", "synaptic updates", "top-1", *(s.benchmark for s in record.last.scores)]
+    body = [
+        [f"{p.epoch:g}", f"{p.updates:,}", f"{p.synaptic_updates:,}", number(p.top1)]
+        + [number(s.score) for s in p.scores]
+        for p in record.points
+    ]
+    table(header, body, title=f"{record.label}, norms {record.norms}, seed {record.seed}  [{record.uid}]")
+    for phase, before_labels in record.ledger.get("label-free", {}).items():
+        log.info(
+            "Before the first label, %s: %s images or frames, %s label-free synaptic updates.",
+            phase, f"{before_labels['updates']:,}", f"{before_labels['synaptic updates']:,}",
+        )  # fmt: skip
+    areas = record.ledger.get("synaptic updates by area", {})
+    spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
+    log.info("Synaptic updates: %s.", spent or "none")
+    log.info("Weights: %s (for score --weights and distill); record and spec beside it.", weights)
