@@ -2,14 +2,18 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from wiringup.experiments.single import TrainRequest, make_run
 
+from wiringup.benchmarks.suites import chosen
 from wiringup.cli.main import main
+from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.launch import warn_if_idle
+from wiringup.experiments.recipes.single import single
+from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
+from wiringup.models.architecture import ModelSpec
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
@@ -56,8 +60,8 @@ def test_train_keeps_the_policy_and_which_images_were_used(images, capsys):
         main([*form, "--plasticity", "decoder", "--batchnorm", policy, "--json"])
         kept[policy] = json.loads(capsys.readouterr().out)
     assert [r["spec"]["birth"]["batchnorm"] for r in kept.values()] == ["calibrated", "noise"]
-    assert len(kept["calibrated"]["spec"]["calibration"]) == 64
-    assert kept["noise"]["spec"]["calibration"] == ""
+    assert len(kept["calibrated"]["spec"]["images"]["calibration_sha256"]) == 64
+    assert kept["noise"]["spec"]["images"]["calibration_sha256"] == ""
     assert kept["noise"]["uid"] != kept["calibrated"]["uid"]
 
 
@@ -65,17 +69,23 @@ def test_train_keeps_the_policy_and_which_images_were_used(images, capsys):
     ("plasticity", "before", "matters"),
     [("all", None, False), ("all", "all", False), ("all", "critical", True), ("decoder", "all", True)],
 )
-def test_norms_decide_an_address_where_something_hangs_on_them(images, tmp_path, plasticity, before, matters):
-    said, addresses = [], []
+def test_norms_decide_an_address_where_something_hangs_on_them(
+    images, tmp_path, plasticity, before, matters, caplog
+):
+    inputs, addresses = StudyInputs(tmp_path), []
+    shown = ImagesSpec(images, side=32, calibration=4)
     for norms in ("batch", "running"):
         how = TrainSpec(plasticity, epochs(1), batch=4, size=32, norms=norms)
         phase = None
         if before:
             without = replace(how, plasticity=before, schedule="cosine", augmentation="none")
             phase = LabelFreeSpec.parse("waves:16", without)
-        request = TrainRequest("cornet_s", "kn", Path(images), how, 0.125, before=phase)
-        addresses.append(make_run(request, tmp_path, said.append).uid)
+        run = RunSpec(shown, ModelSpec(width=0.125, size=32), training=how, before=phase)
+        run = replace(run, exam=ExamSpec(chosen(()).name))
+        pinned = single(run, inputs, "kn")
+        warn_if_idle(norms, [pinned])
+        addresses.append(pinned.uid)
     assert len(set(addresses)) == 1 + matters
-    assert [m for m in said if m.startswith("Norms")] == (
+    assert caplog.messages == (
         [] if matters else ["Norms 'running' changes nothing here: no BatchNorm stands aside from learning."]
     )

@@ -1,5 +1,6 @@
 """One sweep, or study, made by several processes: every run once, the whole table in the end."""
 
+import logging
 import subprocess
 import sys
 import textwrap
@@ -8,37 +9,29 @@ from pathlib import Path
 
 import pytest
 
+from toy_inputs import BASE
 from wiringup.core.errors import BusyError, DivergedError
-from wiringup.experiments import sharing, study
-from wiringup.experiments.progress import Progress
+from wiringup.experiments import launch as launching
+from wiringup.experiments import sharing
+from wiringup.experiments.launch import launch
+from wiringup.experiments.recipes.main_study import REFERENCE, WC_CRITICAL, Scale, main_study
+from wiringup.experiments.recipes.sweep import Axes, sweep
+from wiringup.experiments.run import GENOME
 from wiringup.experiments.sharing import Job, claimed, do_all
-from wiringup.experiments.study import CONDITIONS, REFERENCE, WC_CRITICAL, Study, StudySpec
-from wiringup.experiments.sweep import Sweep, SweepSpec
 from wiringup.results.store import Store
 
-SWEEP = SweepSpec(
-    images=(24,), epochs=(1,), plasticities=("critical", "decoder"), seeds=(0,), width=0.125, size=32,
-    batch=8, lr=0.02, calibration=16,
-)  # fmt: skip
-STUDY = StudySpec(
-    seeds=(0,), width=0.125, size=32, pool=24, epochs=1, few_images=16, few_epochs=1, batch=8, lr=0.02,
-    calibration=16, moments=(),
-)  # fmt: skip
+AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
+SCALE = Scale(pool=24, epochs=1, few_images=16, few_epochs=1, calibration=16, moments=())
 
 
-class Told(Progress):
-    """Keeps what stays on the screen."""
-
-    def __init__(self):
-        super().__init__({}, None)
-        self.lines = []
-
-    def say(self, message):
-        self.lines.append(message)
+@pytest.fixture(autouse=True)
+def messages(caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+    return caplog
 
 
-def test_what_is_busy_is_done_last_and_waited_for_and_the_order_stays(monkeypatch):
-    done, pauses, told = [], [], []
+def test_what_is_busy_is_done_last_and_waited_for_and_the_order_stays(monkeypatch, messages):
+    done, pauses = [], []
     monkeypatch.setattr(sharing, "pause", lambda: pauses.append(1))
 
     def job(name, busy):
@@ -51,10 +44,10 @@ def test_what_is_busy_is_done_last_and_waited_for_and_the_order_stays(monkeypatc
         return Job(name, do)
 
     jobs = [job("a", 2), job("b", 0), job("c", 1), job("d", 0)]
-    assert do_all(jobs, told.append) == ["a", "b", "c", "d"]
+    assert do_all(jobs) == ["a", "b", "c", "d"]
     assert done == ["b", "d", "c", "a"]
     assert len(pauses) == 2
-    assert told == [f"Put off, as another process is at it: {name}" for name in "ac"]
+    assert messages.messages == [f"Put off, as another process is at it: {name}" for name in "ac"]
 
 
 def test_a_run_is_claimed_by_one_at_a_time(tmp_path):
@@ -67,66 +60,65 @@ def test_a_run_is_claimed_by_one_at_a_time(tmp_path):
         pass
 
 
-def test_a_sweep_goes_on_beside_a_claimed_run_and_ends_with_the_whole_table(world, tmp_path, monkeypatch):
-    swept = Sweep(SWEEP, world, Store(tmp_path), tmp_path)
-    reference = next(swept._runs())[0]
-    claim = claimed(swept.store, reference.uid)
+def test_a_sweep_goes_on_beside_a_claimed_run_and_ends_with_the_whole_table(
+    inputs, tmp_path, monkeypatch, messages
+):
+    study, store = sweep(BASE, inputs, AXES, (0,)), Store(tmp_path)
+    reference = study.runs[0]
+    claim = claimed(store, reference.uid)
     claim.__enter__()
     seen = []
 
     def let_go():
-        seen.extend(r.uid for r in swept.store.records())
+        seen.extend(r.uid for r in store.records())
         claim.__exit__(None, None, None)
 
     monkeypatch.setattr(sharing, "pause", let_go)
-    told = Told()
-    found = swept.run(told)
+    found = launch(study, store, inputs=inputs)
     assert len(seen) == 2 and reference.uid not in seen
-    assert [r.uid for r in found.records] == [run.uid for run, _ in swept._runs()]
-    assert told.lines[0].startswith("Put off, as another process is at it: kaiming_normal, all")
-    assert len(swept.store.study(swept.uid)[1]) == 3
+    assert [r.uid for r in found.records] == [run.uid for run in study.runs]
+    assert messages.messages[0].startswith("Put off, as another process is at it: kaiming_normal, all")
+    assert len(store.study(study.uid)[1]) == 3
 
 
 def test_a_study_waits_for_the_genome_of_a_reference_that_another_process_trains(
-    world, tmp_path, monkeypatch
+    inputs, tmp_path, monkeypatch
 ):
-    made = Study(STUDY, world, Store(tmp_path))
-    reference = made._make(CONDITIONS[0], 0, None)
-    claim = claimed(made.store, reference.uid)
+    study, store = main_study(BASE, inputs, SCALE, (0,)), Store(tmp_path)
+    labels, reference = [run.label for run in study.runs], study.runs[0]
+    claim = claimed(store, reference.uid)
     claim.__enter__()
     done = []
 
     def let_go():
-        done.extend(r.label for r in made.store.records())
+        done.extend(r.label for r in store.records())
         claim.__exit__(None, None, None)
 
     monkeypatch.setattr(sharing, "pause", let_go)
-    records = made.run(Told())
-    assert sorted(done) == sorted(c.label for c in CONDITIONS if c.label not in (REFERENCE, WC_CRITICAL))
-    assert [r.label for r in records] == [c.label for c in CONDITIONS]
-    assert (made.store.folder(reference.uid) / study.GENOME).is_file()
+    records = launch(study, store, inputs=inputs).records
+    assert sorted(done) == sorted(label for label in labels if label not in (REFERENCE, WC_CRITICAL))
+    assert [r.label for r in records] == labels
+    assert (store.folder(reference.uid) / GENOME).is_file()
 
 
-def test_a_run_that_diverged_is_not_tried_again(world, tmp_path, monkeypatch):
+def test_a_run_that_diverged_is_not_tried_again(inputs, tmp_path, monkeypatch, messages):
     def diverging(run, *args):
         tried.append(run.label)
-        if run.spec.training.plasticity == "critical":
+        if run.training.plasticity == "critical":
             raise DivergedError("the loss is nan.")
         return execute(run, *args)
 
-    from wiringup.experiments import sweep
-
-    execute, tried = sweep.execute, []
-    monkeypatch.setattr(sweep, "execute", diverging)
-    swept = Sweep(SWEEP, world, Store(tmp_path), tmp_path)
-    first = swept.run(Told())
+    execute, tried = launching.execute, []
+    monkeypatch.setattr(launching, "execute", diverging)
+    study, store = sweep(BASE, inputs, AXES, (0,)), Store(tmp_path)
+    first = launch(study, store, inputs=inputs)
     assert len(tried) == 3 and [d.why for d in first.diverged] == ["the loss is nan."]
-    told = Told()
-    assert swept.run(told).diverged == first.diverged
+    messages.clear()
+    assert launch(study, store, inputs=inputs).diverged == first.diverged
     assert sum("critical" in label for label in tried) == 1
-    (run,) = (r for r, _ in swept._runs() if r.spec.training.plasticity == "critical")
-    assert told.lines[2] == (
-        f"the loss is nan. The sweep goes on without it (to try it again, remove {tmp_path / run.uid})."
+    (run,) = (r for r in study.runs if r.training.plasticity == "critical")
+    assert messages.messages[2] == (
+        f"the loss is nan. The study goes on without it (to try it again, remove {tmp_path / run.uid})."
     )
 
 
@@ -136,26 +128,31 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     sys.path.insert(0, sys.argv[1])
     import torch
-    import test_sharing as shared
-    from conftest import make_world
-    from wiringup.cli.run import finish
+    from toy_inputs import BASE, ToyInputs
+    from wiringup.cli.run import show
+    from wiringup.core.progress import Progress
+    from wiringup.experiments.launch import launch
+    from wiringup.experiments.recipes.sweep import Axes, sweep
+    from wiringup.results.store import Store
 
     torch.set_num_threads(1)
     folder = Path(sys.argv[2])
-    swept = shared.Sweep(shared.SWEEP, make_world(), shared.Store(folder), folder)
-    class Loud(shared.Progress):
+    inputs = ToyInputs(folder)
+    study = sweep(BASE, inputs, Axes((24,), (1,), ("critical", "decoder")), (0,))
+    class Loud(Progress):
         def advance(self, kind, amount, message=""):
             if kind == "score":
                 print("scored", message, flush=True)
-    swept.run(Loud({}, None))
+    with Loud():
+        launch(study, Store(folder), inputs=inputs)
     print("table")
-    finish(swept.store, swept.uid, False, "sweep")
+    show(Store(folder), study.uid, False, "sweep")
     """
 )
 
 
 def test_two_processes_make_one_sweep_and_both_print_all_of_it(tmp_path):
-    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parent), str(tmp_path)]
+    command = [sys.executable, "-c", SCRIPT, str(Path(__file__).parents[2]), str(tmp_path)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, **pipes) for _ in range(2)]
     ended = [process.communicate(timeout=300) for process in both]

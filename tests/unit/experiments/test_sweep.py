@@ -16,7 +16,9 @@ from wiringup.experiments import run as running
 from wiringup.experiments.births import born
 from wiringup.experiments.launch import launch, warn_if_idle
 from wiringup.experiments.recipes.sweep import Axes, sweep
+from wiringup.results.comparison import compare
 from wiringup.results.store import Store
+from wiringup.results.table import rows
 
 AXES = Axes(n_images=(24, 48), epochs=(1, 2), plasticity=("critical",), birth=("kn",))
 SMALL = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
@@ -41,6 +43,9 @@ def test_every_combination_beside_one_reference(inputs, store):
         "birth": "kaiming_normal", "plasticity": "critical", "images": 24, "epochs": 1,
     }  # fmt: skip
     assert [r.last.updates for r in records] == [96, 24, 48, 48, 96]
+    comparison = compare(rows(records), study.reference)
+    first = next(m for m in comparison.moments if m.label == records[0].label)
+    assert comparison.shown(first, "mean") == (records[0].last.match["mean"],)  # so small, at chance
     assert len({r.points[0].match["mean"] for r in records}) == 1  # one birth
     assert store.study(study.uid)[0]["spec"]["cells"] == cells
 

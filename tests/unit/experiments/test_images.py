@@ -6,7 +6,7 @@ from made_images import class_folders, encoded, noise, write_folder
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.experiments.worlds import HELD_OUT_IMAGES, calibration_images, from_files, make_world, split
+from wiringup.experiments.images import HELD_OUT_IMAGES, calibration_images, from_files, split
 from wiringup.training.batches import nested_subset
 
 
@@ -43,13 +43,12 @@ def test_the_images_that_have_always_been_held_out():
     assert split(np.repeat(np.arange(4), 15))[1].tolist() == [9, 11, 13, 16, 21, 27, 33, 35, 39, 45, 52, 53]
 
 
-def test_a_class_with_one_image_is_learned_from_and_named(tmp_path):
+def test_a_class_with_one_image_is_learned_from_and_named(tmp_path, caplog):
     pixels = noise(12)
     contents = class_folders(pixels) | {"rare/0.png": encoded(pixels[0])}
-    told = []
-    learned, held_out = from_files(write_folder(tmp_path, contents), 8, None, 0, told.append)
+    learned, held_out = from_files(write_folder(tmp_path, contents), 8, None, 0)
     assert np.bincount(learned.labels).tolist() == [5, 5, 1] and held_out.labels.tolist() == [0, 1]
-    assert told[-1] == "Never held out, as there is one image of each: rare."
+    assert caplog.messages[-1] == "Never held out, as there is one image of each: rare."
 
 
 def test_classes_of_one_image_each_are_refused():
@@ -71,9 +70,4 @@ def test_too_few_images_say_how_many_there_are(tmp_path):
         for i in range(5):
             Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(tmp_path / label / f"{i}.png")
     with pytest.raises(InputError, match="leaves 8 images to learn from beside 2 held-out ones"):
-        from_files(tmp_path, 8, 9, 0, lambda _: None)
-
-
-def test_an_unknown_brain_is_refused(tmp_path):
-    with pytest.raises(InputError, match="Unknown brain 'imagined'"):
-        make_world(None, "imagined", 10, 4, 32, tmp_path, lambda _: None)
+        from_files(tmp_path, 8, 9, 0)
