@@ -120,8 +120,10 @@ Training = Annotated[TrainingOptions, OmitArgPrefixes]
 def base_run(model: "ModelSpec", images: "ImagesSpec", exam: ExamOptions, training: TrainSpec) -> "RunSpec":
     """Return the run that options say, before what a recipe varies is set."""
     from wiringup.experiments.spec import RunSpec
+    from wiringup.models.device import check_device
     from wiringup.training.schedule import Duration
 
+    check_device(training.device)
     moments = tuple(Duration.parse(m if " " in m else f"{m} epochs") for m in exam.moments)
     return RunSpec(
         images=images,

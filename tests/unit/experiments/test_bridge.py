@@ -136,7 +136,7 @@ def test_the_plugin_is_found_by_its_registration_and_has_all_files(tmp_path, wei
     assert told["readouts"]["IT"] == "IT.output@0"
     assert {path.name for path in folder.iterdir()} == {
         "__init__.py", "model.py", "test.py", "setup.py", "requirements.txt", "README.md",
-        "weights.safetensors", "models_cornet_s.py", "models_layers.py",
+        "weights.safetensors", "models_cornet_s.py", "models_blocks.py",
         "core_errors.py",
     }  # fmt: skip
     assert f"model_registry['{folder.name}'] = " in (folder / "__init__.py").read_text()

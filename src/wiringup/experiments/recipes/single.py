@@ -7,7 +7,7 @@ What it takes and what it reaches depends on the images; docs/training.md has ta
 
 from dataclasses import replace
 
-from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.spec import RunSpec
 
 
@@ -24,6 +24,9 @@ def single(base: RunSpec, inputs: StudyInputs, birth: str, *, keep_gain: bool = 
         InputError: for names, images or sizes that cannot be used.
         MissingDataError: if images, a genome or a benchmark are missing.
     """
+    # a name that cannot be read is told before the images are
+    for training in filter(None, (base.training, base.before and base.before.training)):
+        plasticity_of(training.plasticity, base.model, training.seed)
     chosen, genome = inputs.birth(
         birth, base.birth.seed, base.birth.batchnorm, base.model, keep_gain=keep_gain
     )
