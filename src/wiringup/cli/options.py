@@ -121,16 +121,15 @@ def base_run(model: "ModelSpec", images: "ImagesSpec", exam: ExamOptions, traini
     """Return the run that options say, before what a recipe varies is set."""
     from wiringup.experiments.spec import RunSpec
     from wiringup.models.device import check_device
-    from wiringup.training.schedule import Duration
+    from wiringup.training.schedule import parse_moments
 
     check_device(training.device)
-    moments = tuple(Duration.parse(m if " " in m else f"{m} epochs") for m in exam.moments)
     return RunSpec(
         images=images,
         model=model,
         training=replace(training, size=model.size),
         exam=exam.spec(),
-        moments=moments,
+        moments=parse_moments(" ".join(exam.moments)),
         keep_weights=exam.keep_weights,
     )
 

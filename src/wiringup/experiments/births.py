@@ -35,6 +35,7 @@ def pretrained(
     calibration: Stimuli | None = None,
     before: LabelFreeSpec | None = None,
     folder: Path | None = None,
+    label: str = "",
 ) -> tuple[nn.Module, dict[str, Account]]:
     """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
 
@@ -49,6 +50,7 @@ def pretrained(
         calibration: unlabelled images for BatchNorm statistics.
         before: the phase without labels; None for none.
         folder: where its checkpoint is kept.
+        label: how progress calls it.
     """
     model = born(spec, birth, genome, calibration)
     seen = None if calibration is None else preprocess(calibration.pixels, spec.size)
@@ -56,7 +58,7 @@ def pretrained(
     shown = 0 if images is None else len(images)
     accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}
     if before is not None:
-        found = learn_label_free(model, architecture_of(spec), before, folder)
+        found = learn_label_free(model, architecture_of(spec), before, folder, label=label)
         accounts |= found.ledger.label_free
         if images is not None:
             calibrate_batchnorm(model, images)

@@ -30,6 +30,7 @@ from wiringup.training.batches import nested_subset
 from wiringup.training.norms import effective
 from wiringup.training.observers import top1
 from wiringup.training.plasticity import Plasticity, resolve
+from wiringup.training.schedule import between
 from wiringup.training.spec import TrainSpec
 
 
@@ -202,6 +203,7 @@ class StudyInputs:
             ),
             model=model,
             before=before,
+            moments=between(spec.moments, spec.training.duration, len(images.chosen), spec.training.batch),
             training=settled(spec.training, model),
             exam=replace(
                 spec.exam, suite=exam.suite.name, benchmarks=exam.hashes, held_out=images.held_out.sha256

@@ -1,7 +1,6 @@
 """One run from birth to record: born model -> scored -> trained -> scored -> kept."""
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ from wiringup.results.record import Point, Record, point_from_dict, point_to_dic
 from wiringup.results.store import AGAIN, Store
 from wiringup.training.distributed import leads
 from wiringup.training.loop import TrainResult, train
-from wiringup.training.observers import Moment
+from wiringup.training.observers import KeepWeights, Observer, TrainingMoment
 
 SPEC = "spec.json"
 WEIGHTS = "weights.safetensors"
@@ -83,18 +82,21 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     stage = uid("pretrained", [spec.model, birth, spec.images.calibration_sha256, spec.before])
     folder = store.folder(spec.uid)
     model, accounts = pretrained(
-        spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE
+        spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE, spec.title
     )
+    observers: list[Observer] = [_scorer(spec, images, exam)]
+    if spec.keep_weights and leads():
+        observers.append(KeepWeights(folder, images.chosen.classes))
     result = train(
         model,
         architecture_of(spec.model),
         images.chosen,
         spec.training,
-        observers=[_scorer(spec, images, exam)],
+        observers=observers,
         folder=folder,
         moments=spec.moments,
-        progress=_progress(spec),
         before=accounts,
+        label=spec.title,
     )
     record = _record(spec, result, time.monotonic() - started)
     if leads():
@@ -150,8 +152,8 @@ def _distilled(run: RunSpec, record: Record, store: Store, recipe: str) -> Genom
     return genome
 
 
-def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Callable[[Moment], dict[str, Any]]:
-    def score(moment: Moment) -> dict[str, Any]:
+def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:
+    def score(moment: TrainingMoment) -> dict[str, Any]:
         advance("other", 0)
         read = subject(moment.model, spec.model, classes=images.chosen.classes)
         try:
@@ -183,18 +185,6 @@ def _not_finite(images: int) -> str:
         why = f"after {images:,} images all weights are finite, but responses to images are not"
         return f"Training diverged: {why}. Lower the learning rate."
     return "The newborn network's responses to images are not finite. Choose another birth or BatchNorm."
-
-
-def _progress(spec: RunSpec) -> Callable[[int, int, float], None]:
-    seen = 0
-
-    def tell(images: int, total: int, loss: float) -> None:
-        nonlocal seen
-        message = f"{spec.title}: {images:,} of {total:,} images, loss {loss:.2f}"
-        advance(f"train:{spec.training.plasticity}", images - seen, message)
-        seen = images
-
-    return tell
 
 
 def _record(spec: RunSpec, result: TrainResult, seconds: float) -> Record:

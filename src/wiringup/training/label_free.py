@@ -125,8 +125,8 @@ def learn_label_free(
             another phase's folder.
         BusyError, PreemptedError, DivergedError: as `loop.train`.
     """
-    how = spec.training
-    check_device(how.device)
+    how = replace(spec.training, device=str(check_device(spec.training.device)))
+    spec = replace(spec, training=how)
     at_least(how.size or 0, architecture.smallest, "The size of what is seen without labels, in px,")
     training = Training(
         how,

@@ -6,7 +6,7 @@ makes one; what it learns from is a `loader.Loader`, and what for an `objectives
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any

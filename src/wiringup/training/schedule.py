@@ -113,18 +113,12 @@ PUBLISHED_MOMENTS = tuple(epochs(n / 10) for n in range(11)) + tuple(epochs(n) f
 """When the paper scores its models: 0, 0.1 ... 1, 2, 3, 5, 6, 10 and 20 epochs (METHODS, training)."""
 
 
-def parse_moments(text: str, duration: Duration, dataset: int, batch: int) -> tuple[Duration, ...]:
+def parse_moments(text: str) -> tuple[Duration, ...]:
     """Read when a network is scored between birth and the end of its training, at which it always is.
 
     Args:
         text: ``"0.1 0.5 1 2"`` (epochs), ``"5000 images"``, ``"published"`` (`PUBLISHED_MOMENTS`), or several
-            of these; a unit holds for the numbers before it. What lies beyond the end is left out and logged.
-        duration: of the training.
-        dataset: images in an epoch.
-        batch: images in a step.
-
-    Returns:
-        the moments in the order of time, each once.
+            of these; a unit holds for the numbers before it.
 
     Raises:
         InputError: if it says something else.
@@ -139,8 +133,22 @@ def parse_moments(text: str, duration: Duration, dataset: int, batch: int) -> tu
             numbers = []
         else:
             numbers.append(word)
-    at = {moment.in_images(dataset, batch): moment for moment in asked}
+    return tuple(asked)
+
+
+def between(
+    moments: Sequence[Duration], duration: Duration, dataset: int, batch: int
+) -> tuple[Duration, ...]:
+    """Return the moments between birth and the end of a training, in the order of time, each once.
+
+    Args:
+        moments: any; those beyond the end are left out and logged.
+        duration: of the training.
+        dataset: images in an epoch.
+        batch: images in a step.
+    """
     end = duration.in_images(dataset, batch)
+    at = {moment.in_images(dataset, batch): moment for moment in moments}
     if beyond := [str(moment) for images, moment in sorted(at.items()) if images > end]:
         log.info("Not scored, as the training ends after %s: %s.", duration, ", ".join(beyond))
     return tuple(moment for images, moment in sorted(at.items()) if 0 < images < end)

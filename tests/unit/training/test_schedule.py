@@ -10,6 +10,7 @@ from wiringup.core.errors import InputError
 from wiringup.training.schedule import (
     Duration,
     Position,
+    between,
     converged,
     epochs,
     images,
@@ -124,12 +125,12 @@ def test_cosine_and_one_cycle_are_the_peers_over_the_budget():
     ],
 )
 def test_moments_are_read_from_text(text, expected):
-    assert parse_moments(text, epochs(6), 1000, 64) == expected
+    assert between(parse_moments(text), epochs(6), 1000, 64) == expected
 
 
 def test_moments_beyond_the_end_are_left_out_with_a_message(caplog):
     caplog.set_level(logging.INFO, "wiringup")
-    assert parse_moments("published", epochs(0.25), 1000, 64) == (epochs(0.1), epochs(0.2))
+    assert between(parse_moments("published"), epochs(0.25), 1000, 64) == (epochs(0.1), epochs(0.2))
     assert caplog.messages[0].startswith(
         "Not scored, as the training ends after 0.25 epochs: 0.3 epochs, 0.4"
     )
@@ -139,4 +140,4 @@ def test_moments_beyond_the_end_are_left_out_with_a_message(caplog):
 @pytest.mark.parametrize("text", ["soon", "images images", "1.5 images", "-1"])
 def test_moments_that_say_nothing_are_refused(text):
     with pytest.raises(InputError):
-        parse_moments(text, epochs(1), 1000, 64)
+        parse_moments(text)

@@ -87,10 +87,8 @@ def _condition(
     """Return a run on few images, or all; a scoring costs as much as hundreds of updates."""
     chosen = replace(base.images, number=scale.few_images if few else None)
     training = replace(base.training, plasticity=plasticity, duration=duration)
-    asked = base.moments or tuple(epochs(e) for e in scale.moments)
-    number, batch = chosen.number or scale.pool, training.batch
-    end = duration.in_images(number, batch)
-    moments = tuple(m for m in asked if duration.unit == "epochs" and m.in_images(number, batch) < end)
+    last = duration.value if duration.unit == "epochs" else 0
+    moments = base.moments or tuple(epochs(e) for e in scale.moments if e < last)
     return replace(base, images=chosen, training=training, moments=moments)
 
 

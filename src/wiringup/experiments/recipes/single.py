@@ -25,7 +25,7 @@ def single(base: RunSpec, inputs: StudyInputs, birth: str, *, keep_gain: bool = 
         MissingDataError: if images, a genome or a benchmark are missing.
     """
     # a name that cannot be read is told before the images are
-    for training in filter(None, (base.training, base.before and base.before.training)):
+    for training in [base.training] + ([base.before.training] if base.before else []):
         plasticity_of(training.plasticity, base.model, training.seed)
     chosen, genome = inputs.birth(
         birth, base.birth.seed, base.birth.batchnorm, base.model, keep_gain=keep_gain
