@@ -198,7 +198,7 @@ def test_images_are_packed_once_and_then_served_from_the_store(home, tmp_path, c
         record = json.loads(capsys.readouterr().out)
         spent.append((record["points"][-1]["updates"], record["spec"]["images"]))
     assert [updates for updates, _ in spent] == [8, 8, 8]
-    assert len({images for _, images in spent}) == 3
+    assert len({images["sha256"] for _, images in spent}) == 3
     main(["cache", "show", "--json"])
     files = [e["file"] for e in json.loads(capsys.readouterr().out)["images"]["entries"]]
     assert len(files) == 2 and entry["file"] in files  # one for each size
@@ -271,7 +271,7 @@ def test_what_is_learned_before_the_first_label_is_counted_apart(home, tmp_path,
         assert [p[name] for p in record["points"]] == [p[name] for p in plain["points"]]
     # the statistics of every BatchNorm were set on 16 images, and after the waves once more
     alone, both = (r["ledger"]["label-free"] for r in (plain, record))
-    assert list(alone) == ["BatchNorm calibration"] and "before" not in plain["spec"]
+    assert list(alone) == ["BatchNorm calibration"] and plain["spec"]["before"] is None
     assert list(both) == ["BatchNorm calibration", "waves"]
     assert (alone["BatchNorm calibration"]["updates"], both["BatchNorm calibration"]["updates"]) == (16, 32)
     waves = both["waves"]
