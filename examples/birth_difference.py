@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.benchmarks.catalog import load_benchmark
-from wiringup.cli.show import say, table
+from wiringup.cli.show import table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import numpy_stream
-from wiringup.experiments.scoring import ScoreRequest, score
+from wiringup.experiments.scoring import ScoreSpec, score
 from wiringup.results.stats import mean_interval, paired_permutation
 
 Values = dict[tuple[str, str], NDArray[np.float64]]
@@ -38,10 +38,10 @@ def scored(birth: str, options: argparse.Namespace) -> Values:
     """Return the r of every neuron for every seed."""
     asked = {"seeds": tuple(options.seed), "layers": tuple(options.layer)}
     asked |= {"size": options.size, "width": options.width, "batchnorm": options.batchnorm}
-    request = ScoreRequest(options.model, birth, **asked)
+    request = ScoreSpec(options.model, birth=birth, **asked)
     benchmarks = [load_benchmark(name, data_home()) for name in options.benchmark]
     found: dict[tuple[str, str], list[list[float]]] = {}
-    for row in score(request, benchmarks, data_home(), say):
+    for row in score(request, benchmarks, data_home()):
         found.setdefault((row["benchmark"], row["layer"]), []).append(row["units"])
     return {key: np.array(values, np.float64) for key, values in found.items()}
 

@@ -27,11 +27,11 @@ from wiringup.birth.distill import as_control, distill
 from wiringup.birth.gabor_controls import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.recipes import RECIPES
-from wiringup.cli.show import say, table
+from wiringup.cli.show import table
 from wiringup.core.files import write_text
 from wiringup.core.home import data_home
 from wiringup.experiments.births import born
-from wiringup.experiments.scoring import ScoreRequest, score
+from wiringup.experiments.scoring import ScoreSpec, score
 from wiringup.models.architecture import ModelSpec, outline
 from wiringup.models.trained import read_trained
 
@@ -48,7 +48,7 @@ class Row:
     """
 
     name: str
-    request: ScoreRequest
+    request: ScoreSpec
     bits: int | None = None
     seconds: float | None = None
 
@@ -60,7 +60,7 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         for row in _rows(options, Path(folder)):
-            scores = score(row.request, benchmarks, data_home(), say)
+            scores = score(row.request, benchmarks, data_home())
             found += [s | {"birth": row.name, "bits": row.bits, "seconds": row.seconds} for s in scores]
             if options.out:
                 write_csv(options.out, found)
@@ -72,8 +72,8 @@ def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
     state, spec = dict(taught_network.state), taught_network.spec
     layers, seeds = tuple(options.layer), tuple(options.seed)
     size = {"size": spec.size, "width": spec.width, "classes": spec.classes, "layers": layers}
-    yield Row("(pixels)", ScoreRequest("pixels", size=spec.size))
-    taught = ScoreRequest(options.model, weights=options.teacher, **size)
+    yield Row("(pixels)", ScoreSpec("pixels", size=spec.size))
+    taught = ScoreSpec(options.model, weights=(options.teacher,), **size)
     yield Row(TEACHER, taught, of_trained(outline(spec)).bits)
     compressed = distill(state, architecture=options.model)
     for recipe in options.birth:
@@ -82,7 +82,7 @@ def _rows(options: argparse.Namespace, folder: Path) -> Iterator[Row]:
             birth = str(folder / f"{recipe}.json")
             genome.save(Path(birth))
         made = BirthSpec(recipe, genome=genome.sha256 if genome else "")
-        request = ScoreRequest(options.model, birth, seeds=seeds, **size)
+        request = ScoreSpec(options.model, birth=birth, seeds=seeds, **size)
         yield Row(recipe, request, of_birth(made, genome).bits, _seconds(spec, made, genome))
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wiringup.benchmarks.catalog import check_benchmark
-from wiringup.benchmarks.simulated import SIMULATED
+from wiringup.benchmarks.benchmark import Benchmark
+from wiringup.benchmarks.catalog import check_benchmark, load_benchmark, load_present
+from wiringup.benchmarks.simulated import SIMULATED, SIZE
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.home import data_home, writable
@@ -79,6 +80,29 @@ def find_suite(name: str, home: Path | None = None) -> Suite:
     if one_of(name, suite_names(home), "suite") in SUITES:
         return SUITES[name]
     return _read(_folder(home) / f"{name}.json")
+
+
+def load_suite(
+    name: str | None, benchmarks: Sequence[str] = (), home: Path | None = None, size: int = SIZE
+) -> tuple[Suite, list[Benchmark], dict[str, str]]:
+    """Return a suite, its benchmarks that are here, and for each of the others why it is not.
+
+    Args:
+        name: of a suite; or None for the `chosen` ``benchmarks``, all of which have to be here.
+        benchmarks: see ``name``.
+        home: the data folder; by default `core.home.data_home`.
+        size: see `catalog.load_benchmark`.
+
+    Raises:
+        InputError: if a name is unknown, or not one of the two is given.
+        MissingDataError: if no benchmark is here, or a chosen one is not.
+    """
+    if (name is None) == (not benchmarks):
+        raise InputError("Name benchmarks (--benchmark) or a suite (--suite): one of the two, and not both.")
+    if name is None:
+        return chosen(benchmarks), [load_benchmark(b, home, size) for b in benchmarks], {}
+    suite = find_suite(name, home)
+    return suite, *load_present(suite.benchmarks, home, size)
 
 
 def make_suite(name: str, benchmarks: Sequence[str], home: Path | None = None) -> Path:

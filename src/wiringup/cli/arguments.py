@@ -65,7 +65,6 @@ KeepGain = Annotated[
     bool,
     arg(help="Resize the weights of a genome of another architecture, so that responses keep their size."),
 ]
-Normalisation = Annotated[str, arg(help='"(r/c)^2" (the paper\'s), "r/c" or "r^2/c".')]
 BatchNorm = Annotated[
     str,
     arg(
@@ -76,6 +75,15 @@ BatchNorm = Annotated[
         'even if the genome holds fitted ones, with "-fitted" refused if it holds none.',
     ),
 ]
+Benchmarks = Annotated[
+    tuple[str, ...],
+    arg(
+        metavar="NAME [NAME ...]",
+        help="Benchmarks, yours included; see doctor. For pls also ridge, linear, one-to-one, rsa, cka or "
+        "procrustes.",
+    ),
+]
+SuiteName = Annotated[str | None, arg(metavar="NAME", help="A suite of benchmarks; see wiringup suites.")]
 LayersFrom = Annotated[
     Path | None, arg(metavar="FILE", help="Read areas out where this layer map says (wiringup layers).")
 ]

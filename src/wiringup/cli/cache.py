@@ -32,7 +32,7 @@ def cache(
     from wiringup.data.images.cache import default_cache as of_images
     from wiringup.models.cache import default_cache as of_responses
 
-    kinds: dict[str, CacheFolder] = {"responses": of_responses(log.info), "images": of_images()}
+    kinds: dict[str, CacheFolder] = {"responses": of_responses(), "images": of_images()}
     if action == "clear":
         freed = {name: found.clear() for name, found in kinds.items()}
         if json:

@@ -1,15 +1,17 @@
 """The ``wiringup`` command: one function for each subcommand, errors without tracebacks."""
 
 import ast
+import inspect
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 import tyro
 
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             warnings.filterwarnings("ignore", "Image size .* exceeds limit")
             name = one_of(asked[0], COMMANDS, "command")
             config = (tyro.conf.FlagCreatePairsOff,)
-            tyro.cli(command(name), prog=f"wiringup {name}", args=asked[1:], config=config)
+            tyro.cli(checked_late(command(name)), prog=f"wiringup {name}", args=asked[1:], config=config)
     except PreemptedError as error:
         print(error, file=sys.stderr)
         sys.exit(PREEMPTED)
@@ -105,6 +107,45 @@ def command(name: str) -> Callable[..., Any]:
     """Return the function behind a subcommand."""
     module, _, function = COMMANDS[name].partition(":")
     return getattr(import_module(f"wiringup.cli.{module}"), function)  # type: ignore[no-any-return]
+
+
+def checked_late(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``function`` with arguments whose specs are checked when it is called, not while they are read.
+
+    The errors are then this package's own: of any ValueError tyro makes its own.
+    """
+    signature = inspect.signature(function, eval_str=True)
+    parameters = [p.replace(annotation=_unchecked(p.annotation)) for p in signature.parameters.values()]
+
+    def run(**values: Any) -> Any:
+        return function(**{name: _checked(value) for name, value in values.items()})
+
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    run.__doc__, run.__name__ = inspect.getdoc(function), function.__name__
+    return run
+
+
+class _Unchecked:
+    """Beside a spec as base class: its fields without its checks."""
+
+    def __post_init__(self) -> None:
+        pass
+
+
+def _unchecked(annotation: Any) -> Any:
+    spec: Any = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
+    if not (isinstance(spec, type) and is_dataclass(spec)):
+        return annotation
+    bare = type(spec.__name__, (_Unchecked, spec), {"__doc__": spec.__doc__})
+    return Annotated[bare, *annotation.__metadata__]
+
+
+def _checked(value: Any) -> Any:
+    if not isinstance(value, _Unchecked):
+        return value
+    spec: Any = type(value).__mro__[2]
+    return spec(**{field.name: getattr(value, field.name) for field in fields(spec)})
 
 
 def summary(name: str) -> str:

@@ -1,29 +1,31 @@
 """``wiringup plasticity``: which synapses learn, as a table."""
 
+import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
-from tyro.conf import arg
+from torch import nn
+from tyro.conf import OmitArgPrefixes, arg
 
-from wiringup.cli.arguments import Classes, Json, Model, Size, Width, named_classes
-from wiringup.cli.show import as_json, say, table
+from wiringup.cli.arguments import Classes, Json, named_classes
+from wiringup.cli.show import as_json, table
+from wiringup.experiments.options import NetworkOptions
+from wiringup.models.architecture import architecture_of, outline
+from wiringup.training.flops import Flops, flops_by_layer
+from wiringup.training.named_sets import PATTERN, names
+from wiringup.training.plasticity import Plasticity, resolve
+from wiringup.training.synapses import KINDS, Synapses
 
-if TYPE_CHECKING:
-    from torch import nn
-
-    from wiringup.training.plasticity import Plasticity
-    from wiringup.training.synapses import Synapses
+log = logging.getLogger(__name__)
 
 
 def plasticity(
-    model: Model,
+    network: Annotated[NetworkOptions, OmitArgPrefixes, arg(name="")],
     plasticity: Annotated[
         str | None,
         arg(metavar="SET", help="Show every layer of this set, instead of the list of named sets."),
     ] = None,
     seed: Annotated[int, arg(help="Of random subsets; training takes its own seed.")] = 0,
-    size: Size = 224,
-    width: Width = 1.0,
     classes: Classes = 1000,
     json: Json = False,
 ) -> None:
@@ -49,19 +51,15 @@ def plasticity(
 
       wiringup plasticity cornet_s --plasticity "lowrank:4:(downstream:IT & kind:convolution) + decoder"
     """
-    from wiringup.models.architecture import ModelSpec, architecture_of, outline
-    from wiringup.training.named_sets import PATTERN, names
-    from wiringup.training.plasticity import resolve
-
-    spec = ModelSpec(model, width, named_classes(classes)[0], size)
-    architecture, network = architecture_of(spec), outline(spec)
+    spec = network.network(named_classes(classes)[0])
+    architecture, model = architecture_of(spec), outline(spec)
     if plasticity is not None:
-        found = resolve(network, architecture, plasticity, seed)
-        facts = _facts(found, network, size)
+        found = resolve(model, architecture, plasticity, seed)
+        facts = _facts(found, model, spec.size)
         as_json(facts | {"synapses": [_row(row) for row in found.synapses]}) if json else _print(found, facts)
         return
     known = {name: says for name, says in names(architecture).items() if not name.endswith(PATTERN)}
-    sets = [(resolve(network, architecture, name), says) for name, says in known.items()]
+    sets = [(resolve(model, architecture, name), says) for name, says in known.items()]
     if json:
         as_json([{"name": p.name, "trained": p.count(), "share": p.share, "meaning": m} for p, m in sets])
         return
@@ -69,15 +67,12 @@ def plasticity(
     table(
         ["plasticity", "trained", "of all", "what learns"],
         body,
-        title=f"{spec.architecture}, width {width:g}",
+        title=f"{spec.architecture}, width {spec.width:g}",
     )
-    say("layer:PATTERN names layers (layer:V2.conv?). For joining sets see wiringup plasticity --help.")
+    log.info("layer:PATTERN names layers (layer:V2.conv?). For joining sets see wiringup plasticity --help.")
 
 
-def _facts(found: "Plasticity", network: "nn.Module", size: int) -> dict[str, Any]:
-    from wiringup.training.flops import Flops, flops_by_layer
-    from wiringup.training.synapses import KINDS
-
+def _facts(found: Plasticity, network: nn.Module, size: int) -> dict[str, Any]:
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(name in found.trained)
     cost = sum(flops_by_layer(network, size).values(), Flops())
@@ -93,7 +88,7 @@ def _facts(found: "Plasticity", network: "nn.Module", size: int) -> dict[str, An
     }
 
 
-def _row(row: "Synapses") -> dict[str, Any]:
+def _row(row: Synapses) -> dict[str, Any]:
     return {
         "parameter": row.parameter, "layer": row.layer, "area": row.area, "kind": row.kind,
         "shape": list(row.shape), "trained": row.learns, "count": row.count,
@@ -101,7 +96,7 @@ def _row(row: "Synapses") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print(found: "Plasticity", facts: dict[str, Any]) -> None:
+def _print(found: Plasticity, facts: dict[str, Any]) -> None:
     layers: dict[str, list[Synapses]] = {}
     for row in found.synapses:
         layers.setdefault(row.layer, []).append(row)
@@ -112,19 +107,19 @@ def _print(found: "Plasticity", facts: dict[str, Any]) -> None:
     table(header, body, title=found.name)
     cost = facts["flops of an image"]
     weights, of = facts["kinds"]["convolution"]
-    say(
+    log.info(
         f"Of the convolution weights alone {weights:,} of {of:,} ({weights / of:.2%}). An image costs "
         f"{cost['forward'] / 1e9:.3g} GFLOP forward and {cost['backward'] / 1e9:.3g} backward."
     )
 
 
-def _layer(layer: str, rows: "Sequence[Synapses]") -> list[str]:
+def _layer(layer: str, rows: Sequence[Synapses]) -> list[str]:
     learns, count = sum(row.learns for row in rows), sum(row.count for row in rows)
     shape = "x".join(map(str, rows[0].shape))
     return [layer, rows[0].area, shape, _how(rows), *_counts(learns, count)]
 
 
-def _how(rows: "Sequence[Synapses]") -> str:
+def _how(rows: Sequence[Synapses]) -> str:
     """Say what of a layer learns: yes, no, in part, only the bias; and how and when, if not always freely."""
     trained = [row for row in rows if row.trained]
     if not trained:

@@ -1,73 +1,32 @@
 """``wiringup score``: one model on any benchmarks."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from tyro.conf import arg
+from tyro.conf import OmitArgPrefixes, arg
 
-from wiringup.cli.arguments import (
-    BatchNorm,
-    Birth,
-    Classes,
-    Json,
-    LayersFrom,
-    Model,
-    Normalisation,
-    Runs,
-    Seeds,
-    Size,
-    Unseen,
-    WeightsKey,
-    Width,
-    named_classes,
-)
-from wiringup.cli.show import as_json, number, say, silent, table
-from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.benchmarks.layer_map import load_layer_map
+from wiringup.benchmarks.suites import load_suite
+from wiringup.cli.arguments import Benchmarks, Json, LayersFrom, Runs, SuiteName, Unseen
+from wiringup.cli.show import as_json, number, table
+from wiringup.core.files import write_text
+from wiringup.core.home import data_home
+from wiringup.experiments.scoring import ScoreSpec, address
+from wiringup.experiments.scoring import score as score_rows
+from wiringup.results.store import Store
+from wiringup.results.table import UNIT_COLUMNS, to_csv, unit_rows
 
 log = logging.getLogger(__name__)
 
 
 def score(
-    model: Model,
-    benchmark: Annotated[
-        tuple[str, ...],
-        arg(
-            metavar="NAME [NAME ...]",
-            help="Benchmarks; see doctor. For pls also ridge, linear, one-to-one, rsa, cka or procrustes.",
-        ),
-    ],
-    birth: Birth = "kaiming_normal",
-    weights: Annotated[Path | None, arg(metavar="FILE", help="Score this checkpoint instead.")] = None,
-    weights_key: WeightsKey = None,
-    seed: Seeds = (0,),
-    layer: Annotated[
-        tuple[str, ...],
-        arg(
-            metavar="NAME [NAME ...]",
-            help="Areas or layers, as in V4, V4@1 (time step), V4@all (every time step), V4.conv3, or all.",
-        ),
-    ] = (),
-    size: Size = 224,
-    width: Width = 1.0,
-    classes: Classes = 1000,
+    spec: Annotated[ScoreSpec, OmitArgPrefixes, arg(name="")],
+    benchmark: Benchmarks = (),
+    suite: SuiteName = None,
     layers_from: LayersFrom = None,
     unseen: Unseen = False,
-    normalisation: Normalisation = DEFAULT_NORMALISATION,
-    batchnorm: BatchNorm = "calibrated",
-    memory: Annotated[
-        float | None,
-        arg(
-            metavar="GB",
-            help="Memory for responses; more go to files. Default: WIRINGUP_MEMORY or most free.",
-        ),
-    ] = None,
-    cache: Annotated[
-        bool,
-        arg(
-            help="Keep responses for the next time; see wiringup cache. For big sets scored again and again."
-        ),
-    ] = False,
     units: Annotated[
         Path | None, arg(metavar="FILE", help="Write the score of every single neuron to this CSV.")
     ] = None,
@@ -76,8 +35,9 @@ def score(
 ) -> None:
     """Score a newborn, trained or reference model, or stored responses, on recordings and behaviour.
 
-    Responses of any other program are scored if MODEL is a file: .npz or .safetensors (an array of images x
-    features for each layer; the images by "ids", or in the benchmark's order), .npy or netCDF.
+    MODEL may also be a reference model: pixels, v1_energy or hmax. Responses of any other program are scored
+    if MODEL is a file: .npz or .safetensors (an array of images x features for each layer; the images by
+    "ids", or in the benchmark's order), .npy or netCDF.
 
     For example:
       wiringup score pixels --benchmark cowley2023.210325.V4-pls --size 112
@@ -93,44 +53,28 @@ def score(
 
       wiringup score cornet_s --weights cornet_s_epoch43.pth.tar --benchmark henaff2021.V1-pls --json
 
+      wiringup score torchvision:resnet18 --area V4=layer3 IT=layer4 --suite real@1
+
       wiringup score responses.npz --benchmark cowley2023.210325.V4-pls --layer all
     """
-    from wiringup.benchmarks.catalog import load_benchmark
-    from wiringup.benchmarks.layer_map import load_layer_map
-    from wiringup.core.files import write_text
-    from wiringup.core.home import data_home
-    from wiringup.experiments.scoring import ScoreRequest, address
-    from wiringup.experiments.scoring import score as score_rows
-    from wiringup.results.store import Store
-    from wiringup.results.table import UNIT_COLUMNS, to_csv, unit_rows
-
-    count, names = named_classes(classes)
-    layer_map = None if layers_from is None else load_layer_map(layers_from)
-    request = ScoreRequest(
-        model,
-        birth,
-        weights,
-        seed,
-        layer,
-        size,
-        width,
-        count,
-        normalisation,
-        batchnorm,
-        layer_map,
-        unseen,
-        memory,
-        cache,
-        weights_key,
-        names,
-    )
-    benchmarks = [load_benchmark(name, data_home()) for name in benchmark]
-    rows = score_rows(request, benchmarks, data_home(), silent if json else say)
+    spec = with_layers(spec, layers_from, unseen)
+    _, benchmarks, missing = load_suite(suite, benchmark, data_home())
+    for name, why in missing.items():
+        log.warning("MISSING: %s. %s", name, why)
+    rows = score_rows(spec, benchmarks, data_home())
     as_json(rows) if json else print_scores(rows)
-    Store(out).save_scores(address(request, benchmarks, rows), rows)
+    Store(out).save_scores(address(spec, benchmarks, rows), rows)
     if units is not None:
         write_text(units, to_csv(unit_rows(rows), UNIT_COLUMNS))
         log.info("Single neurons: %s", units)
+
+
+def with_layers(spec: ScoreSpec, layers_from: Path | None, unseen: bool) -> ScoreSpec:
+    """Return a spec with the layers of a map; see `ScoreSpec.layer_map` and `ScoreSpec.unseen`."""
+    if layers_from is None and not unseen:
+        return spec
+    layer_map = None if layers_from is None else load_layer_map(layers_from)
+    return replace(spec, layer_map=layer_map, unseen=unseen)
 
 
 def print_scores(rows: list[dict[str, Any]]) -> None:

@@ -1,25 +1,27 @@
 """The brain match of one model on a suite, with honest errors: what ``wiringup match`` does."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Literal
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.catalog import load_present
-from wiringup.benchmarks.suites import find_suite
+from wiringup.benchmarks.suites import load_suite
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
-from wiringup.core.spec import uid
+from wiringup.core.spec import from_dict, uid
 from wiringup.experiments.run import WEIGHTS
-from wiringup.experiments.scoring import CALIBRATED, PIXELS, Said, ScoreRequest, reportable, scored
-from wiringup.models.architecture import ARCHITECTURES
+from wiringup.experiments.references import REFERENCES
+from wiringup.experiments.scoring import CALIBRATED, KAIMING, OWN, ScoreSpec, reportable, scored
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
+from wiringup.models.preprocessing import IMAGENET
 from wiringup.results.brain_match import BrainMatch, brain_match
 from wiringup.results.store import RECORD, Store
 
-Requests = Sequence[ScoreRequest]
-"""One condition: seeds of one request, or checkpoints of several."""
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,107 +38,130 @@ class Exam:
     missing: dict[str, str]
 
 
-def exam_of(suite: str, request: ScoreRequest, home: Path, say: Said) -> Exam:
-    """Load the benchmarks of a suite, and leave out or refuse images as ``request`` says.
+@dataclass(frozen=True)
+class Matched:
+    """A brain match, and the name, network and description length of what it is of."""
+
+    match: BrainMatch
+    described: Mapping[str, Any] = field(default_factory=dict)
+
+
+def exam_of(suite: str | None, spec: ScoreSpec, home: Path, benchmarks: Sequence[str] = ()) -> Exam:
+    """Load a suite, or benchmarks by name, and leave out or refuse images as ``spec`` says.
 
     Raises:
-        InputError: if the suite is unknown, or layers were chosen on its images.
-        MissingDataError: if none of its benchmarks is here.
+        InputError: if a name is unknown, or layers were chosen on these images.
+        MissingDataError: if no benchmark is here.
     """
-    benchmarks, missing = load_present(find_suite(suite, home).benchmarks, home)
-    kept = reportable(request, benchmarks)
-    part = any(k.name != b.name for k, b in zip(kept, benchmarks, strict=True))
-    return Exam(f"{suite}:unseen" if part else suite, tuple(kept), missing)
+    named, present, missing = load_suite(suite, benchmarks, home)
+    kept = reportable(spec, present)
+    part = any(k.name != b.name for k, b in zip(kept, present, strict=True))
+    return Exam(f"{named.name}:unseen" if part else named.name, tuple(kept), missing)
 
 
-def match(condition: Requests, label: str, exam: Exam, home: Path, say: Said) -> BrainMatch:
-    """Score every seed of a condition on the exam and condense the scores.
-
-    Args:
-        condition: see `Requests`.
-        label: how results name it.
-        exam: see `exam_of`.
-        home: the data folder.
-        say: told what is being done.
-    """
+def match(spec: ScoreSpec, exam: Exam, home: Path) -> Matched:
+    """Score every seed or checkpoint of a spec on the exam and condense the scores."""
     found: dict[str, list[Score]] = {b.name: [] for b in exam.benchmarks}
-    identities = []
-    for request in condition:
-        for candidate, scores in scored(request, exam.benchmarks, home, say):
-            identities.append(candidate.subject.identity)
-            for score in scores:
-                found[score.benchmark].append(score)
-    say(f"Resampling stimuli, units and seeds of {label} ...")
-    whole = brain_match(label, exam.suite, list(found.values()), exam.missing)
-    return replace(whole, identities=tuple(identities))
+    identities: list[str] = []
+    described: Mapping[str, Any] = {}
+    for candidate, scores in scored(spec, exam.benchmarks, home):
+        identities.append(candidate.subject.identity)
+        described = described or candidate.described
+        for score in scores:
+            found[score.benchmark].append(score)
+    log.info("Resampling stimuli, units and seeds of %s ...", title(spec))
+    whole = brain_match(title(spec), exam.suite, list(found.values()), exam.missing)
+    return Matched(replace(whole, identities=tuple(identities)), described)
 
 
-def condition(request: ScoreRequest, weights: Sequence[Path], key: str | None = None) -> Requests:
-    """Return ``request``, or one request for each checkpoint in ``weights``; ``key``: see `ScoreRequest`."""
-    return [replace(request, weights=path, weights_key=key) for path in weights] or [request]
-
-
-def title(condition: Requests) -> str:
+def title(spec: ScoreSpec) -> str:
     """Return how results name a condition."""
-    first = condition[0]
-    if first.model == PIXELS:
-        return f"{PIXELS} at {first.size} px"
-    if first.weights is not None:
-        return f"{first.model} ({', '.join(str(r.weights) for r in condition)})"
-    seeds = " ".join(map(str, first.seeds))
-    return f"{ARCHITECTURES.canonical(first.model)} ({first.birth}, seed {seeds})"
+    if not is_network(spec.model):
+        return spec.model + (f" at {spec.size} px" if spec.model in REFERENCES else "")
+    name, seeds = canonical(spec.model), " ".join(map(str, spec.seeds))
+    if spec.weights:
+        return f"{name} ({', '.join(map(str, spec.weights))})"
+    return f"{name} ({OWN} weights)" if spec.own else f"{name} ({spec.birth or KAIMING}, seed {seeds})"
 
 
-def reference_condition(names: Sequence[str], request: ScoreRequest, runs: Path) -> Requests:
+def reference_of(names: Sequence[str], spec: ScoreSpec, runs: Path, areas: Sequence[str] = ()) -> ScoreSpec:
     """Return the condition that ``names`` refer to.
 
     Args:
-        names: "pixels", an architecture (born from Kaiming normal, with the request's seeds), checkpoint
-            files, or runs. Several files or runs are seeds of one condition.
-        request: the model that is compared with it: sizes, normalisation and layers are taken from it.
+        names: a reference model such as pixels, a network (born from Kaiming normal with the spec's seeds,
+            or with its own weights), checkpoint files, or runs. Several files or runs are its seeds.
+        spec: the model that is compared with it: size, normalisation and layers are taken from it.
         runs: the folder of runs.
+        areas: AREA=LAYER of a network of another package that is not the model's.
 
     Raises:
         InputError: if a name is none of these.
     """
-    plain = replace(
-        request, birth="kaiming_normal", weights=None, weights_key=None, class_names=None, layers=()
-    )
-    if len(names) == 1 and names[0] in (PIXELS, *ARCHITECTURES.names()):
-        same = names[0] in ARCHITECTURES and _same_network(names[0], request)
-        kept = request.layer_map if same else None
-        policy = CALIBRATED if names[0] == PIXELS else request.batchnorm
-        unseen = same and request.unseen
-        return [replace(plain, model=names[0], layer_map=kept, unseen=unseen, batchnorm=policy)]
-    return [_trained(name, replace(plain, seeds=(0,), batchnorm=CALIBRATED), runs) for name in names]
-
-
-def _same_network(model: str, request: ScoreRequest) -> bool:
-    return request.model != PIXELS and ARCHITECTURES.canonical(model) == ARCHITECTURES.canonical(
-        request.model
-    )
-
-
-def _trained(name: str, plain: ScoreRequest, runs: Path) -> ScoreRequest:
-    if (runs / name / RECORD).is_file() and (runs / name / WEIGHTS).is_file():
-        model = Store(runs).record(name).spec["model"]
-        kept = plain.layer_map if _same_network(model["architecture"], plain) else None
+    nothing: dict[str, Any] = {"weights": (), "layers": (), "seeds": (0,), "batchnorm": CALIBRATED}
+    plain = replace(spec, birth=None, weights_key=None, class_names=None, **nothing)
+    name = names[0]
+    if len(names) == 1 and (name in REFERENCES or is_network(name)):
+        same = is_network(name) and _same_network(name, spec)
+        drawn = name in ARCHITECTURES or name in REFERENCES
         return replace(
-            plain, model=model["architecture"], size=model["size"], weights=runs / name / WEIGHTS,
-            layer_map=kept, unseen=plain.unseen and kept is not None,
-        )  # fmt: skip
-    if Path(name).is_file() and plain.model != PIXELS:
-        return replace(plain, weights=Path(name))
-    known = [PIXELS, *ARCHITECTURES.names(), *(p.parent.name for p in runs.glob(f"*/{RECORD}"))]
-    raise InputError(
-        f"There is no reference {name!r}.{did_you_mean(name, known)} Name pixels, an architecture "
-        f"({', '.join(ARCHITECTURES)}), checkpoint files of the same architecture, or runs in {runs}."
+            _of_another(plain, name) if not same else plain,
+            model=name,
+            areas=tuple(areas) or (spec.areas if same else ()),
+            seeds=spec.seeds if drawn else (0,),
+            batchnorm=spec.batchnorm if name in ARCHITECTURES else CALIBRATED,
+        )
+    return _trained(names, plain, runs)
+
+
+def _of_another(plain: ScoreSpec, name: str) -> ScoreSpec:
+    """Return a spec without what belongs to another model: layers, preprocessing and, where fixed, width."""
+    width = plain.width if name in ARCHITECTURES else 1.0
+    none: dict[str, Any] = dict.fromkeys(("layer_map", "mean", "std", "interpolation", "crop"))
+    return replace(plain, model=name, unseen=False, areas=(), width=width, **none)
+
+
+def _same_network(model: str, spec: ScoreSpec) -> bool:
+    return is_network(spec.model) and canonical(model) == canonical(spec.model)
+
+
+def _trained(names: Sequence[str], plain: ScoreSpec, runs: Path) -> ScoreSpec:
+    """Return the checkpoints, or the networks of the runs, called ``names``."""
+    known = {name for name in names if (runs / name / RECORD).is_file() and (runs / name / WEIGHTS).is_file()}
+    for name in names:
+        if name not in known and not (Path(name).is_file() and is_network(plain.model)):
+            raise _unknown(name, runs)
+    weights = tuple(runs / name / WEIGHTS if name in known else Path(name) for name in names)
+    models = [from_dict(ModelSpec, Store(runs).record(name).spec["model"]) for name in names if name in known]
+    if any(model != models[0] for model in models):
+        raise InputError("Runs that are seeds of one reference have to be of one network.")
+    for model in models[:1]:
+        how = model.preprocessing
+        if not (is_network(plain.model) and _same_network(model.architecture, plain)):
+            plain = _of_another(plain, model.architecture)
+        plain = replace(plain, model=model.architecture, size=model.size, areas=model.areas or plain.areas)
+        if how != IMAGENET:
+            crop: float | Literal["none"] = "none" if how.crop is None else how.crop
+            plain = replace(plain, mean=how.mean, std=how.std, interpolation=how.interpolation, crop=crop)
+    return replace(plain, weights=weights)
+
+
+def _unknown(name: str, runs: Path) -> InputError:
+    known = [*REFERENCES, *ARCHITECTURES.names(), *(p.parent.name for p in runs.glob(f"*/{RECORD}"))]
+    return InputError(
+        f"There is no reference {name!r}.{did_you_mean(name, known)} Name {', '.join(REFERENCES)}, a network "
+        f"({', '.join(ARCHITECTURES)}, or another package's), checkpoint files of the same architecture, or "
+        f"runs in {runs}."
     )
 
 
-def address(conditions: Sequence[Requests], exam: Exam, found: Sequence[BrainMatch]) -> str:
+def address(specs: Sequence[ScoreSpec], exam: Exam, found: Sequence[BrainMatch]) -> str:
     """Return the address under which brain matches are kept: what was asked, which weights, which data."""
-    benchmarks = tuple(b.sha256 for b in exam.benchmarks)
-    asked, identities = tuple(tuple(c) for c in conditions), tuple(m.identities for m in found)
-    content = {"conditions": asked, "identities": identities, "suite": exam.suite, "benchmarks": benchmarks}
-    return uid("match", content | {"missing": tuple(exam.missing), "version": __version__})
+    content = {
+        "conditions": tuple(specs),
+        "identities": tuple(m.identities for m in found),
+        "suite": exam.suite,
+        "benchmarks": tuple(b.sha256 for b in exam.benchmarks),
+        "missing": tuple(exam.missing),
+        "version": __version__,
+    }
+    return uid("match", content)

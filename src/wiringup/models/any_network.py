@@ -30,7 +30,7 @@ from wiringup.models.preprocessing import IMAGENET, Preprocessing
 
 DECODER, REST = "decoder", "rest"
 NO_CLASSES = 1000  # what a network is said to have that has no decoder: it makes no difference
-FORMS = "package.module:factory, timm:NAME or torchvision:NAME"
+FORMS = ("package.module:factory", "timm:NAME", "torchvision:NAME")
 _FORM = re.compile(r"(timm|torchvision):[\w./-]+|[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
@@ -124,7 +124,7 @@ def _called(name: str) -> Any:
             raise
         raise InputError(
             f"There is no Python module {where!r} on the path or in {Path.cwd()}. A network is named as "
-            f"{FORMS}."
+            f"{', '.join(FORMS)}."
         ) from error
     except AttributeError as error:
         raise InputError(f"{where} has no {what!r}; a network is named as package.module:factory.") from error

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wiringup.core.areas import BEHAVIOR
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.core.spec import omit_default
@@ -159,10 +159,7 @@ def canonical(name: str) -> str:
     """
     if is_foreign(name):
         return name
-    try:
-        return ARCHITECTURES.canonical(name)
-    except InputError as error:
-        raise InputError(f"{error} A network of another package: {FORMS}.") from error
+    return ARCHITECTURES.canonical(one_of(name, [*ARCHITECTURES.names(), *FORMS], "architecture"))
 
 
 def is_network(name: str) -> bool:

@@ -8,9 +8,10 @@ Windows, where a file in use can be neither renamed nor removed, new entries are
 """
 
 import contextlib
+import logging
 import os
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +24,14 @@ from wiringup.core.cache import PART, CacheFolder, limit_asked, touch
 from wiringup.core.files import full_disk_explained, sha256_of
 from wiringup.models.files import Key, reserve
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class ResponseCache(CacheFolder):
     """Responses in a folder, bounded in size."""
 
     SUFFIXES = (".npy",)
-
-    say: Callable[[str], None] = lambda _message: None
 
     def find(self, key: str) -> Tensor | None:
         """Return the response (images, features) kept under ``key``, mapped from its file, or None.
@@ -42,7 +43,7 @@ class ResponseCache(CacheFolder):
                 if sha256_of(path) == path.name.split(".")[1]:
                     touch(path)
                     return _opened(path)
-                self.say(f"A kept response is damaged and is computed again: {path}")
+                log.warning("A kept response is damaged and is computed again: %s", path)
                 path.unlink()
         return None
 
@@ -82,11 +83,11 @@ class ResponseCache(CacheFolder):
                 self.evict()
                 return {key: _opened(path) for key, path in named.items() if path.exists()}
         except OSError as error:
-            self.say(f"Responses cannot be kept in {self.folder} ({error.strerror or error}).")
+            log.warning("Responses cannot be kept in %s (%s).", self.folder, error.strerror or error)
             return {}
 
 
-def default_cache(say: Callable[[str], None]) -> ResponseCache:
+def default_cache() -> ResponseCache:
     """Return the cache in the cache folder (`core.home.cache_home`); its limit is ``$WIRINGUP_CACHE_GB``.
 
     Raises:
@@ -94,7 +95,7 @@ def default_cache(say: Callable[[str], None]) -> ResponseCache:
     """
     from wiringup.core.home import cache_home
 
-    return ResponseCache(cache_home() / "responses", limit_asked(), say)
+    return ResponseCache(cache_home() / "responses", limit_asked())
 
 
 def _opened(path: Path) -> Tensor:

@@ -1,8 +1,15 @@
-"""Where a network can run on this machine."""
+"""Where networks run on this machine, and with which arithmetic."""
+
+import contextlib
+from collections.abc import Iterator
 
 import torch
 
+from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
+
+AUTO = "auto"
+PRECISIONS = ("float32", "bf16")
 
 
 def devices() -> list[str]:
@@ -13,16 +20,16 @@ def devices() -> list[str]:
 
 
 def check_device(name: str) -> torch.device:
-    """Return the device called ``name``: ``cpu``, ``cuda`` (the first card), ``cuda:1`` or ``auto``.
+    """Return the device called ``name``: ``cpu``, ``cuda`` (the first card), ``cuda:1``; or ``auto``.
 
-    ``auto`` is the first card where there is one, and otherwise the processor.
+    ``auto`` is the first CUDA card, or the CPU if there is none.
 
     Raises:
         InputError: if there is no such device here; it names those that are, and this PyTorch.
     """
     here = devices()
-    if name == "auto":
-        return torch.device("cuda" if "cuda:0" in here else "cpu")
+    if name == AUTO:
+        return torch.device("cuda:0" if "cuda:0" in here else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -30,5 +37,25 @@ def check_device(name: str) -> torch.device:
     if device is not None and {f"{device.type}:{device.index or 0}", device.type} & set(here):
         return device
     raise InputError(
-        f"There is no device {name!r} here (PyTorch {torch.__version__}). There is: {', '.join(here)}."
+        f"There is no device {name!r} here (PyTorch {torch.__version__}). There is: {', '.join(here)}. "
+        f"Or say {AUTO}."
     )
+
+
+@contextlib.contextmanager
+def arithmetic(device: torch.device, precision: str = "float32") -> Iterator[None]:
+    """Run the block's convolutions and products in float32 as it is defined, or by autocast in bfloat16.
+
+    A card may otherwise round the factors of float32 convolutions to 10 bits (TF32).
+
+    Raises:
+        InputError: for another precision.
+    """
+    reduced = one_of(precision, PRECISIONS, "precision") == "bf16"
+    before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
+            yield
+    finally:
+        torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before

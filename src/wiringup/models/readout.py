@@ -21,7 +21,7 @@ from wiringup.core.stimuli import Stimuli
 from wiringup.models.any_network import provenance
 from wiringup.models.architecture import ModelSpec, architecture_of
 from wiringup.models.code import code_of
-from wiringup.models.device import check_device
+from wiringup.models.device import arithmetic, check_device
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
 from wiringup.models.preprocessing import preprocess as preprocess
@@ -61,13 +61,14 @@ class NetworkSubject:
         areas: area -> layer name.
         size: side of the input in pixels.
         batch: images in one forward pass.
-        device: where the network runs. If its weights are elsewhere, a copy of it does: it may be in training
-            where it is.
+        device: where the network runs, see `device.check_device`. If its weights are elsewhere, a copy of it
+            does: it may be in training where it is.
         storage: where the responses are held.
         classes: names of the classes in the order of the decoder's outputs; None if they are not known.
         preprocessing: what happens to an image on its way to the network.
         code: what decides the responses besides weights and preprocessing: the code of a network of another
             package, or the version of its library.
+        precision: of the network's convolutions and products, one of `device.PRECISIONS`.
     """
 
     name: str
@@ -80,6 +81,7 @@ class NetworkSubject:
     classes: tuple[str, ...] | None = None
     preprocessing: Preprocessing = IMAGENET
     code: str = ""
+    precision: str = "float32"
 
     @property
     def identity(self) -> str:
@@ -88,18 +90,21 @@ class NetworkSubject:
         told = f"{type(self.module).__name__}/{self.size}/{how.mean}/{how.std}"
         if self.code or replace(how, mean=IMAGENET.mean, std=IMAGENET.std) != IMAGENET:
             told += f"/{how.interpolation}/{how.antialias}/{how.crop}/{self.code}"
+        if self.precision != "float32":
+            told += f"/{self.precision}"
         digest = hashlib.sha256(told.encode())
         for key, tensor in self.module.state_dict().items():
             digest.update(key.encode())
-            digest.update(tensor.detach().cpu().contiguous().numpy())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
     def layer_for(self, area: str) -> str:
         """Return the area's own name if the table has it."""
         if area in self.areas:
             return area
+        known = f"; it knows {', '.join(self.areas)}" if self.areas else ""
         raise InputError(
-            f"{self.name} has no layer for {area}; it knows {', '.join(self.areas)}. Name one with --layer."
+            f"{self.name} has no layer for {area}{known}. Name one with --layer, or --area {area}=LAYER."
         )
 
     def expand(self, layers: Sequence[str]) -> list[str]:
@@ -128,27 +133,31 @@ class NetworkSubject:
         found = self.storage.recall(keys)
         missing = {layer: readout for layer, readout in readouts.items() if readout not in found}
         if missing:
-            found |= self._look(stimuli, self._probe(missing), keys)
+            found |= self._look(stimuli, missing, keys)
         return {layer: found[readout] for layer, readout in readouts.items()}
 
-    def _look(self, stimuli: Stimuli, need: Probe, keys: Mapping[Readout, str]) -> dict[Readout, Tensor]:
-        n, module = len(stimuli), self.awake()
+    def _look(
+        self, stimuli: Stimuli, readouts: Mapping[str, Readout], keys: Mapping[Readout, str]
+    ) -> dict[Readout, Tensor]:
+        n, module, device = len(stimuli), self.awake(), self.where
+        need = self._probe(module, readouts)
         working = working_set(n, min(self.batch, n), need.largest)
-        with self.storage.filling(n, need.features, keys, working) as stores:
+        with self.storage.filling(n, need.features, keys, working, device) as stores:
             for rows, x in batches(stimuli, self.size, self.batch, self.preprocessing):
-                forward(module, x.to(self.device), stores.keys(), _into(stores, rows))
+                with arithmetic(device, self.precision):
+                    forward(module, x.to(device), stores.keys(), _into(stores, rows))
         return stores
 
     def _keys(self, stimuli: Stimuli, readouts: Iterable[Readout]) -> dict[Readout, str]:
         """Return the address of each response in the cache: everything that decides it, and no name."""
         if self.storage.cache is None:
             return {}
-        device = torch.device(self.device).type
-        shared = [VERSION, torch.__version__, device, self.identity, code_of(self.module), stimuli.sha256]
+        kind = self.where.type
+        shared = [VERSION, torch.__version__, kind, self.identity, code_of(self.module), stimuli.sha256]
         return {r: content_hash([*shared, r.module, r.step, "float32"])[:KEY_DIGITS] for r in readouts}
 
-    def _probe(self, readouts: Mapping[str, Readout]) -> Probe:
-        found = probe(self.awake(), self._blank(), set(readouts.values()))
+    def _probe(self, module: nn.Module, readouts: Mapping[str, Readout]) -> Probe:
+        found = probe(module, self._blank(), set(readouts.values()))
         for layer, readout in readouts.items():
             if readout not in found.features:
                 raise _too_late(layer, readout, found.calls[readout.module])
@@ -165,13 +174,18 @@ class NetworkSubject:
             raise _too_late(layer, Readout(module), steps)
         return [f"{name}@{i}" for i in range(steps)]
 
+    @property
+    def where(self) -> torch.device:
+        """The device on which the network runs."""
+        return check_device(self.device)
+
     def awake(self) -> nn.Module:
         """Return the network in evaluation mode on the device: itself if it is there, otherwise a copy.
 
         Raises:
             InputError: if there is no such device.
         """
-        where = torch.empty(0, device=check_device(self.device)).device
+        where = torch.empty(0, device=self.where).device
         if all(tensor.device == where for tensor in (*self.module.parameters(), *self.module.buffers())):
             return self.module.eval()
         return copy.deepcopy(self.module).to(where).eval()
@@ -181,7 +195,7 @@ class NetworkSubject:
 
     def input_of(self, pixels: np.ndarray) -> Tensor:
         """Return uint8 (n, h, w, 3) as the network sees it, on its device."""
-        return preprocess(pixels, self.size, self.preprocessing).to(self.device)
+        return preprocess(pixels, self.size, self.preprocessing).to(self.where)
 
     def _check(self, readouts: Iterable[Readout]) -> None:
         modules = dict(self.module.named_modules())

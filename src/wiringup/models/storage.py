@@ -5,8 +5,9 @@ needed is compared with what is there first: a refusal after seconds, not a cras
 """
 
 import contextlib
+import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from wiringup.core.memory import GB, free_disk, free_memory, in_gb
 from wiringup.models.cache import ResponseCache
 from wiringup.models.files import FLOAT32, Key, mapped
 
+log = logging.getLogger(__name__)
+
+CPU = torch.device("cpu")
 SHARE = 0.8  # of the free memory: other programs take some while we run
 ALIVE = 4  # outputs of the largest size that a forward pass holds at once
 SQUARES = 3  # float64 matrices of images x images: the Gram matrix and what scoring makes of it
@@ -37,10 +41,6 @@ def working_set(images: int, batch: int, largest: int) -> int:
     return max(ALIVE * batch * largest, scoring)
 
 
-def _silent(_message: str) -> None:
-    pass
-
-
 @dataclass(frozen=True)
 class Storage:
     """How much memory responses and their scoring may take, and where they go if that is not enough.
@@ -48,13 +48,11 @@ class Storage:
     Attributes:
         memory: GB (10^9 bytes); by default ``$WIRINGUP_MEMORY``, or most of what is free.
         folder: on which disk files are made; by default the cache folder (`core.home.cache_home`).
-        say: is told when responses go to disk.
         cache: keeps responses between runs; by default they are not kept.
     """
 
     memory: float | None = None
     folder: Path | None = None
-    say: Callable[[str], None] = _silent
     cache: ResponseCache | None = None
 
     def recall(self, keys: Mapping[Key, str]) -> dict[Key, Tensor]:
@@ -66,7 +64,12 @@ class Storage:
 
     @contextlib.contextmanager
     def filling(
-        self, images: int, features: Mapping[Key, int], keys: Mapping[Key, str], working: int = 0
+        self,
+        images: int,
+        features: Mapping[Key, int],
+        keys: Mapping[Key, str],
+        working: int = 0,
+        device: torch.device = CPU,
     ) -> Iterator[dict[Key, Tensor]]:
         """Yield `stores` to be filled in the block; with a cache they are kept under ``keys`` if it ends.
 
@@ -80,34 +83,40 @@ class Storage:
                 yield stores
             return
         if self.cache is not None:
-            self.say(
+            log.info(
                 f"{in_gb(need)} of responses are not kept: the cache in {self.cache.folder} may take "
                 f"{self.cache.limit:g} GB (WIRINGUP_CACHE_GB), and its disk has "
                 f"{in_gb(free_disk(self.cache.folder))} free."
             )
-        yield self.stores(images, features, working)
+        yield self.stores(images, features, working, device)
 
-    def stores(self, images: int, features: Mapping[Key, int], working: int = 0) -> dict[Key, Tensor]:
+    def stores(
+        self, images: int, features: Mapping[Key, int], working: int = 0, device: torch.device = CPU
+    ) -> dict[Key, Tensor]:
         """Return a float32 (images, features) tensor for each entry of ``features``, to be filled.
 
-        Those in files vanish with the tensor.
+        On a card if they fit there, where they are then scored too; else in memory, else in files, which
+        vanish with the tensor.
 
         Args:
             images: number of images.
             features: number of features of each store.
             working: bytes of memory needed besides the stores; see `working_set`.
+            device: where the network runs.
 
         Raises:
             WiringupError: if neither memory nor disk suffices, with what is needed, what is there and
                 what to do.
         """
         need = FLOAT32 * images * sum(features.values())
+        if device.type == "cuda" and need + working <= SHARE * torch.cuda.mem_get_info(device)[0]:
+            return {key: torch.empty(images, n, device=device) for key, n in features.items()}
         have = self.limit()
         if have is None or need + working <= have:
             return {key: torch.empty(images, n) for key, n in features.items()}
         folder = self._folder()
         self._check(need, working, folder)
-        self.say(
+        log.info(
             f"{in_gb(need)} of responses and {in_gb(working)} for network and scoring are more than the "
             f"{in_gb(have)} of memory that may be used: the responses go to files in {folder} until they are "
             "scored."

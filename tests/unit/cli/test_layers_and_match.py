@@ -122,7 +122,7 @@ def test_a_suite_of_ones_own_is_made_listed_and_scored(home, capsys):
         (["match", "pixels", "--suite", "toy@2"], "Did you mean 'toy@1'"),
         (["match", "pixels", "--figure", "x.doc"], "has to end in one of .png"),
         (["match", "cornet_s", "--suite", "toy@1", "--reference", "cornets"], "Did you mean 'cornet_s'"),
-        (["match", "cornet_s", "--weights", "x", "--seed", "3"], "were born already"),
+        (["match", "cornet_s", "--weights", "x", "--seed", "3"], "was born already"),
         (["match", "cornet_s", "--layers-from", "none.json"], "There is no file none.json"),
         (["layers", "pixels", "--benchmark", "toy"], "pixels have no layers"),
         (["score", "cornet_s", "--benchmark", "toy", "--unseen"], "give --layers-from too"),

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -10,7 +12,7 @@ from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.experiments import references
 from wiringup.experiments.references import REFERENCES, Reference
-from wiringup.experiments.scoring import ScoreRequest, candidates, score
+from wiringup.experiments.scoring import ScoreSpec, candidates, score
 from wiringup.models.readout import PixelSubject
 from wiringup.models.references.hmax import SMALLEST, hmax
 from wiringup.models.storage import Storage
@@ -23,8 +25,8 @@ def benchmarks(tmp_path, monkeypatch):
     return [load_benchmark("toy", tmp_path)]
 
 
-def rows(benchmarks, tmp_path, model: str, said=lambda _: None, **fields):
-    return score(ScoreRequest(model, **{"size": SMALLEST, **fields}), benchmarks, tmp_path, said)
+def rows(benchmarks, tmp_path, model: str, **fields):
+    return score(ScoreSpec(model, **{"size": SMALLEST, **fields}), benchmarks, tmp_path)
 
 
 @pytest.mark.parametrize("model", [name for name in REFERENCES if not REFERENCES[name].seeded])
@@ -42,7 +44,7 @@ def test_references_hold_their_responses_where_they_are_told_to(benchmarks, mode
 
 
 def test_hmax_is_made_anew_for_every_seed_and_tells_where_its_patches_come_from(benchmarks, tmp_path):
-    request = ScoreRequest("hmax", seeds=(0, 1), size=SMALLEST)
+    request = ScoreSpec("hmax", seeds=(0, 1), size=SMALLEST)
     one, two = candidates(request, benchmarks[0].stimuli, tmp_path, Storage())
     assert (one.facts["seed"], two.facts["seed"]) == (0, 1)
     assert one.facts["patches"] == "4 rendered objects"
@@ -56,14 +58,14 @@ def test_hmax_is_made_anew_for_every_seed_and_tells_where_its_patches_come_from(
     assert not torch.equal(first["IT"], second["IT"])
 
 
-def test_what_is_scored_is_said_with_its_seed_if_one_enters(benchmarks, tmp_path, monkeypatch):
+def test_what_is_scored_is_said_with_its_seed_if_one_enters(benchmarks, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
     monkeypatch.setitem(
         REFERENCES, "drawn", Reference(lambda size, *_: (PixelSubject(size), {}), seeded=True)
     )
-    said: list[str] = []
     for model in ("drawn", "pixels"):
-        rows(benchmarks, tmp_path, model, said.append, seeds=(3,), size=8)
-    assert [line for line in said if line.startswith("Scoring")] == [
+        rows(benchmarks, tmp_path, model, seeds=(3,), size=8)
+    assert [line for line in caplog.messages if line.startswith("Scoring")] == [
         "Scoring drawn (seed 3) at 8 px on toy (40 images) ...",
         "Scoring pixels at 8 px on toy (40 images) ...",
     ]
@@ -72,7 +74,7 @@ def test_what_is_scored_is_said_with_its_seed_if_one_enters(benchmarks, tmp_path
 @pytest.mark.parametrize("model", REFERENCES)
 def test_references_are_neither_born_nor_trained(model):
     with pytest.raises(InputError, match=f"{model} is never born or trained; leave out --birth"):
-        ScoreRequest(model, birth="wc")
+        ScoreSpec(model, birth="wc")
 
 
 def test_an_unknown_layer_is_answered_with_those_there_are(benchmarks, tmp_path):

@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.experiments.births import born
-from wiringup.experiments.scoring import ScoreRequest, address, score
+from wiringup.experiments.scoring import ScoreSpec, address, score
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject
 from wiringup.models.weights import save_weights
@@ -31,8 +32,8 @@ def benchmarks(home):
 
 
 def test_one_row_for_every_seed_and_layer_with_all_that_names_it(home, benchmarks):
-    request = ScoreRequest("cornet_s", "kn", seeds=(0, 1), layers=("V1", "V4@3"), **TINY)
-    rows = score(request, benchmarks, home, lambda _: None)
+    request = ScoreSpec("cornet_s", birth="kn", seeds=(0, 1), layers=("V1", "V4@3"), **TINY)
+    rows = score(request, benchmarks, home)
     assert [(r["seed"], r["layer"]) for r in rows] == [(0, "V1"), (0, "V4@3"), (1, "V1"), (1, "V4@3")]
     wanted = {
         "model", "birth", "seed", "benchmark", "area", "layer", "metric", "raw", "ceiling", "score",
@@ -45,11 +46,12 @@ def test_one_row_for_every_seed_and_layer_with_all_that_names_it(home, benchmark
     assert len({r["identity"] for r in rows}) == 2
 
 
-def test_little_memory_sends_responses_to_files_and_changes_no_score(home, benchmarks, monkeypatch):
+def test_little_memory_sends_responses_to_files_and_changes_no_score(home, benchmarks, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
     monkeypatch.setenv("WIRINGUP_CACHE", str(home / "cache"))
-    told = []
-    requests = [ScoreRequest("cornet_s", layers=("V1", "V4@all"), memory=gb, **TINY) for gb in (1, 0.0027)]
-    rows = [score(request, benchmarks, home, told.append) for request in requests]
+    requests = [ScoreSpec("cornet_s", layers=("V1", "V4@all"), memory=gb, **TINY) for gb in (1, 0.0027)]
+    rows = [score(request, benchmarks, home) for request in requests]
+    told = caplog.messages
     assert [r["layer"] for r in rows[0]] == ["V1", "V4@0", "V4@1", "V4@2", "V4@3"]
     assert rows[0] == rows[1]
     assert [t.split()[0] for t in told[:3]] == ["Scoring", "responses", "Scoring"]
@@ -59,14 +61,14 @@ def test_little_memory_sends_responses_to_files_and_changes_no_score(home, bench
 
 def test_too_little_memory_is_refused_before_anything_is_computed(home, benchmarks):
     with pytest.raises(WiringupError, match=r"0\.001 GB of memory may be used.*--memory"):
-        score(ScoreRequest("pixels", size=32, memory=0.001), benchmarks, home, lambda _: None)
+        score(ScoreSpec("pixels", size=32, memory=0.001), benchmarks, home)
     with pytest.raises(InputError, match="has to be a number of GB"):
-        ScoreRequest("pixels", memory=-1)
+        ScoreSpec("pixels", memory=-1)
 
 
 def test_the_batchnorm_choice_changes_the_score_and_is_told(home, benchmarks):
     rows = [
-        score(ScoreRequest("cornet_s", batchnorm=b, **TINY), benchmarks, home, lambda _: None)[0]
+        score(ScoreSpec("cornet_s", batchnorm=b, **TINY), benchmarks, home)[0]
         for b in ("default", "calibrated")
     ]
     assert [r["batchnorm"] for r in rows] == ["default", "calibrated"]
@@ -74,7 +76,7 @@ def test_the_batchnorm_choice_changes_the_score_and_is_told(home, benchmarks):
 
 
 def test_pixels_have_neither_birth_nor_seed(home, benchmarks):
-    (row,) = score(ScoreRequest("pixels", size=32, seeds=(0, 1)), benchmarks, home, lambda _: None)
+    (row,) = score(ScoreSpec("pixels", size=32, seeds=(0, 1)), benchmarks, home)
     assert (row["model"], row["birth"], row["seed"], row["layer"]) == ("pixels", None, None, "pixels")
     (direct,) = evaluate(PixelSubject(32), benchmarks)
     assert (row["raw"], row["score"], row["error"]) == (direct.raw, direct.score, direct.error)
@@ -83,44 +85,44 @@ def test_pixels_have_neither_birth_nor_seed(home, benchmarks):
 def test_a_checkpoint_tells_its_own_width_and_classes(home, benchmarks, tmp_path):
     model = born(ModelSpec("cornet_s", 0.125, 3, 32), BirthSpec(), None, None)
     save_weights(model, tmp_path / "w.safetensors")
-    request = ScoreRequest("cornet_s", weights=tmp_path / "w.safetensors", size=32)
-    (row,) = score(request, benchmarks, home, lambda _: None)
+    request = ScoreSpec("cornet_s", weights=(tmp_path / "w.safetensors",), size=32)
+    (row,) = score(request, benchmarks, home)
     assert (row["width"], row["birth"], row["seed"], row["batchnorm"]) == (0.125, None, None, "stored")
     with pytest.raises(
         InputError, match=r"--width is 0\.5, but .*w\.safetensors holds a network of width 0\.125"
     ):
-        score(replace(request, width=0.5), benchmarks, home, lambda _: None)
+        score(replace(request, width=0.5), benchmarks, home)
 
 
 def test_names_of_classes_that_no_score_uses_are_said(home, benchmarks):
-    request = ScoreRequest("cornet_s", "kn", layers=("V1",), class_names=("cat", "dog"), **TINY)
-    (row,) = score(request, benchmarks, home, lambda _: None)
+    request = ScoreSpec("cornet_s", birth="kn", layers=("V1",), class_names=("cat", "dog"), **TINY)
+    (row,) = score(request, benchmarks, home)
     assert "the names of --classes were not used" in row["note"]
-    (plain,) = score(ScoreRequest("cornet_s", "kn", layers=("V1",), **TINY), benchmarks, home, lambda _: None)
+    (plain,) = score(ScoreSpec("cornet_s", birth="kn", layers=("V1",), **TINY), benchmarks, home)
     assert "--classes" not in plain["note"] and row["raw"] == plain["raw"]
 
 
 def test_a_checkpoint_of_another_network_is_refused(home, benchmarks, tmp_path):
     torch.save({"conv.weight": torch.zeros(1)}, tmp_path / "w.pth")
-    request = ScoreRequest("cornet_s", weights=tmp_path / "w.pth", size=32)
+    request = ScoreSpec("cornet_s", weights=(tmp_path / "w.pth",), size=32)
     with pytest.raises(
         InputError, match=r"w.pth has no 'V1.conv1.weight', so it is no checkpoint of cornet_s"
     ):
-        score(request, benchmarks, home, lambda _: None)
+        score(request, benchmarks, home)
 
 
 def test_a_genome_file_is_a_birth(home, benchmarks, tmp_path):
     model = born(ModelSpec("cornet_s", 0.125, 2, 32), BirthSpec(), None, None)
     distill(model.state_dict()).save(tmp_path / "genome.json")
-    request = ScoreRequest("cornet_s", str(tmp_path / "genome.json"), **TINY)
-    (row,) = score(request, benchmarks, home, lambda _: None)
+    request = ScoreSpec("cornet_s", birth=str(tmp_path / "genome.json"), **TINY)
+    (row,) = score(request, benchmarks, home)
     assert row["birth"] == "weight_compression"
     assert row["genome"] == Genome.load(tmp_path / "genome.json").sha256
 
 
 def test_weight_compression_without_its_figures_says_how_to_get_them(home, benchmarks):
     with pytest.raises(MissingDataError, match="wiringup fetch weight-compression"):
-        score(ScoreRequest("cornet_s", "wc", **TINY), benchmarks, home, lambda _: None)
+        score(ScoreSpec("cornet_s", birth="wc", **TINY), benchmarks, home)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_weight_compression_without_its_figures_says_how_to_get_them(home, bench
         ({"model": "cornets"}, "Unknown model 'cornets'. Did you mean 'cornet_s'"),
         ({"normalisation": "rc"}, "Unknown normalisation 'rc'"),
         ({"batchnorm": "calibrate"}, "Did you mean 'calibrated'"),
-        ({"weights": "w.pth", "batchnorm": "teacher"}, "nothing is born here; leave out --batchnorm"),
+        ({"weights": ("w.pth",), "batchnorm": "teacher"}, "nothing is born here; leave out --batchnorm"),
         ({"model": "pixels", "batchnorm": "noise"}, "nothing is born here; leave out --batchnorm"),
         ({"model": "features.npy", "batchnorm": "noise"}, "nothing is born here; leave out --batchnorm"),
         (
@@ -137,18 +139,67 @@ def test_weight_compression_without_its_figures_says_how_to_get_them(home, bench
             "pixels has no classes to be named; leave out --classes",
         ),
         ({"seeds": ()}, "number of seeds"),
+        ({"device": "cuda:99"}, "There is no device 'cuda:99' here"),
+        ({"precision": "bf8"}, "Unknown precision 'bf8'"),
+        ({"batch": 0}, "number of images in a forward pass is 0"),
+        ({"model": "pixels", "mean": (0.5, 0.5, 0.5)}, "sees images in its own way"),
+        (
+            {"model": "foreign_networks:small", "seeds": (1,)},
+            "has its own weights; with --seed, name a birth",
+        ),
+        ({"model": "foreign_networks:small", "batchnorm": "noise"}, "nothing is born here"),
     ],
 )
 def test_bad_requests_are_refused(fields, message):
     with pytest.raises(InputError, match=message):
-        ScoreRequest(**{"model": "cornet_s", **fields})
+        ScoreSpec(**{"model": "cornet_s", **fields})
+
+
+def test_a_network_of_another_package_is_scored_with_its_own_weights_or_born(home, benchmarks):
+    form = {"model": "foreign_networks:small", "size": 32, "areas": ("V4=middle",)}
+    (own,) = score(ScoreSpec(**form), benchmarks, home)
+    assert (own["layer"], own["weights"], own["birth"], own["seed"], own["batchnorm"]) == (
+        "V4", "own", None, None, "stored",
+    )  # fmt: skip
+    assert (own["areas"], own["library"], "preprocessing" in own) == ({"V4": "middle"}, None, False)
+    newborn = score(ScoreSpec(**form, birth="kn", seeds=(0, 1)), benchmarks, home)
+    assert [(r["birth"], r["seed"]) for r in newborn] == [("kaiming_normal", 0), ("kaiming_normal", 1)]
+    assert len({own["raw"], *(r["raw"] for r in newborn)}) == 3
+    (cropped,) = score(ScoreSpec(**form, crop=0.5, std=(0.2, 0.2, 0.2)), benchmarks, home)
+    assert cropped["preprocessing"]["crop"] == 0.5 and cropped["identity"] != own["identity"]
+    with pytest.raises(InputError, match=r"has no layer for V4\. Name one with --layer, or --area V4=LAYER"):
+        score(ScoreSpec("foreign_networks:small", size=32), benchmarks, home)
+    distill(born(ModelSpec(size=32, width=0.125), BirthSpec(), None, None).state_dict()).save(home / "g.json")
+    with pytest.raises(InputError, match="there is no built-in map between them"):
+        score(ScoreSpec(**form, birth=str(home / "g.json")), benchmarks, home)
+
+
+def test_checkpoints_of_a_network_of_another_package(home, benchmarks, tmp_path):
+    spec = ModelSpec("foreign_networks:small", classes=3, size=32)
+    for seed in (0, 1):
+        save_weights(born(spec, BirthSpec(seed=seed), None, None), tmp_path / f"{seed}.safetensors")
+    files = tuple(tmp_path / f"{seed}.safetensors" for seed in (0, 1))
+    rows = score(ScoreSpec(spec.architecture, size=32, layers=("late",), weights=files), benchmarks, home)
+    assert [r["weights"] for r in rows] == list(map(str, files))
+    assert rows[0]["raw"] != rows[1]["raw"]
+
+
+def test_batches_and_precision(home, benchmarks):
+    form = {"model": "cornet_s", "layers": ("V1",), **TINY}
+    (plain,), (small,), (coarse,) = (
+        score(ScoreSpec(**form, **more), benchmarks, home)
+        for more in ({}, {"batch": 7, "device": "cpu"}, {"precision": "bf16"})
+    )
+    assert small["raw"] == pytest.approx(plain["raw"], rel=1e-5) and small["identity"] == plain["identity"]
+    assert coarse["raw"] == pytest.approx(plain["raw"], abs=0.05) and coarse["raw"] != plain["raw"]
+    assert coarse["precision"] == "bf16" and coarse["identity"] != plain["identity"]
 
 
 def test_kept_scores_are_addressed_by_what_was_asked_and_what_answered(benchmarks):
-    request = ScoreRequest("pixels")
+    request = ScoreSpec("pixels")
     rows = [{"identity": "a"}]
     assert address(request, benchmarks, rows) == address(request, benchmarks, rows)
     assert address(request, benchmarks, rows) != address(request, benchmarks, [{"identity": "c"}])
     assert address(request, benchmarks, rows) != address(request, [], rows)
-    assert address(request, benchmarks, rows) != address(ScoreRequest("pixels", size=32), benchmarks, rows)
-    assert address(request, benchmarks, rows) == address(ScoreRequest("pixels", memory=1), benchmarks, rows)
+    assert address(request, benchmarks, rows) != address(ScoreSpec("pixels", size=32), benchmarks, rows)
+    assert address(request, benchmarks, rows) == address(ScoreSpec("pixels", memory=1), benchmarks, rows)

@@ -1,3 +1,5 @@
+import logging
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,7 @@ from tests_world import write_toy_benchmark
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.experiments.scoring import ScoreRequest, score
+from wiringup.experiments.scoring import ScoreSpec, score
 from wiringup.experiments.stored import read_stored
 from wiringup.models.readout import PixelSubject
 
@@ -23,21 +25,22 @@ def benchmark(tmp_path):
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_stored_responses_score_as_the_model_that_gave_them(tmp_path, benchmark, named):
+def test_stored_responses_score_as_the_model_that_gave_them(tmp_path, benchmark, named, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
     pixels = PixelSubject(32)
     values = pixels.responses(benchmark.stimuli, ["pixels"])["pixels"].numpy()
     order = RANDOM.permutation(len(values)) if named else np.arange(len(values))
     ids = {"ids": np.array(benchmark.stimuli.ids)[order]} if named else {}
     np.savez(tmp_path / "r.npz", V1=values[order][:, ::2], V4=values[order], **ids)
     (expected,) = evaluate(pixels, [benchmark])
-    request = ScoreRequest(str(tmp_path / "r.npz"))
-    told = []
-    (row,) = score(request, [benchmark], tmp_path, told.append)
+    request = ScoreSpec(str(tmp_path / "r.npz"))
+    (row,) = score(request, [benchmark], tmp_path)
     assert (row["raw"], row["score"], row["layer"]) == (expected.raw, expected.score, "V4")
     assert (row["birth"], row["seed"], row["size"]) == (None, None, None)
+    told = caplog.messages
     assert told[0] == f"Scoring {tmp_path / 'r.npz'} on toy (40 images) ..."
     assert told[1].startswith("  responses 0.0 s, scoring ")
-    rows = score(ScoreRequest(str(tmp_path / "r.npz"), layers=("all",)), [benchmark], tmp_path, told.append)
+    rows = score(ScoreSpec(str(tmp_path / "r.npz"), layers=("all",)), [benchmark], tmp_path)
     assert [r["layer"] for r in rows] == ["V1", "V4"]
 
 
@@ -109,6 +112,6 @@ def test_numbers_that_float32_cannot_hold_are_refused_in_words(tmp_path):
 
 
 def test_a_table_has_no_birth(tmp_path):
-    for fields in ({"birth": "wc"}, {"seeds": (1,)}, {"weights": tmp_path}):
+    for fields in ({"birth": "wc"}, {"seeds": (1,)}, {"weights": (tmp_path,)}):
         with pytest.raises(InputError, match="is a file of responses; leave out"):
-            ScoreRequest("r.npz", **fields)
+            ScoreSpec("r.npz", **fields)

@@ -1,4 +1,5 @@
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -28,9 +29,8 @@ def network(seed: int = 0, activation: type[nn.Module] = nn.ReLU) -> nn.Module:
     return net
 
 
-def cached(folder, net=None, told=None, size=16, limit=1.0) -> NetworkSubject:
-    cache = ResponseCache(folder, limit, (told if told is not None else []).append)
-    storage = Storage(1, say=cache.say, cache=cache)
+def cached(folder, net=None, size=16, limit=1.0) -> NetworkSubject:
+    storage = Storage(1, cache=ResponseCache(folder, limit))
     return NetworkSubject("same name", net or network(), {"V1": "0", "V4": "2"}, size, storage=storage)
 
 
@@ -150,15 +150,15 @@ def test_time_steps_are_entries_of_their_own(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b[:300] + b"\x01" + b[301:], lambda b: b""])
-def test_a_damaged_entry_is_computed_again_with_a_note(tmp_path, damage):
-    told = []
+def test_a_damaged_entry_is_computed_again_with_a_note(tmp_path, damage, caplog):
     good = cached(tmp_path).responses(STIMULI, ["V1"])["V1"].clone()
     (path,) = tmp_path.glob("*.npy")
     path.write_bytes(damage(path.read_bytes()))
-    assert torch.equal(cached(tmp_path, told=told).responses(STIMULI, ["V1"])["V1"], good)
+    assert torch.equal(cached(tmp_path).responses(STIMULI, ["V1"])["V1"], good)
+    told = caplog.messages
     assert len(told) == 1 and "damaged" in told[0] and str(path) in told[0]
-    assert torch.equal(cached(tmp_path, told=told).responses(STIMULI, ["V1"])["V1"], good)
-    assert len(told) == 1
+    assert torch.equal(cached(tmp_path).responses(STIMULI, ["V1"])["V1"], good)
+    assert len(caplog.messages) == 1
 
 
 def fill(cache: ResponseCache, key: str, value: float) -> torch.Tensor:
@@ -179,11 +179,11 @@ def test_what_was_used_longest_ago_goes_first_and_stays_readable_where_it_is_ope
     assert (older == 1).all()
 
 
-def test_more_than_the_limit_is_not_kept_with_a_note(tmp_path):
-    told = []
-    read = cached(tmp_path / "cache", told=told, limit=1e-6)
+def test_more_than_the_limit_is_not_kept_with_a_note(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+    read = cached(tmp_path / "cache", limit=1e-6)
     assert read.responses(STIMULI, ["V1"])["V1"].shape == (6, 784)
-    assert "not kept" in told[0] and "WIRINGUP_CACHE_GB" in told[0]
+    assert "not kept" in caplog.text and "WIRINGUP_CACHE_GB" in caplog.text
     assert not (tmp_path / "cache").exists()
 
 
@@ -208,8 +208,8 @@ import sys
 from pathlib import Path
 from wiringup.models.cache import ResponseCache
 
-def rounds(folder, told):
-    cache = ResponseCache(Path(folder), 2 * 40_200 / 1e9, told.append)
+def rounds(folder):
+    cache = ResponseCache(Path(folder), 2 * 40_200 / 1e9)
     for i in range(10_000):
         key = "abcd"[i * 7 % 11 % 4]
         value = cache.find(key)
@@ -221,25 +221,23 @@ def rounds(folder, told):
         yield
 
 if __name__ == "__main__":
-    told = []
-    for _, _ in zip(rounds(sys.argv[1], told), range(40)):
+    for _, _ in zip(rounds(sys.argv[1]), range(40)):
         pass
-    print(told)
 """
 
 
-def test_processes_share_a_cache_that_is_too_small_for_them(tmp_path):
+def test_processes_share_a_cache_that_is_too_small_for_them(tmp_path, caplog):
     """Each computes, finds and evicts what the other reads; neither ever sees a torn or wrong response."""
     form = [sys.executable, "-c", WORKER, str(tmp_path)]
     other = subprocess.Popen(form, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    scope, told = {"__name__": "worker"}, []
+    scope = {"__name__": "worker"}
     exec(WORKER, scope)
-    for _ in scope["rounds"](tmp_path, told):
+    for _ in scope["rounds"](tmp_path):
         if other.poll() is not None:
             break
     out, error = other.communicate(timeout=60)
     assert other.returncode == 0, error
-    assert (out, told) == ("[]\n", [])
+    assert (out, error, caplog.messages) == ("", "", [])
     assert sum(entry.size for entry in ResponseCache(tmp_path).entries()) <= 2 * 40_200
     assert not [name for name in files(tmp_path) if name.endswith(".part")]
 
@@ -247,12 +245,12 @@ def test_processes_share_a_cache_that_is_too_small_for_them(tmp_path):
 def test_folder_and_limit_come_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path))
     monkeypatch.setenv("WIRINGUP_CACHE_GB", "0.5")
-    cache = default_cache(print)
+    cache = default_cache()
     assert (cache.folder, cache.limit) == (tmp_path / "responses", 0.5)
     for wrong in ("lots", "-1", "nan"):
         monkeypatch.setenv("WIRINGUP_CACHE_GB", wrong)
         with pytest.raises(InputError, match=f"WIRINGUP_CACHE_GB is '{wrong}'"):
-            default_cache(print)
+            default_cache()
 
 
 def test_the_code_of_a_class_without_a_file_counts_too():

@@ -1,3 +1,4 @@
+import logging
 from pathlib import Path
 
 import pytest
@@ -20,25 +21,28 @@ def is_mapped_from(folder: Path) -> bool:
     return not maps.exists() or str(folder) in maps.read_text()
 
 
-def test_what_fits_is_kept_in_memory(tmp_path):
-    told = []
-    stores = Storage((NEED + 10) / GB, tmp_path, told.append).stores(100, SIZES)
+@pytest.fixture(autouse=True)
+def told(caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+
+
+def test_what_fits_is_kept_in_memory(tmp_path, caplog):
+    stores = Storage((NEED + 10) / GB, tmp_path).stores(100, SIZES)
     assert {k: (v.shape, v.dtype) for k, v in stores.items()} == {
         "V1": ((100, 3000), torch.float32),
         "V4": ((100, 500), torch.float32),
     }
-    assert told == []
+    assert caplog.messages == []
 
 
-def test_what_does_not_fit_goes_to_files_with_a_note_and_leaves_none_behind(tmp_path):
-    told = []
+def test_what_does_not_fit_goes_to_files_with_a_note_and_leaves_none_behind(tmp_path, caplog):
     folder = tmp_path / "made"
-    stores = Storage((NEED + 10) / GB, folder, told.append).stores(100, SIZES, working=20)
+    stores = Storage((NEED + 10) / GB, folder).stores(100, SIZES, working=20)
     assert is_mapped_from(folder)
     stores["V1"][5:7] = 2.5
     assert stores["V1"].sum() == 2 * 3000 * 2.5
     assert (stores["V4"] == 0).all()
-    assert "0.0014 GB of responses" in told[0] and str(folder) in told[0]
+    assert "0.0014 GB of responses" in caplog.text and str(folder) in caplog.text
     assert list(folder.iterdir()) == []
     del stores
     assert not Path("/proc/self/maps").exists() or not is_mapped_from(folder)

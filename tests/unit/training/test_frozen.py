@@ -1,6 +1,6 @@
 """The frozen part: one answer to an image in every batch, remembered where it cannot change."""
 
-from dataclasses import replace
+import logging
 
 import pytest
 import torch
@@ -134,11 +134,11 @@ def test_nothing_is_remembered_where_it_would_not_be_used_again(
     assert train(newborn(), cornet, patterns(16), TrainSpec(**spec)).ledger.steps > 0
 
 
-def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path, monkeypatch):
-    paused = []
-    frozen = replace(frozen_part(newborn(), cornet, "critical", 4), pause=lambda: paused.append(1))
+def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+    frozen = frozen_part(newborn(), cornet, "critical", 4)
     images = torch.randn(10, 3, 32, 32)
-    told = []
+    paused = []
 
     def kept(storage):
         return remember(frozen, lambda rows: images[rows], 10, storage)
@@ -146,8 +146,8 @@ def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path,
     assert kept(Storage(memory=1)) is not None
     assert len(paused) == 3
     # more than the memory that may be used: to a file
-    on_disk = kept(Storage(memory=5e-5, folder=tmp_path, say=told.append))
-    assert "go to files" in told[0]
+    on_disk = kept(Storage(memory=5e-5, folder=tmp_path))
+    assert "go to files" in caplog.text
     for a, b in zip(on_disk[torch.arange(10).numpy()], frozen(images), strict=True):
         assert torch.equal(a, b)
     monkeypatch.setattr("wiringup.models.storage.free_disk", lambda folder: 0)

@@ -1,6 +1,7 @@
 """Search for the layer of each area: every candidate is scored, on images that are not reported on."""
 
 import hashlib
+import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +19,13 @@ from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.stimuli import Stimuli
-from wiringup.experiments.scoring import PIXELS, Candidate, Said, ScoreRequest, candidates
-from wiringup.models.architecture import ARCHITECTURES
+from wiringup.experiments.scoring import PIXELS, Candidate, ScoreSpec, candidates
+from wiringup.models.architecture import canonical
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject
 from wiringup.models.storage import Storage
+
+log = logging.getLogger(__name__)
 
 BUDGET = 2 << 30  # bytes of responses that are held at once: as many layers as fit, at least one
 PROBE_IMAGES = 2
@@ -32,7 +35,7 @@ Scores = dict[tuple[str, str], list[Score]]
 
 
 @dataclass(frozen=True)
-class SearchRequest:
+class SearchSpec:
     """Which layers of which model are compared, and on what.
 
     Attributes:
@@ -42,7 +45,7 @@ class SearchRequest:
         seed: of the division into halves.
     """
 
-    model: ScoreRequest
+    model: ScoreSpec
     reduce: bool = False
     pca_images: Stimuli | None = None
     seed: int = 0
@@ -87,7 +90,7 @@ def search_parts(
     return others
 
 
-def search(request: SearchRequest, parts: Sequence[Benchmark], home: Path, say: Said) -> LayerMap:
+def search(spec: SearchSpec, parts: Sequence[Benchmark], home: Path) -> LayerMap:
     """Score all candidate layers on ``parts`` and choose one for each area.
 
     Raises:
@@ -95,16 +98,16 @@ def search(request: SearchRequest, parts: Sequence[Benchmark], home: Path, say: 
     """
     found: Scores = {}
     facts: list[dict[str, Any]] = []
-    storage = Storage(request.model.memory, say=say)
+    storage = Storage(spec.model.memory)
     for group in by_stimuli(parts):
-        for candidate in candidates(request.model, group[0].stimuli, home, storage):
+        for candidate in candidates(spec.model, group[0].stimuli, home, storage):
             facts.append(candidate.facts)
-            for score in _scores(request, candidate, group, say):
+            for score in _scores(spec, candidate, group):
                 found.setdefault((score.benchmark, score.layer), []).append(score)
     searched = tuple(_searched(part, found) for part in parts)
     seeds = sorted({f["seed"] for f in facts if f["seed"] is not None})
-    architecture = ARCHITECTURES.canonical(request.model.model)
-    return LayerMap(architecture, facts[0] | {"seed": seeds}, choose(searched), searched, request.rule)
+    architecture = canonical(spec.model.model)
+    return LayerMap(architecture, facts[0] | {"seed": seeds}, choose(searched), searched, spec.rule)
 
 
 def _searched(part: Benchmark, found: Scores) -> Searched:
@@ -112,21 +115,20 @@ def _searched(part: Benchmark, found: Scores) -> Searched:
     return Searched(part.name, part.area, image_hashes(scored_images(part)), scores)
 
 
-def _scores(
-    request: SearchRequest, candidate: Candidate, group: Sequence[Benchmark], say: Said
-) -> Iterator[Score]:
+def _scores(spec: SearchSpec, candidate: Candidate, group: Sequence[Benchmark]) -> Iterator[Score]:
     network = candidate.subject
     if not isinstance(network, NetworkSubject):
         raise InputError(f"{network.name} has no layers to choose from.")
     stimuli = group[0].stimuli
     layers = layers_of(network, stimuli)
-    names = network.expand(request.model.layers) or distinct(layers, network.areas.values())
+    names = network.expand(spec.model.layers) or distinct(layers, network.areas.values())
     sizes = {name: _size(name, network, layers) for name in names}
-    images = len(stimuli) + (len(request.pca_images) if request.pca_images else 0)
-    subject = Reduced(network, request.pca_images) if request.reduce else network
+    images = len(stimuli) + (len(spec.pca_images) if spec.pca_images else 0)
+    subject = Reduced(network, spec.pca_images) if spec.reduce else network
     for some in fitting(sizes, images):
-        say(f"Scoring {len(some)} of {len(names)} layers on {', '.join(b.name for b in group)} ...")
-        yield from _evaluated(subject, group, some, request.model.normalisation)
+        on = ", ".join(b.name for b in group)
+        log.info("Scoring %d of %d layers on %s ...", len(some), len(names), on)
+        yield from _evaluated(subject, group, some, spec.model.normalisation)
 
 
 def _evaluated(

@@ -1,6 +1,7 @@
 """The search for layers: every output once, in groups that fit, never reported on its own images."""
 
 import dataclasses
+import logging
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.measurements import Recording
-from wiringup.experiments.layers import SearchRequest, distinct, fitting, layers_of, search, search_parts
-from wiringup.experiments.scoring import ScoreRequest, score
+from wiringup.experiments.layer_search import SearchSpec, distinct, fitting, layers_of, search, search_parts
+from wiringup.experiments.scoring import ScoreSpec, score
 from wiringup.models.readout import NetworkSubject
 
 TINY = {"size": 32, "width": 0.125, "classes": 2}
@@ -34,10 +35,6 @@ def recording(n):
     signal = shown.pixels.reshape(n, -1)[:, ::700][:, :4] / 60
     trials = signal.T[..., None] + rng.normal(size=(4, n, 4))
     return Recording("toy.V4", "V4", trials.astype(np.float32), shown)
-
-
-def silent(_message):
-    """Say nothing."""
 
 
 class Odd(nn.Module):
@@ -109,45 +106,45 @@ def benchmark():
 
 
 def request(*layers, **changes):
-    return SearchRequest(ScoreRequest("cornet_s", layers=layers, **TINY), **changes)
+    return SearchSpec(ScoreSpec("cornet_s", layers=layers, **TINY), **changes)
 
 
 def test_a_choice_is_made_on_one_half_and_reported_on_the_other(benchmark, tmp_path):
     parts = search_parts([benchmark], [], 0)
-    found = search(request("V1.pool", "V2.output@1", "IT"), parts, tmp_path, silent)
+    found = search(request("V1.pool", "V2.output@1", "IT"), parts, tmp_path)
     (searched,) = found.searched
     assert len(searched.images) == 40 and searched.area == "V4"
     assert set(searched.scores) == {"V1.pool", "V2.output@1", "IT"}
     best = max(searched.scores, key=lambda layer: searched.scores[layer]["score"])
     assert found.areas == {"V4": best}
     assert found.architecture == "cornet_s" and found.model["seed"] == [0]
-    reported = ScoreRequest("cornet_s", layer_map=found, unseen=True, **TINY)
-    (row,) = score(reported, [benchmark], tmp_path, silent)
+    reported = ScoreSpec("cornet_s", layer_map=found, unseen=True, **TINY)
+    (row,) = score(reported, [benchmark], tmp_path)
     assert (row["layer"], row["layers"]) == (best, found.sha256[:12])
     assert (row["benchmark"], row["n_stimuli"]) == ("toy.V4:unseen", 40)
     with pytest.raises(InputError, match="chosen on 40 of the 80 images"):
-        score(dataclasses.replace(reported, unseen=False), [benchmark], tmp_path, silent)
+        score(dataclasses.replace(reported, unseen=False), [benchmark], tmp_path)
 
 
 def test_scores_of_the_search_are_exact_and_means_over_seeds(benchmark, tmp_path):
     parts = search_parts([benchmark], [], 0)
     model = dataclasses.replace(request("V1", "V2").model, seeds=(0, 1))
-    found = search(SearchRequest(model), parts, tmp_path, silent)
-    rows = score(dataclasses.replace(model, layers=("V2",)), parts, tmp_path, silent)
+    found = search(SearchSpec(model), parts, tmp_path)
+    rows = score(dataclasses.replace(model, layers=("V2",)), parts, tmp_path)
     assert found.model["seed"] == [0, 1]
     assert found.searched[0].scores["V2"]["raw"] == pytest.approx(np.mean([r["raw"] for r in rows]))
 
 
-def test_all_layers_are_candidates_by_default(benchmark, tmp_path):
+def test_all_layers_are_candidates_by_default(benchmark, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
     part = search_parts([benchmark], [], 0)
-    said = []
-    found = search(request(), part, tmp_path, said.append)
+    found = search(request(), part, tmp_path)
     names = set(found.searched[0].scores)
     assert {"V1.output", "V4.output@3", "IT.conv2@1", "decoder.avgpool", "decoder.linear"} <= names
     # V1 7; 3 and 9 a time step in V2, V4, IT; decoder 2; less one, as IT has one place at this size and is
     # its own average
     assert len(names) == 7 + 3 * 3 + 9 * (2 + 4 + 2) + 2 - 1
-    assert said == ["Scoring 89 of 89 layers on toy.V4:search ..."]
+    assert caplog.messages == ["Scoring 89 of 89 layers on toy.V4:search ..."]
 
 
 def test_another_recording_of_the_area_can_be_searched(benchmark):
@@ -161,12 +158,12 @@ def test_another_recording_of_the_area_can_be_searched(benchmark):
 
 def test_components_of_all_images_of_the_search_change_nothing(benchmark, tmp_path):
     parts = search_parts([benchmark], [], 0)
-    exact = search(request("V1"), parts, tmp_path, silent)
-    reduced = search(request("V1", reduce=True), parts, tmp_path, silent)
+    exact = search(request("V1"), parts, tmp_path)
+    reduced = search(request("V1", reduce=True), parts, tmp_path)
     assert reduced.searched[0].scores["V1"]["raw"] == pytest.approx(exact.searched[0].scores["V1"]["raw"])
     assert reduced.rule.endswith("fitted on the images of the search")
     others = request("V1", reduce=True, pca_images=images(12, seed=5))
-    given = search(others, parts, tmp_path, silent)
+    given = search(others, parts, tmp_path)
     assert given.rule.endswith("fitted on 12 images")
     assert given.searched[0].scores["V1"]["raw"] != pytest.approx(exact.searched[0].scores["V1"]["raw"])
 
@@ -176,11 +173,11 @@ def test_components_of_all_images_of_the_search_change_nothing(benchmark, tmp_pa
     ("names", "layers"),
     [(["all"], ["V1", "V2", "V4", "IT", "behavior"]), (["V2@all", "V1", "V2@1"], ["V2@0", "V2@1", "V1"])],
 )
-def test_names_of_many_layers_are_searched_one_by_one(benchmark, tmp_path, names, layers, reduce):
-    said = []
-    found = search(request(*names, reduce=reduce), search_parts([benchmark], [], 0), tmp_path, said.append)
+def test_names_of_many_layers_are_searched_one_by_one(benchmark, tmp_path, names, layers, reduce, caplog):
+    caplog.set_level(logging.INFO, "wiringup")
+    found = search(request(*names, reduce=reduce), search_parts([benchmark], [], 0), tmp_path)
     assert list(found.searched[0].scores) == layers
-    assert said == [f"Scoring {len(layers)} of {len(layers)} layers on toy.V4:search ..."]
+    assert caplog.messages == [f"Scoring {len(layers)} of {len(layers)} layers on toy.V4:search ..."]
 
 
 def test_a_reduced_subject_tells_its_layers(odd):
@@ -204,22 +201,22 @@ class HalfDead(Constant):
 
 def test_what_cannot_be_searched_is_refused(benchmark, tmp_path):
     with pytest.raises(InputError, match="pixels have no layers to choose from"):
-        SearchRequest(ScoreRequest("pixels"))
+        SearchSpec(ScoreSpec("pixels"))
     with pytest.raises(InputError, match="no layer 'V3'"):
-        search(request("V3"), search_parts([benchmark], [], 0), tmp_path, silent)
+        search(request("V3"), search_parts([benchmark], [], 0), tmp_path)
     small = Predictivity(recording(30))
     with pytest.raises(InputError, match=r"needs at least 21 images.*--search NAME"):
-        search(request("V1"), search_parts([small], [], 0), tmp_path, silent)
+        search(request("V1"), search_parts([small], [], 0), tmp_path)
 
 
 def test_a_map_belongs_to_its_architecture_and_names_layers_alone(benchmark, tmp_path):
-    found = search(request("V1"), search_parts([benchmark], [], 0), tmp_path, silent)
+    found = search(request("V1"), search_parts([benchmark], [], 0), tmp_path)
     with pytest.raises(InputError, match="chosen for cornet_s, not for pixels"):
-        ScoreRequest("pixels", layer_map=found)
+        ScoreSpec("pixels", layer_map=found)
     with pytest.raises(InputError, match="leave out --layer"):
-        ScoreRequest("cornet_s", layers=("V1",), layer_map=found)
+        ScoreSpec("cornet_s", layers=("V1",), layer_map=found)
     with pytest.raises(InputError, match="give --layers-from too"):
-        ScoreRequest("cornet_s", unseen=True)
+        ScoreSpec("cornet_s", unseen=True)
 
 
 def test_the_reported_images_are_those_the_search_did_not_see(benchmark):

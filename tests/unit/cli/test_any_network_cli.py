@@ -1,0 +1,48 @@
+"""Networks of other packages on the command line."""
+
+import json
+
+import pytest
+
+from tests_world import write_toy_benchmark
+from wiringup.cli.main import main
+
+SMALL = ["foreign_networks:small", "--area", "V4=middle", "IT=late", "--size", "32"]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    write_toy_benchmark(tmp_path / "data", 44)
+
+
+def answered(capsys, *arguments):
+    main([*arguments, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_it_is_scored_searched_and_matched_and_its_plasticity_shown(capsys):
+    (own,) = answered(capsys, "score", *SMALL, "--benchmark", "toy")
+    assert (own["weights"], own["areas"]) == ("own", {"V4": "middle", "IT": "late"})
+    found = answered(capsys, "layers", *SMALL, "--benchmark", "toy", "--layer", "stem", "middle")
+    assert found["areas"]["V4"] in ("stem", "middle")
+    (seen,) = answered(
+        capsys, "score", *SMALL, "--benchmark", "toy", "--layers-from", "layers.json", "--unseen"
+    )
+    assert seen["layer"] == found["areas"]["V4"]
+    form = ["--benchmark", "toy", "--reference", "foreign_networks:small", "--reference-area", "V4=late"]
+    match = answered(capsys, "match", "cornet_s", "--size", "32", "--width", "0.125", *form)
+    assert match["reference"] == "foreign_networks:small (own weights)"
+    assert (match["suite"], match["described"]["name"]) == ("chosen@1", "kaiming_normal")
+    sets = {row["name"]: row["trained"] for row in answered(capsys, "plasticity", *SMALL, "--classes", "5")}
+    assert sets["decoder"] == 8 * 5 + 5 and "critical" not in sets
+
+
+def test_a_suite_is_scored_by_name_and_what_is_missing_is_said(capsys):
+    main(["suites", "make", "mine@1", "--benchmark", "toy", "toy.V4-ridge", "henaff2021.V1-pls"])
+    capsys.readouterr()
+    main(["score", "pixels", "--size", "32", "--suite", "mine@1", "--json"])
+    shown = capsys.readouterr()
+    assert [row["benchmark"] for row in json.loads(shown.out)] == ["toy", "toy.V4-ridge"]
+    assert "MISSING: henaff2021.V1-pls" in shown.err and "wiringup fetch henaff2021" in shown.err
