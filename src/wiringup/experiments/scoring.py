@@ -24,9 +24,9 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisatio
 from wiringup.core.spec import neutral, omit_default, to_dict, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.images.class_names import read_class_names
+from wiringup.experiments.births import born
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.options import NetworkOptions
-from wiringup.experiments.births import born
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.stored import is_stored, read_stored
 from wiringup.models.any_network import FORMS, classes_of, is_foreign, provenance

@@ -11,6 +11,7 @@ from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.spec import to_dict
+from wiringup.experiments.births import born
 from wiringup.experiments.match import (
     address,
     exam_of,
@@ -18,7 +19,6 @@ from wiringup.experiments.match import (
     reference_of,
     title,
 )
-from wiringup.experiments.births import born
 from wiringup.experiments.scoring import ScoreSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.preprocessing import Preprocessing
