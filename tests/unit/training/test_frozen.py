@@ -136,9 +136,9 @@ def test_nothing_is_remembered_where_it_would_not_be_used_again(
 
 def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path, monkeypatch, caplog):
     caplog.set_level(logging.INFO, "wiringup")
-    frozen = frozen_part(newborn(), cornet, "critical", 4)
-    images = torch.randn(10, 3, 32, 32)
     paused = []
+    frozen = replace(frozen_part(newborn(), cornet, "critical", 4), pause=lambda: paused.append(1))
+    images = torch.randn(10, 3, 32, 32)
 
     def kept(storage):
         return remember(frozen, lambda rows: images[rows], 10, storage)
