@@ -1,6 +1,7 @@
 """The frozen part: one answer to an image in every batch, remembered where it cannot change."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 import torch
