@@ -23,7 +23,7 @@ def test_a_row_for_each_score(runs, tmp_path, capsys):
         ("A-0", "0", "0.1"),
         ("A-0", "1", "0.4"),
     ]
-    assert "Results(4 rows: 2 runs, 1 conditions, 1 benchmarks): all.csv" in capsys.readouterr().err
+    assert "Results(4 rows: 2 runs, 1 conditions, 1 benchmarks, 1 layers): all.csv" in capsys.readouterr().err
 
 
 def test_an_ending_that_is_no_table_is_refused(runs, capsys):

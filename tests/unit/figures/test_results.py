@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from made_records import make_record
+from made_records import make_record, score
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.figures.results import Results
+from wiringup.figures.results import MatchResults, Results
+from wiringup.results.brain_match import brain_match
 from wiringup.results.store import Store
 
 RECORDS = [
@@ -21,7 +22,7 @@ RECORDS = [
 
 def test_a_frame_has_a_row_for_each_score_and_says_so_in_short():
     results = Results(RECORDS, "ref")
-    assert repr(results) == "Results(8 rows: 4 runs, 2 conditions, 1 benchmarks, reference 'ref')"
+    assert repr(results) == "Results(8 rows: 4 runs, 2 conditions, 1 benchmarks, 1 layers, reference 'ref')"
     frame = results.to_frame()
     assert frame.groupby(["label", "epoch"])["score"].mean()["few", 1] == pytest.approx(0.25)
     again = Results(frame.to_dict("records"), "ref")  # what is missing is NaN in a frame
@@ -34,6 +35,33 @@ def test_the_plot_is_the_figure_of_a_study():
     assert line.get_ydata()[1] == pytest.approx(100 * 0.25 / 0.45)
     with pytest.raises(InputError, match=r"need a reference. Name one of the conditions: 'ref', 'few'"):
         Results(RECORDS).plot()
+
+
+def test_scores_are_drawn_layer_by_layer_below_the_ceiling():
+    facts = {"model": "cornet_s", "birth": "wc", "benchmark": "b.V4", "metric": "pls-25", "simulated": False}
+    values = {("V1", 0): 0.4, ("V1", 1): 0.6, ("V4", 0): 0.3, ("V4", 1): 0.1}
+    rows = [
+        facts | {"layer": layer, "seed": seed, "raw": raw, "error": 0.01, "ceiling": 0.8}
+        for (layer, seed), raw in values.items()
+    ]
+    results = Results([*rows, rows[0] | {"model": "pixels", "birth": None, "ceiling": None}])
+    assert repr(results) == "Results(5 rows: 2 models, 1 benchmarks, 2 layers)"
+    (axes,) = results.plot().axes
+    line = next(x for x in axes.lines if x.get_label() == "cornet_s (wc)")
+    assert line.get_ydata().tolist() == pytest.approx([0.5, 0.2])
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["V1", "V4"]
+    assert axes.lines[-1].get_ydata()[0] == 0.8
+    with pytest.raises(InputError, match="no scores to draw"):
+        Results([]).plot()
+
+
+def test_brain_matches_as_a_frame_and_a_figure():
+    one, other = (brain_match(label, "s@1", [[score("a", v)]]) for label, v in (("one", 0.3), ("two", 0.6)))
+    found = MatchResults((one, other))
+    assert repr(found).startswith("one: brain match 0.300 on s@1")
+    assert found.to_frame().set_index(["label", "area"])["value"]["two", "V4"] == 0.6
+    assert found.fraction["mean"].value == 0.5
+    assert [t.get_text() for t in found.plot().axes[0].get_xticklabels()] == ["V4", "mean"]
 
 
 def test_a_store_and_a_study_are_loaded(tmp_path, monkeypatch):
