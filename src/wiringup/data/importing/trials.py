@@ -68,8 +68,13 @@ def import_trials(
         learned = None if others is None else read_labelled(others, size)
         classes = learned.classes if learned is not None else _all_classes(table, truth)
         test = LabelledImages(judged, indexed(table.path, "true class", truth, classes), classes)
-        source = f"Imported from {table.path.name} and {Path(stimuli).name}."
-        data = _made(name, table, image, test, test if fit == SAME else learned, source)
+        about = {"name": name, "source": f"Imported from {table.path.name} and {Path(stimuli).name}."}
+        chosen = test if fit == SAME else learned
+        data: TwoChoice | Judgements
+        if chosen is None or table.distractor is None:
+            data = _judgements(table, image, test, chosen, **about)
+        else:
+            data = _two_choice(table, table.distractor, image, test, chosen, **about)
     paths = (path for path, _ in table.parts)
     files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
     files |= {"stimuli": stimuli, "labels": labels, "fit": others}
@@ -109,22 +114,9 @@ def _all_classes(table: Trials, truth: list[str]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _made(
-    name: str,
-    table: Trials,
-    image: Indices,
-    test: LabelledImages,
-    fit: LabelledImages | None,
-    source: str,
-) -> TwoChoice | Judgements:
-    if table.distractor is None or fit is None:
-        return _judgements(name, table, image, test, fit, source)
-    return _two_choice(name, table, table.distractor, image, test, fit, source)
-
-
 def _two_choice(
-    name: str, table: Trials, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
-    source: str,
+    table: Trials, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
+    name: str, source: str,
 ) -> TwoChoice:  # fmt: skip
     if len(image) < FEWEST_TRIALS:
         raise InputError(
@@ -163,12 +155,7 @@ def _warn_of_few(pairs: Indices) -> None:
 
 
 def _judgements(
-    name: str,
-    table: Trials,
-    image: Indices,
-    test: LabelledImages,
-    fit: LabelledImages | None,
-    source: str,
+    table: Trials, image: Indices, test: LabelledImages, fit: LabelledImages | None, name: str, source: str
 ) -> Judgements:
     subject = _numbered(table.subject or [])
     answered = np.array([choice.casefold() not in _NO_ANSWER for choice in table.choice])
