@@ -133,8 +133,8 @@ def _from_hdf5(path: Path, wanted: str) -> tuple[NDArray[Any], dict[str, NDArray
 
 def _kind(variable: Any) -> str:
     """Return the MATLAB class of an object of the file, or a word for it."""
-    told = variable.attrs.get("MATLAB_class", b"")
-    kind = told.decode() if isinstance(told, bytes) else str(told)
+    stated = variable.attrs.get("MATLAB_class", b"")
+    kind = stated.decode() if isinstance(stated, bytes) else str(stated)
     if "MATLAB_sparse" in variable.attrs:
         return "sparse"
     if "MATLAB_empty" in variable.attrs:

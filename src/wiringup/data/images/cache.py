@@ -1,4 +1,4 @@
-"""Images decoded once: packed files of plain pixels, kept between runs and found by their content.
+"""Images decoded once: packed files of plain pixels, cached and found by their content.
 
 The key of a file is a hash of the source (`ImageSource.fingerprint`), of the size, of the rule by which
 images become square, and of which images it holds.
@@ -25,7 +25,7 @@ from wiringup.data.images.reading import Choose
 from wiringup.data.images.source import Content, ImageSource, open_source
 
 RULE = "short side to size, centre crop; 2"
-"""How an image becomes square (`decoding`); raise the number when that changes, or kept ones would be stale.
+"""How an image becomes square (`decoding`); raise the number when that changes, or cached ones would be stale.
 
 2: upright and on grey. Images without EXIF orientation and transparency have the same pixels as by 1.
 """
@@ -70,7 +70,7 @@ class ImageCache(CacheFolder):
             return self._packed(source, size, None).take(rows)
 
     def find(self, key: str) -> LabelledImages | None:
-        """Return the images kept under ``key``, or None; a damaged file is removed."""
+        """Return the images cached under ``key``, or None; a damaged file is removed."""
         path = self._path(key)
         try:
             found = read_packed(path)

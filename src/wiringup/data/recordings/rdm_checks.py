@@ -79,9 +79,9 @@ def _refuse_similarities(matrix: Matrix, name: str) -> None:
     if (diagonal > 0).all() and (
         diagonal >= np.abs(matrix).max(1, where=~np.isnan(matrix), initial=0.0)
     ).all():
-        told = "1" if np.allclose(diagonal, 1) else f"{diagonal.min():.3g} to {diagonal.max():.3g}"
+        found = "1" if np.allclose(diagonal, 1) else f"{diagonal.min():.3g} to {diagonal.max():.3g}"
         raise InputError(
-            f"{name} looks like similarities (correlations, a kernel): its diagonal is {told}, the largest "
+            f"{name} looks like similarities (correlations, a kernel): its diagonal is {found}, the largest "
             "number of each row. Dissimilarities are 0 there; give 1 - r."
         )
     off = _off_zero(matrix)
@@ -95,11 +95,11 @@ def _refuse_similarities(matrix: Matrix, name: str) -> None:
 def _refuse_gaps(matrix: Matrix, name: str, images: Sequence[str]) -> None:
     infinite = np.isinf(matrix)
     missing = np.triu(np.isnan(matrix) & np.isnan(matrix.T), 1)
-    for bad, told in ((infinite, "infinite"), (missing, "missing (NaN)")):
+    for bad, what in ((infinite, "infinite"), (missing, "missing (NaN)")):
         if bad.any():
             pair = " and ".join(repr(images[i]) for i in np.argwhere(bad)[0])
             raise InputError(
-                f"{name} has {int(bad.sum())} dissimilarities that are {told}, the first of {pair}. "
+                f"{name} has {int(bad.sum())} dissimilarities that are {what}, the first of {pair}. "
                 "Leave those images out of the matrices and of the stimuli."
             )
 

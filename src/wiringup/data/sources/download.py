@@ -44,9 +44,9 @@ def download(file: SourceFile, target: Path, pause_seconds: float = 1.0) -> None
             return _download_from(url, file, target, pause_seconds)
         except (Refused, InputError) as problem:
             problems.append(problem)
-    told = " ".join(str(problem) for problem in problems)
+    message = " ".join(str(problem) for problem in problems)
     kind = InputError if all(isinstance(problem, InputError) for problem in problems) else ConnectionError
-    raise kind(told) from problems[-1]
+    raise kind(message) from problems[-1]
 
 
 def _download_from(url: str, file: SourceFile, target: Path, pause_seconds: float) -> None:
