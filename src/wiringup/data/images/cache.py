@@ -25,7 +25,7 @@ from wiringup.data.images.reading import Choose
 from wiringup.data.images.source import Content, ImageSource, open_source
 
 RULE = "short side to size, centre crop; 2"
-"""How an image becomes square (`decoding`); raise the number when that changes, or cached ones would be stale.
+"""How an image becomes square (`decoding`); raise the number when that changes, or cached ones were stale.
 
 2: upright and on grey. Images without EXIF orientation and transparency have the same pixels as by 1.
 """
