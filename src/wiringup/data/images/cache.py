@@ -19,10 +19,9 @@ from wiringup.core.memory import GB, in_gb
 from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.decoding import AHEAD, Seen, side_by_side, squared, warn_of
+from wiringup.data.images.decoding import AHEAD, Content, Seen, side_by_side, squared, warn_of
 from wiringup.data.images.packed import SUFFIX, beside, read_packed, write_packed
-from wiringup.data.images.reading import Choose
-from wiringup.data.images.source import Content, ImageSource, open_source
+from wiringup.data.images.source import Choose, ImageSource, open_source
 
 RULE = "short side to size, centre crop; 2"
 """How an image becomes square (`decoding`); raise the number when that changes, or cached ones were stale.

@@ -51,6 +51,9 @@ _CHANGES = {
     FRAMES: ("has several frames", "have several frames", "; the first is used"),
 }
 
+Content = bytes | NDArray[np.uint8]
+"""An image file, or RGB pixels (height, width, 3)."""
+
 Seen = Callable[[str], None]
 """Receives `TURNED`, `TRANSPARENT` or `FRAMES` for an image of which it is true; from several threads."""
 
@@ -130,7 +133,7 @@ def warn_of(seen: Sequence[str], images: int) -> None:
 
 
 def decode(
-    content: bytes, where: str, size: int | None, seen: Seen | None = None, as_stored: bool = False
+    content: Content, where: str, size: int | None, seen: Seen | None = None, as_stored: bool = False
 ) -> NDArray[np.uint8]:
     """Return the RGB pixels (height, width, 3) of an image file, resized to ``size`` if given.
 
@@ -138,7 +141,7 @@ def decode(
     and hardly changes the result.
 
     Args:
-        content: the bytes of the file.
+        content: the bytes of the file; pixels are resized alone.
         where: how messages call it.
         size: side of the result in px; the aspect is not kept.
         seen: receives what is special about the image.
@@ -148,6 +151,8 @@ def decode(
         InputError: naming ``where``, if the file is damaged, too large or too narrow, of no format that is
             opened, or has more than 8 bits a channel.
     """
+    if isinstance(content, np.ndarray):
+        return content if size is None else resize(content, size)
 
     def shown(image: "Image.Image") -> NDArray[np.uint8]:
         upright, sides = _loaded(image, where, size, seen, as_stored)
@@ -157,13 +162,11 @@ def decode(
         return shown(image)  # whose own images are gone when others are let in
 
 
-def squared(
-    content: bytes | NDArray[np.uint8], where: str, size: int, seen: Seen | None = None
-) -> NDArray[np.uint8]:
+def squared(content: Content, where: str, size: int, seen: Seen | None = None) -> NDArray[np.uint8]:
     """Return RGB pixels (size, size, 3): short side resized to ``size``, centre cut out; see `square`.
 
     Args:
-        content: an image file, decoded as by `decode`, or RGB pixels (height, width, 3).
+        content: as in `decode`.
         where: how messages call it.
         size: side of the result in px.
         seen: as in `decode`.
@@ -202,8 +205,10 @@ def _centre(pixels: NDArray[np.uint8], crop: int) -> NDArray[np.uint8]:
     return pixels[top : top + crop, left : left + crop]
 
 
-def dimensions(content: bytes, where: str, as_stored: bool = False) -> tuple[int, int]:
+def dimensions(content: Content, where: str, as_stored: bool = False) -> tuple[int, int]:
     """Return the (width, height) of an image as `decode` shows it; raise `InputError` as `decode`."""
+    if isinstance(content, np.ndarray):
+        return content.shape[1], content.shape[0]
     with _opened(content, where) as image:
         return _loaded(image, where, 1, None, as_stored)[1]
 

@@ -39,6 +39,10 @@ class Pictures:
         """Return how messages call the image ``name``."""
         return f"{name!r} in {self.path}" if self.path.is_file() else str(self.path / name)
 
+    def file(self, name: str) -> tuple[bytes, str]:
+        """Return the bytes of ``name`` and how messages call it."""
+        return self.read(name), self.where(name)
+
     def read(self, name: str) -> bytes:
         """Return the bytes of ``name``; raise `InputError` if they cannot be read whole."""
         try:

@@ -3,8 +3,8 @@
 The key of an image or a label is its path without the suffix that says which of the two it is, so that names
 may hold dots (``obj_001_scale0.5.png``). An image without a label of its own is another field of the sample
 whose key, in WebDataset's way, ends at the first dot (``000.seg.png`` beside ``000.jpg``). What is no image
-and no label of a sample is counted, and an image or a label that stands alone is refused. Read over `tarfile`:
-nothing is unpacked, and no member is trusted to be more than bytes.
+and no label of a sample is counted, and an image or a label that stands alone is refused. Read over
+`tarfile`: nothing is unpacked, and no member is trusted to be more than bytes.
 """
 
 import math

@@ -8,8 +8,9 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,19 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import sha256_of
 from wiringup.core.limits import RENDERED as MOST_RENDERED
 from wiringup.core.spec import content_hash
-from wiringup.core.stimuli import LabelledImages
+from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
+from wiringup.data.formats.arrays import read_npz
 from wiringup.data.images.cifar import FILES, is_cifar, read_cifar
-from wiringup.data.images.names import class_of_each, in_natural_order, labels_of, unwrapped
+from wiringup.data.images.decoding import Content
+from wiringup.data.images.names import (
+    class_of_each,
+    classes_of_numbers,
+    in_natural_order,
+    labels_of,
+    unwrapped,
+)
 from wiringup.data.images.pictures import Pictures, open_pictures
-from wiringup.data.images.reading import read_labelled
+from wiringup.data.images.reading import decoded, stack_of
 from wiringup.data.images.shards import is_shards, read_samples, sampled, shard_paths
 from wiringup.data.rendered import render
 from wiringup.data.rendered.exemplars import CATEGORIES
@@ -39,10 +48,11 @@ ALLOWED = (
     "WebDataset shards (a .tar, shard-{000..003}.tar, or a folder of .tar); "
     "rendered:N for N rendered objects"
 )
+_RENDERED_SIDE = 64
 _LEVEL = 3  # of variation of rendered objects, as in the main study
 
-Content = bytes | NDArray[np.uint8]
-"""An image file, or RGB pixels (height, width, 3)."""
+Choose = Callable[[NDArray[np.int64]], NDArray[np.intp]]
+"""Receives the label of every image and returns the index of those to read, in order."""
 
 
 @dataclass(frozen=True)
@@ -53,9 +63,7 @@ class ImageSource:
         ids: one name for each image.
         labels: int64 (images,), an index into ``classes``.
         classes: names of the classes.
-        fingerprint: hash of what decides the images, their order and their labels; not of where they lie. It
-            holds the bytes of an npz and of CIFAR, the checksums of a zip, and of files in folders and shards
-            sizes, times and samples.
+        marks: returns what `fingerprint` is made of.
         read: returns the content of an image by its number.
         where: returns how messages call an image.
     """
@@ -63,32 +71,71 @@ class ImageSource:
     ids: tuple[str, ...]
     labels: NDArray[np.int64]
     classes: tuple[str, ...]
-    fingerprint: str
+    marks: Callable[[], Iterable[Any]]
     read: Callable[[int], Content]
     where: Callable[[int], str]
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of what decides the images, their order and their labels; not of where they lie.
+
+        It holds the bytes of an npz and of CIFAR, the checksums of a zip, and of files in folders and shards
+        sizes, times and samples.
+        """
+        return _hash_of(self.marks())
+
+
+def read_labelled(
+    path: Path | str,
+    size: int | None = None,
+    classes: Sequence[str] | None = None,
+    choose: Choose | None = None,
+) -> LabelledImages:
+    """Read images with the class of each into memory.
+
+    Args:
+        path: one of `ALLOWED`.
+        size: side in pixels to which every image is resized (bilinear with antialiasing; the aspect is
+            not kept). Without it all images need to have one size.
+        classes: the same classes in the order in which labels are to count them.
+        choose: picks the images to decode by their labels; by default all.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        InputError: as `open_source`; if an image cannot be read, sizes differ and ``size`` is None, or there
+            is a class that is not in ``classes``.
+    """
+    with open_source(path, size) as source:
+        order = source.classes if classes is None else tuple(classes)
+        labels = labels_of([source.classes[label] for label in source.labels], order)
+        index = np.arange(len(source)) if choose is None else choose(labels)
+        pixels = decoded(lambda i: (source.read(i), source.where(i)), index.tolist(), size, Path(path))
+        stimuli = Stimuli(pixels, tuple(source.ids[i] for i in index))
+    return LabelledImages(stimuli, labels[index], order)
+
 
 @contextlib.contextmanager
-def open_source(path: Path | str, size: int) -> Iterator[ImageSource]:
+def open_source(path: Path | str, size: int | None = None) -> Iterator[ImageSource]:
     """Yield the labelled images at ``path``.
 
     Args:
         path: one of `ALLOWED`.
-        size: side in px at which they will be kept: rendered objects are drawn at it.
+        size: side in px at which they are wanted: rendered objects are drawn at it, or at 64.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
         InputError: if it is none of what is allowed, or its names or labels cannot be used.
     """
-    at_least(size, 1, "The size of images in pixels")
+    if size is not None:
+        at_least(size, 1, "The size of images in pixels")
     name = str(path)
     path = Path(path).expanduser()
     with contextlib.ExitStack() as stack:
         if name.partition(":")[0] == RENDERED and not _exists(path):
-            yield _rendered(name, size)
+            yield _rendered(name, size or _RENDERED_SIDE)
         else:
             yield _opened(path, stack)
 
@@ -103,7 +150,7 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
     if is_shards(path):
         return _shards(path)
     if path.suffix.lower() == ".npz":
-        return _stack(read_labelled(path), sha256_of(path), path)
+        return _npz(path)
     if path.is_dir() or path.suffix.lower() == ".zip":
         return _class_folders(stack.enter_context(open_pictures(path)))
     packed_up = path.suffix.lower() in (".gz", ".tgz", ".bz2", ".xz")
@@ -127,7 +174,7 @@ def _class_folders(pictures: Pictures) -> ImageSource:
         ids,
         labels_of(folders, classes),
         classes,
-        _hash_of([ids, [pictures.mark(name) for name in names]]),
+        lambda: [ids, [pictures.mark(name) for name in names]],
         lambda i: pictures.read(names[i]),
         lambda i: pictures.where(names[i]),
     )
@@ -144,12 +191,16 @@ def _shards(path: Path) -> ImageSource:
         classes = tuple(in_natural_order(sorted({str(label) for label in found})))
     _warn_of_unused(path, unused)
     ids = tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
-    marks = [(shard.name, shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
+
+    def marks() -> list[Any]:
+        files = [(shard.name, shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
+        return [files, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]
+
     return ImageSource(
         ids,
         labels_of([str(label) for label in found], classes),
         classes,
-        _hash_of([marks, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]),
+        marks,
         lambda i: samples[i].read(),
         lambda i: samples[i].where,
     )
@@ -168,21 +219,32 @@ def _cifar(path: Path) -> ImageSource:
         found.ids,
         found.labels,
         found.classes,
-        _hash_of([found.sha256, found.classes]),
+        lambda: [found.sha256, found.classes],
         lambda i: found.pixels[i],
         lambda i: f"{found.ids[i]} of {path}",
     )
 
 
-def _stack(images: LabelledImages, fingerprint: str, path: Path) -> ImageSource:
-    ids = images.stimuli.ids
+def _npz(path: Path) -> ImageSource:
+    """Return a stack of images with their ``labels``, which count ``classes`` or are their names."""
+    arrays = read_npz(path)
+    labels = arrays.pop("labels", None)
+    if labels is None or labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise InputError(f"{path} has to hold integers 'labels', one for each image, beside the images.")
+    names = arrays.pop("classes", None)
+    if names is None:
+        classes, labels = classes_of_numbers(labels)
+    else:
+        classes = tuple(str(name) for name in names.tolist())
+    stimuli = from_pixels(stack_of(path, arrays))
+    images = LabelledImages(stimuli, labels.astype(np.int64), classes)
     return ImageSource(
-        ids,
+        stimuli.ids,
         images.labels,
-        images.classes,
-        fingerprint,
-        lambda i: images.stimuli.pixels[i],
-        lambda i: f"{ids[i]} of {path}",
+        classes,
+        lambda: [sha256_of(path)],
+        lambda i: stimuli.pixels[i],
+        lambda i: f"{stimuli.ids[i]} of {path}",
     )
 
 
@@ -198,7 +260,7 @@ def _rendered(name: str, size: int) -> ImageSource:
         tuple(f"{RENDERED}-{i:06d}" for i in range(spec.images)),
         latents["category"].astype(np.int64),
         CATEGORIES,
-        _hash_of([RENDERED, content_hash(spec), _renderer()]),
+        lambda: [RENDERED, content_hash(spec), _renderer()],
         lambda i: render.draw({key: values[i] for key, values in latents.items()}, size),
         lambda i: f"rendered object {i}",
     )

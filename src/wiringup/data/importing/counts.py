@@ -22,7 +22,8 @@ from wiringup.data.behavior.judged import (
 )
 from wiringup.data.behavior.trials import column_of
 from wiringup.data.formats.tables import read_table
-from wiringup.data.images.reading import read_labelled, read_stimuli
+from wiringup.data.images.reading import read_stimuli
+from wiringup.data.images.source import read_labelled
 from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import Choices
 

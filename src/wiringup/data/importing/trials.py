@@ -20,7 +20,8 @@ from wiringup.data.behavior.judged import (
     labels_of_images,
 )
 from wiringup.data.behavior.trials import Trials, read_trials
-from wiringup.data.images.reading import read_labelled, read_stimuli
+from wiringup.data.images.reading import read_stimuli
+from wiringup.data.images.source import read_labelled
 from wiringup.data.importing.storing import Imported, check_name, stored
 from wiringup.data.measurements import NO_ANSWER, Judgements, TwoChoice
 

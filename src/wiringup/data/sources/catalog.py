@@ -9,7 +9,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.home import data_home
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.reading import read_labelled
+from wiringup.data.images.source import read_labelled
 from wiringup.data.measurements import DataSet
 from wiringup.data.sources import imported, published
 from wiringup.data.sources.brainscore import reading as brainscore

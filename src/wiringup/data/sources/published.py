@@ -11,7 +11,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.formats.arrays import read_npy, read_npz
-from wiringup.data.images.reading import read_labelled, read_stimuli
+from wiringup.data.images.reading import read_stimuli
+from wiringup.data.images.source import read_labelled
 from wiringup.data.measurements import Choices, Dissimilarities, Recording
 from wiringup.data.recordings.responses import pooled
 from wiringup.data.sources.addresses import SOURCES

@@ -19,7 +19,7 @@ from wiringup.data.images import cache, pictures
 from wiringup.data.images.cache import REPORTED, ImageCache
 from wiringup.data.images.decoding import squared
 from wiringup.data.images.packed import read_packed, write_packed
-from wiringup.data.images.reading import read_labelled
+from wiringup.data.images.source import read_labelled
 
 PIXELS = noise(12, 16, 16)
 

@@ -18,7 +18,8 @@ from wiringup.data.formats import zips
 from wiringup.data.images import decoding
 from wiringup.data.images.cache import ImageCache
 from wiringup.data.images.decoding import decode, dimensions, squared, warn_of
-from wiringup.data.images.reading import read_labelled, read_named, read_stimuli
+from wiringup.data.images.reading import read_named, read_stimuli
+from wiringup.data.images.source import read_labelled
 
 RAMP = np.stack(
     [

@@ -9,7 +9,8 @@ from scipy.ndimage import gaussian_filter
 
 from made_images import encoded, flat, write_folder, write_zip
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.data.images.reading import read_labelled, read_stimuli
+from wiringup.data.images.reading import read_stimuli
+from wiringup.data.images.source import read_labelled
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 from made_images import class_folders, encoded, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.images.decoding import squared
-from wiringup.data.images.reading import read_labelled
-from wiringup.data.images.source import open_source
+from wiringup.data.images.source import open_source, read_labelled
 
 
 def opened(path, size=8):
