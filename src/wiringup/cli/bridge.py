@@ -1,12 +1,15 @@
 """``wiringup bridge``: a network as a Brain-Score submission."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Json, Size, WeightsKey
-from wiringup.cli.show import as_json, say, table
+from wiringup.cli.show import as_json, table
+
+log = logging.getLogger(__name__)
 
 
 def bridge(
@@ -40,6 +43,6 @@ def bridge(
         as_json(facts | {"parameters": package.parameters, "weights_notes": list(package.notes)})
         return
     for note in package.notes:
-        say(f"Note: {note}")
+        log.warning("Note: %s", note)
     table(["area", "layer", "step"], [[a, r.module, str(r.step)] for a, r in package.readouts.items()])
-    say(f"Wrote {package.folder}; README.md in it says how to score and submit it.")
+    log.info("Wrote %s; README.md in it says how to score and submit it.", package.folder)

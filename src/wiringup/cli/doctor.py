@@ -1,12 +1,15 @@
 """``wiringup doctor``: what this machine has, and whether it computes what it should."""
 
+import logging
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
 from wiringup.cli.arguments import Json
-from wiringup.cli.show import as_json, say, table
+from wiringup.cli.show import as_json, table
 from wiringup.core.errors import WiringupError
+
+log = logging.getLogger(__name__)
 
 PACKAGES = ("wiringup", "torch", "numpy", "scipy", "scikit-learn", "pillow", "matplotlib", "xarray")
 
@@ -33,8 +36,8 @@ def doctor(json: Json = False) -> None:
         [[c["check"], c["expected"], c["found"], c["verdict"]] for c in found],
     )
     table(["benchmark", "here", "otherwise"], [[b["name"], b["here"], b["how"]] for b in benchmarks])
-    say(f"Data folder: {data_home()}")
-    say(f"Names for wiringup fetch: {', '.join(sources)}")
+    log.info("Data folder: %s", data_home())
+    log.info("Names for wiringup fetch: %s", ", ".join(sources))
     if any(c["verdict"] != "ok" for c in found):
         raise WiringupError("This machine does not compute what it should: see the checks above.")
 

@@ -115,7 +115,7 @@ def checked_late(function: Callable[..., Any]) -> Callable[..., Any]:
     The errors are then this package's own: of any ValueError tyro makes its own.
     """
     signature = inspect.signature(function, eval_str=True)
-    parameters = [p.replace(annotation=_unchecked(p.annotation)) for p in signature.parameters.values()]
+    parameters = [_unchecked(p) for p in signature.parameters.values()]
 
     def run(**values: Any) -> Any:
         return function(**{name: _checked(value) for name, value in values.items()})
@@ -133,12 +133,15 @@ class _Unchecked:
         pass
 
 
-def _unchecked(annotation: Any) -> Any:
+def _unchecked(parameter: inspect.Parameter) -> inspect.Parameter:
+    annotation, default = parameter.annotation, parameter.default
     spec: Any = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
     if not (isinstance(spec, type) and is_dataclass(spec)):
-        return annotation
-    bare = type(spec.__name__, (_Unchecked, spec), {"__doc__": spec.__doc__})
-    return Annotated[bare, *annotation.__metadata__]
+        return parameter
+    bare: Any = type(spec.__name__, (_Unchecked, spec), {"__doc__": spec.__doc__})
+    if isinstance(default, spec):
+        default = bare(**{field.name: getattr(default, field.name) for field in fields(spec)})
+    return parameter.replace(annotation=Annotated[bare, *annotation.__metadata__], default=default)
 
 
 def _checked(value: Any) -> Any:

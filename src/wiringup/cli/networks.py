@@ -1,5 +1,6 @@
 """``wiringup birth`` and ``distill``: networks in, networks out."""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
@@ -18,11 +19,13 @@ from wiringup.cli.arguments import (
     named_classes,
 )
 from wiringup.cli.options import NO_PHASE, SMALL, Before
-from wiringup.cli.show import as_json, say, table
+from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
 from wiringup.core.progress import plan
 
 Out = Annotated[Path, arg(metavar="FILE", help="Where to write.")]
+
+log = logging.getLogger(__name__)
 
 
 def birth(
@@ -169,5 +172,5 @@ def distill(
         as_json(facts | {"weights_notes": list(trained.notes)})
         return
     for note in trained.notes:
-        say(f"Note: {note}")
+        log.warning("Note: %s", note)
     table(["genome", ""], [[k, str(v)] for k, v in facts.items()])

@@ -16,15 +16,6 @@ GAP = 3  # between two columns
 MOST = 24  # width that a single word may ask for
 
 
-def say(message: str) -> None:
-    """Print a plain line to stderr, so that stdout holds results alone."""
-    print(message, file=sys.stderr, flush=True)
-
-
-def silent(message: str) -> None:
-    """Print nothing."""
-
-
 def as_json(value: Any) -> None:
     """Print JSON to stdout."""
     print(json.dumps(value, indent=2))

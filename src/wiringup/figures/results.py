@@ -1,16 +1,13 @@
 """`Results`: the table of what was kept, as a frame, a figure, or a file."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path, write_text
-from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare
-from wiringup.results.record import MEAN, Record, plain
-from wiringup.results.stats import Estimate
+from wiringup.results.record import Record, plain
 from wiringup.results.store import STUDY, Store
 from wiringup.results.table import Row, rows, to_csv
 
@@ -124,46 +121,3 @@ class Results:
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
-
-
-@dataclass(frozen=True)
-class MatchResults:
-    """Brain matches of one or several models on one suite, and their figure.
-
-    Attributes:
-        matches: of the models; with several the last is the reference of `fraction`.
-    """
-
-    matches: tuple[BrainMatch, ...]
-
-    def __repr__(self) -> str:
-        return "; ".join(
-            f"{m.label}: brain match {m.mean.value:.3f} on {m.suite} (error {m.mean.error:.3f})"
-            for m in self.matches
-        )
-
-    @property
-    def fraction(self) -> dict[str, Estimate]:
-        """Area or "mean" -> the fraction of the reference that the first model reaches."""
-        return self.matches[0].fraction_of(self.matches[-1])
-
-    def to_frame(self) -> "pandas.DataFrame":
-        """Return a row for each model and area, and for the mean: value, error, 95 % interval."""
-        import pandas
-
-        return pandas.DataFrame(
-            {"label": m.label, "suite": m.suite, "area": area, **_plain(estimate)}
-            for m in self.matches
-            for area, estimate in [*m.areas.items(), (MEAN, m.mean)]
-        )
-
-    def plot(self) -> "Figure":
-        """Return the figure with a bar for each model and area."""
-        from wiringup.figures.brain_match import draw
-
-        return draw([to_dict(m) for m in self.matches])
-
-
-def _plain(of: Estimate) -> dict[str, float]:
-    sources = {f"error of {source}": error for source, error in of.errors.items()}
-    return {"value": of.value, "error": of.error, "low": of.low, "high": of.high, **sources}

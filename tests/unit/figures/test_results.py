@@ -7,10 +7,9 @@ import sys
 
 import pytest
 
-from made_records import make_record, score
+from made_records import make_record
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.figures.results import MatchResults, Results
-from wiringup.results.brain_match import brain_match
+from wiringup.figures.results import Results
 from wiringup.results.store import Store
 
 RECORDS = [
@@ -53,15 +52,6 @@ def test_scores_are_drawn_layer_by_layer_below_the_ceiling():
     assert axes.lines[-1].get_ydata()[0] == 0.8
     with pytest.raises(InputError, match="no scores to draw"):
         Results([]).plot()
-
-
-def test_brain_matches_as_a_frame_and_a_figure():
-    one, other = (brain_match(label, "s@1", [[score("a", v)]]) for label, v in (("one", 0.3), ("two", 0.6)))
-    found = MatchResults((one, other))
-    assert repr(found).startswith("one: brain match 0.300 on s@1")
-    assert found.to_frame().set_index(["label", "area"])["value"]["two", "V4"] == 0.6
-    assert found.fraction["mean"].value == 0.5
-    assert [t.get_text() for t in found.plot().axes[0].get_xticklabels()] == ["V4", "mean"]
 
 
 def test_a_store_and_a_study_are_loaded(tmp_path, monkeypatch):
