@@ -25,13 +25,17 @@ from wiringup.core.errors import InputError
 from wiringup.core.threads import one_thread
 from wiringup.models.batchnorm import batchnorms
 
+OWN = "own"
+"""What stands for a recipe where a network of another package keeps the weights that it has."""
+
 
 @dataclass(frozen=True)
 class BirthSpec:
     """Everything that decides a birth state, apart from the calibration images.
 
     Attributes:
-        recipe: a name or alias in `RECIPES`; kept as the full name.
+        recipe: a name or alias in `RECIPES`; kept as the full name. Or `OWN`: then no more than a new decoder
+            is drawn, and there is no choice of BatchNorm.
         seed: seed of all its random streams.
         genome: `Genome.sha256` of the genome it draws from, or "" for recipes that use none.
         batchnorm: one of `batchnorm.POLICIES`.
@@ -46,6 +50,10 @@ class BirthSpec:
     batchnorm: str = "default"
 
     def __post_init__(self) -> None:
+        if self.recipe == OWN:
+            object.__setattr__(self, "genome", "")
+            object.__setattr__(self, "batchnorm", "default")
+            return
         object.__setattr__(self, "recipe", RECIPES.canonical(self.recipe))
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         needed = RECIPES[self.recipe].needs_genome

@@ -17,9 +17,10 @@ Birth = Annotated[
     str,
     arg(
         metavar="RECIPE",
-        help='"kaiming_normal" (kn), "weight_compression" (wc, from the published distributions, '
-        "carried over where MODEL is no CORnet-S), "
-        "or a genome file made by wiringup distill.",
+        help='"kaiming_normal" (kn, the default), "weight_compression" (wc, from the published '
+        "distributions, carried over where MODEL is no CORnet-S), "
+        "or a genome file made by wiringup distill. A network of another package comes with its own weights "
+        '("own") unless a birth is named.',
     ),
 ]
 Images = Annotated[

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, get_args
 
 import tyro
 
@@ -115,7 +115,7 @@ def checked_late(function: Callable[..., Any]) -> Callable[..., Any]:
     The errors are then this package's own: of any ValueError tyro makes its own.
     """
     signature = inspect.signature(function, eval_str=True)
-    parameters = [_unchecked(p) for p in signature.parameters.values()]
+    parameters = [_unchecked(parameter) for parameter in signature.parameters.values()]
 
     def run(**values: Any) -> Any:
         return function(**{name: _checked(value) for name, value in values.items()})
@@ -134,21 +134,23 @@ class _Unchecked:
 
 
 def _unchecked(parameter: inspect.Parameter) -> inspect.Parameter:
-    annotation, default = parameter.annotation, parameter.default
-    spec: Any = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-    if not (isinstance(spec, type) and is_dataclass(spec)):
+    kind, *marks = get_args(parameter.annotation) or [parameter.annotation]
+    if not (isinstance(kind, type) and is_dataclass(kind)):
         return parameter
-    bare: Any = type(spec.__name__, (_Unchecked, spec), {"__doc__": spec.__doc__})
-    if isinstance(default, spec):
-        default = bare(**{field.name: getattr(default, field.name) for field in fields(spec)})
-    return parameter.replace(annotation=Annotated[bare, *annotation.__metadata__], default=default)
+    bare = type(kind.__name__, (_Unchecked, kind), {"__doc__": kind.__doc__})
+    default = parameter.default
+    if isinstance(default, kind):
+        default = bare(**_values(default, kind))
+    return parameter.replace(annotation=Annotated[bare, *marks], default=default)
 
 
 def _checked(value: Any) -> Any:
-    if not isinstance(value, _Unchecked):
-        return value
-    spec: Any = type(value).__mro__[2]
-    return spec(**{field.name: getattr(value, field.name) for field in fields(spec)})
+    kind: Any = type(value).__mro__[2] if isinstance(value, _Unchecked) else None
+    return value if kind is None else kind(**_values(value, kind))
+
+
+def _values(spec: Any, kind: Any) -> dict[str, Any]:
+    return {field.name: getattr(spec, field.name) for field in fields(kind) if field.init}
 
 
 def summary(name: str) -> str:

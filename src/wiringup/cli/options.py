@@ -8,6 +8,7 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.experiments.options import NetworkOptions
 from wiringup.training.spec import PAPER, SMALL, TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ __all__ = [
     "SMALL",
     "Before",
     "Exam",
+    "Network",
     "Training",
     "base_run",
     "source",
@@ -114,6 +116,7 @@ __all__ = [
 
 Exam = Annotated[ExamOptions, OmitArgPrefixes]
 Before = Annotated[BeforeOptions, OmitArgPrefixes]
+Network = Annotated[NetworkOptions, OmitArgPrefixes, arg(name="")]
 Training = Annotated[TrainingOptions, OmitArgPrefixes]
 
 

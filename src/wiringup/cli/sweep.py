@@ -1,14 +1,28 @@
 """``wiringup sweep``: births x plasticities x images x epochs, as percentages of one reference."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
+from tyro.conf import OmitArgPrefixes, arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds, Width
+from wiringup.cli.arguments import Json, Runs, Seeds
 from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, source
 from wiringup.cli.run import finish
+from wiringup.experiments.options import NetworkOptions
 from wiringup.training.spec import TrainSpec
+
+
+@dataclass(frozen=True)
+class SmallNetwork(NetworkOptions):
+    """A network that trains in minutes on a processor."""
+
+    model: str = "cornet_s"
+    width: float = 0.25
+    size: Annotated[int, arg(metavar="PX")] = 64
+
+
+SMALL_NETWORK = SmallNetwork()
 
 
 def sweep(
@@ -31,9 +45,7 @@ def sweep(
     ),
     exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
-    model: Annotated[str, arg(help="The architecture.")] = "cornet_s",
-    width: Width = 0.25,
-    size: Annotated[int, arg(metavar="PX", help="Side of the images in pixels.")] = 64,
+    network: Annotated[SmallNetwork, OmitArgPrefixes, arg(name="")] = SMALL_NETWORK,
     training: Training = SMALL,
     out: Runs = Path("runs"),
     json: Json = False,
@@ -55,9 +67,8 @@ def sweep(
     from wiringup.experiments.recipes.sweep import Axes
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
     from wiringup.experiments.spec import ImagesSpec
-    from wiringup.models.architecture import ModelSpec
 
     axes = Axes(n_images, epochs, plasticity, birth, controls)
-    network, shown = ModelSpec(model, width, size=size), ImagesSpec(source(images), side=size)
-    base, inputs = base_run(network, shown, exam, TrainSpec.of(training)), StudyInputs()
+    shown = ImagesSpec(source(images), side=network.size)
+    base, inputs = base_run(network.network(), shown, exam, TrainSpec.of(training)), StudyInputs()
     finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, KeepGain, Model, Runs, Size, Width
-from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Training, base_run
+from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, KeepGain, Runs
+from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training, base_run
 from wiringup.cli.show import as_json, number, table
 from wiringup.training.spec import TrainSpec
 
@@ -21,9 +21,9 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    model: Model,
+    network: Network,
     images: Images,
-    birth: Birth = "kaiming_normal",
+    birth: Birth | None = None,
     keep_gain: KeepGain = False,
     batchnorm: BatchNorm = "calibrated",
     plasticity: Annotated[
@@ -54,8 +54,6 @@ def train(
     exam: Exam = NOTHING,
     seed: Annotated[int, arg(help="Seed of the training, and of the birth.")] = 0,
     birth_seed: Annotated[int | None, arg(metavar="N", help="Seed of the birth alone.")] = None,
-    size: Size = 224,
-    width: Width = 1.0,
     training: Training = PAPER,
     before: Before = NO_PHASE,
     out: Runs = Path("runs"),
@@ -83,13 +81,15 @@ def train(
       wiringup train cornet_s --images train.zip --duration "5000 images" --schedule one-cycle
           --plasticity "decoder + random:(critical-decoder) from (all-decoder)"
 
+      wiringup train torchvision:resnet18 --area V4=layer3 IT=layer4 --images train.zip
+          --plasticity downstream:IT --benchmark cowley2023.210325.V4-pls
+
       torchrun --standalone --nproc-per-node 4 --no-python wiringup train cornet_s --images train.zip
     """
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.launch import warn_if_idle
     from wiringup.experiments.recipes.single import single
     from wiringup.experiments.spec import ImagesSpec
-    from wiringup.models.architecture import ModelSpec
     from wiringup.training.schedule import Duration
     from wiringup.training.schedule import epochs as passes
 
@@ -100,14 +100,14 @@ def train(
         seed=seed,
     )
     born = seed if birth_seed is None else birth_seed
-    shown = ImagesSpec(str(images), pool=limit, seed=subset_seed, side=image_size or size)
-    base, inputs = base_run(ModelSpec(model, width, size=size), shown, exam, how), StudyInputs()
+    shown = ImagesSpec(str(images), pool=limit, seed=subset_seed, side=image_size or network.size)
+    base, inputs = base_run(network.network(), shown, exam, how), StudyInputs()
     base = replace(
         base,
         birth=replace(base.birth, seed=born, batchnorm=batchnorm),
-        before=before.spec(training, size, seed),
+        before=before.spec(training, network.size, seed),
     )
-    run = single(base, inputs, birth, keep_gain=keep_gain)
+    run = single(base, inputs, birth or network.usual_birth, keep_gain=keep_gain)
     warn_if_idle(training.norms, [run])
     make(run, inputs, out, training.device, json)
 

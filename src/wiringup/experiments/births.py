@@ -4,12 +4,12 @@ from pathlib import Path
 
 from torch import nn
 
-from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.apply import OWN, BirthSpec, give_birth
 from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.genome import Genome
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.architecture import ModelSpec, architecture_of, build
-from wiringup.models.readout import preprocess
+from wiringup.models.architecture import ModelSpec, architecture_of, build, own_network
+from wiringup.models.preprocessing import preprocess
 from wiringup.training.flops import flops_by_layer
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
@@ -21,9 +21,11 @@ CALIBRATION = "BatchNorm calibration"
 def born(
     spec: ModelSpec, birth: BirthSpec, genome: Genome | None = None, calibration: Stimuli | None = None
 ) -> nn.Module:
-    """Build a network and give birth to it; see `birth.apply.give_birth`."""
+    """Build a network and give birth to it (see `birth.apply.give_birth`), or let it have its own weights."""
+    if birth.recipe == OWN:
+        return own_network(spec, birth.seed)
     model = build(spec)
-    inputs = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    inputs = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)
     give_birth(model, birth, genome, inputs, spec.size)
     return model
 
@@ -53,7 +55,7 @@ def pretrained(
         label: how progress calls it.
     """
     model = born(spec, birth, genome, calibration)
-    seen = None if calibration is None else preprocess(calibration.pixels, spec.size)
+    seen = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)
     images = images_for(birth.batchnorm, seen, birth.seed, spec.size)
     shown = 0 if images is None else len(images)
     accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.catalog import load_benchmark, load_present
 from wiringup.benchmarks.suites import Suite, chosen, find_suite
-from wiringup.birth.apply import BirthSpec
+from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError
@@ -24,6 +24,7 @@ from wiringup.experiments.spec import (
     RunSpec,
     absolute,
 )
+from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.batches import nested_subset
@@ -150,12 +151,14 @@ class StudyInputs:
     def birth(
         self, name: str, seed: int, batchnorm: str, model: ModelSpec, *, keep_gain: bool = False
     ) -> tuple[BirthSpec, GenomeSource]:
-        """Return the birth that a user calls ``name`` (a recipe or a genome file), and where its genome is.
+        """Return the birth called ``name`` (a recipe, a genome file or "own"), and where its genome is.
 
         Raises:
             InputError: for an unknown recipe, or a genome that does not fit the network.
             MissingDataError: if the genome is not here.
         """
+        if name == OWN and is_foreign(model.architecture):
+            return BirthSpec(OWN, seed), NO_GENOME
         recipe, genome = find_genome(name, self.home, model, keep_gain=keep_gain)
         if genome is None:
             return BirthSpec(recipe, seed, "", batchnorm), NO_GENOME

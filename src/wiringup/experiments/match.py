@@ -9,13 +9,14 @@ from typing import Any, Literal
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.suites import load_suite
+from wiringup.birth.apply import OWN
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import from_dict, uid
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.run import WEIGHTS
-from wiringup.experiments.scoring import CALIBRATED, KAIMING, OWN, ScoreSpec, reportable, scored
+from wiringup.experiments.scoring import CALIBRATED, KAIMING, ScoreSpec, reportable, scored
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.preprocessing import IMAGENET
 from wiringup.results.brain_match import BrainMatch, brain_match

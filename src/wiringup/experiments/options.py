@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
+from wiringup.birth.apply import OWN
 from wiringup.core.errors import InputError
 from wiringup.core.spec import omit_default
 from wiringup.models import any_network
@@ -39,7 +40,7 @@ class NetworkOptions:
     interpolation: Annotated[str | None, arg(metavar="bilinear|bicubic")] = omit_default(None)
     crop: Annotated[float | Literal["none"] | None, arg(metavar="FRACTION|none")] = omit_default(None)
 
-    def network(self, classes: int) -> ModelSpec:
+    def network(self, classes: int = ModelSpec.classes) -> ModelSpec:
         """Return the network before birth.
 
         Raises:
@@ -50,6 +51,11 @@ class NetworkOptions:
         code = any_network.code_hash(name) if any_network.is_foreign(name) else ""
         how = replace(self._own_preprocessing(name), **self._given_preprocessing())
         return ModelSpec(name, self.width, classes, self.size, self.areas, how, code)
+
+    @property
+    def usual_birth(self) -> str:
+        """How the network is born if nothing is said: Kaiming normal, or another package's as it comes."""
+        return OWN if any_network.is_foreign(self.model) else "kaiming_normal"
 
     def _own_preprocessing(self, name: str) -> Preprocessing:
         if not any_network.is_foreign(name):

@@ -14,7 +14,7 @@ from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.benchmarks.decoding import MATCHED
 from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
-from wiringup.birth.apply import BirthSpec
+from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.batchnorm import POLICIES, uses_images
 from wiringup.birth.description import Description, of_birth, of_trained
 from wiringup.core.checks import at_least, one_of
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 PIXELS = "pixels"
 CALIBRATION_IMAGES = 64
-CALIBRATED, STORED, OWN = "calibrated", "stored", "own"
+CALIBRATED, STORED = "calibrated", "stored"
 KAIMING = "kaiming_normal"
 
 
@@ -58,7 +58,7 @@ class ScoreSpec(NetworkOptions):
     Attributes:
         birth: "kaiming_normal" (kn, the default), "weight_compression" (wc, from the published parameters,
             carried over where MODEL is no CORnet-S), or a genome file made by wiringup distill. A network of
-            another package has its own weights unless a birth or weights are named.
+            another package has its own weights ("own") unless a birth or weights are named.
         weights: Score these checkpoints instead; several are seeds of one model.
         weights_key: Which weights to take of a checkpoint that holds several, as in state_dict or
             state_dict_ema. Averaged ones (EMA) by default; what was taken is said.
@@ -124,7 +124,7 @@ class ScoreSpec(NetworkOptions):
     @property
     def own(self) -> bool:
         """Whether a network of another package is scored with its own weights."""
-        return is_foreign(self.model) and self.birth is None and not self.weights
+        return is_foreign(self.model) and self.birth in (None, OWN) and not self.weights
 
     def _check_model(self) -> None:
         if not is_stored(self.model) and not is_network(self.model):
@@ -146,7 +146,7 @@ class ScoreSpec(NetworkOptions):
             raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
         if self.weights and drawn:
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
-        if self.own and drawn:
+        if self.own and self.seeds != (0,):
             raise InputError(f"{self.model} has its own weights; with --seed, name a birth: --birth kn.")
         if (self.weights or self.own or not is_network(self.model)) and self.batchnorm != CALIBRATED:
             raise InputError(

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from wiringup.core.areas import AREAS, SCORED
 from wiringup.core.checks import did_you_mean, one_of
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.seeds import torch_stream
 from wiringup.models.code import source_of
 from wiringup.models.layout import Architecture, Modules
 from wiringup.models.preprocessing import IMAGENET, Preprocessing
@@ -185,13 +186,23 @@ def own_preprocessing(name: str) -> Preprocessing:
         ) from error
 
 
-def own_network(name: str, classes: int) -> nn.Module:
+def own_network(name: str, classes: int, seed: int = 0) -> nn.Module:
     """Return a network with its own weights; for another number of classes its decoder is a new one.
+
+    A new decoder is uniform within 1/sqrt(inputs), as that of a birth with this seed.
 
     Raises:
         InputError, MissingDataError: as `make`.
     """
-    return _with_classes(make(name, own=True), classes)
+    network = make(name, own=True)
+    before = _decoder(network)
+    same = before and network.get_submodule(before)
+    decoder = _with_classes(network, classes).get_submodule(before)
+    if isinstance(decoder, nn.Linear) and decoder is not same:
+        for parameter, values in decoder.named_parameters():
+            bound, stream = decoder.in_features**-0.5, torch_stream(seed, f"{before}.{parameter}")
+            nn.init.uniform_(values, -bound, bound, stream)
+    return network
 
 
 def classes_of(name: str) -> int:

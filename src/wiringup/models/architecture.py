@@ -198,15 +198,19 @@ def build(spec: ModelSpec) -> nn.Module:
     return _channels_last(model)
 
 
-def own_network(spec: ModelSpec) -> nn.Module:
+def own_network(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """Return another package's network with its own weights.
+
+    Args:
+        spec: the network; for another number of classes than it has its decoder is a new one.
+        seed: of the new decoder.
 
     Raises:
         InputError: if its code has changed.
         MissingDataError: if the weights cannot be had, with what can be done.
     """
     check_code(spec)
-    return _channels_last(any_network.own_network(spec.architecture, spec.classes))
+    return _channels_last(any_network.own_network(spec.architecture, spec.classes, seed))
 
 
 def _channels_last(model: nn.Module) -> nn.Module:

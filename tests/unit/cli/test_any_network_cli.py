@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from made_images import class_folders, noise, write_folder
 from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
 
@@ -37,6 +38,26 @@ def test_it_is_scored_searched_and_matched_and_its_plasticity_shown(capsys):
     assert (match["suite"], match["described"]["name"]) == ("chosen@1", "kaiming_normal")
     sets = {row["name"]: row["trained"] for row in answered(capsys, "plasticity", *SMALL, "--classes", "5")}
     assert sets["decoder"] == 8 * 5 + 5 and "critical" not in sets
+
+
+def test_it_is_trained_from_its_own_weights_or_born(capsys, tmp_path):
+    write_folder(tmp_path / "images", class_folders(noise(30)))
+    form = ["train", *SMALL, "--images", "images", "--plasticity", "downstream:IT", "--epochs", "1"]
+    form += ["--batch", "8", "--benchmark", "toy", "--crop", "0.9"]
+    own, newborn = (answered(capsys, *form, *more) for more in ([], ["--birth", "kn"]))
+    model = own["spec"]["model"]
+    assert (model["classes"], model["areas"]) == (2, ["V4=middle", "IT=late"])
+    assert model["preprocessing"]["crop"] == 0.9 and len(model["code"]) == 16
+    assert (own["spec"]["birth"]["recipe"], newborn["spec"]["birth"]["recipe"]) == ("own", "kaiming_normal")
+    assert own["synapses"] == newborn["synapses"]
+    assert own["synapses"]["trained"] == 6 * 8 * 9 + 2 * 8 + 8 * 2 + 2
+    start = [[s["raw"] for s in run["points"][0]["scores"]] for run in (own, newborn)]
+    assert start[0] != start[1]
+    assert answered(capsys, *form) == own  # known
+    match = answered(
+        capsys, "match", "pixels", "--size", "32", "--benchmark", "toy", "--reference", own["uid"]
+    )
+    assert own["uid"] in match["reference"]
 
 
 def test_a_suite_is_scored_by_name_and_what_is_missing_is_said(capsys):
