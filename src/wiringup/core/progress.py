@@ -127,6 +127,16 @@ class Progress:
             self._line = 0
 
 
+@contextmanager
+def watched() -> Iterator[None]:
+    """Show progress while the block runs, in a terminal or a notebook, unless somebody does already."""
+    if _open or not _rewrites(sys.stderr):
+        yield
+        return
+    with Progress(sys.stderr):
+        yield
+
+
 def _rewrites(out: TextIO) -> bool:
     """Return whether a line can be written over: in a terminal, and in a notebook."""
     return out.isatty() or "ipykernel" in sys.modules

@@ -1,11 +1,13 @@
 """`Results`: the table of what was kept, as a frame, a figure, or a file."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path, write_text
+from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare
 from wiringup.results.record import Record, plain
 from wiringup.results.store import STUDY, Store
@@ -121,3 +123,39 @@ class Results:
 
 def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
+
+
+@dataclass(frozen=True)
+class BrainMatchResult:
+    """A brain match, and the fraction that it is of a reference's, where there is one."""
+
+    match: BrainMatch
+    reference: BrainMatch | None = None
+
+    def __repr__(self) -> str:
+        mean = self.match.mean
+        return (
+            f"BrainMatchResult({self.match.label} on {self.match.suite}: {mean.value:.3f} ± {mean.error:.3f})"
+        )
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return a row for every area and the mean: value, error, interval, fraction of the reference."""
+        import pandas
+
+        found = {**self.match.areas, "mean": self.match.mean}
+        frame = pandas.DataFrame(
+            {
+                area: {"value": e.value, "error": e.error, "low": e.low, "high": e.high}
+                for area, e in found.items()
+            }
+        ).T
+        if self.reference is not None:
+            fraction = self.match.fraction_of(self.reference)
+            frame["fraction"] = pandas.Series({area: e.value for area, e in fraction.items()})
+        return frame
+
+    def plot(self) -> "Figure":
+        """Return the figure: a bar for every area and the mean, with 95 % intervals."""
+        from wiringup.figures.brain_match import draw
+
+        return draw([to_dict(m) for m in (self.match, self.reference) if m is not None])

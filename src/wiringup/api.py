@@ -1,0 +1,375 @@
+"""The Python interface: a network, its birth, its training and its scores, in a function each.
+
+Everything here is put together from the rooms below, which say more; the names are those of the package
+itself, as in ``wiringup.create_model``.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from wiringup.benchmarks.benchmark import Benchmark, evaluate
+from wiringup.benchmarks.catalog import load_benchmark, load_present
+from wiringup.benchmarks.suites import chosen, find_suite
+from wiringup.birth.apply import BirthSpec
+from wiringup.birth.apply import give_birth as give_birth_in_place
+from wiringup.birth.distill import distill as distill_state
+from wiringup.birth.genome import Genome
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+from wiringup.core.progress import watched
+from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.core.spec import from_dict
+from wiringup.data.images.reading import read_stimuli
+from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.recipes.single import single
+from wiringup.experiments.references import REFERENCES
+from wiringup.experiments.run import execute as execute_run
+from wiringup.experiments.run import read_spec, restored
+from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
+from wiringup.figures.results import BrainMatchResult, Results
+from wiringup.models import any_network
+from wiringup.models.architecture import ModelSpec, build
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import NetworkSubject, Subject, subject
+from wiringup.models.storage import Storage
+from wiringup.models.trained import read_trained
+from wiringup.results import brain_match as matching
+from wiringup.results.record import score_to_dict
+from wiringup.results.store import Store
+from wiringup.training.schedule import Duration, parse_moments
+from wiringup.training.schedule import epochs as passes
+from wiringup.training.spec import TrainingOptions, TrainSpec
+
+if TYPE_CHECKING:
+    import pandas
+
+UNBORN, OWN = "unborn", "its own weights"
+
+
+@dataclass(eq=False)
+class Network:
+    """A network, and where its weights are from.
+
+    Attributes:
+        spec: what it is.
+        module: the network itself, as any ``nn.Module``.
+        origin: a birth, or in words what its weights are.
+    """
+
+    spec: ModelSpec
+    module: nn.Module
+    origin: BirthSpec | str = UNBORN
+    born_from: str = ""
+
+    def __repr__(self) -> str:
+        spec = self.spec
+        return f"Network({spec.architecture}, width {spec.width:g}, {spec.size} px, {self.description})"
+
+    @property
+    def description(self) -> str:
+        """Where its weights are from, in words."""
+        if isinstance(self.origin, str):
+            return self.origin
+        return f"{self.origin.recipe}, seed {self.origin.seed}, BatchNorm {self.origin.batchnorm}"
+
+    def subject(self, device: str = "cpu", classes: tuple[str, ...] | None = None) -> NetworkSubject:
+        """Return it as benchmarks look at it."""
+        if self.origin == UNBORN:
+            raise InputError("This network was never born: its weights are 0. Give it a birth (give_birth).")
+        return replace(subject(self.module, self.spec, classes=classes), device=device)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return its synapses as a pandas frame: a row for every parameter, with layer, area and number."""
+        import pandas
+
+        from wiringup.experiments.inputs import plasticity_of
+
+        rows = plasticity_of("all", self.spec).synapses
+        return pandas.DataFrame(
+            [{"parameter": r.parameter, "area": r.area, "kind": r.kind, "synapses": r.count} for r in rows]
+        )
+
+
+class TrainedResults(Results):
+    """The results of one run, and its trained network (``model``)."""
+
+    model: Network
+
+
+def create_model(
+    name: str = "cornet_s",
+    *,
+    width: float = 1.0,
+    classes: int = 1000,
+    size: int = 224,
+    areas: Mapping[str, str] | None = None,
+    weights: Path | str | None = None,
+) -> Network:
+    """Return a network: an architecture before birth, or another package's network with its own weights.
+
+    Args:
+        name: "cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; or "package.module:factory", "timm:NAME" or
+            "torchvision:NAME".
+        width: factor on the number of channels.
+        classes: of its decoder.
+        size: side of its input in px.
+        areas: area -> layer, where an area is not read out as the architecture says.
+        weights: a checkpoint to read instead; it decides width and classes.
+
+    Raises:
+        InputError: if there is no such network, or the weights do not fit.
+        MissingDataError: if a library or file is not here.
+    """
+    read_out = tuple(f"{area}={layer}" for area, layer in (areas or {}).items())
+    if any_network.is_foreign(name):
+        own = any_network.own_preprocessing(name)
+        spec = ModelSpec(name, width, any_network.classes_of(name), size, read_out, own)
+    else:
+        spec = ModelSpec(name, width, classes, size, read_out)
+    if weights is not None:
+        trained = read_trained(Path(weights), spec)
+        return Network(replace(trained.spec, areas=read_out), trained.network(), Path(weights).name)
+    if any_network.is_foreign(name):
+        return Network(spec, any_network.own_network(name, spec.classes), OWN)
+    return Network(spec, build(spec))
+
+
+def give_birth(
+    model: Network,
+    birth: str = "kaiming_normal",
+    seed: int = 0,
+    *,
+    batchnorm: str | None = None,
+    calibrate: Path | str | None = None,
+) -> Network:
+    """Give birth to a network, in place, and return it.
+
+    Args:
+        model: the network.
+        birth: a recipe ("kn", "wc") or a genome file.
+        seed: of the birth.
+        batchnorm: one of `birth.batchnorm.POLICIES`; "default" if there is nothing to calibrate on.
+        calibrate: unlabelled images to set BatchNorm statistics on.
+
+    Raises:
+        InputError: for an unknown recipe, or a genome that does not fit.
+        MissingDataError: if a genome or images are not here.
+    """
+    recipe, genome = find_genome(birth, StudyInputs().home, model.spec)
+    policy = batchnorm or ("default" if calibrate is None else "calibrated")
+    spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
+    shown = None
+    if calibrate is not None:
+        pixels = read_stimuli(Path(calibrate), model.spec.size).pixels
+        shown = preprocess(pixels, model.spec.size, model.spec.preprocessing)
+    give_birth_in_place(model.module, spec, genome, shown, model.spec.size)
+    model.origin, model.born_from = spec, birth
+    return model
+
+
+def distill(model: Network | Path | str, recipe: str = "weight_compression", seed: int = 0) -> Genome:
+    """Condense a trained network, or a checkpoint of a CORnet-S, to distributions; see `birth.distill`.
+
+    Raises:
+        InputError: for an unknown recipe, or weights that do not fit.
+    """
+    if not isinstance(model, Network):
+        model = create_model(weights=model)
+    source, architecture = {"network": repr(model)}, model.spec.architecture
+    with watched():
+        return distill_state(
+            model.module.state_dict(), seed, source, recipe=recipe, architecture=architecture
+        )
+
+
+def train(
+    model: Network | str,
+    images: Path | str,
+    *,
+    plasticity: str = "critical",
+    epochs: float = 6,
+    duration: str | None = None,
+    limit: int | None = None,
+    birth: str = "",
+    seed: int = 0,
+    batchnorm: str = "calibrated",
+    suite: str | None = None,
+    benchmarks: Sequence[str] = (),
+    moments: str = "",
+    keep_weights: bool = False,
+    runs: Path | str = "runs",
+    **options: Any,
+) -> TrainedResults:
+    """Train few synapses on few labelled images, count every update, and score birth, moments and end.
+
+    The network is born anew as it was born before, with as many classes as the images have; ``model`` itself
+    is not changed. The trained network is ``model`` of what is returned, its files lie in ``runs``, and what
+    is there already is not computed again.
+
+    Args:
+        model: a network that was born, or the name of one.
+        images: labelled images, see `data.images.source.ALLOWED`.
+        plasticity: which synapses learn.
+        epochs: passes over the images.
+        duration: instead of epochs: "10000 images", "300 steps".
+        limit: learn from this many images only.
+        birth: a recipe or a genome file; by default as ``model`` was born, or "kn".
+        seed: of the training, and of a birth that ``model`` does not bring.
+        batchnorm: BatchNorm at birth; "calibrated" on images to learn from, without their labels.
+        suite: benchmarks to score on, by the name of a suite.
+        benchmarks: or by their own names.
+        moments: when to score between birth and end: "0.5 1 2" epochs, "5000 images", or "published".
+        keep_weights: whether the weights of each moment are kept.
+        runs: the folder of runs.
+        options: fields of `training.spec.TrainingOptions`, as lr, batch or device.
+
+    Raises:
+        InputError: for anything that cannot be used.
+        MissingDataError: if images, a genome or a benchmark are not here.
+    """
+    network = create_model(model) if isinstance(model, str) else model
+    known = network.origin if isinstance(network.origin, BirthSpec) else None
+    if not (birth or known or isinstance(model, str)):
+        raise InputError(f"{network!r} has no birth to start from; name one, as in birth='kn'.")
+    size = network.spec.size
+    how = TrainSpec.of(
+        TrainingOptions(**options),
+        plasticity=plasticity,
+        duration=Duration.parse(duration) if duration else passes(epochs),
+        size=size,
+        seed=seed,
+    )
+    exam = ExamSpec(suite) if suite else ExamSpec(chosen(()).name, dict.fromkeys(benchmarks, ""))
+    base = RunSpec(
+        images=ImagesSpec(str(images), pool=limit, side=size),
+        model=network.spec,
+        birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm),
+        training=how,
+        exam=exam,
+        moments=parse_moments(moments),
+        keep_weights=keep_weights,
+    )
+    inputs = StudyInputs()
+    with watched():
+        run = single(base, inputs, birth or network.born_from or "kaiming_normal")
+        return _executed(run, Store(Path(runs)), inputs)
+
+
+def execute(
+    spec: RunSpec | Mapping[str, Any] | Path | str, runs: Path | str = "runs", device: str | None = None
+) -> TrainedResults:
+    """Make a run from its specification, or from the ``spec.json`` that the folder of every run holds.
+
+    Raises:
+        InputError: if the data here are other ones than the run was made with, or it is no run.
+        MissingDataError: if they are not here.
+    """
+    if isinstance(spec, Path | str):
+        spec = read_spec(Path(spec))
+    elif not isinstance(spec, RunSpec):
+        spec = from_dict(RunSpec, spec)
+    with watched():
+        return _executed(spec, Store(Path(runs)), StudyInputs(), device)
+
+
+def _executed(run: RunSpec, store: Store, inputs: StudyInputs, device: str | None = None) -> TrainedResults:
+    run = run if run.pinned else inputs.pin(run)
+    record = execute_run(run, store, device, inputs)
+    found = TrainedResults([record], record.label)
+    found.model = Network(run.model, restored(run, store), f"trained, run {record.uid}")
+    return found
+
+
+def score(
+    model: Network | Subject | str,
+    benchmarks: Benchmark | str | Sequence[Benchmark | str],
+    layers: Sequence[str] = (),
+    *,
+    size: int = 224,
+    normalisation: str = DEFAULT_NORMALISATION,
+    device: str = "cpu",
+) -> Results:
+    """Score a network, or anything that answers to images, on recordings and behaviour.
+
+    Args:
+        model: a network; any `models.readout.Subject`; or "pixels", "v1_energy" or "hmax".
+        benchmarks: benchmarks, or their names.
+        layers: what to read out; by default the layer of each benchmark's area.
+        size: side in px at which reference models see, and simulated benchmarks are rendered.
+        normalisation: by the ceiling.
+        device: where a network runs.
+
+    Raises:
+        InputError: for an unknown name or layer.
+        MissingDataError: if a benchmark is not here.
+    """
+    given: Sequence[Any] = benchmarks if isinstance(benchmarks, list | tuple) else [benchmarks]
+    side = model.spec.size if isinstance(model, Network) else size
+    loaded = [load_benchmark(b, size=side) if isinstance(b, str) else b for b in given]
+    seen, facts = _subject(model, size, device)
+    with watched():
+        scores = evaluate(seen, loaded, list(layers) or None, normalisation)
+    return Results([{**facts, **score_to_dict(s), "identity": seen.identity[:16]} for s in scores])
+
+
+def brain_match(
+    model: Network | Subject | str | Sequence[Network],
+    suite: str = "real@1",
+    *,
+    benchmarks: Sequence[str] = (),
+    reference: Network | Subject | str | Sequence[Network] | None = None,
+    size: int = 224,
+    normalisation: str = DEFAULT_NORMALISATION,
+    device: str = "cpu",
+) -> BrainMatchResult:
+    """Return the brain match on a suite: the mean over areas of ceiled scores, with errors.
+
+    Args:
+        model: as `score` takes it; several networks are seeds of one condition.
+        suite: name of the benchmarks that count; those that are not here are named as missing.
+        benchmarks: their names instead of a suite; all have to be here.
+        reference: what a fraction is taken of.
+        size: as in `score`.
+        normalisation: as in `score`.
+        device: as in `score`.
+
+    Raises:
+        InputError: for an unknown name.
+        MissingDataError: if no benchmark is here.
+    """
+    asked = chosen(benchmarks) if benchmarks else find_suite(suite)
+    first = model if isinstance(model, Network) or not isinstance(model, Sequence) else model[0]
+    side = first.spec.size if isinstance(first, Network) else size
+    found, missing = load_present(asked.benchmarks, size=side)
+
+    def match(of: Any) -> matching.BrainMatch:
+        seeds = list(of) if isinstance(of, list | tuple) else [of]
+        subjects = [_subject(one, size, device)[0] for one in seeds]
+        each = [evaluate(one, found, normalisation=normalisation) for one in subjects]
+        label = seeds[0].description if isinstance(seeds[0], Network) else subjects[0].name
+        scores = [list(of_benchmark) for of_benchmark in zip(*each, strict=True)]
+        return matching.brain_match(label, asked.name, scores, missing)
+
+    with watched():
+        return BrainMatchResult(match(model), None if reference is None else match(reference))
+
+
+def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Subject, dict[str, Any]]:
+    """Return a model as benchmarks look at it, and the columns that name it."""
+    if isinstance(model, str):
+        made, facts = REFERENCES[one_of(model, REFERENCES, "reference model")].make(size, 0, Storage())
+        return made, {"model": model, "size": size, **facts}
+    if isinstance(model, Network):
+        spec, origin = model.spec, model.origin
+        facts = {"model": spec.architecture, "width": spec.width, "size": spec.size}
+        if isinstance(origin, BirthSpec):
+            facts |= {"birth": origin.recipe, "seed": origin.seed, "batchnorm": origin.batchnorm}
+        else:
+            facts |= {"weights": origin}
+        return model.subject(device), facts
+    return model, {"model": model.name}

@@ -1,0 +1,101 @@
+"""The Python interface: lazily imported, from a network to a plot."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.figure
+import pytest
+
+import wiringup
+from made_images import class_folders, noise, write_folder
+from tests_world import write_toy_benchmark
+from wiringup.core.errors import InputError
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    write_toy_benchmark(tmp_path / "data")
+    return tmp_path
+
+
+@pytest.fixture
+def newborn(home):
+    return wiringup.give_birth(wiringup.create_model("cornet_s", width=0.125, size=32), "kn", seed=1)
+
+
+def test_importing_is_quick_and_needs_no_torch():
+    code = (
+        "import sys, wiringup; wiringup.__version__;"
+        "assert not {'torch', 'numpy', 'matplotlib', 'tyro'} & set(sys.modules), set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_every_name_is_there_and_others_are_not():
+    names = {"create_model", "give_birth", "distill", "train", "score", "brain_match", "load_benchmark",
+             "execute", "Results"}  # fmt: skip
+    assert names <= set(dir(wiringup)) and all(getattr(wiringup, name) for name in names)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = wiringup.nonsense
+
+
+def test_a_network_says_what_it_is(newborn):
+    assert repr(newborn) == (
+        "Network(cornet_s, width 0.125, 32 px, kaiming_normal, seed 1, BatchNorm default)"
+    )
+    frame = newborn.to_frame()
+    assert frame["synapses"].sum() == sum(p.numel() for p in newborn.module.parameters())
+
+
+def test_a_network_that_was_never_born_has_no_score(home):
+    with pytest.raises(InputError, match="never born"):
+        wiringup.score(wiringup.create_model("cornet_s", width=0.125, size=32), "toy")
+
+
+def test_scores_as_frame_and_figure(newborn):
+    found = wiringup.score(newborn, ["toy", "simulated.V1"], ["V2", "V4"])
+    frame = found.to_frame()
+    assert list(frame["layer"]) == ["V2", "V4"] * 2 and set(frame["birth"]) == {"kaiming_normal"}
+    assert repr(found).startswith("Results(4 rows")
+    assert isinstance(found.plot(), matplotlib.figure.Figure)
+    assert wiringup.score("pixels", wiringup.load_benchmark("toy"), size=32).rows[0]["model"] == "pixels"
+
+
+def test_a_brain_match_beside_its_reference(newborn):
+    found = wiringup.brain_match(newborn, benchmarks=["toy"], reference="pixels", size=32)
+    assert list(found.to_frame().columns) == ["value", "error", "low", "high", "fraction"]
+    assert list(found.to_frame().index) == ["V4", "mean"]
+    assert "on chosen@1: " in repr(found)
+    assert isinstance(found.plot(), matplotlib.figure.Figure)
+
+
+def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, home):
+    folder = write_folder(home / "images", class_folders(noise(30)))
+    how = {"plasticity": "decoder", "epochs": 2, "batch": 8, "lr": 0.02}
+    found = wiringup.train(newborn, folder, benchmarks=["toy"], moments="1", **how)
+    assert list(found.to_frame()["epoch"]) == [0, 1, 2]
+    assert set(found.to_frame()["seed"]) == {1}  # the birth's; that of the training is 0
+    assert isinstance(found.plot(), matplotlib.figure.Figure)
+    (run,) = set(found.to_frame()["run"])
+    assert repr(found.model).endswith(f"trained, run {run})")
+    again = wiringup.execute(home / "runs" / run / "spec.json", home / "elsewhere")
+    assert again.to_frame().equals(found.to_frame())
+    genome = wiringup.distill(found.model, "layer_normal")
+    assert genome.recipe == "layer_normal"
+    with pytest.raises(TypeError, match="unexpected keyword argument 'learning_rate'"):
+        wiringup.train(newborn, folder, learning_rate=1)
+
+
+def test_the_example_of_the_readme_runs_and_is_short(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "README.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    statements = ast.parse(example).body
+    assert len(statements) <= 8 and "import wiringup" in example
+    small = example.replace("rendered:500", "rendered:60").replace("width=0.25", "width=0.125")
+    exec(compile(small, "README.md", "exec"), {})
+    assert (tmp_path / "brain_match.png").stat().st_size > 10_000
