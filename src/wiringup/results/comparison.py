@@ -75,6 +75,7 @@ class Comparison:
             everywhere.
         chance: areas in which the reference is at chance -> its raw score and standard error.
         diverged: runs without a score.
+        unceiled: benchmarks that have no ceiling, and therefore no part in any area.
     """
 
     reference: str
@@ -83,6 +84,7 @@ class Comparison:
     chance: Mapping[str, tuple[float, float]]
     simulated: bool
     diverged: Sequence[Diverged] = ()
+    unceiled: Sequence[str] = ()
 
     @property
     def has_percent(self) -> bool:
@@ -106,16 +108,16 @@ class Comparison:
 
     @property
     def left_out(self) -> str:
-        """The sentence that says where the reference is at chance, and what follows; "" if nowhere."""
-        if not self.chance:
-            return ""
-        named = ", ".join(
-            f"{a} (raw {raw:.3f}, error {error:.3f})" for a, (raw, error) in self.chance.items()
-        )
-        because = f"the reference itself is within two standard errors of zero: {named}"
-        if not self.has_percent:
-            return f"There are no percentages, because {because}. Scores are shown as they are."
-        return f"Left out of percentages, mean and figure, because {because}."
+        """The sentences that say what is no part of the percentages, and why; "" if all is."""
+        chance = ", ".join(f"{a} (raw {r:.3f}, error {e:.3f})" for a, (r, e) in self.chance.items())
+        because = f"because the reference itself is within two standard errors of zero: {chance}."
+        notes = [f"Left out of percentages, mean and figure, {because}"] if chance else []
+        if chance and not self.has_percent:
+            notes = [f"There are no percentages, {because} Scores are shown as they are."]
+        if self.unceiled:
+            names = ", ".join(self.unceiled)
+            notes.append(f"Not averaged in, for lack of a noise ceiling (raw scores are kept): {names}.")
+        return " ".join(notes)
 
     @property
     def norms(self) -> str:
@@ -192,7 +194,7 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
     whole = float(np.mean([of[0]["synaptic_updates"] for of in last]))
     moments = [_condition(runs, base, areas, whole) for found in conditions.values() for runs in found]
     simulated = any(row.get("simulated") for row in table)
-    return Comparison(reference, moments, areas, chance, simulated, diverged)
+    return Comparison(reference, moments, areas, chance, simulated, diverged, base.left_out)
 
 
 def of_study(document: Mapping[str, Any], records: Sequence[Record]) -> Comparison:

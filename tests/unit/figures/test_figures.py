@@ -114,6 +114,21 @@ def test_behaviour_above_chance_is_shown(records):
     assert body[2][9] == "100.0 ± 0.0"
 
 
+def test_recordings_without_a_ceiling_are_named_and_no_part_of_the_mean(tmp_path, records):
+    def with_own(record, alone=False):
+        own = score("own.V2", 0.3, area="V2", ceiling=None, normalisation="none")
+        points = tuple(replace(p, scores=(own,) if alone else (*p.scores, own)) for p in record.points)
+        return replace(record, points=points)
+
+    named = "Not averaged in, for lack of a noise ceiling (raw scores are kept): own.V2."
+    found = compared([with_own(r) for r in records])
+    assert (found.areas, found.left_out) == (["V4"], named)
+    nothing = [with_own(r, alone=True) for r in records]
+    assert not compared(nothing).has_percent
+    page = reported(tmp_path, nothing)
+    assert named in page and "<td>own.V2</td><td>V4</td><td>0.300</td>" in page
+
+
 def test_the_csv_holds_numbers_alone(records):
     lost = [Diverged("few", 2, "the loss is nan"), Diverged("gone", 0, "the loss is nan")]
     table = list(csv.DictReader(to_csv(compared(records, lost).rows()).splitlines()))
