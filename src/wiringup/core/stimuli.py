@@ -73,11 +73,11 @@ class Stimuli:
         return digest.hexdigest()
 
 
-def from_pixels(pixels: NDArray[np.uint8], prefix: str = "image") -> Stimuli:
+def from_pixels(pixels: NDArray[np.uint8]) -> Stimuli:
     """Make `Stimuli` of (n, h, w) grey or (n, h, w, 3) colour pixels, numbering the images."""
     if pixels.ndim == 3:
         pixels = np.repeat(pixels[..., None], 3, axis=3)
-    return Stimuli(pixels, tuple(f"{prefix}{i:05d}" for i in range(len(pixels))))
+    return Stimuli(pixels, tuple(f"image{i:05d}" for i in range(len(pixels))))
 
 
 def on_screen(stimuli: Stimuli, degrees: float, field_of_view: float) -> Stimuli:

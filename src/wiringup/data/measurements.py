@@ -113,8 +113,7 @@ class Choices(Brief):
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.fit is not None:
-            _check_decodable(self.name, self.test, self.fit)
+        _check_decodable(self.name, self.test, self.fit)
         expected = (len(self.test), len(self.test.classes))
         if self.counts.shape != expected:
             raise InputError(
@@ -205,8 +204,7 @@ class Judgements(Brief):
     source: str = ""
 
     def __post_init__(self) -> None:
-        if self.fit is not None:
-            _check_decodable(self.name, self.test, self.fit)
+        _check_decodable(self.name, self.test, self.fit)
         n = len(self.image)
         _check_index(self.name, "image", self.image, n, len(self.test))
         _check_index(self.name, "subject", self.subject, n, n)
@@ -228,7 +226,9 @@ class Judgements(Brief):
         return _digest(np.stack([self.image, self.subject, self.choice]), f"{self.test.sha256}/{fit}")
 
 
-def _check_decodable(name: str, test: LabelledImages, fit: LabelledImages) -> None:
+def _check_decodable(name: str, test: LabelledImages, fit: LabelledImages | None) -> None:
+    if fit is None:
+        return
     if test.classes != fit.classes:
         raise InputError(f"{name}: the images to fit on have other classes than the judged ones.")
     sizes = [images.stimuli.pixels.shape[1:3] for images in (test, fit)]

@@ -88,10 +88,10 @@ def cylinder(centre: Triple, radii: Triple, colour: Triple, turn: Triple = (0.0,
     return Solid(centre, radii, colour, turn, curvature=(1.0, 0.0, 1.0))
 
 
-def paraboloid(centre: Triple, radii: Triple, colour: Triple, turn: Triple = (0.0, 0.0, 0.0)) -> Solid:
+def paraboloid(centre: Triple, radii: Triple, colour: Triple) -> Solid:
     """Return a paraboloid that stands on ``centre`` and rises to its tip at own y = ``radii[1]``."""
-    low: Triple = (-1.0, 0.0, -1.0)
-    return Solid(centre, radii, colour, turn, curvature=(1.0, 0.0, 1.0), slope=1.0, low=low)
+    upright, low = (0.0, 0.0, 0.0), (-1.0, 0.0, -1.0)
+    return Solid(centre, radii, colour, upright, curvature=(1.0, 0.0, 1.0), slope=1.0, low=low)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def recording(home: Path, name: str, area: str, field_of_view: float = FIELD_OF_
     )
 
 
-def rajalingham(home: Path, field_of_view: float = FIELD_OF_VIEW) -> TwoChoice:
+def rajalingham(home: Path) -> TwoChoice:
     """Read Rajalingham et al. (2018), public part: people's choices between two of 24 objects.
 
     The images that were judged are also those on which the peer fits a model's decoder.
@@ -92,7 +92,7 @@ def rajalingham(home: Path, field_of_view: float = FIELD_OF_VIEW) -> TwoChoice:
     rows, image = joined(presentations, stimuli)
     classes, sample = np.unique(presentations.coordinate("sample_obj"), return_inverse=True)
     _, first = np.unique(image, return_index=True)
-    shown = _placed(stimuli, rows, OBJECTOME_DEGREES, field_of_view)
+    shown = _placed(stimuli, rows, OBJECTOME_DEGREES, FIELD_OF_VIEW)
     images = LabelledImages(shown, sample[first].astype(np.int64), tuple(classes.tolist()))
     choices = presentations.coordinates.get("choice", presentations.values)
     return TwoChoice(
