@@ -56,7 +56,7 @@ def task(kind: str, total: float, what: str) -> Iterator[Callable[[float], None]
         plan({kind: done - total})  # what was not needed is not waited for
 
 
-@dataclass
+@dataclass(eq=False)
 class Progress:
     """Counts planned and finished work of several kinds and shows the time left, while it is open.
 

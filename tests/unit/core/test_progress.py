@@ -54,6 +54,15 @@ def test_the_innermost_is_told_and_without_any_nothing_happens():
     assert inner.done == {"train": 1}
 
 
+def test_the_inner_one_closes_and_not_one_that_is_alike():
+    outer = Progress()
+    with outer:
+        with Progress(_last=outer._last):
+            pass
+        progress.advance("train", 1)
+    assert outer.done == {"train": 1}
+
+
 def test_messages_stand_above_the_line_that_is_written_over(now):
     out = Terminal()
     log, handler = logging.getLogger("wiringup"), MessageHandler(out)
