@@ -30,6 +30,7 @@ class Small(nn.Module):
 
 
 def small() -> nn.Module:
+    print("Made a small network.")  # as some do: it must not get among results
     return Small()
 
 

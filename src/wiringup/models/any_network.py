@@ -6,6 +6,7 @@ libraries, where they are installed. The weights that a factory returns, or that
 are a network's *own*.
 """
 
+import contextlib
 import copy
 import re
 import sys
@@ -83,7 +84,7 @@ def make(name: str, *, own: bool) -> nn.Module:
         MissingDataError: if the library is not installed, or it cannot bring the weights.
     """
     where, _, what = name.partition(":")
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr):
         torch.manual_seed(0)  # a factory that draws weights gives the same ones every time
         found = _called(name) if where not in _LIBRARIES else _from_library(where, what, own)
     if not isinstance(found, nn.Module):
