@@ -19,7 +19,7 @@ from wiringup.core.memory import GB, in_gb
 from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.decoding import AHEAD, Content, Seen, side_by_side, squared, warn_of
+from wiringup.data.images.decoding import Content, Seen, side_by_side, squared, warn_of
 from wiringup.data.images.packed import SUFFIX, beside, read_packed, write_packed
 from wiringup.data.images.source import Choose, ImageSource, open_source
 
@@ -30,6 +30,7 @@ RULE = "short side to size, centre crop; 2"
 """
 
 REPORTED = 20  # corrupt images that are named in one message
+STEP = 64  # images between two reports of progress
 WHOLE = 4  # a part of the images is packed by itself if it is less than 1 / WHOLE of all
 
 
@@ -62,11 +63,9 @@ class ImageCache(CacheFolder):
         with open_source(path, size) as source:
             rows = np.arange(len(source)) if choose is None else choose(source.labels)
             everything = self.find(_key(source, size))
-            if everything is not None:
-                return everything.take(rows)
-            if len(rows) < len(source) / WHOLE:
+            if everything is None and len(rows) < len(source) / WHOLE:
                 return self._packed(source, size, rows)
-            return self._packed(source, size, None).take(rows)
+            return (everything or self._packed(source, size, None)).take(rows)
 
     def find(self, key: str) -> LabelledImages | None:
         """Return the images cached under ``key``, or None; a damaged file is removed."""
@@ -92,8 +91,12 @@ class ImageCache(CacheFolder):
             found = self.find(key)
             if found is not None:
                 return found
-            self._check_room(len(source) if rows is None else len(rows), size)
-            pack(source, size, self._path(key), rows)
+            rows = np.arange(len(source)) if rows is None else rows
+            self._check_room(len(rows), size)
+            ids, seen = tuple(source.ids[row] for row in rows), list[str]()
+            pixels = _decoded(source, size, rows, seen.append)
+            write_packed(self._path(key), pixels, size, ids, source.labels[rows], source.classes)
+            warn_of(seen, len(rows))
             with self.locked():
                 self.evict()
             return read_packed(self._path(key))
@@ -116,31 +119,14 @@ def default_cache() -> ImageCache:
     return ImageCache(cache_home() / "images", limit_asked())
 
 
-def pack(source: ImageSource, size: int, path: Path, rows: NDArray[np.intp] | None = None) -> None:
-    """Decode images and write them to a packed file, whole or not at all.
-
-    Args:
-        source: the images.
-        size: side in px.
-        path: where to write.
-        rows: which images; by default all.
-
-    Raises:
-        InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
-        WiringupError: if the disk is full.
-    """
-    rows = np.arange(len(source)) if rows is None else rows
-    ids = tuple(source.ids[row] for row in rows)
-    seen: list[str] = []
-    pixels = _decoded(source, size, rows, seen.append)
-    write_packed(path, pixels, size, ids, source.labels[rows], source.classes)
-    warn_of(seen, len(rows))
-
-
 def _decoded(
     source: ImageSource, size: int, rows: NDArray[np.intp], seen: Seen
 ) -> Iterator[NDArray[np.uint8]]:
-    """Yield square images in order: read one after the other, decoded side by side."""
+    """Yield square images in order: read one after the other, decoded side by side.
+
+    Raises:
+        InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
+    """
     corrupt: list[str] = []
 
     def shown(content: Content | InputError, where: str) -> NDArray[np.uint8] | InputError:
@@ -156,7 +142,7 @@ def _decoded(
                 # never kept: the rest is read only to name all that is wrong
                 image = np.zeros((size, size, 3), np.uint8)
             yield image
-            if done % AHEAD == 0 or done == len(rows):
+            if done % STEP == 0 or done == len(rows):
                 finished(done)
     if corrupt:
         raise InputError(_named(corrupt, len(rows)))
