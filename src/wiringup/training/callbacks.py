@@ -4,9 +4,13 @@ A callback is called before the first step and after every step (and, while the 
 all images are computed, now and then). They stand in the order of this file: what is saved has been observed.
 """
 
+import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import FrameType
 
 from wiringup.core import progress
 from wiringup.core.errors import PreemptedError
@@ -112,3 +116,26 @@ class Stopping:
                 f"Stopped by SIGTERM after step {state.steps}{phase}: {self.checkpoint.last_good()}. "
                 "Run the same command again to continue."
             )
+
+
+@contextmanager
+def noticing() -> Iterator[Callable[[], bool]]:
+    """Notice SIGTERM while the block runs, instead of dying of it; yield what tells whether it came.
+
+    Only the main thread hears signals, and a program that handles SIGTERM itself goes on doing so: there
+    the answer is always no.
+    """
+    in_charge = threading.current_thread() is threading.main_thread()
+    if not in_charge or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield lambda: False
+        return
+    came = threading.Event()
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        came.set()
+
+    signal.signal(signal.SIGTERM, hear)
+    try:
+        yield came.is_set
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

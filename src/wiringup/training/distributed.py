@@ -40,15 +40,12 @@ class ProcessGroup:
     Attributes:
         rank: number of this process, from 0.
         size: number of processes.
+        leads: whether this process observes, and writes files.
     """
 
     rank: int = 0
     size: int = 1
-
-    @property
-    def leads(self) -> bool:
-        """Whether this process observes, and writes files."""
-        return self.rank == 0
+    leads: bool = True
 
     def share(self, n: int) -> slice:
         """Return which of the ``n`` images of a batch are this process's."""
@@ -112,7 +109,7 @@ def join(device: str) -> ProcessGroup:
         dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=TIMEOUT)
         # not after every training: to meet again at the same port is a race
         atexit.register(dist.destroy_process_group)
-    return ProcessGroup(dist.get_rank(), dist.get_world_size())
+    return ProcessGroup(dist.get_rank(), dist.get_world_size(), dist.get_rank() == 0)
 
 
 def leads() -> bool:

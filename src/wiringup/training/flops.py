@@ -31,9 +31,6 @@ class Flops:
     def __add__(self, other: "Flops") -> "Flops":
         return Flops(self.forward + other.forward, self.backward + other.backward)
 
-    def __mul__(self, images: int) -> "Flops":
-        return Flops(self.forward * images, self.backward * images)
-
 
 def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dict[str, Flops]:
     """Return the operations for one image of ``size`` px in every convolution and linear layer.

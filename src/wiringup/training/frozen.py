@@ -60,23 +60,18 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Stored:
-    """The activations of every image.
-
-    Attributes:
-        stores: float32 (images, features) for each activation.
-        shapes: of each activation of one image, as it lies in memory.
-        last: whether the channels lie last in memory, and have to be brought to the front.
-    """
+    """The activations of every image: float32 (images, features) each, the shape of one, and their layout."""
 
     stores: Sequence[Tensor]
-    shapes: Sequence[tuple[int, ...]]
-    last: Sequence[bool]
+    shapes: Sequence[torch.Size]
+    layout: torch.memory_format
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Activations:
         """Return the activations of some images, as `Frozen` would."""
         index = torch.from_numpy(rows)
-        found = zip(self.stores, self.shapes, self.last, strict=True)
-        return tuple(_shaped(store.index_select(0, index), shape, last) for store, shape, last in found)
+        found = zip(self.stores, self.shapes, strict=True)
+        answers = (store.index_select(0, index).view(len(rows), *shape) for store, shape in found)
+        return tuple(a.contiguous(memory_format=self.layout) if a.ndim == 4 else a for a in answers)
 
 
 def remember(frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage: Storage) -> Stored | None:
@@ -88,40 +83,28 @@ def remember(frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage:
         n: number of images.
         storage: decides how much memory there is, and where files are made if that does not suffice.
     """
-    stored: Stored | None = None
+    stores: list[Tensor] = []
     for start in range(0, n, frozen.chunk):
         rows = slice(start, min(start + frozen.chunk, n))
         answers = frozen(images(rows))
-        if stored is None:
-            stored = _room(answers, n, frozen, storage)
-        if stored is None:
+        stores = stores or _room(answers, n, storage)
+        if not stores:
             return None
-        for store, answer, last in zip(stored.stores, answers, stored.last, strict=True):
-            store[rows].copy_(_as_it_lies(answer, last).flatten(1))
+        for store, answer in zip(stores, answers, strict=True):
+            store[rows].copy_(answer.flatten(1))
         frozen.pause()
-    return stored
+    return Stored(stores, [answer.shape[1:] for answer in answers], frozen.layout)
 
 
-def _room(answers: Activations, n: int, frozen: Frozen, storage: Storage) -> Stored | None:
+def _room(answers: Activations, n: int, storage: Storage) -> list[Tensor]:
+    """Return room for what is answered to ``n`` images; nothing where there is none."""
     if any(answer.dtype != torch.float32 for answer in answers):
-        return None
-    last = [a.ndim == 4 and frozen.layout == torch.channels_last for a in answers]
-    shapes = [tuple(_as_it_lies(a, at_end).shape[1:]) for a, at_end in zip(answers, last, strict=True)]
-    features = {i: a[0].numel() for i, a in enumerate(answers)}
-    working = ALIVE * sum(a.nbytes for a in answers)
+        return []
+    features = {i: answer[0].numel() for i, answer in enumerate(answers)}
     try:
-        stores = storage.stores(n, features, working)
+        stores = storage.stores(n, features, ALIVE * sum(answer.nbytes for answer in answers))
     except InputError:
         raise
     except WiringupError:  # neither memory nor disk suffices
-        return None
-    return Stored([stores[i] for i in features], shapes, last)
-
-
-def _as_it_lies(answer: Tensor, last: bool) -> Tensor:
-    return answer.permute(0, 2, 3, 1) if last else answer
-
-
-def _shaped(rows: Tensor, shape: tuple[int, ...], last: bool) -> Tensor:
-    found = rows.view(len(rows), *shape)
-    return found.permute(0, 3, 1, 2) if last else found
+        return []
+    return [stores[i] for i in features]

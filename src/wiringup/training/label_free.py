@@ -9,6 +9,7 @@ moved that the network does not keep.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -26,7 +27,7 @@ from wiringup.training.batches import Plan, Step
 from wiringup.training.callbacks import Callback, Interval
 from wiringup.training.distributed import ProcessGroup, leads
 from wiringup.training.loader import Batch, Loader
-from wiringup.training.loop import Training, TrainResult, run
+from wiringup.training.loop import TrainResult, run
 from wiringup.training.named_sets import DECODER
 from wiringup.training.numerics import memory_format
 from wiringup.training.objectives import NTXent
@@ -88,12 +89,7 @@ class LabelFreeSpec:
     @property
     def frames(self) -> int:
         """Frames that are seen in the whole phase."""
-        return self.steps * self.training.batch
-
-    @property
-    def steps(self) -> int:
-        """Steps of the whole phase."""
-        return int(self.training.duration.value)
+        return int(self.training.duration.value) * self.training.batch
 
 
 def learn_label_free(
@@ -128,18 +124,12 @@ def learn_label_free(
     how = replace(spec.training, device=str(check_device(spec.training.device)))
     spec = replace(spec, training=how)
     at_least(how.size or 0, architecture.smallest, "The size of what is seen without labels, in px,")
-    training = Training(
-        how,
-        _before_decoder(model, architecture, how),
-        FrameLoader(spec, next(model.parameters()).dtype, memory_format(model)),
-        NTXent(spec.temperature, architecture.readouts[BEHAVIOR]),
-        ProcessGroup(),
-        leads(),
-        phase=spec.stimuli,
-        label=label or spec.stimuli,
+    loader = FrameLoader(spec, next(model.parameters()).dtype, memory_format(model))
+    objective = NTXent(spec.temperature, architecture.readouts[BEHAVIOR])
+    plasticity = _before_decoder(model, architecture, how)
+    return run(
+        model, plasticity, loader, objective, folder, interval, callbacks, phase=spec.stimuli, label=label
     )
-    identity = {"spec": to_dict(spec, include_neutral=False)}
-    return run(model, training, identity, folder=folder, interval=interval, callbacks=callbacks)
 
 
 class FrameLoader(Loader):
@@ -148,14 +138,21 @@ class FrameLoader(Loader):
     def __init__(self, spec: LabelFreeSpec, dtype: torch.dtype, layout: torch.memory_format) -> None:
         how = spec.training
         plan = Plan(spec.frames, how.batch, spec.frames, how.seed)
-        super().__init__(plan, how.size or 0, how, dtype, layout)
-        self.stimuli = spec.stimuli
+        super().__init__(plan, how.size or 0, how, ProcessGroup(leads=leads()), dtype, layout)
+        self.phase = spec
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The whole spec of the phase."""
+        return {"spec": to_dict(self.phase, include_neutral=False)}
 
     def load(self, step: Step, share: slice | None = None) -> Batch:
         """Return the frames of one step; their labels say which pair they belong to."""
-        stream = numpy_stream(self.spec.seed, "label-free", self.stimuli, step.index)
+        stream = numpy_stream(self.spec.seed, "label-free", self.phase.stimuli, step.index)
         pairs = len(step.rows) // 2
-        pixels = frame_pairs(self.stimuli, pairs, self.size, stream).reshape(2 * pairs, *2 * [self.size], 3)
+        pixels = frame_pairs(self.phase.stimuli, pairs, self.size, stream).reshape(
+            2 * pairs, *2 * [self.size], 3
+        )
         return Batch(step, (self.laid_out(preprocess(pixels, self.size)),), torch.arange(pairs).repeat(2))
 
 

@@ -6,6 +6,7 @@ epoch): any step of a training can be loaded without those before it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from wiringup.core.ahead import ahead
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
+from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.readout import preprocess
 from wiringup.models.storage import Storage
@@ -49,6 +51,7 @@ class Loader:
         plan: the steps.
         size: side of the network's input in px.
         spec: says on which device, and how many threads load ahead.
+        group: the processes that share every batch.
         dtype: of the network's parameters.
         layout: memory format of the images.
     """
@@ -58,10 +61,17 @@ class Loader:
         plan: Plan,
         size: int,
         spec: TrainSpec,
-        dtype: torch.dtype = torch.float32,
-        layout: torch.memory_format = torch.channels_last,
+        group: ProcessGroup,
+        dtype: torch.dtype,
+        layout: torch.memory_format,
     ) -> None:
-        self.plan, self.size, self.spec, self.dtype, self.layout = plan, size, spec, dtype, layout
+        self.plan, self.size, self.spec, self.group = plan, size, spec, group
+        self.dtype, self.layout = dtype, layout
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What decides the batches and how they are learned from, as plain values."""
+        return {"spec": to_dict(self.spec, include_neutral=False)}
 
     def load(self, step: Step, share: slice | None = None) -> Batch:
         """Return the batch of one step: ``share`` of it, by default that of this process."""
@@ -78,7 +88,7 @@ class Loader:
 
 
 class ImageLoader(Loader):
-    """Labelled images, augmented as a spec says; ``group`` are the processes that share every batch.
+    """Labelled images, augmented as a spec says.
 
     Raises:
         InputError: for too few images, a run that ends on a batch of one, or images that are not square
@@ -96,8 +106,13 @@ class ImageLoader(Loader):
         height, width = data.stimuli.sides
         if spec.size is None and height != width:
             raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
-        super().__init__(Plan.of(len(data), spec), spec.size or height, spec, dtype, layout)
-        self.data, self.group = data, group
+        super().__init__(Plan.of(len(data), spec), spec.size or height, spec, group, dtype, layout)
+        self.data = data
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The images are among it."""
+        return super().identity | {"images": self.data.sha256}
 
     def load(self, step: Step, share: slice | None = None) -> Batch:
         """Return a batch, augmented and normalised: each share of it as it is in the whole batch."""

@@ -6,7 +6,7 @@ makes one; what it learns from is a `loader.Loader`, and what for an `objectives
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from wiringup.core.errors import DivergedError
-from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
 from wiringup.models.device import check_device
 from wiringup.models.forward import hooked
 from wiringup.models.readout import NetworkSubject
-from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping
+from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping, noticing
 from wiringup.training.checkpoint import Checkpoint, held
-from wiringup.training.distributed import ProcessGroup, SharedNorm, join
+from wiringup.training.distributed import SharedNorm, join
 from wiringup.training.divergence import NotFinite, bad_gradient, explain
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Activations, Frozen
@@ -34,7 +33,6 @@ from wiringup.training.objectives import CrossEntropy, Objective
 from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
-from wiringup.training.preemption import noticing
 from wiringup.training.schedule import Duration, Position, converged, learning_rate
 from wiringup.training.spec import TrainSpec
 from wiringup.training.state import TrainState
@@ -60,35 +58,6 @@ class TrainResult:
     observations: tuple[dict[str, Any], ...]
     epochs: float
     converged: bool
-
-
-@dataclass(frozen=True)
-class Training:
-    """What does not change while a training runs.
-
-    Attributes:
-        group: the processes that share every batch.
-        writes: whether this process keeps the checkpoint.
-        phase: name of the account, if no labels are used; see `state.TrainState`.
-        before: accounts of phases without labels that came first; they stand in the ledger from its start.
-        label: how progress is called.
-    """
-
-    spec: TrainSpec
-    plasticity: Plasticity
-    loader: Loader
-    objective: Objective
-    group: ProcessGroup
-    writes: bool
-    phase: str = ""
-    before: Mapping[str, Account] = field(default_factory=dict)
-    label: str = ""
-
-    def rate(self, state: TrainState) -> float:
-        """Return the learning rate of the next step."""
-        plan = self.loader.plan
-        at = Position(state.seen // plan.images, state.seen / max(1, plan.total), state.epoch_losses)
-        return learning_rate(self.spec.schedule, self.spec.lr, at)
 
 
 def train(
@@ -132,59 +101,57 @@ def train(
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
     spec = replace(spec, device=str(check_device(spec.device)))
-    group = join(spec.device)
-    loader = ImageLoader(data, spec, group, next(model.parameters()).dtype, memory_format(model))
-    group.check(loader.plan.smallest)
-    training = Training(
-        spec,
-        resolve(model, architecture, spec.plasticity, spec.seed),
-        loader,
-        CrossEntropy(len(data.classes)),
-        group,
-        group.leads,
-        before=before or {},
-        label=label or spec.plasticity,
-    )
-    identity = {"spec": to_dict(spec, include_neutral=False), "images": data.sha256}
-    return run(model, training, identity, observers, folder, moments, interval, callbacks)
+    loader = ImageLoader(data, spec, join(spec.device), next(model.parameters()).dtype, memory_format(model))
+    objective = CrossEntropy(len(data.classes))
+    plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
+    return run(
+        model, plasticity, loader, objective, folder, interval, callbacks, observers, moments,
+        before=before, label=label,
+    )  # fmt: skip
 
 
 def run(
     model: nn.Module,
-    training: Training,
-    identity: Mapping[str, Any],
+    plasticity: Plasticity,
+    loader: Loader,
+    objective: Objective,
+    folder: Path | None,
+    interval: Interval | None,
+    callbacks: Sequence[Callback],
     observers: Sequence[Observer] = (),
-    folder: Path | None = None,
     moments: Sequence[Duration] = (),
-    interval: Interval | None = None,
-    callbacks: Sequence[Callback] = (),
+    *,
+    phase: str = "",
+    before: Mapping[str, Account] | None = None,
+    label: str = "",
 ) -> TrainResult:
     """Make a training of any kind, from its checkpoint if there is one; see `train`.
 
-    ``identity`` is what decides it besides the weights at birth, as plain values.
+    It is charged to the account of a ``phase`` without labels, if one is named.
     """
-    spec, loader, group = training.spec, training.loader, training.group
-    with held(folder if training.writes else None), noticing() as asked:
+    spec, plan, group = loader.spec, loader.plan, loader.group
+    group.check(plan.smallest)
+    with held(folder if group.leads else None), noticing() as asked:
         group.barrier()
-        if folder is not None:
-            identity = {**identity, "birth": NetworkSubject("birth", model, {}, loader.size).identity}
+        birth = NetworkSubject("birth", model, {}, loader.size)
+        checkpoint = Checkpoint(
+            folder, loader.identity | {"birth": birth.identity} if folder else {}, group.leads
+        )
         model.to(spec.device, memory_format=loader.layout)  # type: ignore[call-overload]
-        updates = Updates(model, training.plasticity, loader.plan, spec.seed, spec.norms)
-        ledger = Ledger.of(training.plasticity)
-        ledger.label_free |= training.before
-        state = TrainState(model, optimiser(updates.parameters, spec), updates, ledger, training.phase)
-        checkpoint = Checkpoint(folder, identity, training.writes)
+        updates = Updates(model, plasticity, plan, spec.seed, spec.norms)
+        state = TrainState(model, optimiser(updates.parameters, spec), updates, Ledger.of(plasticity), phase)
+        state.ledger.label_free |= before or {}
         checkpoint.restore(state)
-        kind = f"train:{'label-free' if training.phase else spec.plasticity}"
+        kind, name = ("label-free", phase) if phase else (spec.plasticity, spec.plasticity)
         looking: list[Callback] = [
             *callbacks,
-            Reporting(kind, training.label, loader.plan.total, state.seen),
-            Observing(observers, moments, loader.plan, group),
+            Reporting(f"train:{kind}", label or name, plan.total, state.seen),
+            Observing(observers, moments, plan, group),
             Saving(checkpoint, interval or Interval(), state.observed, state.steps),
             Stopping(asked, checkpoint, group),
         ]
         try:
-            fit(state, training, looking)
+            fit(state, loader, objective, looking)
         except NotFinite as error:
             raise DivergedError(
                 f"Training diverged: {error} at step {state.steps} ({state.seen} images); "
@@ -192,51 +159,47 @@ def run(
             ) from None
         finally:
             updates.end()
-    return TrainResult(
-        training.plasticity,
-        state.ledger,
-        tuple(state.losses),
-        tuple(state.epoch_losses),
-        tuple(state.observations),
-        state.seen / loader.plan.images,
-        converged(spec.schedule, training.rate(state)),
-    )
+    curves = tuple(state.losses), tuple(state.epoch_losses), tuple(state.observations)
+    still = converged(spec.schedule, _rate(state, loader))
+    return TrainResult(plasticity, state.ledger, *curves, state.seen / plan.images, still)
 
 
-def fit(state: TrainState, training: Training, callbacks: Sequence[Callback]) -> None:
+def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequence[Callback]) -> None:
     """Make the steps that are left.
 
     Args:
         state: moved in place.
-        training: what is learned, from what, and how.
+        loader: gives the batches, and says how they are learned from (``spec``) and by whom (``group``).
+        objective: what is made small.
         callbacks: called before the first step and after every one.
 
     Raises:
         NotFinite: if a loss, a gradient or a weight is not finite.
     """
-    spec, loader, group = training.spec, training.loader, training.group
+    spec, plan, group = loader.spec, loader.plan, loader.group
 
     def notify() -> None:
         for callback in callbacks:
             callback(state)
 
     while True:
-        rate = training.rate(state)
-        state.over = state.seen >= loader.plan.total or converged(spec.schedule, rate)
+        rate = _rate(state, loader)
+        state.over = state.seen >= plan.total or converged(spec.schedule, rate)
         notify()
         if state.over:
             return
         if state.updates.begin(state.seen):  # other synapses learn from here on
-            network, flops, batches = _prepare(state, training, notify)
+            flops = sum(flops_by_layer(state.model, loader.size, objective.reads).values(), Flops())
+            network, batches = _prepare(state, loader, objective, notify)
         batch = next(batches)
         for options in state.optimiser.param_groups:
             options["lr"] = rate
         with dropout_stream(state.model, spec.seed, state.steps, group.rank), precision(spec):
-            output = _answer(network, batch.inputs, state.model, training.objective.reads)
-        share = group.loss(training.objective, output.to(loader.dtype), batch.labels, len(batch.step.rows))
+            output = _answer(network, batch.inputs, state.model, objective.reads)
+        share = group.loss(objective, output.to(loader.dtype), batch.labels, len(batch.step.rows))
         (loss,) = group.mean(share.item())
         if not math.isfinite(loss):
-            images = loader.load(batch.step, ALL).inputs[0]
+            (images,) = loader.load(batch.step, ALL).inputs
             raise NotFinite(f"the loss is {loss} and {explain(state.model, images)}")
         state.optimiser.zero_grad()
         share.backward()  # type: ignore[no-untyped-call]
@@ -245,24 +208,30 @@ def fit(state: TrainState, training: Training, callbacks: Sequence[Callback]) ->
         state.updates.project_gradients()
         state.optimiser.step()
         state.updates.write_weights()
-        state.record(batch.step, loss, flops, loader.plan)
+        state.record(batch.step, loss, flops, plan)
+
+
+def _rate(state: TrainState, loader: Loader) -> float:
+    """Return the learning rate of the next step."""
+    plan, spec = loader.plan, loader.spec
+    at = Position(state.seen // plan.images, state.seen / max(1, plan.total), state.epoch_losses)
+    return learning_rate(spec.schedule, spec.lr, at)
 
 
 def _prepare(
-    state: TrainState, training: Training, pause: Callable[[], None]
-) -> tuple[nn.Module, Flops, Iterator[Batch]]:
-    """Make ready for what learns now: return what is run, its operations for an image, and its batches."""
-    spec, loader, group, reads = training.spec, training.loader, training.group, training.objective.reads
-    flops = sum(flops_by_layer(state.model, loader.size, reads).values(), Flops())
-    if reads:  # what is read may lie inside a module that a split would dissolve
-        return state.model, flops, loader.batches(state.steps)
+    state: TrainState, loader: Loader, objective: Objective, pause: Callable[[], None]
+) -> tuple[nn.Module, Iterator[Batch]]:
+    """Return the network as it is run while the same synapses learn, and the batches that are left."""
+    group = loader.group
+    if objective.reads:  # it may lie inside a module that a split would dissolve
+        return state.model, loader.batches(state.steps)
     parts = split_frozen(state.model, SharedNorm if group.size > 1 else None)
     frozen = None
     if parts.frozen:
-        chunk = -(-min(spec.batch, loader.plan.images) // group.size)
+        chunk = -(-min(loader.plan.batch, loader.plan.images) // group.size)
         alike = state.updates.norms_stand_still
-        frozen = Frozen(parts.frozen, chunk, loader.layout, partial(precision, spec), alike, pause)
-    return group.wrap(parts.learning), flops, loader.batches(state.steps, frozen)
+        frozen = Frozen(parts.frozen, chunk, loader.layout, partial(precision, loader.spec), alike, pause)
+    return group.wrap(parts.learning), loader.batches(state.steps, frozen)
 
 
 def _answer(network: nn.Module, inputs: Activations, model: nn.Module, reads: str | None) -> Tensor:

@@ -7,7 +7,7 @@ and a parameter that is not there has no momentum, no decay and no state of any 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -27,12 +27,12 @@ class Parametrisation:
     def __str__(self) -> str:
         return f"{self.kind}:{self.amount:g}" if self.amount else self.kind
 
-    def check(self, row: Synapses, synapses: int) -> None:
-        """Raise `InputError` if so many synapses of a weight tensor cannot learn in this way."""
-        PARAMETRISATIONS[self.kind].check(row, synapses, self.amount)
-
     def count(self, row: Synapses, synapses: int) -> int:
-        """Return how many parameters the optimiser moves for so many synapses of a weight tensor."""
+        """Return how many parameters the optimiser moves for so many synapses of a weight tensor.
+
+        Raises:
+            InputError: if they cannot learn in this way.
+        """
         return PARAMETRISATIONS[self.kind].count(row, synapses, self.amount)
 
     def bind(self, weight: nn.Parameter, mask: Tensor | None, stream: torch.Generator) -> "Free":
@@ -58,18 +58,16 @@ class Free:
     def __init__(
         self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
     ) -> None:
-        self.weight = weight
-        self._places = None if mask is None else _places(weight, mask)
-        alone = weight if self._places is None else nn.Parameter(_flat(weight)[self._places])
-        self.parameters: tuple[nn.Parameter, ...] = (alone,)
+        self.weight, self._mask = weight, mask
+        self.parameters = tuple(self._born(amount, stream))
 
-    @classmethod
-    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
-        """Raise `InputError` if these synapses cannot learn in this way."""
+    def _born(self, amount: float, stream: torch.Generator) -> Iterable[nn.Parameter]:
+        self._places = None if self._mask is None else _places(self.weight, self._mask)
+        return [self.weight if self._places is None else nn.Parameter(_flat(self.weight)[self._places])]
 
     @classmethod
     def count(cls, row: Synapses, synapses: int, amount: float) -> int:
-        """Return the number of parameters for so many synapses of a weight tensor."""
+        """Return the number of parameters for so many synapses of a weight tensor they suit."""
         return synapses
 
     @torch.no_grad()
@@ -101,11 +99,10 @@ class SignPreserving(Free):
     Dale's law for single synapses. One that was born as exactly 0 (biases are) has no sign and learns freely.
     """
 
-    def __init__(
-        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
-    ) -> None:
-        super().__init__(weight, mask, amount, stream)
-        self._signs = self.parameters[0].detach().sign()
+    def _born(self, amount: float, stream: torch.Generator) -> Iterable[nn.Parameter]:
+        (alone,) = super()._born(amount, stream)
+        self._signs = alone.detach().sign()
+        return [alone]
 
     @torch.no_grad()
     def write_weights(self) -> None:
@@ -118,13 +115,12 @@ class SignPreserving(Free):
 class _OverFrozen(Free):
     """Parameters of their own over a frozen weight matrix, which is that of birth."""
 
-    def __init__(
-        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
-    ) -> None:
-        self.weight, self._frozen = weight, weight.detach().clone()
+    def _born(self, amount: float, stream: torch.Generator) -> Iterable[nn.Parameter]:
+        self._frozen = self.weight.detach().clone()
+        return []
 
     @classmethod
-    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
+    def count(cls, row: Synapses, synapses: int, amount: float) -> int:
         """Only whole tensors with inputs and outputs will do."""
         if synapses < row.count or len(row.shape) < 2:
             what = "a vector" if len(row.shape) < 2 else "only partly in the set"
@@ -132,6 +128,7 @@ class _OverFrozen(Free):
                 f"Low-rank updates and masks need whole weight matrices, but {row.parameter} is {what}. "
                 "Take it out, as in lowrank:4:(critical & kind:convolution) + decoder."
             )
+        return synapses
 
     def state(self) -> list[Tensor]:
         """Return all parameters."""
@@ -143,9 +140,6 @@ class _OverFrozen(Free):
         for parameter, value in zip(self.parameters, state, strict=True):
             parameter.copy_(value)
 
-    def _draw(self, shape: Sequence[int], stream: torch.Generator) -> Tensor:
-        return torch.randn(shape, generator=stream).to(self.weight)
-
 
 class LowRank(_OverFrozen):
     """W = W at birth + out · in, with ``out`` (outputs, rank) and ``in`` (rank, inputs x k x k).
@@ -156,27 +150,23 @@ class LowRank(_OverFrozen):
 
     amount_is = "RANK"
 
-    def __init__(
-        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
-    ) -> None:
-        super().__init__(weight, mask, amount, stream)
-        rank, outputs, inputs = int(amount), weight.shape[0], weight[0].numel()
-        self.out = nn.Parameter(weight.new_zeros(outputs, rank))
-        self.inner = nn.Parameter(self._draw((rank, inputs), stream) / math.sqrt(inputs))
-        self.parameters = (self.out, self.inner)
-
-    @classmethod
-    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
-        """The rank has to be whole, and no larger than that of the weight."""
-        super().check(row, synapses, amount)
-        full = min(row.shape[0], row.count // row.shape[0])
-        if amount != int(amount) or not 1 <= amount <= full:
-            raise InputError(f"{row.parameter} can have a rank of 1 to {full}; got lowrank:{amount:g}.")
+    def _born(self, amount: float, stream: torch.Generator) -> Iterable[nn.Parameter]:
+        super()._born(amount, stream)
+        rank, weight, inputs = int(amount), self.weight, self.weight[0].numel()
+        normal = torch.randn((rank, inputs), generator=stream).to(weight)
+        self.out = nn.Parameter(weight.new_zeros(len(weight), rank))
+        self.inner = nn.Parameter(normal / math.sqrt(inputs))
+        return self.out, self.inner
 
     @classmethod
     def count(cls, row: Synapses, synapses: int, amount: float) -> int:
-        """Return the entries of both factors."""
-        return int(amount) * (row.shape[0] + row.count // row.shape[0])
+        """Return the entries of both factors; the rank has to be whole, and no larger than the weight's."""
+        super().count(row, synapses, amount)
+        outputs, inputs = row.shape[0], row.count // row.shape[0]
+        full = min(outputs, inputs)
+        if amount != int(amount) or not 1 <= amount <= full:
+            raise InputError(f"{row.parameter} can have a rank of 1 to {full}; got lowrank:{amount:g}.")
+        return int(amount) * (outputs + inputs)
 
     @torch.no_grad()
     def project_gradients(self) -> None:
@@ -200,22 +190,21 @@ class Mask(_OverFrozen):
 
     amount_is = "FRACTION"
 
-    def __init__(
-        self, weight: nn.Parameter, mask: Tensor | None, amount: float, stream: torch.Generator
-    ) -> None:
-        super().__init__(weight, mask, amount, stream)
+    def _born(self, amount: float, stream: torch.Generator) -> Iterable[nn.Parameter]:
+        super()._born(amount, stream)
+        weight = self.weight
         self._acting = max(1, round(amount * weight.numel()))
         uniform = 2 * torch.rand(weight.shape, generator=stream) - 1
         self.scores = nn.Parameter((uniform / math.sqrt(weight[0].numel())).to(weight))
-        self.parameters = (self.scores,)
         self.write_weights()
+        return [self.scores]
 
     @classmethod
-    def check(cls, row: Synapses, synapses: int, amount: float) -> None:
-        """The fraction has to be between 0 and 1."""
-        super().check(row, synapses, amount)
+    def count(cls, row: Synapses, synapses: int, amount: float) -> int:
+        """Return the number of scores; the fraction has to be between 0 and 1."""
         if not 0 < amount < 1:
             raise InputError(f"The fraction of weights that act lies between 0 and 1; got mask:{amount:g}.")
+        return super().count(row, synapses, amount)
 
     @torch.no_grad()
     def project_gradients(self) -> None:

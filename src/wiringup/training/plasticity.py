@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.models.architecture import Architecture
-from wiringup.training import named_sets
 from wiringup.training.expression import Part, Window, parse
 from wiringup.training.parametrisations import FREE, Parametrisation
-from wiringup.training.synapses import KINDS, Network, Synapses, SynapseSet
+from wiringup.training.synapses import ALL, KINDS, Network, Synapses, SynapseSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +77,6 @@ class Plasticity:
         return {area: (self.count(area=area), self.count(area=area, trained=False)) for area in areas}
 
 
-def names(architecture: Architecture) -> list[str]:
-    """Return every named set that `resolve` knows for an architecture; `expression` says how to join them."""
-    return list(named_sets.names(architecture))
-
-
 def resolve(model: nn.Module, architecture: Architecture, name: str, seed: int = 0) -> Plasticity:
     """Return the plasticity called ``name`` as a set of synapses of ``model``.
 
@@ -139,10 +133,9 @@ def _windows(parts: Sequence[Part]) -> tuple[Window, ...] | None:
 def _group(
     row: Synapses, synapses: SynapseSet, way: Parametrisation, windows: tuple[Window, ...] | None
 ) -> ParameterGroup:
-    count = synapses.counts([row])[row.parameter]
-    way.check(row, count)
-    mask = synapses.members[row.parameter]
-    return ParameterGroup(row.parameter, mask, way, windows, way.count(row, count))
+    name, count = row.parameter, synapses.counts([row])[row.parameter]
+    mask = synapses.members[name]
+    return ParameterGroup(name, None if mask is ALL else mask, way, windows, way.count(row, count))
 
 
 def _learning(row: Synapses, groups: Iterable[ParameterGroup]) -> Synapses:

@@ -115,7 +115,7 @@ class TrainSpec(TrainingOptions):
     """One training of a born network: how, and besides what learns in it and for how long.
 
     Attributes:
-        plasticity: which synapses learn, see `plasticity.names` and `expression`.
+        plasticity: which synapses learn, see `named_sets.names` and `expression`.
         duration: how long at most; ``plateau`` may stop before.
         size: side of the network's input in px; None keeps the images' own size, which must be square.
         seed: of the order of the images, of the augmentation, of dropout, of random sets of synapses, and

@@ -13,6 +13,8 @@ from wiringup.training.flops import Flops
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.updates import Updates
 
+_PLAIN = ("losses", "epoch_losses", "observations", "observed")
+
 
 @dataclass
 class TrainState:
@@ -70,10 +72,7 @@ class TrainState:
             "parameters": self.updates.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "ledger": self.ledger.to_dict(),
-            "losses": self.losses,
-            "epoch_losses": self.epoch_losses,
-            "observations": self.observations,
-            "observed": self.observed,
+            **{name: getattr(self, name) for name in _PLAIN},
         }
 
     def load(self, content: Mapping[str, Any]) -> None:
@@ -82,5 +81,5 @@ class TrainState:
         self.updates.load_state_dict(content["parameters"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.ledger = Ledger.from_dict(content["ledger"])
-        self.losses, self.epoch_losses = content["losses"], content["epoch_losses"]
-        self.observations, self.observed = content["observations"], content["observed"]
+        for name in _PLAIN:
+            setattr(self, name, content[name])

@@ -80,25 +80,28 @@ def _kind(module: nn.Module, parameter: str) -> str:
     return "linear" if isinstance(module, nn.Linear) else "convolution"
 
 
+ALL, NONE = torch.tensor(True), torch.tensor(False)
+"""Masks of any shape."""
+
+
 @dataclass(frozen=True, eq=False)
 class SynapseSet:
     """A set of synapses of one model.
 
     Attributes:
-        members: {parameter: bool mask of its shape, or None for the whole of it}. No mask is empty or full.
+        members: {parameter: bool mask of its shape, or `ALL` for the whole of it}. No mask is empty or full.
     """
 
-    members: Mapping[str, Tensor | None]
+    members: Mapping[str, Tensor]
 
     @classmethod
     def whole(cls, parameters: Iterable[str]) -> "SynapseSet":
         """Return the set of all synapses of these parameters."""
-        return cls(dict.fromkeys(parameters))
+        return cls(dict.fromkeys(parameters, ALL))
 
     @classmethod
-    def _of_masks(cls, masks: Iterable[tuple[str, Tensor | None]]) -> "SynapseSet":
-        kept = ((name, mask) for name, mask in masks if mask is None or bool(mask.any()))
-        return cls({name: None if mask is None or bool(mask.all()) else mask for name, mask in kept})
+    def _of(cls, masks: Mapping[str, Tensor]) -> "SynapseSet":
+        return cls({name: ALL if bool(mask.all()) else mask for name, mask in masks.items() if mask.any()})
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.members)
@@ -108,24 +111,20 @@ class SynapseSet:
 
     def __or__(self, other: "SynapseSet") -> "SynapseSet":
         a, b = self.members, other.members
-        return self._of_masks((name, _either(a, b, name)) for name in {**a, **b})
+        return self._of({name: a.get(name, NONE) | b.get(name, NONE) for name in {**a, **b}})
 
     def __and__(self, other: "SynapseSet") -> "SynapseSet":
         a, b = self.members, other.members
-        return self._of_masks((name, _both(a[name], b[name])) for name in a if name in b)
+        return self._of({name: a[name] & b[name] for name in a if name in b})
 
     def __sub__(self, other: "SynapseSet") -> "SynapseSet":
         a, b = self.members, other.members
-        partly = {name for name in a if b.get(name) is not None}
-        apart = ((name, a[name]) for name in a if name not in b)
-        left = ((name, _both(a[name], ~mask)) for name in partly if (mask := b[name]) is not None)
-        found = dict([*apart, *left])
-        return self._of_masks((name, found[name]) for name in a if name in found)
+        return self._of({name: a[name] & ~b.get(name, NONE) for name in a})
 
     def counts(self, rows: Iterable[Synapses]) -> dict[str, int]:
         """Return {parameter: synapses of the set} in the order of the table, where there are any."""
         return {
-            row.parameter: row.count if (mask := self.members[row.parameter]) is None else int(mask.sum())
+            row.parameter: row.count if (mask := self.members[row.parameter]) is ALL else int(mask.sum())
             for row in rows
             if row.parameter in self.members
         }
@@ -143,33 +142,14 @@ class SynapseSet:
         stream = numpy_stream(seed, "how many of each parameter")
         shares = stream.multivariate_hypergeometric(list(pool.values()), count, method="marginals")
         shapes = {row.parameter: row.shape for row in rows}
-        masks = (
-            (name, _draw(self.members[name], shapes[name], int(n), seed, name))
-            for name, n in zip(pool, shares, strict=True)
-        )
-        return self._of_masks(masks)
+        drawn = zip(pool, shares, strict=True)
+        return self._of({n: _draw(self.members[n], shapes[n], int(k), seed, n) for n, k in drawn})
 
 
-def _either(a: Mapping[str, Tensor | None], b: Mapping[str, Tensor | None], name: str) -> Tensor | None:
-    if name not in a or name not in b:
-        return a[name] if name in a else b[name]
-    one, other = a[name], b[name]
-    return None if one is None or other is None else one | other
-
-
-def _both(one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    if one is None or other is None:
-        return one if other is None else other
-    return one & other
-
-
-def _draw(mask: Tensor | None, shape: tuple[int, ...], count: int, seed: int, name: str) -> Tensor:
+def _draw(mask: Tensor, shape: tuple[int, ...], count: int, seed: int, name: str) -> Tensor:
     flat = torch.zeros(int(np.prod(shape)), dtype=torch.bool)
+    members = mask.expand(shape).flatten().nonzero()[:, 0]
     stream = numpy_stream(seed, "which of", name)
-    if mask is None:
-        chosen = torch.from_numpy(stream.choice(len(flat), count, replace=False, shuffle=False))
-    else:
-        members = mask.flatten().nonzero()[:, 0]
-        chosen = members[torch.from_numpy(stream.choice(len(members), count, replace=False, shuffle=False))]
-    flat[chosen] = True
+    chosen = torch.from_numpy(stream.choice(len(members), count, replace=False, shuffle=False))
+    flat[members[chosen]] = True
     return flat.view(shape)

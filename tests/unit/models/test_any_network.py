@@ -14,7 +14,8 @@ from wiringup.models.preprocessing import Preprocessing
 from wiringup.models.readout import subject
 from wiringup.models.trained import read_trained
 from wiringup.models.weights import save_weights
-from wiringup.training.plasticity import names, resolve
+from wiringup.training.named_sets import names
+from wiringup.training.plasticity import resolve
 
 SMALL = "foreign_networks:small"
 AREAS = ("V1=stem", "V4=middle", "behavior=pool")

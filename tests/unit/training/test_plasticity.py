@@ -9,7 +9,8 @@ from torch import nn
 from wiringup.core.errors import InputError
 from wiringup.models.architecture import ModelSpec, build
 from wiringup.training.batches import Plan
-from wiringup.training.plasticity import names, resolve
+from wiringup.training.named_sets import names
+from wiringup.training.plasticity import resolve
 from wiringup.training.synapses import KINDS
 from wiringup.training.updates import Updates
 
@@ -94,7 +95,7 @@ def test_where_norms_run_on_their_statistics_one_trains_if_and_only_if_its_affin
 
 
 def test_names_of_an_architecture(cornet):
-    found = names(cornet)
+    found = list(names(cornet))
     assert found[:5] == ["all", "critical", "critical:V2", "critical:V4", "critical:IT"]
     assert found[5:10] == ["conv1", "pointwise", "batchnorm", "bias", "decoder"]
     areas = ["V1", "V2", "V4", "IT"]

@@ -5,7 +5,7 @@ import torch
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
-from wiringup.training.synapses import Network, SynapseSet
+from wiringup.training.synapses import ALL, Network, SynapseSet
 
 
 @pytest.fixture
@@ -20,16 +20,13 @@ def some(network, seed):
         how = int(torch.randint(3, (1,), generator=stream))
         if how:
             mask = torch.rand(row.shape, generator=stream) < 0.5
-            found[row.parameter] = None if how == 1 else mask
+            found[row.parameter] = ALL if how == 1 else mask
     return SynapseSet(found)
 
 
 def elements(network, synapses):
     shapes = {row.parameter: row.shape for row in network.rows}
-    whole = {
-        k: torch.ones(shapes[k], dtype=torch.bool) if m is None else m for k, m in synapses.members.items()
-    }
-    return {(k, *i) for k, m in whole.items() for i in m.nonzero().tolist()}
+    return {(k, *i) for k, m in synapses.members.items() for i in m.expand(shapes[k]).nonzero().tolist()}
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -40,14 +37,14 @@ def test_the_algebra_is_that_of_sets(network, seed):
         assert elements(network, ours) == theirs
         assert sum(ours.counts(network.rows).values()) == len(theirs)
         assert bool(ours) == bool(theirs)
-        masks = [mask for mask in ours.members.values() if mask is not None]
+        masks = [mask for mask in ours.members.values() if mask is not ALL]
         assert all(mask.any() and not mask.all() for mask in masks)
 
 
 def test_a_random_set_is_exact_in_number_and_within_its_pool(network):
     everything = SynapseSet.whole(row.parameter for row in network.rows)
     pool = some(network, 3)
-    assert any(mask is not None for mask in pool.members.values())
+    assert any(mask is not ALL for mask in pool.members.values())
     inside = elements(network, pool)
     for count in (0, 1, 7, len(inside) - 1, len(inside)):
         drawn = pool.draw(count, network.rows, seed=count)
