@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from wiringup.models.readout import standardise
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, standardise
 
 SCALE = (0.08, 1.0)
 RATIO = (3 / 4, 4 / 3)
@@ -95,6 +95,7 @@ def crop_and_flip(
     generator: torch.Generator,
     batch: int | None = None,
     share: slice = slice(None),
+    how: Preprocessing = IMAGENET,
 ) -> Tensor:
     """Return the augmented, normalised images: uint8 (n, h, w, 3) -> float32 (n, 3, size, size).
 
@@ -104,8 +105,9 @@ def crop_and_flip(
         generator: decides crops and flips.
         batch: number of images for which they are drawn, if ``pixels`` is only a share of a batch.
         share: which of the batch ``pixels`` is.
+        how: mean and deviation of the colours; a crop is always resized bilinearly, and antialiased.
     """
     n, height, width, _ = pixels.shape
     drawn = n if batch is None else batch
     boxes, flips = draw_boxes(drawn, height, width, generator), draw_flips(drawn, generator)
-    return standardise(crop_resize(pixels, boxes[share], flips[share], size), WHITE)
+    return standardise(crop_resize(pixels, boxes[share], flips[share], size), WHITE, how)

@@ -22,14 +22,12 @@ from wiringup.core.spec import to_dict
 from wiringup.data.simulated.spontaneous import KINDS, frame_pairs
 from wiringup.models.architecture import Architecture
 from wiringup.models.device import check_device
-from wiringup.models.readout import preprocess
 from wiringup.training.batches import Plan, Step
 from wiringup.training.callbacks import Callback, Interval
 from wiringup.training.distributed import ProcessGroup, leads
-from wiringup.training.loader import Batch, Loader
+from wiringup.training.loader import Batch, InputFormat, Loader
 from wiringup.training.loop import TrainResult, run
 from wiringup.training.named_sets import DECODER
-from wiringup.training.numerics import memory_format
 from wiringup.training.objectives import NTXent
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import steps
@@ -124,7 +122,7 @@ def learn_label_free(
     how = replace(spec.training, device=str(check_device(spec.training.device)))
     spec = replace(spec, training=how)
     at_least(how.size or 0, architecture.smallest, "The size of what is seen without labels, in px,")
-    loader = FrameLoader(spec, next(model.parameters()).dtype, memory_format(model))
+    loader = FrameLoader(spec, InputFormat.of(model, architecture))
     objective = NTXent(spec.temperature, architecture.readouts[BEHAVIOR])
     plasticity = _before_decoder(model, architecture, how)
     return run(
@@ -135,10 +133,10 @@ def learn_label_free(
 class FrameLoader(Loader):
     """Frames of a movie that never repeats: the second half of a batch follows the first, frame by frame."""
 
-    def __init__(self, spec: LabelFreeSpec, dtype: torch.dtype, layout: torch.memory_format) -> None:
+    def __init__(self, spec: LabelFreeSpec, form: InputFormat) -> None:
         how = spec.training
         plan = Plan(spec.frames, how.batch, spec.frames, how.seed)
-        super().__init__(plan, how.size or 0, how, ProcessGroup(leads=leads()), dtype, layout)
+        super().__init__(plan, how.size or 0, how, ProcessGroup(leads=leads()), form)
         self.phase = spec
 
     @property
@@ -149,11 +147,9 @@ class FrameLoader(Loader):
     def load(self, step: Step, share: slice | None = None) -> Batch:
         """Return the frames of one step; their labels say which pair they belong to."""
         stream = numpy_stream(self.spec.seed, "label-free", self.phase.stimuli, step.index)
-        pairs = len(step.rows) // 2
-        pixels = frame_pairs(self.phase.stimuli, pairs, self.size, stream).reshape(
-            2 * pairs, *2 * [self.size], 3
-        )
-        return Batch(step, (self.laid_out(preprocess(pixels, self.size)),), torch.arange(pairs).repeat(2))
+        pairs, side = len(step.rows) // 2, self.size
+        pixels = frame_pairs(self.phase.stimuli, pairs, side, stream).reshape(-1, side, side, 3)
+        return Batch(step, (self.preprocessed(pixels),), torch.arange(pairs).repeat(2))
 
 
 def _before_decoder(model: nn.Module, architecture: Architecture, how: TrainSpec) -> Plasticity:

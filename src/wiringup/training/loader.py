@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from wiringup.core.ahead import ahead
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
-from wiringup.models.readout import preprocess
+from wiringup.models.architecture import Architecture
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, preprocess
 from wiringup.models.storage import Storage
 from wiringup.training.augment import crop_and_flip
 from wiringup.training.batches import Plan, Step
 from wiringup.training.distributed import ProcessGroup
 from wiringup.training.frozen import Activations, Frozen, Stored, remember
+from wiringup.training.numerics import memory_format
 from wiringup.training.spec import TrainSpec
 
 ALL = slice(None)
@@ -44,6 +46,20 @@ class Batch:
     labels: Tensor
 
 
+@dataclass(frozen=True)
+class InputFormat:
+    """In which form a network takes images: how they are preprocessed, their type and their memory format."""
+
+    preprocessing: Preprocessing = IMAGENET
+    dtype: torch.dtype = torch.float32
+    layout: torch.memory_format = torch.channels_last
+
+    @classmethod
+    def of(cls, model: nn.Module, architecture: Architecture) -> "InputFormat":
+        """Return that of a model: the type is that of its parameters."""
+        return cls(architecture.preprocessing, next(model.parameters()).dtype, memory_format(model))
+
+
 class Loader:
     """A source of batches, on the device of a training and in the form in which its network takes them.
 
@@ -52,21 +68,12 @@ class Loader:
         size: side of the network's input in px.
         spec: says on which device, and how many threads load ahead.
         group: the processes that share every batch.
-        dtype: of the network's parameters.
-        layout: memory format of the images.
     """
 
     def __init__(
-        self,
-        plan: Plan,
-        size: int,
-        spec: TrainSpec,
-        group: ProcessGroup,
-        dtype: torch.dtype,
-        layout: torch.memory_format,
+        self, plan: Plan, size: int, spec: TrainSpec, group: ProcessGroup, form: InputFormat
     ) -> None:
-        self.plan, self.size, self.spec, self.group = plan, size, spec, group
-        self.dtype, self.layout = dtype, layout
+        self.plan, self.size, self.spec, self.group, self.form = plan, size, spec, group, form
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -82,9 +89,16 @@ class Loader:
         for batch in ahead(self.load, self.plan.steps(start), self.spec.workers):
             yield replace(batch, inputs=frozen(*batch.inputs)) if frozen else batch
 
-    def laid_out(self, images: Tensor) -> Tensor:
-        """Return images in the form in which the network takes them."""
-        return images.to(self.spec.device).to(self.dtype, memory_format=self.layout)
+    def preprocessed(self, pixels: NDArray[np.uint8]) -> Tensor:
+        """Return images (n, h, w, 3) as the network takes them: (n, 3, size, size)."""
+        return self.placed(preprocess(pixels, self.size, self.form.preprocessing))
+
+    def placed(self, images: Tensor) -> Tensor:
+        """Return preprocessed images on the device, in the type and the memory format of the network."""
+        return images.to(self.spec.device).to(self.form.dtype, memory_format=self.form.layout)
+
+
+DEFAULT = InputFormat()
 
 
 class ImageLoader(Loader):
@@ -96,17 +110,12 @@ class ImageLoader(Loader):
     """
 
     def __init__(
-        self,
-        data: LabelledImages,
-        spec: TrainSpec,
-        group: ProcessGroup = ALONE,
-        dtype: torch.dtype = torch.float32,
-        layout: torch.memory_format = torch.channels_last,
+        self, data: LabelledImages, spec: TrainSpec, group: ProcessGroup = ALONE, form: InputFormat = DEFAULT
     ) -> None:
         height, width = data.stimuli.sides
         if spec.size is None and height != width:
             raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
-        super().__init__(Plan.of(len(data), spec), spec.size or height, spec, group, dtype, layout)
+        super().__init__(Plan.of(len(data), spec), spec.size or height, spec, group, form)
         self.data = data
 
     @property
@@ -122,8 +131,9 @@ class ImageLoader(Loader):
             return Batch(step, (self.images(rows),), self.labels(rows))
         stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
         pixels = torch.from_numpy(self.data.stimuli.at(rows)).to(self.spec.device)
-        images = crop_and_flip(pixels, self.size, stream, len(step.rows), share)
-        return Batch(step, (self.laid_out(images),), self.labels(rows))
+        how = self.form.preprocessing
+        images = crop_and_flip(pixels, self.size, stream, len(step.rows), share, how)
+        return Batch(step, (self.placed(images),), self.labels(rows))
 
     def batches(self, start: int = 0, frozen: Frozen | None = None) -> Iterator[Batch]:
         """Yield the batches from step ``start`` on, or what a frozen part makes of them.
@@ -147,8 +157,8 @@ class ImageLoader(Loader):
         return remember(frozen, self.images, len(self.data), Storage())
 
     def images(self, rows: slice | NDArray[np.int64]) -> Tensor:
-        """Return images as they are, normalised but not augmented: (n, 3, size, size)."""
-        return self.laid_out(preprocess(self.data.stimuli.at(rows), self.size))
+        """Return images without augmentation: (n, 3, size, size)."""
+        return self.preprocessed(self.data.stimuli.at(rows))
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the labels of some images: int64 (n,)."""

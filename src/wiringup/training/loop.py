@@ -27,8 +27,8 @@ from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Activations, Frozen
 from wiringup.training.graph import split_frozen
 from wiringup.training.ledger import Account, Ledger
-from wiringup.training.loader import ALL, Batch, ImageLoader, Loader
-from wiringup.training.numerics import dropout_stream, memory_format, precision
+from wiringup.training.loader import ALL, Batch, ImageLoader, InputFormat, Loader
+from wiringup.training.numerics import dropout_stream, precision
 from wiringup.training.objectives import CrossEntropy, Objective
 from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
@@ -101,7 +101,7 @@ def train(
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
     spec = replace(spec, device=str(check_device(spec.device)))
-    loader = ImageLoader(data, spec, join(spec.device), next(model.parameters()).dtype, memory_format(model))
+    loader = ImageLoader(data, spec, join(spec.device), InputFormat.of(model, architecture))
     objective = CrossEntropy(len(data.classes))
     plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
     return run(
@@ -133,11 +133,10 @@ def run(
     group.check(plan.smallest)
     with held(folder if group.leads else None), noticing() as asked:
         group.barrier()
-        birth = NetworkSubject("birth", model, {}, loader.size)
-        checkpoint = Checkpoint(
-            folder, loader.identity | {"birth": birth.identity} if folder else {}, group.leads
-        )
-        model.to(spec.device, memory_format=loader.layout)  # type: ignore[call-overload]
+        newborn = NetworkSubject("birth", model, {}, loader.size, preprocessing=loader.form.preprocessing)
+        identity = loader.identity | {"birth": newborn.identity} if folder else {}
+        checkpoint = Checkpoint(folder, identity, group.leads)
+        model.to(spec.device, memory_format=loader.form.layout)  # type: ignore[call-overload]
         updates = Updates(model, plasticity, plan, spec.seed, spec.norms)
         state = TrainState(model, optimiser(updates.parameters, spec), updates, Ledger.of(plasticity), phase)
         state.ledger.label_free |= before or {}
@@ -196,7 +195,7 @@ def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequ
             options["lr"] = rate
         with dropout_stream(state.model, spec.seed, state.steps, group.rank), precision(spec):
             output = _answer(network, batch.inputs, state.model, objective.reads)
-        share = group.loss(objective, output.to(loader.dtype), batch.labels, len(batch.step.rows))
+        share = group.loss(objective, output.to(loader.form.dtype), batch.labels, len(batch.step.rows))
         (loss,) = group.mean(share.item())
         if not math.isfinite(loss):
             (images,) = loader.load(batch.step, ALL).inputs
@@ -226,12 +225,11 @@ def _prepare(
     if objective.reads:  # it may lie inside a module that a split would dissolve
         return state.model, loader.batches(state.steps)
     parts = split_frozen(state.model, SharedNorm if group.size > 1 else None)
-    frozen = None
-    if parts.frozen:
-        chunk = -(-min(loader.plan.batch, loader.plan.images) // group.size)
-        alike = state.updates.norms_stand_still
-        frozen = Frozen(parts.frozen, chunk, loader.layout, partial(precision, loader.spec), alike, pause)
-    return group.wrap(parts.learning), loader.batches(state.steps, frozen)
+    if not parts.frozen:
+        return group.wrap(parts.learning), loader.batches(state.steps)
+    chunk = -(-min(loader.plan.batch, loader.plan.images) // group.size)
+    how = loader.form.layout, partial(precision, loader.spec), state.updates.norms_stand_still, pause
+    return group.wrap(parts.learning), loader.batches(state.steps, Frozen(parts.frozen, chunk, *how))
 
 
 def _answer(network: nn.Module, inputs: Activations, model: nn.Module, reads: str | None) -> Tensor:

@@ -12,7 +12,7 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages
-from wiringup.models.readout import preprocess
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, preprocess
 from wiringup.models.weights import save_weights
 from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.ledger import Ledger
@@ -72,21 +72,24 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def top1(model: nn.Module, data: LabelledImages, size: int, batch: int = 256) -> float:
+def top1(
+    model: nn.Module, data: LabelledImages, size: int, batch: int = 256, how: Preprocessing = IMAGENET
+) -> float:
     """Return the fraction of images whose most active class is the right one.
 
     Args:
         model: maps (n, 3, size, size) to (n, classes).
-        data: the images, scaled to ``size`` without keeping their aspect, not cropped.
+        data: the images.
         size: side of the network's input in px.
         batch: images in one forward pass.
+        how: what happens to an image on its way to the network.
     """
     device = next(model.parameters()).device
     right = 0
     with evaluating(model), torch.inference_mode():
         for start in range(0, len(data), batch):
             rows = slice(start, start + batch)
-            logits = model(preprocess(data.stimuli.at(rows), size).to(device))
+            logits = model(preprocess(data.stimuli.at(rows), size, how).to(device))
             right += int((logits.argmax(1).cpu() == torch.from_numpy(data.labels[rows])).sum())
     return right / len(data)
 
@@ -98,10 +101,11 @@ class Accuracy:
     data: LabelledImages
     size: int
     name: str = "top1"
+    how: Preprocessing = IMAGENET
 
     def __call__(self, moment: TrainingMoment) -> dict[str, float]:
         """Return {name: fraction right}."""
-        return {self.name: top1(moment.model, self.data, self.size)}
+        return {self.name: top1(moment.model, self.data, self.size, how=self.how)}
 
 
 @dataclass(frozen=True)

@@ -110,24 +110,19 @@ def _groups(row: Synapses, parts: Sequence[Part]) -> list[ParameterGroup]:
             f"{row.parameter} would learn in two ways, {ways[0]} and {ways[1]}; take it out of one of them "
             "with '-'."
         )
-    divided: list[tuple[SynapseSet, list[Part]]] = []
+    pieces: dict[tuple[Window, ...] | None, SynapseSet] = {(): SynapseSet.whole([row.parameter])}
     for part in mine:
-        rest = SynapseSet({row.parameter: part.synapses.members[row.parameter]})
-        cut: list[tuple[SynapseSet, list[Part]]] = []
-        for synapses, learning in divided:
-            cut += [(synapses & rest, [*learning, part]), (synapses - rest, learning)]
-            rest -= synapses
-        divided = [(synapses, learning) for synapses, learning in [*cut, (rest, [part])] if synapses]
-    merged: dict[tuple[Window, ...] | None, SynapseSet] = {}
-    for synapses, learning in divided:
-        windows = _windows(learning)
-        merged[windows] = merged.get(windows, SynapseSet({})) | synapses
-    return [_group(row, synapses, ways[0], windows) for windows, synapses in merged.items()]
-
-
-def _windows(parts: Sequence[Part]) -> tuple[Window, ...] | None:
-    windows = dict.fromkeys(part.window for part in parts if part.window)
-    return None if any(part.window is None for part in parts) else tuple(windows)
+        here = SynapseSet({row.parameter: part.synapses.members[row.parameter]})
+        cut: dict[tuple[Window, ...] | None, SynapseSet] = {}
+        for windows, piece in pieces.items():
+            joined = None  # always, if not for each of them there is a window
+            if windows is not None and part.window is not None:
+                joined = tuple(dict.fromkeys((*windows, part.window)))
+            for when, synapses in ((joined, piece & here), (windows, piece - here)):
+                cut[when] = cut.get(when, SynapseSet({})) | synapses
+        pieces = cut
+    learn = {windows: synapses for windows, synapses in pieces.items() if synapses and windows != ()}
+    return [_group(row, synapses, ways[0], windows) for windows, synapses in learn.items()]
 
 
 def _group(

@@ -1,14 +1,17 @@
 """Seeded epochs, resumable batches and nested subsets."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from wiringup.core.errors import InputError
+from wiringup.models.preprocessing import Preprocessing
 from wiringup.training.batches import Plan, nested_subset
-from wiringup.training.loader import ImageLoader
+from wiringup.training.loader import ImageLoader, InputFormat
+from wiringup.training.loop import train
 from wiringup.training.schedule import epochs, images, steps
 from wiringup.training.spec import TrainSpec
 
@@ -142,3 +145,26 @@ def test_every_image_is_as_likely_as_its_classmates():
 def test_subsets_larger_than_the_set_are_refused():
     with pytest.raises(InputError, match="5 images was asked for, but there are 4"):
         nested_subset(np.zeros(4, dtype=np.int64), 5, 0)
+
+
+@pytest.mark.parametrize("augmentation", ["none", "crop+flip"])
+def test_images_enter_as_their_network_was_trained(patterns, augmentation):
+    spec = TrainSpec(batch=8, size=24, augmentation=augmentation)
+    how = Preprocessing(mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
+    (raw, _), (published, _), (ours, _) = (
+        [batch.inputs[0] for batch in ImageLoader(patterns(16), spec, form=form).batches()]
+        for form in (InputFormat(Preprocessing((0.0,) * 3, (1.0,) * 3)), InputFormat(), InputFormat(how))
+    )
+    for shown, one in ((ours, how), (published, Preprocessing())):
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (one.mean, one.std))
+        torch.testing.assert_close(shown, (raw - mean) / std, rtol=1e-5, atol=1e-5)
+
+
+def test_a_training_preprocesses_as_its_architecture_says(newborn, cornet, patterns, tmp_path):
+    spec = TrainSpec("decoder", batch=8)
+    other = replace(cornet, preprocessing=Preprocessing(mean=(0.5,) * 3, std=(0.25,) * 3))
+    losses = [train(newborn(), areas, patterns(8), spec).losses for areas in (cornet, other)]
+    assert losses[0] != losses[1]
+    train(newborn(), cornet, patterns(8), spec, folder=tmp_path)
+    with pytest.raises(InputError, match="belongs to another training"):
+        train(newborn(), other, patterns(8), spec, folder=tmp_path)

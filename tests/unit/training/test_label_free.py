@@ -166,6 +166,11 @@ def test_every_step_sees_other_frames(newborn, cornet):
     assert len(set(losses)) == 4
 
 
+def test_frames_that_are_drawn_ahead_are_the_same(newborn, cornet):
+    one, other = (learn_label_free(newborn(), cornet, spec(workers=n)).losses for n in (0, 2))
+    assert one == other
+
+
 def test_a_phase_is_decided_by_its_spec(newborn, cornet):
     results = []
     for one in (SPEC, SPEC, spec(seed=1), spec("pink"), spec(lr=0.01)):
@@ -246,7 +251,7 @@ def test_what_was_spent_before_stays_in_the_ledger_of_the_training(newborn, corn
 
 def test_a_phase_is_read_from_text():
     assert LabelFreeSpec.parse("pink:5000", replace(HOW, batch=64)).frames == 78 * 64
-    assert LabelFreeSpec.parse("waves:1", HOW).steps == 1
+    assert LabelFreeSpec.parse("waves:1", HOW).training.duration == steps(1)
     for text, message in (
         ("wave:5", "Did you mean 'waves'"),
         ("waves", "write waves:5000"),
