@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from wiringup.core.errors import InputError
-from wiringup.models.device import check_device
+from wiringup.models.device import AUTO, check_device
 from wiringup.training.objectives import Objective
 
 T = TypeVar("T")
@@ -110,6 +110,12 @@ def join(device: str) -> ProcessGroup:
         # not after every training: to meet again at the same port is a race
         atexit.register(dist.destroy_process_group)
     return ProcessGroup(dist.get_rank(), dist.get_world_size(), dist.get_rank() == 0)
+
+
+def place(device: str) -> str:
+    """Return where this process runs; ``auto`` gives each that torchrun started a card of its own."""
+    found = check_device(device)
+    return found.type if device == AUTO and _started_together() else str(found)
 
 
 def leads() -> bool:

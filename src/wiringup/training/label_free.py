@@ -21,7 +21,6 @@ from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict
 from wiringup.data.simulated.spontaneous import KINDS, frame_pairs
 from wiringup.models.architecture import Architecture
-from wiringup.models.device import check_device
 from wiringup.training.batches import Plan, Step
 from wiringup.training.callbacks import Callback, Interval
 from wiringup.training.distributed import ProcessGroup, leads
@@ -119,8 +118,7 @@ def learn_label_free(
             another phase's folder.
         BusyError, PreemptedError, DivergedError: as `loop.train`.
     """
-    how = replace(spec.training, device=str(check_device(spec.training.device)))
-    spec = replace(spec, training=how)
+    how = spec.training
     at_least(how.size or 0, architecture.smallest, "The size of what is seen without labels, in px,")
     loader = FrameLoader(spec, InputFormat.of(model, architecture))
     objective = NTXent(spec.temperature, architecture.readouts[BEHAVIOR])

@@ -23,7 +23,7 @@ from wiringup.models.preprocessing import IMAGENET, Preprocessing, preprocess
 from wiringup.models.storage import Storage
 from wiringup.training.augment import crop_and_flip
 from wiringup.training.batches import Plan, Step
-from wiringup.training.distributed import ProcessGroup
+from wiringup.training.distributed import ProcessGroup, place
 from wiringup.training.frozen import Activations, Frozen, Stored, remember
 from wiringup.training.numerics import memory_format
 from wiringup.training.spec import TrainSpec
@@ -66,14 +66,15 @@ class Loader:
     Attributes:
         plan: the steps.
         size: side of the network's input in px.
-        spec: says on which device, and how many threads load ahead.
+        spec: how they are learned from, on which device, and how many threads load ahead.
         group: the processes that share every batch.
     """
 
     def __init__(
         self, plan: Plan, size: int, spec: TrainSpec, group: ProcessGroup, form: InputFormat
     ) -> None:
-        self.plan, self.size, self.spec, self.group, self.form = plan, size, spec, group, form
+        self.plan, self.size, self.group, self.form = plan, size, group, form
+        self.spec = replace(spec, device=place(spec.device))
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ makes one; what it learns from is a `loader.Loader`, and what for an `objectives
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from wiringup.core.errors import DivergedError
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
-from wiringup.models.device import check_device
 from wiringup.models.forward import hooked
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping, noticing
 from wiringup.training.checkpoint import Checkpoint, held
-from wiringup.training.distributed import SharedNorm, join
+from wiringup.training.distributed import SharedNorm, join, place
 from wiringup.training.divergence import NotFinite, bad_gradient, explain
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Activations, Frozen
@@ -100,8 +99,7 @@ def train(
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    spec = replace(spec, device=str(check_device(spec.device)))
-    loader = ImageLoader(data, spec, join(spec.device), InputFormat.of(model, architecture))
+    loader = ImageLoader(data, spec, join(place(spec.device)), InputFormat.of(model, architecture))
     objective = CrossEntropy(len(data.classes))
     plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
     return run(
