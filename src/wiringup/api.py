@@ -14,7 +14,7 @@ from torch import nn
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.catalog import load_benchmark, load_present
 from wiringup.benchmarks.suites import chosen, find_suite
-from wiringup.birth.apply import BirthSpec
+from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.apply import give_birth as give_birth_in_place
 from wiringup.birth.distill import distill as distill_state
 from wiringup.birth.genome import Genome
@@ -26,6 +26,7 @@ from wiringup.core.spec import from_dict
 from wiringup.data.images.reading import read_stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.single import single
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.run import execute as execute_run
@@ -48,7 +49,7 @@ from wiringup.training.spec import TrainingOptions, TrainSpec
 if TYPE_CHECKING:
     import pandas
 
-UNBORN, OWN = "unborn", "its own weights"
+UNBORN = "unborn"
 
 
 @dataclass(eq=False)
@@ -75,6 +76,8 @@ class Network:
         """Where its weights are from, in words."""
         if isinstance(self.origin, str):
             return self.origin
+        if self.origin.recipe == OWN:
+            return "its own weights"
         return f"{self.origin.recipe}, seed {self.origin.seed}, BatchNorm {self.origin.batchnorm}"
 
     def subject(self, device: str = "cpu", classes: tuple[str, ...] | None = None) -> NetworkSubject:
@@ -126,16 +129,15 @@ def create_model(
         MissingDataError: if a library or file is not here.
     """
     read_out = tuple(f"{area}={layer}" for area, layer in (areas or {}).items())
-    if any_network.is_foreign(name):
-        own = any_network.own_preprocessing(name)
-        spec = ModelSpec(name, width, any_network.classes_of(name), size, read_out, own)
-    else:
-        spec = ModelSpec(name, width, classes, size, read_out)
+    foreign = any_network.is_foreign(name)
+    spec = NetworkOptions(name, width, size, read_out).network(
+        any_network.classes_of(name) if foreign else classes
+    )
     if weights is not None:
         trained = read_trained(Path(weights), spec)
-        return Network(replace(trained.spec, areas=read_out), trained.network(), Path(weights).name)
-    if any_network.is_foreign(name):
-        return Network(spec, any_network.own_network(name, spec.classes), OWN)
+        return Network(trained.spec, trained.network(), Path(weights).name)
+    if foreign:
+        return Network(spec, any_network.own_network(name, spec.classes), BirthSpec(OWN))
     return Network(spec, build(spec))
 
 
@@ -256,7 +258,8 @@ def train(
     )
     inputs = StudyInputs()
     with watched():
-        run = single(base, inputs, birth or network.born_from or "kaiming_normal")
+        named = known.recipe if known and known.recipe == OWN else network.born_from
+        run = single(base, inputs, birth or named or "kaiming_normal")
         return _executed(run, Store(Path(runs)), inputs)
 
 
