@@ -28,7 +28,7 @@ from wiringup.core.seeds import torch_stream
 from wiringup.experiments.births import born
 from wiringup.experiments.scoring import CALIBRATION_IMAGES, spread_over
 from wiringup.models.architecture import ModelSpec
-from wiringup.models.readout import preprocess
+from wiringup.models.preprocessing import preprocess
 from wiringup.models.stored import StoredSubject
 
 AREAS = ("V1", "V2", "V4", "IT")

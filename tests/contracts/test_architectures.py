@@ -11,7 +11,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build, spec_of
 from wiringup.models.layout import area_of
-from wiringup.models.readout import preprocess, subject
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import subject
 from wiringup.models.trained import read_trained
 from wiringup.models.weights import save_weights
 from wiringup.training.batches import Plan

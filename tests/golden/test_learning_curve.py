@@ -11,7 +11,7 @@ from torch import nn
 
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
-from wiringup.models.readout import preprocess
+from wiringup.models.preprocessing import preprocess
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.schedule import steps
 from wiringup.training.spec import TrainSpec

@@ -19,7 +19,7 @@ from wiringup.bench.pictures import CLASSES, Pictures, draw
 from wiringup.bench.timing import Row, Share, Step, Work, medians, product_rate, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
-from wiringup.models.readout import preprocess
+from wiringup.models.preprocessing import preprocess
 from wiringup.training.batches import Plan
 from wiringup.training.callbacks import Callback
 from wiringup.training.ledger import Ledger

@@ -168,10 +168,10 @@ class Geometry(RecordingBenchmark):
     @property
     def ceiling(self) -> Ceiling | None:
         """One half of the repeats against the other; None for a single repeat, or if they agree by chance."""
-        return self._ceiling_told[0]
+        return self._noted_ceiling[0]
 
     @cached_property
-    def _ceiling_told(self) -> tuple[Ceiling | None, str]:
+    def _noted_ceiling(self) -> tuple[Ceiling | None, str]:
         """The ceiling, and what is to be said of it.
 
         By chance is what the halves, with the images of one in random order, reach within two standard
@@ -206,11 +206,11 @@ class Geometry(RecordingBenchmark):
         found = self._mean(model, self.measured, sets)
         chance = self._mean(model, self.measured, sets, _shuffling(0))
         error = self._over_images(model, sets[0]) if self.images == ALL else found.error
-        ceiling, told = self._ceiling_told
-        note = f"{self._told(sets)}; images in random order: {chance.value:.3f}; {told}"
+        ceiling, bound = self._noted_ceiling
+        note = f"{self._note(sets)}; images in random order: {chance.value:.3f}; {bound}"
         return Comparison(found.value, error, ceiling, np.empty(0), note)
 
-    def _told(self, sets: Sequence[Index]) -> str:
+    def _note(self, sets: Sequence[Index]) -> str:
         tested = (
             np.arange(len(self.stimuli)) if self.images == ALL else _union(f.test for f in self.folds.folds)
         )

@@ -5,14 +5,6 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-Model = Annotated[
-    Positional[str],
-    arg(
-        metavar="MODEL",
-        help='"cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; for score also "pixels", "v1_energy", '
-        '"hmax", or a file of responses.',
-    ),
-]
 Birth = Annotated[
     str,
     arg(
@@ -53,7 +45,6 @@ WeightsKey = Annotated[
         "Averaged ones (EMA) by default; what was taken is said.",
     ),
 ]
-Width = Annotated[float, arg(help="Factor on the number of channels; 1 is the published network.")]
 Classes = Annotated[
     int | Path,
     arg(
@@ -89,14 +80,6 @@ LayersFrom = Annotated[
     Path | None, arg(metavar="FILE", help="Read areas out where this layer map says (wiringup layers).")
 ]
 Unseen = Annotated[bool, arg(help="Leave out the images on which the layers of --layers-from were chosen.")]
-Norms = Annotated[
-    str,
-    arg(
-        metavar="batch|held|running",
-        help="BatchNorm whose affine does not learn: batch normalises by the batch while its running "
-        "averages follow (as published); held the same while they stand still; running normalises by them.",
-    ),
-]
 Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]
 

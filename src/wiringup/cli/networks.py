@@ -12,13 +12,10 @@ from wiringup.cli.arguments import (
     Classes,
     Json,
     KeepGain,
-    Model,
-    Size,
     WeightsKey,
-    Width,
     named_classes,
 )
-from wiringup.cli.options import NO_PHASE, SMALL, Before
+from wiringup.cli.options import NO_PHASE, SMALL, Before, Network
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
 from wiringup.core.progress import plan
@@ -29,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def birth(
-    model: Model,
+    network: Network,
     out: Out,
     birth: Birth = "kaiming_normal",
     seed: int = 0,
@@ -48,8 +45,6 @@ def birth(
     keep_gain: KeepGain = False,
     batchnorm: BatchNorm | None = None,
     before: Before = NO_PHASE,
-    size: Size = 224,
-    width: Width = 1.0,
     classes: Classes = 1000,
     json: Json = False,
 ) -> None:
@@ -72,11 +67,10 @@ def birth(
     from wiringup.data.images.reading import read_stimuli
     from wiringup.experiments.births import pretrained
     from wiringup.experiments.genomes import find_genome
-    from wiringup.models.architecture import ModelSpec
     from wiringup.models.weights import save_weights
 
     count, names = named_classes(classes)
-    model_spec = ModelSpec(model, width, count, size)
+    model_spec, size = network.network(count), network.size
     recipe, genome = find_genome(birth, data_home(), model_spec, map, keep_gain=keep_gain)
     policy = batchnorm or ("default" if calibrate is None else "calibrated")
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
@@ -85,8 +79,8 @@ def birth(
     images = None if calibrate is None else read_stimuli(calibrate, size)
     phase = before.spec(SMALL, size, seed)
     plan({"train:label-free": phase.frames if phase else 0})
-    network, accounts = pretrained(model_spec, spec, genome, images, phase)
-    save_weights(network, out, names)
+    model, accounts = pretrained(model_spec, spec, genome, images, phase)
+    save_weights(model, out, names)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}
     if phase is not None and not calibrates(policy):

@@ -204,13 +204,13 @@ def scored(
 ) -> Iterator[tuple[Candidate, list[Score]]]:
     """Yield every candidate with its scores on the benchmarks that show the same images."""
     storage = Storage(spec.memory, cache=default_cache() if spec.cache else None)
-    told: set[str] = set()
+    noted: set[str] = set()
     for group in by_stimuli(benchmarks):
         stimuli = group[0].stimuli
         for candidate in candidates(spec, stimuli, home, storage):
-            for note in (n for n in candidate.facts.get("weights_notes", ()) if n not in told):
+            for note in (n for n in candidate.facts.get("weights_notes", ()) if n not in noted):
                 log.warning("Note: %s", note)
-                told.add(note)
+                noted.add(note)
             names = ", ".join(b.name for b in group)
             log.info("Scoring %s on %s (%s images) ...", _title(candidate.facts), names, f"{len(stimuli):,}")
             clock = Clock()
@@ -343,13 +343,13 @@ def _network(
         common |= {"preprocessing": to_dict(network.preprocessing)}
     if spec.precision != "float32":
         common |= {"precision": spec.precision}
-    told = f"{network.architecture}, width {network.width:g}, {network.size} px"
+    text = f"{network.architecture}, width {network.width:g}, {network.size} px"
     name = Path(facts.get("weights", "")).name
     return Candidate(
         replace(read, device=spec.device, batch=spec.batch, precision=spec.precision),
         _facts(network.architecture, None, network.size) | common | facts,
         _described(
-            TRAINED if birth is None else BORN, name, told, batchnorm, size, facts.get("weights_notes")
+            TRAINED if birth is None else BORN, name, text, batchnorm, size, facts.get("weights_notes")
         ),
     )
 

@@ -287,9 +287,9 @@ def _with_classes(network: nn.Module, classes: int) -> nn.Module:
 def _decoder(network: nn.Module) -> str:
     """Return the name of the classifier: as timm tells it, or a linear layer at the end; "" for none."""
     holding = [(n, m) for n, m in network.named_modules() if n and any(True for _ in m.parameters(False))]
-    tell = getattr(network, "get_classifier", None)
-    told = tell() if callable(tell) else holding and holding[-1][1]
-    return next((name for name, m in holding if m is told and isinstance(m, nn.Linear)), "")
+    named = getattr(network, "get_classifier", None)
+    last = named() if callable(named) else holding and holding[-1][1]
+    return next((name for name, m in holding if m is last and isinstance(m, nn.Linear)), "")
 
 
 def _blocks(network: nn.Module, readouts: Mapping[str, str], decoder: str) -> dict[str, Modules]:

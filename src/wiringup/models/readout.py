@@ -87,12 +87,12 @@ class NetworkSubject:
     def identity(self) -> str:
         """Hash of the weights, buffers and preprocessing (computed at every call: weights may move)."""
         how = self.preprocessing
-        told = f"{type(self.module).__name__}/{self.size}/{how.mean}/{how.std}"
+        text = f"{type(self.module).__name__}/{self.size}/{how.mean}/{how.std}"
         if self.code or replace(how, mean=IMAGENET.mean, std=IMAGENET.std) != IMAGENET:
-            told += f"/{how.interpolation}/{how.antialias}/{how.crop}/{self.code}"
+            text += f"/{how.interpolation}/{how.antialias}/{how.crop}/{self.code}"
         if self.precision != "float32":
-            told += f"/{self.precision}"
-        digest = hashlib.sha256(told.encode())
+            text += f"/{self.precision}"
+        digest = hashlib.sha256(text.encode())
         for key, tensor in self.module.state_dict().items():
             digest.update(key.encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())

@@ -15,7 +15,7 @@ from wiringup.bench.pictures import draw
 from wiringup.bench.training import Case, Contest
 from wiringup.cli.main import main
 from wiringup.models.architecture import ARCHITECTURES
-from wiringup.models.readout import preprocess
+from wiringup.models.preprocessing import preprocess
 from wiringup.training.loader import ImageLoader
 from wiringup.training.loop import train
 from wiringup.training.norms import NORMS

@@ -12,7 +12,8 @@ from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments.births import born
 from wiringup.models.architecture import ModelSpec
-from wiringup.models.readout import preprocess, subject
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import subject
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 

@@ -19,7 +19,8 @@ from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.cornet_s import CORnetS
-from wiringup.models.readout import preprocess, subject
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import subject
 
 SIGNS = ClusterLayer(
     1, np.array([20.0, 44.0]), np.array([4.0, 4.0]), np.zeros(2), np.array([[[-0.5]], [[0.25]]])

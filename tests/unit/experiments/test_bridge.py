@@ -14,7 +14,8 @@ from wiringup.experiments import bridge
 from wiringup.experiments.births import born
 from wiringup.experiments.bridge import BridgeRequest, self_contained, write_package
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
-from wiringup.models.readout import preprocess, subject
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import subject
 from wiringup.models.weights import save_weights
 
 SPEC = ModelSpec("cornet_s", 1 / 16, 5, 32)

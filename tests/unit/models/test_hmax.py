@@ -6,7 +6,8 @@ import torch
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli, from_pixels
-from wiringup.models.readout import NetworkSubject, preprocess
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import NetworkSubject
 from wiringup.models.references.hmax import (
     AREAS,
     FILTER_SIZES,

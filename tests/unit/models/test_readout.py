@@ -10,8 +10,8 @@ from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.device import check_device
 from wiringup.models.forward import Readout
-from wiringup.models.preprocessing import MEAN, STD
-from wiringup.models.readout import NetworkSubject, PixelSubject, expanded, preprocess, subject
+from wiringup.models.preprocessing import MEAN, STD, preprocess
+from wiringup.models.readout import NetworkSubject, PixelSubject, expanded, subject
 from wiringup.models.storage import Storage
 
 SPEC = ModelSpec(width=1 / 16, classes=4, size=32)

@@ -7,7 +7,8 @@ import torch
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
-from wiringup.models.readout import NetworkSubject, preprocess
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import NetworkSubject
 from wiringup.models.references.luminance import Luminance
 from wiringup.models.references.v1_energy import SIGMA, V1Energy, v1_energy
 

@@ -9,7 +9,7 @@ from scipy import stats
 from torch.nn.functional import interpolate
 
 from wiringup.core.seeds import numpy_stream, torch_stream
-from wiringup.models.readout import preprocess, standardise
+from wiringup.models.preprocessing import preprocess, standardise
 from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_flips
 
 N = 4000

@@ -96,7 +96,7 @@ def pattern_covariance(features: Tensor, block: int = BLOCK) -> Tensor:
 def _summed(
     features: Tensor, block: int, centred: Callable[[Tensor], tuple[Tensor, float]]
 ) -> tuple[Tensor, float]:
-    """Return X X' of the ``centred`` features, and the sum of what it tells of each block.
+    """Return X X' of the ``centred`` features, and the sum of what it adds for each block.
 
     Blocks are taken in two runs side by side, each within one thread: threads of PyTorch and of the BLAS
     that wait for each other by spinning cost up to fifty times the product of a small set.
@@ -105,18 +105,18 @@ def _summed(
     middle = (len(starts) + 1) // 2
 
     def run(some: range) -> tuple[_Accumulator, float]:
-        product, told = _Accumulator(len(features), features.device), 0.0
+        product, extra = _Accumulator(len(features), features.device), 0.0
         for start in some:
             columns, more = centred(features[:, start : start + block].to(torch.float64, copy=True))
             product.add(columns)
-            told += more
-        return product, told
+            extra += more
+        return product, extra
 
     runs = [starts[:middle], starts[middle:]]
     on_cpu = features.device.type == "cpu"
-    (first, told), (second, more) = side_by_side(run, runs) if on_cpu else [run(some) for some in runs]
+    (first, one), (second, other) = side_by_side(run, runs) if on_cpu else [run(some) for some in runs]
     first.merge(second)
-    return first.result(), told + more
+    return first.result(), one + other
 
 
 def check_finite(features: Tensor) -> None:

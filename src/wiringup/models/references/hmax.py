@@ -19,7 +19,8 @@ from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.readout import NetworkSubject, preprocess
+from wiringup.models.preprocessing import preprocess
+from wiringup.models.readout import NetworkSubject
 from wiringup.models.references.luminance import Luminance
 
 # fmt: off
@@ -160,7 +161,7 @@ class HMAX(nn.Module):
         self.C2 = C2(patches)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images (n, 3, h, w), as `readout.preprocess` makes them, to C2 (n, units)."""
+        """Map images (n, 3, h, w), as `preprocessing.preprocess` makes them, to C2 (n, units)."""
         grey = self.grey(x)
         bands = [c1(self.S1, grey, band) for band in range(len(POOLS))]
         self.C1(torch.cat([band.flatten(1) for band in bands], 1))

@@ -74,7 +74,7 @@ class V1Energy(nn.Module):
         self.simple, self.complex = nn.Identity(), nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images (n, 3, size, size), as `readout.preprocess` makes them, to complex cells (n, units)."""
+        """Map preprocessed images (n, 3, size, size) to complex cells (n, units)."""
         contrast = 2 * self.grey(x)[:, 0] - 1
         pairs = [self.pairs(contrast, f) for f in self.frequencies]
         gains = self._gains([p.abs().square() for p in pairs])
