@@ -72,7 +72,8 @@ class Exam:
         if key not in self._known:
             found = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
             scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
-            self._known[key] = scores, top1(candidate.module, self.held_out, candidate.size)
+            accuracy = top1(candidate.module, self.held_out, candidate.size, how=candidate.preprocessing)
+            self._known[key] = scores, accuracy
         return self._known[key]
 
     @property

@@ -23,9 +23,7 @@ from wiringup.models.architecture import ModelSpec, architecture_of
 from wiringup.models.code import code_of
 from wiringup.models.device import arithmetic, check_device
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
-from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
-from wiringup.models.preprocessing import preprocess as preprocess
-from wiringup.models.preprocessing import standardise as standardise
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches, preprocess
 from wiringup.models.storage import Storage, working_set
 
 VERSION = 1
