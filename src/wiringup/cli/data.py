@@ -160,10 +160,10 @@ def trials(
     fit: Annotated[
         str | None,
         arg(
-            metavar="DIR|ZIP|same",
-            help='One folder of images for each class, for the model\'s decoder; or "same" for the judged '
-            "images themselves (no test of generalisation). Without it, for choices among all classes: the "
-            "model's own logits.",
+            metavar="PATH|same",
+            help="Labelled images for the model's decoder: one folder for each class, or whatever wiringup "
+            'train takes; or "same" for the judged images themselves (no test of generalisation). Without, '
+            "for choices among all classes: the model's own logits.",
         ),
     ] = None,
     size: Resized = None,

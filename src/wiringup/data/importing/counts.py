@@ -49,7 +49,7 @@ def import_counts(
         labels: table with an image column and a column of true classes, if ``counts`` has none. Its rows
             stand for those of an array that does not name its images.
         classes: names of the columns; see `behavior.counts.read_counts`.
-        fit: folder or zip with one folder of images for each class, for the model's decoder; or ``"same"``
+        fit: labelled images (`images.source.ALLOWED`) for the model's decoder; or ``"same"``
             for the judged images themselves. None: the model's own logits.
         size: side in pixels to which images are resized; needed if they differ in size.
         home: the data folder; by default `data_home`.

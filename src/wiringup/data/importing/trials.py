@@ -49,7 +49,7 @@ def import_trials(
         stimuli: folder, zip or npz of the judged images, called as in ``trials``.
         labels: CSV with an image column and a column of true classes; needed if ``trials`` has no such
             column itself.
-        fit: folder or zip with one folder of images for each class, for the model's decoder; or ``"same"``
+        fit: labelled images (`images.source.ALLOWED`) for the model's decoder; or ``"same"``
             for the judged images themselves. None, for choices among all classes: the model's own logits.
         size: side in pixels to which images are resized; needed if they differ in size.
         home: the data folder; by default `data_home`.

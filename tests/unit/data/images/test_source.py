@@ -106,6 +106,18 @@ def shards(folder, pixels, label=lambda i: str(i % 3).encode(), field="cls", per
     return folder / f"shard-{{000..{(len(pixels) - 1) // per:03d}}}.tar"
 
 
+def test_labelled_images_are_read_from_every_kind(tmp_path):
+    cifar10(tmp_path / "cifar")
+    for path in (shards(tmp_path, noise(6, 32, 32)), tmp_path / "cifar", "rendered:9"):
+        source, pixels = opened(path, 32)
+        found = read_labelled(path, 32)
+        assert np.array_equal(found.stimuli.pixels, pixels) and np.array_equal(found.labels, source.labels)
+        assert (found.stimuli.ids, found.classes) == (source.ids, source.classes)
+    turned = read_labelled(tmp_path / "cifar", classes="9876543210")
+    some = read_labelled(tmp_path / "cifar", choose=lambda labels: np.array([3, 1]))
+    assert np.array_equal(9 - turned.labels[[3, 1]], some.labels)
+
+
 def test_shards_by_range_by_folder_and_alone(tmp_path):
     pixels = noise(10)
     pattern = shards(tmp_path / "x", pixels)
