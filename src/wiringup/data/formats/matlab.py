@@ -4,7 +4,6 @@ import math
 import mmap
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +21,16 @@ _NUMERIC = frozenset(
 _NAMES_NO_VARIABLE = "#"  # what MATLAB keeps for itself: cells and structs are stored in #refs#
 
 
-@dataclass(frozen=True, eq=False)
-class MatFile:
-    """What is taken from a MATLAB file.
-
-    Attributes:
-        values: the array that was wanted, with its axes in MATLAB's order.
-        lists: the lists beside it: rows or columns of numbers and, up to version 7, cells of texts and char
-            matrices.
-        rest: the names of everything else.
-    """
-
-    values: NDArray[Any]
-    lists: dict[str, NDArray[Any]]
-    rest: tuple[str, ...]
-
-
-def read_mat(path: Path, wanted: str) -> MatFile:
-    """Read one array of a MATLAB file, and the lists beside it.
+def read_mat(path: Path, wanted: str) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Read one array of a MATLAB file, with its axes in MATLAB's order, and the lists beside it.
 
     Args:
         path: version 4, 5, 6, 7 or 7.3.
         wanted: name of the variable, where there are several arrays.
+
+    Returns:
+        the array, called ``wanted`` whatever its name, and the lists by their names: rows or columns of
+        numbers and, up to version 7, cells of texts and char matrices; and the names of everything else.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -54,7 +41,7 @@ def read_mat(path: Path, wanted: str) -> MatFile:
     with readable(path):
         values, beside = _from_hdf5(path, wanted) if is_hdf5(path) else _from_mat5(path, wanted)
     lists = {name: array for name, array in beside.items() if array is not None}
-    return MatFile(values, lists, tuple(name for name in beside if name not in lists))
+    return {wanted: values} | lists, tuple(name for name in beside if name not in lists)
 
 
 def _as_list(values: Any) -> NDArray[Any] | None:

@@ -70,10 +70,9 @@ def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:
     if suffix == ".npy":
         return read_npy(path), {}
     if suffix == ".npz":
-        return _from_npz(read_npz(path), n, path)
+        return _from_arrays(read_npz(path), (), n, path)
     if suffix == ".mat":
-        mat = read_mat(path, WANTED)
-        return mat.values, _split(mat.lists, n, path, mat.rest)
+        return _from_arrays(*read_mat(path, WANTED), n, path)
     if is_hdf5(path):
         return _from_rsatoolbox(path, n)
     raise InputError(
@@ -82,24 +81,19 @@ def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:
     )
 
 
-def _from_npz(arrays: dict[str, NDArray[Any]], n: int, path: Path) -> tuple[NDArray[Any], dict[str, Texts]]:
+def _from_arrays(
+    arrays: dict[str, NDArray[Any]], rest: tuple[str, ...], n: int, path: Path
+) -> tuple[NDArray[Any], dict[str, Texts]]:
+    """Return the matrices, and the lists with one entry for each image."""
     wide = [name for name, array in arrays.items() if array.ndim > 1]
     found = [WANTED] if WANTED in arrays else wide or list(arrays)
     if len(found) != 1:
         shapes = listed([f"{name} {array.shape}" for name, array in arrays.items()]) or "nothing"
         raise InputError(f"{path} holds {shapes}; name the array of dissimilarities {WANTED!r}.")
     values = arrays.pop(found[0])
-    return values, _split(arrays, n, path)
-
-
-def _split(
-    arrays: Mapping[str, NDArray[Any]], n: int, path: Path, rest: tuple[str, ...] = ()
-) -> dict[str, Texts]:
-    """Return the lists with one entry for each image."""
     lists = {k: texts_of(a.ravel()) for k, a in arrays.items() if a.size == n == max(a.shape, default=0)}
-    unused = [*(name for name in arrays if name not in lists), *rest]
-    warn_of_unused(path, unused)
-    return lists
+    warn_of_unused(path, [*(name for name in arrays if name not in lists), *rest])
+    return values, lists
 
 
 def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:

@@ -140,10 +140,9 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> StoredRespo
         case ".npz":
             return replace(_from_npz(read_npz(path), path, axes), settled=axes is not None)
         case ".mat":
-            mat = read_mat(path, "responses")
-            found = StoredResponses(_three_axes(mat.values, path, axes), settled=axes is not None)
-            found = _with_lists(found, mat.lists, ())
-            return replace(found, unused=(*found.unused, *mat.rest))
+            arrays, rest = read_mat(path, "responses")
+            found = _from_npz(arrays, path, axes)
+            return replace(found, unused=(*found.unused, *rest), settled=axes is not None)
         case ".nc" | ".nc4" | ".netcdf":
             if axes is not None:
                 raise InputError(f"{path} names its axes itself; leave out --axes.")

@@ -41,7 +41,7 @@ def test_version_73_has_its_axes_restored(tmp_path):
     np.testing.assert_array_equal(read_responses(tmp_path / "a.mat").values, VALUES)
     letters = np.array([[78, 105]], np.uint16)
     write_v73(tmp_path / "one.mat", {"spikes": (VALUES, "double"), "name": (letters, "char")})
-    np.testing.assert_array_equal(read_mat(tmp_path / "one.mat", "responses").values, VALUES)
+    np.testing.assert_array_equal(read_mat(tmp_path / "one.mat", "responses")[0]["responses"], VALUES)
 
 
 def test_which_variable_is_meant_has_to_be_clear(tmp_path):
