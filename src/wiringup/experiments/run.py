@@ -19,13 +19,12 @@ from wiringup.experiments.inputs import Exam, Images, StudyInputs
 from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec
 from wiringup.models.architecture import architecture_of, build
-from wiringup.models.device import check_device
 from wiringup.models.readout import subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
 from wiringup.results.brain_match import match_of_run
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import AGAIN, Store
-from wiringup.training.distributed import leads
+from wiringup.training.distributed import leads, place
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import KeepWeights, Observer, TrainingMoment
 
@@ -68,7 +67,7 @@ def execute(
 
 def _on(spec: RunSpec, device: str | None) -> RunSpec:
     """Return a spec whose networks run on a device that is here."""
-    device = str(check_device(device or spec.training.device))
+    device = place(device or spec.training.device)
     before = spec.before and replace(spec.before, training=replace(spec.before.training, device=device))
     return replace(spec, training=replace(spec.training, device=device), before=before)
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
-from wiringup.training import loop
+from wiringup.training import distributed, loop
 from wiringup.training.batches import Plan
 from wiringup.training.distributed import ProcessGroup
 from wiringup.training.loop import train
@@ -123,6 +123,16 @@ def test_what_two_have_finished_one_does_not_compute_again(shared, monkeypatch):
     one = torch.load(shared / "all.0.pt", weights_only=True)
     assert list(result.losses) == list(one["losses"])  # to the bit, as a new computation would not be
     assert all(torch.equal(value, one["weights"][key]) for key, value in model.state_dict().items())
+
+
+def test_each_process_takes_a_card_of_its_own_where_none_is_named(monkeypatch):
+    found = {"auto": "cuda:0"}
+    monkeypatch.setattr(distributed, "check_device", lambda name: torch.device(found.get(name, name)))
+    assert distributed.place("auto") == "cuda:0"
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    assert distributed.place("auto") == "cuda"  # which `join` makes that of its number
+    assert (distributed.place("cuda:1"), distributed.place("cpu")) == ("cuda:1", "cpu")
 
 
 def test_a_batch_has_an_image_for_every_process():

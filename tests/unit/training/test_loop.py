@@ -10,7 +10,9 @@ from torch import nn
 from each_step import each_step
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.seeds import torch_stream
+from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.preprocessing import Preprocessing
 from wiringup.models.weights import read_weights
 from wiringup.training.callbacks import Interval
 from wiringup.training.loader import ImageLoader
@@ -316,3 +318,14 @@ def test_top1_is_the_fraction_right_and_restores_the_mode(newborn, patterns):
     model.V1.norm1.eval()
     assert top1(model, data, 32, batch=16) == 13 / 50  # 50 images of a, b, c, d in turn
     assert model.IT.training and not model.V1.norm1.training
+
+
+def test_top1_shows_images_as_the_network_was_trained():
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    with torch.no_grad():  # the second class is what is brighter than the mean
+        model[2].weight.copy_(torch.tensor([[0.0] * 3, [1.0] * 3]))
+        model[2].bias.zero_()
+    grey = from_pixels(np.full((4, 8, 8, 3), 140, np.uint8))
+    data = LabelledImages(grey, np.ones(4, np.int64), ("dark", "bright"))
+    assert top1(model, data, 8) == 1
+    assert top1(model, data, 8, how=Preprocessing(mean=(0.6,) * 3)) == 0
