@@ -24,7 +24,7 @@ from wiringup.benchmarks.suites import REAL
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.description import of_birth, of_trained
 from wiringup.birth.distill import as_control, distill
-from wiringup.birth.gabor_controls import CONTROLS
+from wiringup.birth.gabor_layers import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.recipes import RECIPES
 from wiringup.cli.show import table

@@ -12,6 +12,7 @@ its features are random projections of what lies before it, and more of them onl
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from statistics import mean, stdev
 
@@ -22,7 +23,7 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distributions import kaiming_uniform_fan_in
-from wiringup.cli.show import say, table
+from wiringup.cli.show import table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import torch_stream
 from wiringup.experiments.births import born
@@ -41,7 +42,7 @@ def main() -> None:
     spec = ModelSpec(width=options.width, size=options.size)
     found: dict[str, list[float]] = {}
     for seed in options.seed:
-        say(f"Seed {seed} ...")
+        print(f"Seed {seed} ...", file=sys.stderr)
         birth = BirthSpec(options.birth, seed, batchnorm="calibrated")
         model = born(spec, birth, None, spread_over(benchmark.stimuli, CALIBRATION_IMAGES))
         maps = area_maps(model, preprocess(benchmark.stimuli.pixels, options.size), options.area)

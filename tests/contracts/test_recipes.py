@@ -10,9 +10,9 @@ from torch import nn
 
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import as_control, distill
-from wiringup.birth.gabor_controls import CONTROLS
+from wiringup.birth.gabor_layers import CONTROLS
 from wiringup.birth.genome import Genome
-from wiringup.birth.kinds import KINDS
+from wiringup.birth.kinds import CONVOLUTIONS
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import from_pixels
@@ -49,7 +49,7 @@ def genome_of(recipe, architecture):
         return None
     if RECIPES[recipe].first in CONTROLS:  # spares fitting the same Gabors again
         return as_control(genome_of("weight_compression", architecture), recipe)
-    hidden = 3 if KINDS[RECIPES[recipe].first].sized_by == "hidden units" else None  # few are fast
+    hidden = 3 if CONVOLUTIONS[RECIPES[recipe].first].sized_by == "hidden units" else None  # few are fast
     return distill(teacher(architecture), recipe=recipe, architecture=architecture, hidden=hidden)
 
 
@@ -70,7 +70,7 @@ def drawn(recipe, architecture, layer):
     """Whether the seed decides the values of a convolution."""
     genome, fixed = genome_of(recipe, architecture), RECIPES[recipe].fixed
     if genome:
-        return KINDS[genome.layers[layer].kind].drawn
+        return genome.layers[layer].drawn
     first = next(iter(convolutions(born(recipe, architecture))))
     return fixed != "all" and (fixed != "first" or layer != first)
 
@@ -166,4 +166,4 @@ def test_a_recipe_says_what_it_is(recipe):
     entry = RECIPES[recipe]
     assert entry.description and entry.source
     assert bool(entry.first) == bool(entry.others) == entry.needs_genome
-    assert all(KINDS[kind].sample for kind in (entry.first, entry.others) if kind)
+    assert all(kind in CONVOLUTIONS for kind in (entry.first, entry.others) if kind)

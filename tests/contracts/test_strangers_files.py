@@ -32,8 +32,8 @@ from safetensors.numpy import save_file
 from made_images import class_folders, encoded, noise, write_tar, write_zip
 from made_records import make_record
 from wiringup.benchmarks.layer_map import load_layer_map
+from wiringup.birth.gabor import GABOR_COLUMNS
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import GABOR_COLUMNS
 from wiringup.birth.published import read_arrays
 from wiringup.birth.transfer import read_layer_map
 from wiringup.core.errors import WiringupError

@@ -13,10 +13,11 @@ from torch.nn.modules.conv import _ConvNd
 from wiringup.bench.reference_birth import reference_birth, reference_clusters
 from wiringup.bench.timing import Row, medians, peak_memory, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
-from wiringup.birth.clusters import POINTWISE, sample_clusters
+from wiringup.birth.clusters import POINTWISE, ClusterLayer
 from wiringup.birth.distill import CLUSTER_COUNTS
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import ClusterLayer, GaborLayer, Layer
+from wiringup.birth.genome_layers import Layer
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.threads import one_thread
 from wiringup.models.architecture import ModelSpec, build
@@ -88,7 +89,7 @@ def rows(*, quick: bool) -> list[Row]:
     def clusters() -> None:
         with one_thread():
             for name, layer in layers.items():
-                sample_clusters(layer, shapes[name], torch_stream(0, name))
+                layer.sample(shapes[name], torch_stream(0, name))
 
     def whole() -> None:
         give_birth(build(spec), BirthSpec("weight_compression", 0, genome.sha256), genome)

@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import ClusterLayer
 from wiringup.birth.recipes import Slot, from_genome
 from wiringup.core.seeds import numpy_stream
 

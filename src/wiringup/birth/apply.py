@@ -17,8 +17,7 @@ from wiringup.birth.batchnorm import (
     uses_teacher,
 )
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import RunningStatistics
-from wiringup.birth.kinds import KINDS
+from wiringup.birth.genome_layers import ConvolutionLayer, RunningStatistics
 from wiringup.birth.recipes import RECIPES, Slot
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
@@ -195,7 +194,7 @@ def _check_genome(model: nn.Module, spec: BirthSpec, genome: Genome | None) -> N
         )
     _check_kinds(spec.recipe, genome)
     convolutions = [name for name, module in model.named_modules() if isinstance(module, _ConvNd)]
-    held = {n for n, layer in genome.layers.items() if KINDS[layer.kind].sample}
+    held = {n for n, layer in genome.layers.items() if isinstance(layer, ConvolutionLayer)}
     if missing := [name for name in convolutions if name not in held]:
         raise InputError(
             f"The genome of {genome.architecture} lacks {len(missing)} of the model's "
@@ -212,6 +211,6 @@ def _check_kinds(name: str, genome: Genome) -> None:
         )
     allowed = {RECIPES[name].first, RECIPES[name].others}
     for layer, held in genome.layers.items():
-        if KINDS[held.kind].sample and held.kind not in allowed:
+        if isinstance(held, ConvolutionLayer) and held.kind not in allowed:
             kinds = " and ".join(sorted(allowed))
             raise InputError(f"Genome, layer {layer}: a genome of {name} holds {kinds}, not {held.kind}.")

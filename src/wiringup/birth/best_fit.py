@@ -8,7 +8,7 @@ and location and scale follow from moments or from quartiles, so that a whole ne
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled
-from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
 
 FAMILIES: Mapping[str, tuple[float, ...]] = {
     "norm": (),
@@ -43,7 +43,7 @@ _ROWS = 64  # kernels drawn at a time, so that intermediate values stay small
 
 
 @dataclass(frozen=True, eq=False)
-class BestFit(Layer):
+class BestFit(ConvolutionLayer):
     """A family of distributions with its parameters for each group of weights.
 
     Attributes:
@@ -79,6 +79,27 @@ class BestFit(Layer):
         common = Counter(self.families).most_common(3)
         return ", ".join(f"{family} {n / len(self.families):.0%}" for family, n in common)
 
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights (out, in, k, k), any number of channels and any kernel size.
+
+        With a family for each output kernel and another number of output kernels, each draws one of the
+        fitted ones.
+        """
+        from scipy import stats
+
+        group = resampled(len(self.families), shape[0], generator).numpy()
+        random = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
+        keys = [(self.families[g], float(self.shape[g])) for g in group]
+        weight = torch.empty(shape).flatten(1)
+        for family, parameter in sorted(set(keys)):
+            distribution = getattr(stats, family)(*_arguments(family, parameter))
+            same = [row for row, key in enumerate(keys) if key == (family, parameter)]
+            for rows in torch.split(torch.tensor(same), _ROWS):
+                loc, scale = (v[group[rows], None] for v in (self.loc, self.scale))
+                drawn = distribution.rvs((len(rows), weight.shape[1]), random_state=random)
+                weight[rows] = torch.from_numpy(drawn * scale + loc).float()
+        return weight.view(shape)
+
 
 @dataclass(frozen=True, eq=False)
 class BestFitLayer(BestFit):
@@ -90,6 +111,11 @@ class BestFitLayer(BestFit):
         """Return what is impossible about the values, or an empty string."""
         return super().fault() or ("" if len(self.families) == 1 else "families: more than one")
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Return the family that is nearest to the histogram of all weights."""
+        return cls(*_best(_subsample(weight.flatten()[None], 16 * MOST_VALUES, generator)))
+
 
 @dataclass(frozen=True, eq=False)
 class BestFitKernel(BestFit):
@@ -97,37 +123,10 @@ class BestFitKernel(BestFit):
 
     kind: ClassVar[str] = "best_fit_kernel"
 
-
-def fit_best_layer(weight: Tensor, generator: Generator) -> BestFitLayer:
-    """Return the family that is nearest to the histogram of all weights."""
-    return BestFitLayer(*_best(_subsample(weight.flatten()[None], 16 * MOST_VALUES, generator)))
-
-
-def fit_best_kernels(weight: Tensor, generator: Generator) -> BestFitKernel:
-    """Return the family that is nearest to the histogram of each output kernel of weights (out, in, k, k)."""
-    return BestFitKernel(*_best(_subsample(weight.flatten(1), MOST_VALUES, generator)))
-
-
-def sample_best_fit(layer: BestFit, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights (out, in, k, k), any number of channels and any kernel size.
-
-    With a family for each output kernel and another number of output kernels, each draws one of the
-    fitted ones.
-    """
-    from scipy import stats
-
-    group = resampled(len(layer.families), shape[0], generator).numpy()
-    random = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
-    keys = [(layer.families[g], float(layer.shape[g])) for g in group]
-    weight = torch.empty(shape).flatten(1)
-    for family, parameter in sorted(set(keys)):
-        distribution = getattr(stats, family)(*_arguments(family, parameter))
-        same = [row for row, key in enumerate(keys) if key == (family, parameter)]
-        for rows in torch.split(torch.tensor(same), _ROWS):
-            loc, scale = (v[group[rows], None] for v in (layer.loc, layer.scale))
-            drawn = distribution.rvs((len(rows), weight.shape[1]), random_state=random)
-            weight[rows] = torch.from_numpy(drawn * scale + loc).float()
-    return weight.view(shape)
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Return the family that is nearest to the histogram of each output kernel of (out, in, k, k)."""
+        return cls(*_best(_subsample(weight.flatten(1), MOST_VALUES, generator)))
 
 
 def _best(values: NDArray[np.float64]) -> tuple[Any, ...]:

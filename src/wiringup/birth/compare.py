@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from wiringup.birth.genome_layers import BatchNormLayer, Layer
-from wiringup.birth.kinds import KINDS
+from wiringup.birth.genome_layers import BatchNormLayer, ConvolutionLayer
 from wiringup.core.seeds import torch_stream
 
 KERNELS = 256
@@ -16,7 +15,7 @@ _VECTORS = 5000
 _PROJECTIONS = 64
 
 
-def distances(a: Layer, b: Layer, shape: torch.Size, seed: int = 0) -> dict[str, float]:
+def distances(a: ConvolutionLayer, b: ConvolutionLayer, shape: torch.Size, seed: int = 0) -> dict[str, float]:
     """Return distances between two convolutions' distributions, in units of the weights' root mean square.
 
     "channels" compares the k x k kernels of single input channels by their sliced Wasserstein distance;
@@ -49,12 +48,9 @@ def batchnorm_distances(a: BatchNormLayer, b: BatchNormLayer) -> dict[str, float
     }
 
 
-def drawn_from(layer: Layer, shape: torch.Size, generator: Generator) -> Tensor:
+def drawn_from(layer: ConvolutionLayer, shape: torch.Size, generator: Generator) -> Tensor:
     """Return weights of ``shape``, of at most `KERNELS` output kernels, drawn from a convolution's layer."""
-    sample = KINDS[layer.kind].sample
-    if sample is None:
-        raise TypeError(f"a layer of kind {layer.kind!r} draws no convolution")
-    return sample(layer, torch.Size((min(shape[0], KERNELS), *shape[1:])), generator)
+    return layer.sample(torch.Size((min(shape[0], KERNELS), *shape[1:])), generator)
 
 
 def sliced_wasserstein(a: Tensor, b: Tensor, generator: Generator) -> float:

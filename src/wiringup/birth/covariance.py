@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_std, kernel_side, resized
-from wiringup.birth.genome_layers import Layer, Shape, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape, rounded
 
 START, SPEED, ACCELERATION = 0.15, 0.5, 0.25
 """Of the closed form: how the variance of its Gaussians grows with depth d in [0, 1], as
@@ -28,7 +28,7 @@ there, these are ours."""
 
 
 @dataclass(frozen=True, eq=False)
-class CovarianceLayer(Layer):
+class CovarianceLayer(ConvolutionLayer):
     """The covariance of the k x k kernels of all pairs of channels, about 0.
 
     Attributes:
@@ -63,28 +63,27 @@ class CovarianceLayer(Layer):
             f"first component {spectrum[0] / max(spectrum.sum(), np.finfo(float).tiny):.0%}"
         )
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Return the covariance of the k x k kernels of trained weights (out, in, k, k).
 
-def fit_covariance(weight: Tensor) -> CovarianceLayer:
-    """Return the covariance of the k x k kernels of trained weights (out, in, k, k).
+        Raises:
+            InputError: if the kernels are not square.
+        """
+        side = kernel_side(weight.shape, "A covariance describes")
+        vectors = weight.detach().double().flatten(2).flatten(0, 1)
+        triangle = torch.linalg.qr(vectors / math.sqrt(len(vectors)), mode="r").R  # R^T R is the covariance
+        factor = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
+        upright = torch.where(triangle.diagonal() < 0, -1.0, 1.0)[:, None]
+        factor[:, : len(triangle)] = (triangle * upright).T
+        return cls(side, rounded(factor.numpy()))
 
-    Raises:
-        InputError: if the kernels are not square.
-    """
-    size = kernel_side(weight.shape, "A covariance describes")
-    vectors = weight.detach().double().flatten(2).flatten(0, 1)
-    triangle = torch.linalg.qr(vectors / math.sqrt(len(vectors)), mode="r").R  # R^T R is the covariance
-    factor = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64)
-    upright = torch.where(triangle.diagonal() < 0, -1.0, 1.0)[:, None]
-    factor[:, : len(triangle)] = (triangle * upright).T
-    return CovarianceLayer(size, rounded(factor.numpy()))
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights (out, in, k, k), any number of channels.
 
-
-def sample_covariance(layer: CovarianceLayer, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights (out, in, k, k), any number of channels.
-
-    Another kernel size resizes what is drawn (bilinear), which resizes the covariance along both its axes.
-    """
-    return resized(_drawn(torch.from_numpy(layer.factor), shape, generator), shape[2])
+        Another kernel size resizes what is drawn (bilinear), which resizes the covariance along both axes.
+        """
+        return resized(_drawn(torch.from_numpy(self.factor), shape, generator), shape[2])
 
 
 def structured_normal(shape: Sequence[int], generator: Generator, depth: float) -> Tensor:

@@ -13,17 +13,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.birth.gabor_controls import CONTROLS
+from wiringup.birth.gabor_layers import CONTROLS, GaborLayer
 from wiringup.birth.genome import Genome
 from wiringup.birth.genome_layers import (
     BatchNormLayer,
-    GaborLayer,
+    ConvolutionLayer,
     Layer,
     LinearLayer,
     RunningStatistics,
     rounded,
 )
-from wiringup.birth.kinds import KINDS, Kind
+from wiringup.birth.kinds import CONVOLUTIONS
 from wiringup.birth.recipes import RECIPES, Recipe
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
@@ -32,6 +32,9 @@ from wiringup.core.seeds import torch_stream
 
 CLUSTER_COUNTS: Mapping[str, int] = {"V1.conv2": 7, "V2.conv2": 5, "V4.conv2": 8, "IT.conv2": 4}
 """Numbers of clusters of the published CORnet-S genome, where they are not `clusters.POINTWISE`."""
+
+
+Kinds = tuple[type[ConvolutionLayer], type[ConvolutionLayer]]
 
 
 def distill(
@@ -81,7 +84,7 @@ def distill(
                 stream = torch_stream(seed, "distill", name)
                 kind = kinds[name != first]
                 sizes = {"clusters": counts.get(name, 0), "hidden units": units}
-                layers[name] = kind.describe(weight, stream, sizes.get(kind.sized_by, 0))
+                layers[name] = kind.fit(weight, stream, sizes.get(kind.sized_by, 0))
             elif weight.ndim == 2:
                 layers[name] = LinearLayer()
             else:
@@ -126,24 +129,24 @@ def as_control(genome: Genome, recipe: str) -> Genome:
 
     Args:
         genome: a genome with fitted Gabors.
-        recipe: a recipe of one of the kinds in `gabor_controls.CONTROLS`.
+        recipe: a recipe of one of the kinds in `gabor_layers.CONTROLS`.
     """
     change = CONTROLS[RECIPES[recipe].first]
     layers = {n: change(v) if isinstance(v, GaborLayer) else v for n, v in genome.layers.items()}
     return replace(genome, layers=layers, recipe=recipe)
 
 
-def _kinds(recipe: Recipe, name: str) -> tuple[Kind, Kind]:
+def _kinds(recipe: Recipe, name: str) -> Kinds:
     """Return the kind of the first convolution, and that of the others."""
     if not recipe.needs_genome:
         fitted = ", ".join(n for n in RECIPES if RECIPES[n].needs_genome)
         raise InputError(
             f"The recipe {name} is a rule without parameters; nothing is fitted. Fitted are: {fitted}."
         )
-    return KINDS[recipe.first], KINDS[recipe.others]
+    return CONVOLUTIONS[recipe.first], CONVOLUTIONS[recipe.others]
 
 
-def _hidden_units(hidden: int | None, kinds: tuple[Kind, Kind], recipe: str) -> int:
+def _hidden_units(hidden: int | None, kinds: Kinds, recipe: str) -> int:
     if hidden is None:
         return 0
     if all(kind.sized_by != "hidden units" for kind in kinds):

@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kernel_side, resized
-from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
 
 HIDDEN = 32
 """Most hidden units where the user names no number."""
@@ -35,7 +35,7 @@ _ROWS = 4  # output kernels generated at a time, so that hidden units fit the ca
 
 
 @dataclass(frozen=True, eq=False)
-class GNetwork(Layer):
+class GNetwork(ConvolutionLayer):
     """A g-network, and the root mean square of the weights that it was fitted to.
 
     With c the code of a synapse (+1 and -1), its weight is ``rms (v . relu(U^T c + a) + b)``.
@@ -52,6 +52,8 @@ class GNetwork(Layer):
     """
 
     kind: ClassVar[str] = "g_network"
+    drawn: ClassVar[bool] = False
+    sized_by: ClassVar[str] = "hidden units"
     whole: ClassVar[tuple[str, ...]] = ("kernel_size", "outputs", "inputs")
     shapes: ClassVar[Mapping[str, Shape]] = {
         "hidden_weights": ("bits", "hidden"),
@@ -89,75 +91,71 @@ class GNetwork(Layer):
         shape = "x".join(str(n) for n in self.shape)
         return f"{len(self.output_weights)} hidden units for {shape}, {min(said, 1):.0%} of the power"
 
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Return the weights (out, in, k, k) that a g-network says, sized to the power of the trained ones.
+
+        Nothing is drawn. A g-network says little of most layers, and so answers small weights; the pattern
+        alone would change the network's gain, not what it computes behind BatchNorm.
+        """
+        said = generate(self, shape)
+        size = said.square().mean().sqrt().clamp(min=torch.finfo(torch.float32).tiny)
+        return said * (self.rms / size)
+
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Fit a g-network to trained weights (out, in, k, k), or to `MOST_WEIGHTS` of them.
+
+        Squared error, by L-BFGS from a random start.
+
+        Args:
+            weight: the trained weights.
+            generator: chooses the subsample and the start.
+            size: number of hidden units; 0 for `hidden_units`.
+
+        Raises:
+            InputError: if the kernels are not square.
+        """
+        side = kernel_side(weight.shape, "G-networks describe")
+        values = weight.detach().double().flatten()
+        rms = values.square().mean().sqrt().item()
+        chosen = torch.arange(len(values))
+        if len(values) > MOST_WEIGHTS:
+            chosen = torch.randint(len(values), (MOST_WEIGHTS,), generator=generator)
+        places = torch.unravel_index(chosen, weight.shape)
+        codes = torch.cat([_code(place, n) for place, n in zip(places, weight.shape, strict=True)], 1)
+        target = values[chosen] / max(rms, np.finfo(float).tiny)
+        found = _perceptron(codes.numpy(), target.numpy(), size or hidden_units(weight.shape), generator)
+        bias, power = rounded(np.array([found.intercepts_[1][0], rms])).tolist()
+        return cls(
+            kernel_size=side,
+            outputs=weight.shape[0],
+            inputs=weight.shape[1],
+            hidden_weights=rounded(found.coefs_[0]),
+            hidden_biases=rounded(found.intercepts_[0]),
+            output_weights=rounded(found.coefs_[1][:, 0]),
+            output_bias=bias,
+            rms=power,
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class NoisyGNetwork(GNetwork):
     """A g-network whose weights get normal noise, so that they have the power of the trained ones."""
 
     kind: ClassVar[str] = "noisy_g_network"
+    drawn: ClassVar[bool] = True
 
-
-def fit_g_network(
-    weight: Tensor, generator: Generator, hidden: int = 0, kind: type[GNetwork] = GNetwork
-) -> GNetwork:
-    """Fit a g-network to trained weights (out, in, k, k), or to `MOST_WEIGHTS` of them.
-
-    Squared error, by L-BFGS from a random start.
-
-    Args:
-        weight: the trained weights.
-        generator: chooses the subsample and the start.
-        hidden: number of hidden units; 0 for `hidden_units`.
-        kind: what to return.
-
-    Raises:
-        InputError: if the kernels are not square.
-    """
-    side = kernel_side(weight.shape, "G-networks describe")
-    values = weight.detach().double().flatten()
-    rms = values.square().mean().sqrt().item()
-    chosen = torch.arange(len(values))
-    if len(values) > MOST_WEIGHTS:
-        chosen = torch.randint(len(values), (MOST_WEIGHTS,), generator=generator)
-    places = torch.unravel_index(chosen, weight.shape)
-    codes = torch.cat([_code(place, n) for place, n in zip(places, weight.shape, strict=True)], 1)
-    target = values[chosen] / max(rms, np.finfo(float).tiny)
-    found = _perceptron(codes.numpy(), target.numpy(), hidden or hidden_units(weight.shape), generator)
-    bias, size = rounded(np.array([found.intercepts_[1][0], rms])).tolist()
-    return kind(
-        kernel_size=side,
-        outputs=weight.shape[0],
-        inputs=weight.shape[1],
-        hidden_weights=rounded(found.coefs_[0]),
-        hidden_biases=rounded(found.intercepts_[0]),
-        output_weights=rounded(found.coefs_[1][:, 0]),
-        output_bias=bias,
-        rms=size,
-    )
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Return the weights (out, in, k, k) that a g-network says, and noise of the power that they lack."""
+        said = generate(self, shape)
+        missing = max(0.0, self.rms**2 - said.square().mean().item())
+        return said + torch.randn(shape, generator=generator).mul_(math.sqrt(missing))
 
 
 def hidden_units(shape: torch.Size) -> int:
     """Return how many hidden units say weights (out, in, k, k): `HIDDEN`, fewer if `SHARE` asks for it."""
     each = sum(_bits(n) for n in shape) + 2
     return min(HIDDEN, max(1, (shape.numel() // SHARE - 2) // each))
-
-
-def sample_g_network(layer: GNetwork, shape: torch.Size, generator: Generator) -> Tensor:
-    """Return the weights (out, in, k, k) that a g-network says, sized to the power of the trained ones.
-
-    Nothing is drawn. A g-network says little of most layers, and so answers small weights; the pattern alone
-    would change the network's gain, not what it computes behind BatchNorm.
-    """
-    said = generate(layer, shape)
-    size = said.square().mean().sqrt().clamp(min=torch.finfo(torch.float32).tiny)
-    return said * (layer.rms / size)
-
-
-def sample_noisy_g_network(layer: NoisyGNetwork, shape: torch.Size, generator: Generator) -> Tensor:
-    """Return the weights (out, in, k, k) that a g-network says, and noise of the power that they lack."""
-    said = generate(layer, shape)
-    missing = max(0.0, layer.rms**2 - said.square().mean().item())
-    return said + torch.randn(shape, generator=generator).mul_(math.sqrt(missing))
 
 
 def generate(layer: GNetwork, shape: torch.Size) -> Tensor:

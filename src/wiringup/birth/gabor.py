@@ -1,4 +1,4 @@
-"""The Gabor function, its parameters as a vector, and filters sampled from a mixture of such vectors.
+"""The Gabor function, and its parameters as a vector.
 
 Source: Geiger et al. 2022, methods, "weight compression" of the first layer.
 """
@@ -8,13 +8,25 @@ import math
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
-from wiringup.birth.genome_layers import GaborLayer
-from wiringup.birth.mixture import fit_mixture, sample_mixture
-from wiringup.core.errors import InputError
+GABOR_COLUMNS = (
+    "frequency",
+    "theta",
+    "sigma_x",
+    "sigma_y",
+    "phase",
+    "centre_x",
+    "centre_y",
+    "scale",
+    "fit_error",
+)
+"""The columns of a Gabor fit: cycles/px, rad, px, px, rad, px, px, weight units, mean squared error.
 
-_PLAIN = (0, 2, 3, 5, 6, 7)  # columns of a fit that are no angles: frequency, sigmas, centre, scale
+The centre is counted from the middle of the kernel. ``fit_error`` is a record and decides nothing.
+"""
+
+PLAIN = (0, 2, 3, 5, 6, 7)  # columns of a fit that are no angles: frequency, sigmas, centre, scale
 CODE = 10  # parameters of one encoded Gabor
 
 
@@ -68,7 +80,7 @@ def encode(fits: NDArray[np.float64]) -> NDArray[np.float64]:
     fits = canonical(fits)
     theta, phase = fits[..., 1], fits[..., 4]
     angles = np.stack([np.sin(2 * theta), np.cos(2 * theta), np.sin(phase), np.cos(phase)], -1)
-    return np.concatenate([fits[..., _PLAIN], angles], -1).reshape(len(fits), -1)
+    return np.concatenate([fits[..., PLAIN], angles], -1).reshape(len(fits), -1)
 
 
 def decode(vectors: Tensor) -> Tensor:
@@ -77,39 +89,3 @@ def decode(vectors: Tensor) -> Tensor:
     frequency, sigma_x, sigma_y, x, y, scale, sin2, cos2, sin1, cos1 = codes.unbind(-1)
     theta = (torch.atan2(sin2, cos2) / 2) % math.pi
     return torch.stack([frequency, theta, sigma_x, sigma_y, torch.atan2(sin1, cos1), x, y, scale], -1)
-
-
-def sample_gabors(layer: GaborLayer, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw filters (out, colours, k, k) from a Gaussian mixture of the fitted filters.
-
-    All colour channels of a filter are drawn together. Frequency, sigmas, centre and scale are kept
-    within the range of the fits, since a normal distribution knows no bounds and a Gabor with a
-    negative sigma or a frequency above Nyquist does not exist. Any number of filters; another kernel
-    size resizes the Gabors.
-
-    Raises:
-        InputError: if the layer has another number of colour channels, or kernels that are not square.
-    """
-    check_colours(layer, shape)
-    return gabor(sample_parameters(layer, shape[0], generator), shape[2], layer.kernel_size).float()
-
-
-def sample_parameters(layer: GaborLayer, filters: int, generator: Generator) -> Tensor:
-    """Draw the parameters (filters, colours, 8) of `sample_gabors`."""
-    colours = layer.fits.shape[1]
-    encoded = encode(layer.fits)
-    drawn = sample_mixture(fit_mixture(encoded), filters, generator)
-    codes = drawn.reshape(filters, colours, CODE)
-    fitted = torch.from_numpy(encoded).reshape(-1, colours, CODE)
-    plain = slice(len(_PLAIN))
-    codes[..., plain] = codes[..., plain].clamp(fitted.amin(0)[..., plain], fitted.amax(0)[..., plain])
-    return decode(codes.flatten(1))
-
-
-def check_colours(layer: GaborLayer, shape: torch.Size) -> None:
-    """Raise `InputError` if Gabors cannot make weights of ``shape``."""
-    colours = layer.fits.shape[1]
-    if len(shape) != 4 or shape[1] != colours or shape[2] != shape[3]:
-        raise InputError(
-            f"These Gabors make weights (out, {colours}, k, k) with square kernels; got {tuple(shape)}."
-        )

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.birth.gabor import canonical, gabor
-from wiringup.birth.genome_layers import GaborLayer, rounded
-from wiringup.core.errors import InputError
 
 _RIDGE = 0.05  # on the amplitude, in units of the kernel's root mean square
 _FIRST_ROUNDS = 12
@@ -40,23 +38,8 @@ class Bounds:
         return torch.tensor([0.5, self.size, self.size, half, half], dtype=torch.float64)
 
 
-def fit_gabor_layer(weight: Tensor, iterations: int = 50) -> GaborLayer:
-    """Fit a Gabor to every colour channel of every filter of trained weights (out, colours, k, k).
-
-    Raises:
-        InputError: if the kernels are not square or smaller than 3 px.
-    """
-    if weight.ndim != 4 or weight.shape[2] != weight.shape[3] or weight.shape[2] < 3:
-        raise InputError(
-            f"Gabors are fitted to weights (out, colours, k, k) with k from 3; got {tuple(weight.shape)}."
-        )
-    kernels = weight.detach().double().flatten(0, 1)
-    fits = fit_gabors(kernels, iterations).reshape(*weight.shape[:2], -1)
-    return GaborLayer(weight.shape[2], rounded(fits))
-
-
 def fit_gabors(kernels: Tensor, iterations: int = 50) -> NDArray[np.float64]:
-    """Fit kernels (n, k, k); return (n, 9) with the columns `layers.GABOR_COLUMNS`.
+    """Fit kernels (n, k, k); return (n, 9) with the columns `gabor.GABOR_COLUMNS`.
 
     Each kernel starts from the best Gabor of a coarse grid at each of several frequencies; all starts of
     all kernels descend together by Levenberg-Marquardt, the better two of each kernel to the end. A weak

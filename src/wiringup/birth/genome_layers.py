@@ -7,29 +7,15 @@ in `kinds.KINDS`. Reading, checking, writing, counting and hashing follow from t
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Generator, Tensor
 
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
-
-GABOR_COLUMNS = (
-    "frequency",
-    "theta",
-    "sigma_x",
-    "sigma_y",
-    "phase",
-    "centre_x",
-    "centre_y",
-    "scale",
-    "fit_error",
-)
-"""The columns of a Gabor fit: cycles/px, rad, px, px, rad, px, px, weight units, mean squared error.
-
-The centre is counted from the middle of the kernel. ``fit_error`` is a record and decides nothing.
-"""
 
 Shape = tuple[int | str, ...]
 
@@ -74,6 +60,33 @@ def negative(layer: Layer, *fields: str) -> str:
     return next((f"{name}: a value is negative" for name in found), "")
 
 
+class ConvolutionLayer(Layer):
+    """The distribution of a convolution's weights: fitted to trained ones, sampled for a newborn network.
+
+    Attributes:
+        drawn: False where the values are a rule: every seed gives the same.
+        sized_by: what the size counts that `fit` is given: "clusters", "hidden units", or "" for nothing.
+    """
+
+    drawn: ClassVar[bool] = True
+    sized_by: ClassVar[str] = ""
+
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Describe trained weights (out, in, k, k).
+
+        Args:
+            weight: the weights.
+            generator: for kinds that subsample them, or start at random.
+            size: of the description, see ``sized_by``; 0 for one that fits.
+        """
+        raise NotImplementedError
+
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw float32 weights (out, in, k, k); adaptation to another shape is in here."""
+        raise NotImplementedError
+
+
 def rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """Return ``values`` at 7 significant digits, what float32 weights can support.
 
@@ -82,86 +95,6 @@ def rounded(values: NDArray[np.floating]) -> NDArray[np.float64]:
     """
     flat = [float(f"{v:.{_DIGITS}g}") for v in np.asarray(values, dtype=np.float64).ravel()]
     return np.array(flat).reshape(np.shape(values))
-
-
-@dataclass(frozen=True, eq=False)
-class GaborLayer(Layer):
-    """Gabors fitted to a first layer (Geiger et al. 2022, methods): one for each filter and colour.
-
-    Attributes:
-        kernel_size: side of the kernels that were fitted, in px.
-        fits: (filters, colours, 9), with the columns `GABOR_COLUMNS`.
-    """
-
-    kind: ClassVar[str] = "gabor"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {"fits": ("filters", "colours", len(GABOR_COLUMNS))}
-    kernel_size: int
-    fits: NDArray[np.float64]
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of parameters: eight for each Gabor (the fit error decides nothing)."""
-        return int(self.fits[..., :8].size)
-
-    def fault(self) -> str:
-        """Return what is impossible about the values, or an empty string."""
-        if (self.fits[..., 0] < 0).any():
-            return "fits: a frequency is negative"
-        return "fits: a sigma is not positive" if (self.fits[..., 2:4] <= 0).any() else ""
-
-    def summary(self) -> str:
-        """Return how many Gabors there are and their typical frequency."""
-        filters, colours = self.fits.shape[:2]
-        return f"{filters} x {colours} Gabors, median {np.median(self.fits[..., 0]):.3g} cycles/px"
-
-
-@dataclass(frozen=True, eq=False)
-class ClusterLayer(Layer):
-    """Clusters of in-channel kernels (Geiger et al. 2022, methods).
-
-    Attributes:
-        kernel_size: side of the kernels in px.
-        count_mean: (clusters,) mean over output kernels of the number of in-channels in each cluster.
-        count_std: (clusters,) its standard deviation.
-        noise_std: (clusters,) standard deviation of a cluster's members around its centre.
-        centers: (clusters, kernel_size, kernel_size).
-    """
-
-    kind: ClassVar[str] = "clusters"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {
-        "count_mean": ("clusters",),
-        "count_std": ("clusters",),
-        "noise_std": ("clusters",),
-        "centers": ("clusters", "kernel_size", "kernel_size"),
-    }
-    kernel_size: int
-    count_mean: NDArray[np.float64]
-    count_std: NDArray[np.float64]
-    noise_std: NDArray[np.float64]
-    centers: NDArray[np.float64]
-
-    @property
-    def in_channels(self) -> float:
-        """Number of input channels of the layer that was distilled: the counts add up to it."""
-        return float(self.count_mean.sum())
-
-    @property
-    def shares(self) -> NDArray[np.float64]:
-        """(clusters,) the mean share of the in-channels that belong to each cluster."""
-        return self.count_mean / self.in_channels
-
-    def fault(self) -> str:
-        """Return what is impossible about the values, or an empty string."""
-        if fault := negative(self, "count_mean", "count_std", "noise_std"):
-            return fault
-        return "" if self.in_channels > 0 else "count_mean: all counts are 0"
-
-    def summary(self) -> str:
-        """Return the clusters' shares."""
-        shares = " ".join(f"{share:.0%}" for share in self.shares)
-        return f"{len(self.shares)} clusters of {self.kernel_size}x{self.kernel_size}: {shares}"
 
 
 @dataclass(frozen=True, eq=False)

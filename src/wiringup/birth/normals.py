@@ -5,7 +5,7 @@ Source: Geiger et al. 2022, supplement, comparison of initialisations.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import normal, resampled
-from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
 
 
 @dataclass(frozen=True, eq=False)
-class LayerNormal(Layer):
+class LayerNormal(ConvolutionLayer):
     """One mean and standard deviation for all weights of a layer."""
 
     kind: ClassVar[str] = "layer_normal"
@@ -33,9 +33,19 @@ class LayerNormal(Layer):
         """Return mean and standard deviation."""
         return f"{self.mean:.3g} ± {self.std:.3g}"
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Return mean and standard deviation of trained weights of any shape."""
+        values = weight.detach().double()
+        return cls(*rounded(np.array([values.mean(), values.std(correction=0)])).tolist())
+
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights of any shape."""
+        return normal(shape, self.mean, self.std, generator)
+
 
 @dataclass(frozen=True, eq=False)
-class GroupNormal(Layer):
+class GroupNormal(ConvolutionLayer):
     """A mean and standard deviation for each slice of a layer's weights along one axis.
 
     Attributes:
@@ -59,6 +69,22 @@ class GroupNormal(Layer):
             f"stds {self.std.mean():.3g} ± {self.std.std():.2g}"
         )
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Return mean and standard deviation of every group of weights (out, in, k, k)."""
+        return cls(*_moments(weight, cls.axis))
+
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights (out, in, k, k), any number of channels and any kernel size.
+
+        Every group has its own mean and standard deviation; where the shape has another number of groups than
+        was fitted, each draws one of the fitted ones.
+        """
+        chosen = resampled(len(self.mean), shape[self.axis], generator)
+        view = [-1 if axis == self.axis else 1 for axis in range(len(shape))]
+        mean, std = (torch.from_numpy(v).float()[chosen].view(view) for v in (self.mean, self.std))
+        return torch.randn(shape, generator=generator).mul_(std).add_(mean)
+
 
 @dataclass(frozen=True, eq=False)
 class KernelNormal(GroupNormal):
@@ -79,39 +105,6 @@ class ChannelNormal(GroupNormal):
     kind: ClassVar[str] = "channel_normal"
     axis: ClassVar[int] = 1
     shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("channels",), "std": ("channels",)}
-
-
-def fit_layer_normal(weight: Tensor) -> LayerNormal:
-    """Return mean and standard deviation of trained weights of any shape."""
-    values = weight.detach().double()
-    return LayerNormal(*rounded(np.array([values.mean(), values.std(correction=0)])).tolist())
-
-
-def fit_kernel_normal(weight: Tensor) -> KernelNormal:
-    """Return mean and standard deviation of every output kernel of weights (out, in, k, k)."""
-    return KernelNormal(*_moments(weight, 0))
-
-
-def fit_channel_normal(weight: Tensor) -> ChannelNormal:
-    """Return mean and standard deviation of every input channel of weights (out, in, k, k)."""
-    return ChannelNormal(*_moments(weight, 1))
-
-
-def sample_layer_normal(layer: LayerNormal, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights of any shape."""
-    return normal(shape, layer.mean, layer.std, generator)
-
-
-def sample_group_normal(layer: GroupNormal, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights (out, in, k, k), any number of channels and any kernel size.
-
-    Every group has its own mean and standard deviation; where the shape has another number of groups than
-    was fitted, each draws one of the fitted ones.
-    """
-    chosen = resampled(len(layer.mean), shape[layer.axis], generator)
-    view = [-1 if axis == layer.axis else 1 for axis in range(len(shape))]
-    mean, std = (torch.from_numpy(v).float()[chosen].view(view) for v in (layer.mean, layer.std))
-    return torch.randn(shape, generator=generator).mul_(std).add_(mean)
 
 
 def _moments(weight: Tensor, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

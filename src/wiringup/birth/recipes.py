@@ -23,8 +23,7 @@ from wiringup.birth.distributions import (
     uniform_fan_in,
 )
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer
-from wiringup.birth.kinds import KINDS
+from wiringup.birth.genome_layers import BatchNormLayer, ConvolutionLayer
 from wiringup.birth.physiology import N_PARAMETERS as _PHYSIOLOGICAL
 from wiringup.birth.physiology import physiological_gabors
 from wiringup.birth.signs import random_pointwise_signs, random_signs
@@ -154,9 +153,8 @@ def from_genome(slot: Slot) -> Tensor:
     if isinstance(layer, BatchNormLayer):
         mean, std = getattr(layer, f"{slot.parameter}_mean"), getattr(layer, f"{slot.parameter}_std")
         return normal(slot.shape, mean, std, slot.stream())
-    sample = KINDS[layer.kind].sample if layer else None
-    if slot.parameter == "weight" and sample:
-        return sample(layer, slot.shape, slot.stream())
+    if slot.parameter == "weight" and isinstance(layer, ConvolutionLayer):
+        return layer.sample(slot.shape, slot.stream())
     return by_rule(slot)
 
 

@@ -4,9 +4,9 @@ Source: Geiger et al. 2022, supplement, controls. Their genome is no compression
 trained weight, and counts every one as a parameter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, shuffled
-from wiringup.birth.genome_layers import Layer, Shape
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape
 
 
 @dataclass(frozen=True, eq=False)
-class Shuffled(Layer):
+class Shuffled(ConvolutionLayer):
     """The trained weights of a layer, and within what they are shuffled.
 
     Attributes:
@@ -35,6 +35,28 @@ class Shuffled(Layer):
         """Return the shape and the spread of the trained weights."""
         shape = "x".join(str(n) for n in self.weight.shape)
         return f"{shape} trained weights, {self.weight.mean():.3g} ± {self.weight.std():.3g}"
+
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Return the trained weights in another order, as weights (out, in, k, k).
+
+        Where the shape has another number of groups, each takes one of the trained ones; where groups are
+        larger or smaller than the trained ones, values are drawn from them with replacement.
+        """
+        trained = _groups(torch.from_numpy(self.weight), self.axis)
+        order = list(range(len(shape)))
+        if self.axis is not None:
+            order[0], order[self.axis] = self.axis, 0
+        wanted = [shape[axis] for axis in order]
+        weight = torch.empty(wanted)
+        rows = weight.view(1, -1) if self.axis is None else weight.flatten(1)
+        for row, group in zip(rows, resampled(len(trained), len(rows), generator).tolist(), strict=True):
+            row.copy_(trained[group][shuffled(trained.shape[1], len(row), generator)])
+        return weight.permute(order).contiguous()
+
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Keep a copy of trained weights (out, in, k, k)."""
+        return cls(weight.detach().float().numpy().copy())
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,29 +85,6 @@ class ShuffledChannel(Shuffled):
 
     kind: ClassVar[str] = "shuffled_channel"
     axis: ClassVar[int | None] = 1
-
-
-def keeping(kind: type[Shuffled]) -> Callable[[Tensor], Shuffled]:
-    """Return how layers of ``kind`` are made of trained weights (out, in, k, k): by keeping a copy."""
-    return lambda weight: kind(weight.detach().float().numpy().copy())
-
-
-def sample_shuffled(layer: Shuffled, shape: torch.Size, generator: Generator) -> Tensor:
-    """Return the weights of ``layer`` in another order, as weights (out, in, k, k).
-
-    Where the shape has another number of groups, each takes one of the trained ones; where groups are
-    larger or smaller than the trained ones, values are drawn from them with replacement.
-    """
-    trained = _groups(torch.from_numpy(layer.weight), layer.axis)
-    order = list(range(len(shape)))
-    if layer.axis is not None:
-        order[0], order[layer.axis] = layer.axis, 0
-    wanted = [shape[axis] for axis in order]
-    weight = torch.empty(wanted)
-    rows = weight.view(1, -1) if layer.axis is None else weight.flatten(1)
-    for row, group in zip(rows, resampled(len(trained), len(rows), generator).tolist(), strict=True):
-        row.copy_(trained[group][shuffled(trained.shape[1], len(row), generator)])
-    return weight.permute(order).contiguous()
 
 
 def _groups(weight: Tensor, axis: int | None) -> Tensor:

@@ -8,18 +8,18 @@ not tell; with one parameter (or none) it says how far magnitudes matter at all.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_normal, kaiming_std, signs
-from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
 
 
 @dataclass(frozen=True, eq=False)
-class SignLayer(Layer):
+class SignLayer(ConvolutionLayer):
     """The share of positive weights, and the magnitude that all weights have.
 
     Attributes:
@@ -40,17 +40,16 @@ class SignLayer(Layer):
         """Return both parameters."""
         return f"±{self.magnitude:.3g}, {self.positive:.1%} positive"
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Return the share of positive weights and their root mean square, of weights of any shape."""
+        values = weight.detach().double()
+        parameters = np.array([(values > 0).double().mean(), values.square().mean().sqrt()])
+        return cls(*rounded(parameters).tolist())
 
-def fit_signs(weight: Tensor) -> SignLayer:
-    """Return the share of positive weights and their root mean square, of weights of any shape."""
-    values = weight.detach().double()
-    parameters = np.array([(values > 0).double().mean(), values.square().mean().sqrt()])
-    return SignLayer(*rounded(parameters).tolist())
-
-
-def sample_signs(layer: SignLayer, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights of any shape."""
-    return signs(shape, layer.positive, layer.magnitude, generator)
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights of any shape."""
+        return signs(shape, self.positive, self.magnitude, generator)
 
 
 def random_signs(shape: Sequence[int], generator: Generator) -> Tensor:

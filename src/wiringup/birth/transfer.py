@@ -12,7 +12,7 @@ pattern that fits a layer decides.
 
 What is kept, and what is not. Shares and centres of clusters, their noise, and the parameters of Gabors are
 taken over as they are; at birth centres and Gabors are resized to the kernel, and counts are scaled to the
-number of in-channels (see `clusters.sample_clusters`). Weights keep their absolute size, as in the paper, so
+number of in-channels (see `clusters.ClusterLayer`). Weights keep their absolute size, as in the paper, so
 the *gain* of a layer is not kept: the variance of a response is the fan-in times the weights' mean square,
 and changes with the ratio of the fan-ins. A depthwise convolution, with one channel where its donor has
 hundreds, answers that much more weakly. Calibrated BatchNorm (or BatchNorm in training) undoes this in the
@@ -32,16 +32,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
-from wiringup.birth.clusters import gain
+from wiringup.birth.clusters import ClusterLayer, gain
+from wiringup.birth.gabor import GABOR_COLUMNS
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import (
-    GABOR_COLUMNS,
-    BatchNormLayer,
-    ClusterLayer,
-    GaborLayer,
-    Layer,
-    LinearLayer,
-)
+from wiringup.birth.genome_layers import BatchNormLayer, Layer, LinearLayer
 from wiringup.core.checks import did_you_mean, listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json

@@ -6,7 +6,7 @@ components.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, resized
-from wiringup.birth.genome_layers import Layer, Shape, negative, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
 from wiringup.birth.mixture import Mixture, fit_mixture, sample_mixture
 from wiringup.core.errors import InputError
 
@@ -25,7 +25,7 @@ MOST_VECTORS = 5_000  # channels of a layer that are fitted, a random subsample
 
 
 @dataclass(frozen=True, eq=False)
-class KernelMixture(Layer):
+class KernelMixture(ConvolutionLayer):
     """A Gaussian mixture over whole output kernels; within a component, weights are independent.
 
     A full covariance of the 18,432 weights of an IT kernel would have three times as many parameters as the
@@ -58,9 +58,38 @@ class KernelMixture(Layer):
         """Return the components' shares."""
         return _shares(self.shares, f"{self.means[0].size} weights")
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Fit a mixture to the output kernels of trained weights (out, in, k, k).
+
+        Raises:
+            InputError: if the kernels are not square, or there are fewer than two.
+        """
+        side = _side(weight, len(weight))
+        found = fit_mixture(weight.detach().double().flatten(1).numpy(), MOST_KERNELS, diagonal=True)
+        means, stds = (v.view(-1, *weight.shape[1:]).numpy() for v in (found.means, found.factors))
+        return cls(side, rounded(found.weights.numpy()), rounded(means), rounded(stds))
+
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights (out, in, k, k).
+
+        Any number of kernels; another number of channels draws, for all kernels alike, which of the fitted
+        channels each of them takes; another kernel size resizes means and standard deviations.
+        """
+        chosen = resampled(self.means.shape[1], shape[1], generator)
+        means, stds = (
+            resized(torch.from_numpy(v).float(), shape[2])[:, chosen].flatten(1)
+            for v in (self.means, self.stds)
+        )
+        component = torch.multinomial(
+            torch.from_numpy(self.shares), shape[0], replacement=True, generator=generator
+        )
+        noise = torch.randn(shape, generator=generator).flatten(1)
+        return noise.mul_(stds[component]).add_(means[component]).view(shape)
+
 
 @dataclass(frozen=True, eq=False)
-class ChannelMixture(Layer):
+class ChannelMixture(ConvolutionLayer):
     """A Gaussian mixture with full covariances over the k x k kernels of all channels of all kernels.
 
     Attributes:
@@ -98,59 +127,28 @@ class ChannelMixture(Layer):
         """Return the components' shares."""
         return _shares(self.shares, f"{self.kernel_size}x{self.kernel_size}")
 
+    @classmethod
+    def fit(cls, weight: Tensor, generator: Generator, size: int = 0) -> Self:
+        """Fit a mixture to `MOST_VECTORS` or fewer k x k kernels of trained weights (out, in, k, k).
 
-def fit_kernel_mixture(weight: Tensor) -> KernelMixture:
-    """Fit a mixture to the output kernels of trained weights (out, in, k, k).
+        Raises:
+            InputError: if the kernels are not square, or there are fewer than two.
+        """
+        side = _side(weight, weight.shape[0] * weight.shape[1])
+        vectors = weight.detach().double().reshape(-1, side * side)
+        if len(vectors) > MOST_VECTORS:
+            vectors = vectors[torch.randperm(len(vectors), generator=generator)[:MOST_VECTORS]]
+        found = fit_mixture(vectors.numpy(), MOST_CHANNELS)
+        means = rounded(found.means.view(-1, side, side).numpy())
+        return cls(side, rounded(found.weights.numpy()), means, rounded(found.factors.numpy()))
 
-    Raises:
-        InputError: if the kernels are not square, or there are fewer than two.
-    """
-    size = _side(weight, len(weight))
-    found = fit_mixture(weight.detach().double().flatten(1).numpy(), MOST_KERNELS, diagonal=True)
-    means, stds = (v.view(-1, *weight.shape[1:]).numpy() for v in (found.means, found.factors))
-    return KernelMixture(size, rounded(found.weights.numpy()), rounded(means), rounded(stds))
-
-
-def fit_channel_mixture(weight: Tensor, generator: Generator) -> ChannelMixture:
-    """Fit a mixture to the k x k kernels of trained weights (out, in, k, k), at most `MOST_VECTORS` of them.
-
-    Raises:
-        InputError: if the kernels are not square, or there are fewer than two.
-    """
-    size = _side(weight, weight.shape[0] * weight.shape[1])
-    vectors = weight.detach().double().reshape(-1, size * size)
-    if len(vectors) > MOST_VECTORS:
-        vectors = vectors[torch.randperm(len(vectors), generator=generator)[:MOST_VECTORS]]
-    found = fit_mixture(vectors.numpy(), MOST_CHANNELS)
-    means = rounded(found.means.view(-1, size, size).numpy())
-    return ChannelMixture(size, rounded(found.weights.numpy()), means, rounded(found.factors.numpy()))
-
-
-def sample_kernel_mixture(layer: KernelMixture, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights (out, in, k, k).
-
-    Any number of kernels; another number of channels draws, for all kernels alike, which of the fitted
-    channels each of them takes; another kernel size resizes means and standard deviations.
-    """
-    chosen = resampled(layer.means.shape[1], shape[1], generator)
-    means, stds = (
-        resized(torch.from_numpy(v).float(), shape[2])[:, chosen].flatten(1)
-        for v in (layer.means, layer.stds)
-    )
-    component = torch.multinomial(
-        torch.from_numpy(layer.shares), shape[0], replacement=True, generator=generator
-    )
-    noise = torch.randn(shape, generator=generator).flatten(1)
-    return noise.mul_(stds[component]).add_(means[component]).view(shape)
-
-
-def sample_channel_mixture(layer: ChannelMixture, shape: torch.Size, generator: Generator) -> Tensor:
-    """Draw weights (out, in, k, k), any number of channels; another kernel size resizes what is drawn."""
-    shares, means, factors = (torch.from_numpy(v) for v in (layer.shares, layer.means, layer.factors))
-    mixture = Mixture(shares, means.flatten(1), factors)
-    side = layer.kernel_size
-    drawn = sample_mixture(mixture, shape[0] * shape[1], generator).float()
-    return resized(drawn.view(shape[0], shape[1], side, side), shape[2])
+    def sample(self, shape: torch.Size, generator: Generator) -> Tensor:
+        """Draw weights (out, in, k, k), any number of channels; another kernel size resizes what is drawn."""
+        shares, means, factors = (torch.from_numpy(v) for v in (self.shares, self.means, self.factors))
+        mixture = Mixture(shares, means.flatten(1), factors)
+        side = self.kernel_size
+        drawn = sample_mixture(mixture, shape[0] * shape[1], generator).float()
+        return resized(drawn.view(shape[0], shape[1], side, side), shape[2])
 
 
 def _no_shares(layer: KernelMixture | ChannelMixture) -> str:

@@ -7,10 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.birth.gabor import canonical, sample_parameters
+from wiringup.birth.clusters import ClusterLayer
+from wiringup.birth.gabor import GABOR_COLUMNS, canonical
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import GABOR_COLUMNS, BatchNormLayer, ClusterLayer, GaborLayer, Layer
-from wiringup.birth.kinds import KINDS
+from wiringup.birth.genome_layers import BatchNormLayer, ConvolutionLayer, Layer
 from wiringup.birth.panels import Drawing, Filters, Kernels, Norms
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
@@ -63,7 +64,7 @@ def drawing(
 
 
 def _shapes(genome: Genome, chosen: Mapping[str, Layer], trained: State | None) -> dict[str, torch.Size]:
-    names = [name for name, layer in chosen.items() if KINDS[layer.kind].sample]
+    names = [name for name, layer in chosen.items() if isinstance(layer, ConvolutionLayer)]
     known = shapes_of(genome)
     if trained is not None:
         known = {name: trained[f"{name}.weight"].shape for name in names if f"{name}.weight" in trained}
@@ -77,11 +78,10 @@ def _shapes(genome: Genome, chosen: Mapping[str, Layer], trained: State | None) 
 
 
 def _panel(name: str, layer: Layer, shape: torch.Size, seed: int, trained: State | None) -> Filters | Kernels:
-    sample = KINDS[layer.kind].sample
-    if sample is None:
+    if not isinstance(layer, ConvolutionLayer):
         raise TypeError(f"{name} is no convolution")
     stream = f"{name}.weight"
-    born = sample(layer, shape, torch_stream(seed, stream)).numpy()
+    born = layer.sample(shape, torch_stream(seed, stream)).numpy()
     learned = None if trained is None else trained[stream].float().numpy()
     if shape[1] == RGB:
         fitted, drawn = _gabors(layer, shape[0], seed, stream)
@@ -100,7 +100,7 @@ def _gabors(layer: Layer, filters: int, seed: int, stream: str) -> tuple[Columns
     fitted = dict(zip(PARAMETERS, canonical(layer.fits[..., :8]).reshape(-1, 8).T, strict=True))
     if type(layer) is not GaborLayer:  # controls, whose parameters are the fitted ones, shuffled or not
         return fitted, {}
-    drawn = sample_parameters(layer, filters, torch_stream(seed, stream)).numpy()
+    drawn = layer.sample_parameters(filters, torch_stream(seed, stream)).numpy()
     return fitted, dict(zip(PARAMETERS, drawn.reshape(-1, 8).T, strict=True))
 
 

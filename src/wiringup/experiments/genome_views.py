@@ -12,8 +12,7 @@ from wiringup.birth.batchnorm import POLICIES
 from wiringup.birth.compare import batchnorm_distances, distances
 from wiringup.birth.description import PARAMETER_BITS, Description, of_birth
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, Layer, layer_to_dict
-from wiringup.birth.kinds import KINDS
+from wiringup.birth.genome_layers import BatchNormLayer, ConvolutionLayer, Layer, layer_to_dict
 from wiringup.birth.published import left_out
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
@@ -125,7 +124,7 @@ def _distances(
 ) -> tuple[dict[str, float], dict[str, float]]:
     if isinstance(one, BatchNormLayer) and isinstance(other, BatchNormLayer):
         return batchnorm_distances(one, other), {}
-    if any(KINDS[layer.kind].sample is None for layer in (one, other)):
+    if not (isinstance(one, ConvolutionLayer) and isinstance(other, ConvolutionLayer)):
         raise InputError(f"{one.kind} and {other.kind} describe layers of different kinds.")
     if shape is None:
         raise InputError("The shape of this layer is not known: it is of none of the built-in architectures.")

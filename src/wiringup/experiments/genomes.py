@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wiringup.birth.distill import as_control, with_statistics
-from wiringup.birth.gabor_controls import CONTROLS
+from wiringup.birth.gabor_layers import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.published import read_published
 from wiringup.birth.recipes import RECIPES

@@ -8,9 +8,8 @@ from scipy.stats import chi2_contingency, ks_2samp
 from wiringup.bench import birth as bench
 from wiringup.bench.reference_birth import reference_birth, reference_clusters
 from wiringup.birth.apply import BirthSpec, give_birth
-from wiringup.birth.clusters import sample_clusters
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import ClusterLayer
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.models.architecture import ModelSpec, build
 
@@ -30,7 +29,7 @@ CHANCE = 1e-3  # of a difference as large between two samples of one distributio
 def both(layer, outputs, inputs):
     """Weights (outputs, inputs, k, k) from our sampler and from the loops."""
     shape = (outputs, inputs, layer.kernel_size, layer.kernel_size)
-    ours = sample_clusters(layer, torch.Size(shape), torch_stream(0)).numpy()
+    ours = layer.sample(torch.Size(shape), torch_stream(0)).numpy()
     return ours, reference_clusters(layer, shape, numpy_stream(1))
 
 

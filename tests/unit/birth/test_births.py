@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from wiringup.birth.apply import BirthSpec, describe_birth, give_birth
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.distill import distill
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer
+from wiringup.birth.genome_layers import BatchNormLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.core.progress import Progress

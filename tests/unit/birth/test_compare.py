@@ -7,8 +7,9 @@ import pytest
 import torch
 from scipy.stats import wasserstein_distance
 
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.compare import KERNELS, batchnorm_distances, distances, drawn_from, sliced_wasserstein
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer
+from wiringup.birth.genome_layers import BatchNormLayer
 from wiringup.birth.normals import KernelNormal, LayerNormal
 from wiringup.core.seeds import torch_stream
 

@@ -7,8 +7,6 @@ import torch
 from wiringup.birth.covariance import (
     CovarianceLayer,
     closed_form,
-    fit_covariance,
-    sample_covariance,
     structured_normal,
 )
 from wiringup.birth.distributions import resized
@@ -32,18 +30,19 @@ def trained(size=3, outputs=40, inputs=30):
 @pytest.mark.parametrize("size", [1, 3, 5])
 def test_a_fit_holds_the_second_moments_and_births_have_them(size):
     weight = trained(size)
-    layer = fit_covariance(weight)
+    layer = CovarianceLayer.fit(weight, torch_stream(0))
     factor = torch.from_numpy(layer.factor)
     expected = covariance_of(weight)
     torch.testing.assert_close(factor @ factor.T, expected, rtol=1e-5, atol=1e-6)
     assert layer.n_parameters == size**2 * (size**2 + 1) // 2
-    born = sample_covariance(layer, torch.Size((200, 250, size, size)), torch_stream(2))
+    born = layer.sample(torch.Size((200, 250, size, size)), torch_stream(2))
     torch.testing.assert_close(covariance_of(born), expected, rtol=0, atol=0.02 * float(expected.max()))
     assert born.mean().abs() < 0.01
 
 
 def test_channels_of_a_birth_are_independent():
-    born = sample_covariance(fit_covariance(trained()), torch.Size((20_000, 2, 3, 3)), torch_stream(0))
+    layer = CovarianceLayer.fit(trained(), torch_stream(0))
+    born = layer.sample(torch.Size((20_000, 2, 3, 3)), torch_stream(0))
     a, b = born[:, 0].flatten(1).double(), born[:, 1].flatten(1).double()
     assert (a.T @ b / len(a)).abs().max() < 0.03 * float((a.T @ a / len(a)).max())
 
@@ -51,20 +50,20 @@ def test_channels_of_a_birth_are_independent():
 def test_a_position_without_weights_hides_no_other():
     weight = trained()
     weight[..., 0, 0] = 0
-    factor = torch.from_numpy(fit_covariance(weight).factor)
+    factor = torch.from_numpy(CovarianceLayer.fit(weight, torch_stream(0)).factor)
     torch.testing.assert_close(factor @ factor.T, covariance_of(weight), rtol=1e-5, atol=1e-6)
 
 
 def test_fewer_kernels_than_positions_leave_the_rest_without_variance():
     weight = torch.randn(2, 1, 3, 3, generator=torch_stream(0))
-    factor = torch.from_numpy(fit_covariance(weight).factor)
+    factor = torch.from_numpy(CovarianceLayer.fit(weight, torch_stream(0)).factor)
     torch.testing.assert_close(factor @ factor.T, covariance_of(weight), rtol=1e-5, atol=1e-6)
     assert not factor[:, 2:].any()
 
 
 def test_another_kernel_size_resizes_the_covariance_along_both_axes():
-    layer = fit_covariance(trained(5))
-    born = sample_covariance(layer, torch.Size((200, 300, 7, 7)), torch_stream(3))
+    layer = CovarianceLayer.fit(trained(5), torch_stream(0))
+    born = layer.sample(torch.Size((200, 300, 7, 7)), torch_stream(3))
     matrix = resized(torch.eye(25).view(25, 5, 5), 7).flatten(1).T.double()
     expected = matrix @ torch.from_numpy(layer.factor @ layer.factor.T) @ matrix.T
     torch.testing.assert_close(covariance_of(born), expected, rtol=0, atol=0.02 * float(expected.max()))
@@ -103,15 +102,15 @@ def test_deeper_kernels_are_smoother_and_the_variance_is_largest_in_the_middle()
 
 
 def test_a_depthwise_and_a_pointwise_layer_are_described():
-    depthwise = fit_covariance(torch.randn(64, 1, 3, 3, generator=torch_stream(0)))
+    depthwise = CovarianceLayer.fit(torch.randn(64, 1, 3, 3, generator=torch_stream(0)), torch_stream(0))
     assert "3x3, std 1" in depthwise.summary()
-    pointwise = fit_covariance(torch.full((4, 5, 1, 1), -0.25))
+    pointwise = CovarianceLayer.fit(torch.full((4, 5, 1, 1), -0.25), torch_stream(0))
     assert pointwise.factor.tolist() == [[0.25]] and pointwise.n_parameters == 1
 
 
 def test_refusals():
     with pytest.raises(InputError, match=r"square kernels.*got \(4, 3, 3, 1\)"):
-        fit_covariance(torch.zeros(4, 3, 3, 1))
+        CovarianceLayer.fit(torch.zeros(4, 3, 3, 1), torch_stream(0))
     entry = layer_to_dict(CovarianceLayer(3, np.eye(4)))
     with pytest.raises(InputError, match="layer a, field factor: 4 positions for kernels of 3 px"):
         layer_from_dict("a", entry)

@@ -5,9 +5,10 @@ import pytest
 from torch import nn
 
 from wiringup.birth.apply import BirthSpec
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.description import Description, of_birth, of_trained
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer
+from wiringup.birth.genome_layers import BatchNormLayer
 from wiringup.core.errors import InputError
 
 CLUSTERS = ClusterLayer(1, np.array([2.0, 2.0]), np.ones(2), np.zeros(2), np.ones((2, 1, 1)))

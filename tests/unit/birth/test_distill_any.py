@@ -6,8 +6,10 @@ import torch
 from torch import nn
 
 from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.distill import distill
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
+from wiringup.birth.gabor_layers import GaborLayer
+from wiringup.birth.genome_layers import BatchNormLayer, LinearLayer
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 

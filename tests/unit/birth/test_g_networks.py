@@ -11,11 +11,8 @@ from wiringup.birth.distributions import resized
 from wiringup.birth.g_networks import (
     GNetwork,
     NoisyGNetwork,
-    fit_g_network,
     generate,
     hidden_units,
-    sample_g_network,
-    sample_noisy_g_network,
 )
 from wiringup.birth.genome_layers import layer_to_dict
 from wiringup.birth.kinds import layer_from_dict
@@ -49,7 +46,7 @@ def test_generated_weights_by_hand():
 
 def test_weights_with_structure_are_said():
     weight = regular()
-    layer = fit_g_network(weight, torch_stream(0), 16)
+    layer = GNetwork.fit(weight, torch_stream(0), 16)
     error = (generate(layer, SHAPE) - weight).square().mean() / weight.square().mean()
     assert error < 0.02
     assert layer.n_parameters == 12 * 16 + 16 + 16 + 2
@@ -59,7 +56,7 @@ def test_weights_with_structure_are_said():
 
 def test_weights_without_structure_are_not():
     weight = torch.randn(SHAPE, generator=torch_stream(1))
-    said = generate(fit_g_network(weight, torch_stream(0)), SHAPE)
+    said = generate(GNetwork.fit(weight, torch_stream(0)), SHAPE)
     kept = 1 - (said - weight).square().mean() / weight.square().mean()
     assert 0 < kept < 0.5
 
@@ -68,15 +65,15 @@ def test_weights_without_structure_are_not():
 def test_births_have_the_power_of_the_trained_weights(noise):
     weight = regular((32, 48, 3, 3), noise)
     power = weight.square().mean().item()
-    alone = fit_g_network(weight, torch_stream(0), 12)
-    noisy = fit_g_network(weight, torch_stream(0), 12, NoisyGNetwork)
+    alone = GNetwork.fit(weight, torch_stream(0), 12)
+    noisy = NoisyGNetwork.fit(weight, torch_stream(0), 12)
     assert np.array_equal(alone.hidden_weights, noisy.hidden_weights)
     said = generate(alone, weight.shape)
-    first = sample_g_network(alone, weight.shape, torch_stream(1))
+    first = alone.sample(weight.shape, torch_stream(1))
     assert first.square().mean() == pytest.approx(power, rel=1e-4)
-    assert torch.equal(first, sample_g_network(alone, weight.shape, torch_stream(2)))
+    assert torch.equal(first, alone.sample(weight.shape, torch_stream(2)))
     torch.testing.assert_close(first / first.std(), said / said.std())
-    drawn = sample_noisy_g_network(noisy, weight.shape, torch_stream(1))
+    drawn = noisy.sample(weight.shape, torch_stream(1))
     assert drawn.square().mean() == pytest.approx(power, rel=0.05)
     residual = (drawn - said).std().item()
     assert residual == pytest.approx(math.sqrt(max(0, power - said.square().mean().item())), rel=0.05)
@@ -84,7 +81,7 @@ def test_births_have_the_power_of_the_trained_weights(noise):
 
 
 def test_other_widths_take_evenly_spaced_identities_and_other_kernels_are_resized():
-    layer = fit_g_network(regular(), torch_stream(0), 8)
+    layer = GNetwork.fit(regular(), torch_stream(0), 8)
     whole = generate(layer, SHAPE)
     assert torch.equal(generate(layer, torch.Size((8, 6, 3, 3))), whole[::2, ::2])
     assert torch.equal(generate(layer, torch.Size((32, 12, 3, 3)))[1::2], whole)
@@ -95,7 +92,7 @@ def test_a_g_network_is_smaller_than_its_layer():
     assert hidden_units(torch.Size((512, 512, 3, 3))) == 32
     assert hidden_units(torch.Size((4, 1, 3, 3))) == 1
     for shape in ((16, 16, 3, 3), (32, 16, 1, 1), (64, 3, 7, 7), (64, 1, 3, 3)):
-        layer = fit_g_network(torch.randn(shape, generator=torch_stream(0)), torch_stream(1))
+        layer = GNetwork.fit(torch.randn(shape, generator=torch_stream(0)), torch_stream(1))
         assert layer.n_parameters * 4 <= math.prod(shape)
 
 
@@ -109,13 +106,13 @@ def test_the_seed_of_distilling_decides_and_the_size_is_the_users():
 
 
 def test_a_layer_of_zeros_stays_zero():
-    layer = fit_g_network(torch.zeros(4, 4, 1, 1), torch_stream(0))
-    assert not sample_g_network(layer, layer.shape, torch_stream(0)).any()
+    layer = GNetwork.fit(torch.zeros(4, 4, 1, 1), torch_stream(0))
+    assert not layer.sample(layer.shape, torch_stream(0)).any()
 
 
 def test_refusals():
     with pytest.raises(InputError, match=r"square kernels.*got \(4, 3, 3, 1\)"):
-        fit_g_network(torch.zeros(4, 3, 3, 1), torch_stream(0))
+        GNetwork.fit(torch.zeros(4, 3, 3, 1), torch_stream(0))
     with pytest.raises(InputError, match="number of hidden units is 0, but has to be at least 1"):
         distill({"a.weight": regular()}, recipe="g_network", hidden=0)
     with pytest.raises(InputError, match="recipe signs has no hidden units; leave their number out"):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from wiringup.birth.gabor import canonical, decode, encode, gabor, sample_gabors
-from wiringup.birth.gabor_fit import fit_gabor_layer, fit_gabors
+from wiringup.birth.gabor import canonical, decode, encode, gabor
+from wiringup.birth.gabor_fit import fit_gabors
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import GaborLayer
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream, torch_stream
 
@@ -98,7 +98,7 @@ def test_published_fits_are_gabors_centred_in_the_kernel(shared):
 def test_published_fits_are_recovered_from_their_kernels(shared):
     layer = Genome.load(shared / "reference" / "weight_compression_published.json").layers["V1.conv1"]
     kernels = gabor(torch.from_numpy(layer.fits[:24]), 7)
-    again = gabor(torch.from_numpy(fit_gabor_layer(kernels, 40).fits), 7)
+    again = gabor(torch.from_numpy(GaborLayer.fit(kernels, torch_stream(0)).fits), 7)
     unexplained = (again - kernels).square().mean((2, 3)) / kernels.square().mean((2, 3))
     assert unexplained.max() < 0.005
 
@@ -113,7 +113,7 @@ def coupled_layer(filters=64):
 
 def test_sampled_filters_share_the_statistics_of_the_fitted_ones():
     layer = coupled_layer()
-    weight = sample_gabors(layer, torch.Size((2000, 3, 7, 7)), torch_stream(0))
+    weight = layer.sample(torch.Size((2000, 3, 7, 7)), torch_stream(0))
     fitted = gabor(torch.from_numpy(layer.fits), 7)
     assert weight.dtype == torch.float32 and weight.shape == (2000, 3, 7, 7)
     assert weight.std() == pytest.approx(fitted.std().item(), rel=0.15)
@@ -127,10 +127,10 @@ def test_samples_stay_within_the_fitted_range(monkeypatch):
     layer = coupled_layer(20)
     seen = []
     monkeypatch.setattr(
-        "wiringup.birth.gabor.gabor",
+        "wiringup.birth.gabor_layers.gabor",
         lambda parameters, *sizes: seen.append(parameters) or gabor(parameters, *sizes),
     )
-    sample_gabors(layer, torch.Size((3000, 3, 7, 7)), torch_stream(0))
+    layer.sample(torch.Size((3000, 3, 7, 7)), torch_stream(0))
     for column in (0, 2, 3, 5, 6, 7):
         drawn, fitted = seen[0][..., column], layer.fits[..., column]
         assert drawn.min() >= fitted.min() - 1e-12 and drawn.max() <= fitted.max() + 1e-12
@@ -138,16 +138,14 @@ def test_samples_stay_within_the_fitted_range(monkeypatch):
 
 def test_seed_decides_and_other_sizes_are_drawn():
     layer = coupled_layer(12)
-    first, again, other = (
-        sample_gabors(layer, torch.Size((16, 3, 7, 7)), torch_stream(seed)) for seed in (0, 0, 1)
-    )
+    first, again, other = (layer.sample(torch.Size((16, 3, 7, 7)), torch_stream(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
-    large = sample_gabors(layer, torch.Size((16, 3, 21, 21)), torch_stream(0))
+    large = layer.sample(torch.Size((16, 3, 21, 21)), torch_stream(0))
     assert torch.allclose(large[:, :, 1::3, 1::3], first, atol=1e-6)
 
 
 def test_refusals():
     with pytest.raises(InputError, match=r"weights \(out, 3, k, k\).*got \(8, 4, 7, 7\)"):
-        sample_gabors(coupled_layer(12), torch.Size((8, 4, 7, 7)), torch_stream(0))
+        coupled_layer(12).sample(torch.Size((8, 4, 7, 7)), torch_stream(0))
     with pytest.raises(InputError, match=r"with k from 3; got \(8, 3, 1, 1\)"):
-        fit_gabor_layer(torch.zeros(8, 3, 1, 1))
+        GaborLayer.fit(torch.zeros(8, 3, 1, 1), torch_stream(0))

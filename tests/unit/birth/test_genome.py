@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from wiringup.birth.clusters import ClusterLayer
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
+from wiringup.birth.genome_layers import BatchNormLayer, LinearLayer
 from wiringup.core.errors import InputError, MissingDataError
 
 CLUSTERS = ClusterLayer(3, np.array([1.5, 2.5]), np.ones(2), np.array([0.1, 1 / 3]), np.ones((2, 3, 3)) / 7)

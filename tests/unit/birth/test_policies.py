@@ -7,8 +7,9 @@ from torch import nn
 
 from wiringup.birth.apply import BirthSpec, describe_birth, give_birth
 from wiringup.birth.batchnorm import POLICIES, white_noise
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, RunningStatistics
+from wiringup.birth.genome_layers import BatchNormLayer, RunningStatistics
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.batchnorm import batchnorms

@@ -10,10 +10,8 @@ from wiringup.birth.genome_layers import layer_to_dict
 from wiringup.birth.kinds import layer_from_dict
 from wiringup.birth.signs import (
     SignLayer,
-    fit_signs,
     random_pointwise_signs,
     random_signs,
-    sample_signs,
 )
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
@@ -42,13 +40,13 @@ def test_pointwise_signs_leave_larger_kernels_normal():
 
 
 def test_a_fit_recovers_what_was_drawn_and_keeps_the_power_of_anything_else():
-    drawn = sample_signs(SignLayer(0.4, 0.2), (80, 90, 3, 3), torch_stream(2))
-    again = fit_signs(drawn)
+    drawn = SignLayer(0.4, 0.2).sample((80, 90, 3, 3), torch_stream(2))
+    again = SignLayer.fit(drawn, torch_stream(0))
     assert again.magnitude == pytest.approx(0.2, rel=1e-6)
     assert again.positive == pytest.approx(0.4, abs=4 * math.sqrt(0.24 / drawn.numel()))
     weight = torch.randn(50, 60, 3, 3, generator=torch_stream(3)) + 0.5
-    fitted = fit_signs(weight)
-    born = sample_signs(fitted, (200, 30, 5, 5), torch_stream(4))
+    fitted = SignLayer.fit(weight, torch_stream(0))
+    born = fitted.sample((200, 30, 5, 5), torch_stream(4))
     assert born.square().mean() == pytest.approx(weight.square().mean().item(), rel=1e-5)
     assert fitted.n_parameters == 2
     assert "69." in fitted.summary()  # the normal distribution function at 0.5

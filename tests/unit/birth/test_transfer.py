@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from wiringup.birth.apply import BirthSpec, give_birth
-from wiringup.birth.clusters import sample_clusters
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.gabor import gabor
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer
+from wiringup.birth.genome_layers import BatchNormLayer
 from wiringup.birth.transfer import LAYER_MAPS, read_layer_map, transfer
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import numpy_stream, torch_stream
@@ -140,7 +141,7 @@ class TestMaps:
 
 class TestWhatIsKept:
     def test_shares_centres_and_noise_at_another_width_and_the_same_kernel(self):
-        weight = sample_clusters(SPATIAL, torch.Size((400, 150, 3, 3)), torch_stream(0))
+        weight = SPATIAL.sample(torch.Size((400, 150, 3, 3)), torch_stream(0))
         share, labels = shares(weight, SPATIAL.centers)
         assert share.numpy() == pytest.approx(SPATIAL.count_mean / 60, abs=0.005)
         kernels = weight.flatten(2).flatten(0, 1)
@@ -151,12 +152,12 @@ class TestWhatIsKept:
             assert spread == pytest.approx(SPATIAL.noise_std[c], rel=0.02)
 
     def test_the_spread_of_counts_grows_with_the_channels(self):
-        weight = sample_clusters(SIGNS, torch.Size((3000, 256, 1, 1)), torch_stream(0))
+        weight = SIGNS.sample(torch.Size((3000, 256, 1, 1)), torch_stream(0))
         counts = (weight[..., 0, 0] == -0.5).sum(1).float()
         assert (counts.mean(), counts.std()) == pytest.approx((80, 16), rel=0.03)
 
     def test_centres_are_resized_with_their_shape(self):
-        weight = sample_clusters(SPATIAL, torch.Size((200, 60, 5, 5)), torch_stream(0))
+        weight = SPATIAL.sample(torch.Size((200, 60, 5, 5)), torch_stream(0))
         resized = nn.functional.interpolate(
             torch.from_numpy(SPATIAL.centers).float()[:, None], (5, 5), mode="bilinear"
         )[:, 0].numpy()
@@ -168,13 +169,13 @@ class TestWhatIsKept:
 
     @pytest.mark.parametrize("channels", [1, 2])
     def test_kernels_of_one_or_two_channels_draw_their_clusters_by_share(self, channels):
-        weight = sample_clusters(SPATIAL, torch.Size((20_000, channels, 3, 3)), torch_stream(0))
+        weight = SPATIAL.sample(torch.Size((20_000, channels, 3, 3)), torch_stream(0))
         share, _ = shares(weight, SPATIAL.centers)
         assert share.numpy() == pytest.approx(SPATIAL.count_mean / 60, abs=0.012)
 
     def test_counts_of_a_depthwise_layer_do_not_become_whole_kernels_of_one_cluster(self):
         depthwise = ClusterLayer(1, np.array([0.3, 0.7]), np.full(2, 0.46), np.zeros(2), SIGNS.centers)
-        weight = sample_clusters(depthwise, torch.Size((2000, 100, 1, 1)), torch_stream(0))
+        weight = depthwise.sample(torch.Size((2000, 100, 1, 1)), torch_stream(0))
         counts = (weight[..., 0, 0] == -0.5).sum(1).float()
         assert (counts.mean(), counts.std()) == pytest.approx((30, (100 * 0.3 * 0.7) ** 0.5), rel=0.05)
 
@@ -192,7 +193,7 @@ class TestWhatIsKept:
     )
     def test_the_gain_goes_with_the_fan_in(self, shape, groups, fan_in):
         """A response's variance is fan-in times mean square of the weights, whose size is the donor's."""
-        weight = sample_clusters(SPATIAL, torch.Size(shape), torch_stream(0))
+        weight = SPATIAL.sample(torch.Size(shape), torch_stream(0))
         x = torch.randn(20, shape[1] * groups, 12, 12, generator=torch_stream(1))
         response = nn.functional.conv2d(x, weight, groups=groups)
         share, noise = SPATIAL.count_mean / 60, SPATIAL.noise_std

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from wiringup.birth.apply import BirthSpec
+from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.distill import distill
+from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
-from wiringup.birth.genome_layers import BatchNormLayer, ClusterLayer, GaborLayer, LinearLayer
+from wiringup.birth.genome_layers import BatchNormLayer, LinearLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.experiments.births import born
