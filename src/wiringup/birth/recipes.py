@@ -162,6 +162,14 @@ GEIGER = "Geiger et al. 2022"
 _CONTROL = f"{GEIGER}, supplement, comparison of initialisations"
 
 RECIPES: Registry[Recipe] = Registry("birth recipe")
+
+
+def _fitted(source: str, others: str = "", **descriptions: str) -> None:
+    """Add recipes called as the kind of their first layer, and of all others unless these are of one kind."""
+    for kind, description in descriptions.items():
+        RECIPES.add(kind, Recipe(description, source, first=kind, others=others or kind))
+
+
 RECIPES.add(
     "kaiming_normal",
     Recipe("normal, std sqrt(2 / (k k out)): standard initialisation", "He et al. 2015, eq. 14"),
@@ -183,25 +191,26 @@ RECIPES.add(
 RECIPES.add(
     "constant", Recipe("every kernel averages its input", _CONTROL, everywhere(constant_mean), fixed="all")
 )
-for _kind, _told in {
-    "layer_normal": "one normal distribution for each layer",
-    "kernel_normal": "a normal distribution for each output kernel",
-    "channel_normal": "a normal distribution for each input channel",
-    "best_fit_layer": "the best fitting family of distributions for each layer",
-    "best_fit_kernel": "the best fitting family of distributions for each output kernel",
-    "kernel_mixture": "a Gaussian mixture over whole output kernels",
-    "channel_mixture": "a Gaussian mixture over single k x k kernels",
-    "shuffled_layer": "the trained weights, shuffled within each layer",
-    "shuffled_kernel": "the trained weights, shuffled within each output kernel",
-    "shuffled_channel": "the trained weights, shuffled within each input channel",
-}.items():
-    RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others=_kind))
-for _kind, _told in {
-    "fixed_gabors": "the fitted Gabors one for one, then clusters",
-    "scrambled_gabors": "the fitted Gabors with each parameter shuffled on its own, then clusters",
-    "gabor_bank": "a regular bank of Gabors, then clusters",
-}.items():
-    RECIPES.add(_kind, Recipe(_told, _CONTROL, first=_kind, others="clusters"))
+_fitted(
+    _CONTROL,
+    layer_normal="one normal distribution for each layer",
+    kernel_normal="a normal distribution for each output kernel",
+    channel_normal="a normal distribution for each input channel",
+    best_fit_layer="the best fitting family of distributions for each layer",
+    best_fit_kernel="the best fitting family of distributions for each output kernel",
+    kernel_mixture="a Gaussian mixture over whole output kernels",
+    channel_mixture="a Gaussian mixture over single k x k kernels",
+    shuffled_layer="the trained weights, shuffled within each layer",
+    shuffled_kernel="the trained weights, shuffled within each output kernel",
+    shuffled_channel="the trained weights, shuffled within each input channel",
+)
+_fitted(
+    _CONTROL,
+    "clusters",
+    fixed_gabors="the fitted Gabors one for one, then clusters",
+    scrambled_gabors="the fitted Gabors with each parameter shuffled on its own, then clusters",
+    gabor_bank="a regular bank of Gabors, then clusters",
+)
 
 _CLUSTERS = f"after the published clusters of 1x1 layers, {GEIGER}"
 
@@ -213,30 +222,14 @@ RECIPES.add(
     "random_pointwise_signs",
     Recipe("1x1 layers +c or -c, the others kaiming_normal", _CLUSTERS, everywhere(random_pointwise_signs)),
 )
-RECIPES.add(
-    "signs",
-    Recipe("+c or -c, with the share and size of each layer", _CLUSTERS, first="signs", others="signs"),
-)
+_fitted(_CLUSTERS, signs="+c or -c, with the share and size of each layer")
 
 _TROCKMAN = "Trockman, Willmott & Kolter 2023"
+_SMOOTH = "smooth normal kernels, smoother with depth"
 RECIPES.add(
-    "structured_normal",
-    Recipe(
-        "smooth normal kernels, smoother with depth",
-        f"{_TROCKMAN}, closed form",
-        structured_normal,
-        n_parameters=3,
-    ),
+    "structured_normal", Recipe(_SMOOTH, f"{_TROCKMAN}, closed form", structured_normal, n_parameters=3)
 )
-RECIPES.add(
-    "covariance",
-    Recipe(
-        "normal kernels with the covariance of each layer",
-        f"{_TROCKMAN}, covariance transfer",
-        first="covariance",
-        others="covariance",
-    ),
-)
+_fitted(f"{_TROCKMAN}, covariance transfer", covariance="normal kernels with the covariance of each layer")
 RECIPES.add(
     "v1_physiology",
     Recipe(
@@ -256,10 +249,8 @@ RECIPES.add(
         n_parameters=_WAVELETS,
     ),
 )
-for _kind, _told in {
-    "g_network": "what a small network says of every weight of a layer; nothing is drawn",
-    "noisy_g_network": "what a small network says of every weight, and noise of the power that it misses",
-}.items():
-    RECIPES.add(
-        _kind, Recipe(_told, "after Shuvaev, Lachi, Koulakov & Zador 2024", first=_kind, others=_kind)
-    )
+_fitted(
+    "after Shuvaev, Lachi, Koulakov & Zador 2024",
+    g_network="what a small network says of every weight of a layer; nothing is drawn",
+    noisy_g_network="what a small network says of every weight, and noise of the power that it misses",
+)
