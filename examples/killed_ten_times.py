@@ -22,7 +22,7 @@ from wiringup.experiments.births import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.training.callbacks import Callback, Interval
 from wiringup.training.loop import TrainResult, train
-from wiringup.training.observers import Accuracy
+from wiringup.training.observers import TrainingMoment, top1
 from wiringup.training.schedule import epochs
 from wiringup.training.spec import TrainSpec
 
@@ -39,6 +39,11 @@ def images(n: int, seed: int) -> LabelledImages:
     return LabelledImages(from_pixels(pixels), labels, tuple("abcd"))
 
 
+def accuracy(moment: TrainingMoment) -> dict[str, float]:
+    """Observe the accuracy on other images."""
+    return {"top1": top1(moment.model, images(40, seed=2), SIZE)}
+
+
 def learn(folder: Path | None, *callbacks: Callback) -> tuple[TrainResult, dict[str, torch.Tensor]]:
     """Train a newborn network, from the checkpoint in ``folder`` if there is one."""
     torch.set_num_threads(1)
@@ -48,7 +53,7 @@ def learn(folder: Path | None, *callbacks: Callback) -> tuple[TrainResult, dict[
         ARCHITECTURES["cornet_s"],
         images(90, seed=1),
         TrainSpec("critical", epochs(30), batch=16, lr=0.01, schedule="cosine"),
-        [Accuracy(images(40, seed=2), SIZE)],
+        [accuracy],
         folder,
         moments=[epochs(1), epochs(5), epochs(20)],
         interval=Interval(steps=3),

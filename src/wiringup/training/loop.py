@@ -32,7 +32,7 @@ from wiringup.training.objectives import CrossEntropy, Objective
 from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
 from wiringup.training.plasticity import Plasticity, resolve
-from wiringup.training.schedule import Duration, Position, converged, learning_rate
+from wiringup.training.schedule import Duration, converged, learning_rate
 from wiringup.training.spec import TrainSpec
 from wiringup.training.state import TrainState
 from wiringup.training.updates import Updates
@@ -211,8 +211,8 @@ def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequ
 def _rate(state: TrainState, loader: Loader) -> float:
     """Return the learning rate of the next step."""
     plan, spec = loader.plan, loader.spec
-    at = Position(state.seen // plan.images, state.seen / max(1, plan.total), state.epoch_losses)
-    return learning_rate(spec.schedule, spec.lr, at)
+    epoch, progress = state.seen // plan.images, state.seen / max(1, plan.total)
+    return learning_rate(spec.schedule, spec.lr, epoch, progress, state.epoch_losses)
 
 
 def _prepare(

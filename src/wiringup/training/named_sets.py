@@ -1,6 +1,6 @@
 """The named sets of synapses: one rule each, resolved against the table of any model."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -9,7 +9,7 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.registry import Registry
 from wiringup.models.architecture import Architecture
-from wiringup.training.synapses import KINDS, Network
+from wiringup.training.synapses import KINDS, Network, Synapses
 
 DECODER = "decoder"
 POINTWISE = (1, 1)
@@ -72,53 +72,38 @@ def members(network: Network, name: str, argument: str = "") -> set[str]:
     return _in_areas(network, [name])
 
 
-def _areas(architecture: Architecture) -> Iterable[str]:
-    return architecture.blocks
-
-
-def _all(network: Network, argument: str) -> set[str]:
-    return {row.parameter for row in network.rows}
+def _those(belongs: Callable[[Synapses], bool]) -> Rule:
+    """Return the rule of the tensors that belong, and the decoder."""
+    return lambda network, argument: {
+        row.parameter for row in network.rows if belongs(row) or row.area == DECODER
+    }
 
 
 def _critical(network: Network, area: str) -> set[str]:
     """The paper's CT: down-projections and decoder; up to an area: all after it whole."""
-    layers = chain.from_iterable(network.architecture.down_projections.values())
-    order = list(network.architecture.blocks)
-    after = _in_areas(network, order[order.index(area) + 1 :]) if area else set()
-    return _in_layers(network, layers, "down-projection") | _decoder(network, "") | after
+    after = _from(network, area) - _in_areas(network, [area]) if area else set()
+    return _projections(network, network.architecture.down_projections, "down-projection") | after
 
 
 def _conv1(network: Network, argument: str) -> set[str]:
-    layers = chain.from_iterable(network.architecture.up_projections.values())
-    return _in_layers(network, layers, "up-projection") | _decoder(network, "")
+    return _projections(network, network.architecture.up_projections, "up-projection")
 
 
-def _pointwise(network: Network, argument: str) -> set[str]:
-    convolutions = (row for row in network.rows if row.kind == "convolution")
-    return {row.parameter for row in convolutions if row.shape[2:] == POINTWISE} | _decoder(network, "")
+def _projections(network: Network, layers: Mapping[str, Iterable[str]], what: str) -> set[str]:
+    """Return the projections of all areas, and the decoder."""
+    wanted = set(chain.from_iterable(layers.values()))
+    if missing := wanted - {row.layer for row in network.rows}:
+        raise InputError(
+            f"{network.architecture.name} names the {what} layers {sorted(wanted)}, of which this model "
+            f"lacks {sorted(missing)}; train 'all' or 'downstream:<area>', or mend the architecture's table."
+        )
+    return _those(lambda row: row.layer in wanted)(network, "")
 
 
-def _batchnorm(network: Network, argument: str) -> set[str]:
-    return _kind(network, "batchnorm") | _decoder(network, "")
-
-
-def _bias(network: Network, argument: str) -> set[str]:
-    """Every additive parameter (as in BitFit, Ben Zaken et al. 2022), those of BatchNorm among them."""
-    return {row.parameter for row in network.rows if row.parameter.endswith(".bias")} | _decoder(network, "")
-
-
-def _decoder(network: Network, argument: str) -> set[str]:
-    return _in_areas(network, [DECODER])
-
-
-def _downstream(network: Network, area: str) -> set[str]:
-    """The paper's DT."""
+def _from(network: Network, area: str) -> set[str]:
+    """The paper's DT: an area and all after it."""
     order = list(network.architecture.blocks)
     return _in_areas(network, order[order.index(area) :])
-
-
-def _kind(network: Network, kind: str) -> set[str]:
-    return {row.parameter for row in network.rows if row.kind == kind}
 
 
 def _layer(network: Network, pattern: str) -> set[str]:
@@ -129,51 +114,41 @@ def _layer(network: Network, pattern: str) -> set[str]:
     return found
 
 
-def _in_areas(network: Network, areas: Iterable[str]) -> set[str]:
-    wanted = set(areas)
-    return {row.parameter for row in network.rows if row.area in wanted}
+def _in_areas(network: Network, areas: Collection[str]) -> set[str]:
+    return {row.parameter for row in network.rows if row.area in areas}
 
 
-def _in_layers(network: Network, layers: Iterable[str], what: str) -> set[str]:
-    wanted = set(layers)
-    missing = wanted - {row.layer for row in network.rows}
-    if missing:
-        raise InputError(
-            f"{network.architecture.name} names the {what} layers {sorted(wanted)}, of which this model "
-            f"lacks {sorted(missing)}; train 'all' or 'downstream:<area>', or mend the architecture's table."
-        )
-    return {row.parameter for row in network.rows if row.layer in wanted}
+def _kind(network: Network, kind: str) -> set[str]:
+    return {row.parameter for row in network.rows if row.kind == kind}
 
 
-def _projected(architecture: Architecture) -> Iterable[str]:
-    return architecture.down_projections
-
-
-SETS.add("all", NamedSet(_all, "every synapse"))
-SETS.add(
-    "critical",
-    NamedSet(
-        _critical,
-        "down-projections and decoder",
-        _projected,
-        "down-projections up to {}, all after it",
-        _projected,
-    ),
+_BIAS = "every bias, BatchNorm's among them, and decoder"  # as in BitFit, Ben Zaken et al. 2022
+_DOWN = (
+    "down-projections and decoder",
+    lambda a: a.down_projections,
+    "down-projections up to {}, all after it",
 )
+_PATTERNS = "layers by name, * and ? are wildcards"
+
+SETS.add("all", NamedSet(_those(lambda row: True), "every synapse"))
+SETS.add("critical", NamedSet(_critical, *_DOWN, table=lambda a: a.down_projections))
 SETS.add(
     "conv1",
+    NamedSet(_conv1, "first convolution of every bottleneck, and decoder", table=lambda a: a.up_projections),
+)
+SETS.add(
+    "pointwise",
     NamedSet(
-        _conv1,
-        "first convolution of every bottleneck, and decoder",
-        table=lambda architecture: architecture.up_projections,
+        _those(lambda row: row.kind == "convolution" and row.shape[2:] == POINTWISE),
+        "every 1x1 convolution, and decoder",
     ),
 )
-SETS.add("pointwise", NamedSet(_pointwise, "every 1x1 convolution, and decoder"))
-SETS.add("batchnorm", NamedSet(_batchnorm, "BatchNorm affine parameters, and decoder"))
-SETS.add("bias", NamedSet(_bias, "every bias, BatchNorm's among them, and decoder"))
-SETS.add("decoder", NamedSet(_decoder, "the linear read-out of object classes"))
-SETS.add("downstream", NamedSet(_downstream, "", _areas, "{} and all after it"))
-SETS.add("kind", NamedSet(_kind, "", lambda architecture: KINDS, "parameters of this kind, and no other"))
 SETS.add(
-    "layer", NamedSet(_layer, "", lambda architecture: [PATTERN], "layers by name, * and ? are wildcards")
+    "batchnorm",
+    NamedSet(_those(lambda row: row.kind == "batchnorm"), "BatchNorm affine parameters, and decoder"),
 )
+SETS.add("bias", NamedSet(_those(lambda row: row.parameter.endswith(".bias")), _BIAS))
+SETS.add("decoder", NamedSet(_those(lambda row: False), "the linear read-out of object classes"))
+SETS.add("downstream", NamedSet(_from, "", lambda a: a.blocks, "{} and all after it"))
+SETS.add("kind", NamedSet(_kind, "", lambda a: KINDS, "parameters of this kind, and no other"))
+SETS.add("layer", NamedSet(_layer, "", lambda a: [PATTERN], _PATTERNS))

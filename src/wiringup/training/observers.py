@@ -95,20 +95,6 @@ def top1(
 
 
 @dataclass(frozen=True)
-class Accuracy:
-    """Observes top-1 accuracy on held-out images, reported under ``name``."""
-
-    data: LabelledImages
-    size: int
-    name: str = "top1"
-    how: Preprocessing = IMAGENET
-
-    def __call__(self, moment: TrainingMoment) -> dict[str, float]:
-        """Return {name: fraction right}."""
-        return {self.name: top1(moment.model, self.data, self.size, how=self.how)}
-
-
-@dataclass(frozen=True)
 class KeepWeights:
     """Keeps the weights of every moment in a run's folder, as ``moments/epoch-0.5.safetensors``.
 

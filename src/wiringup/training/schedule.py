@@ -6,7 +6,7 @@ resumed run has the rate of an uninterrupted one.
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from wiringup.core.checks import at_least, one_of
@@ -154,34 +154,19 @@ def between(
     return tuple(moment for images, moment in sorted(at.items()) if 0 < images < end)
 
 
-@dataclass(frozen=True)
-class Position:
-    """Where a run stands when it asks for its rate.
-
-    Attributes:
-        epoch: whole epochs completed.
-        progress: fraction in [0, 1] of the allowed images that have been seen.
-        epoch_losses: mean training loss of every completed epoch.
-    """
-
-    epoch: int
-    progress: float
-    epoch_losses: Sequence[float] = ()
-
-
-def _constant(rate: float, at: Position) -> float:
+def _constant(rate: float, epoch: int, progress: float, epoch_losses: Sequence[float]) -> float:
     return rate
 
 
-def _step(rate: float, at: Position) -> float:
+def _step(rate: float, epoch: int, progress: float, epoch_losses: Sequence[float]) -> float:
     """A tenth after every 20 epochs."""
-    return rate * FACTOR ** (at.epoch // STEP_EPOCHS)
+    return rate * FACTOR ** (epoch // STEP_EPOCHS)
 
 
-def _plateau(rate: float, at: Position) -> float:
+def _plateau(rate: float, epoch: int, progress: float, epoch_losses: Sequence[float]) -> float:
     """A tenth whenever the loss has not fallen by 1e-4 of itself for more than 3 epochs."""
     best, waited = math.inf, 0
-    for loss in at.epoch_losses:
+    for loss in epoch_losses:
         if loss < best * (1 - PLATEAU_THRESHOLD):
             best, waited = loss, 0
         else:
@@ -191,24 +176,24 @@ def _plateau(rate: float, at: Position) -> float:
     return rate
 
 
-def _cosine(rate: float, at: Position) -> float:
+def _cosine(rate: float, epoch: int, progress: float, epoch_losses: Sequence[float]) -> float:
     """Half a cosine from the full rate to 0, stretched over the allowed images."""
-    return rate * (1 + math.cos(math.pi * at.progress)) / 2
+    return rate * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _one_cycle(rate: float, at: Position) -> float:
+def _one_cycle(rate: float, epoch: int, progress: float, epoch_losses: Sequence[float]) -> float:
     """Cosine up from 1/25 over the first 30 % of the images, cosine down to a 10,000th of that (Smith)."""
     start = rate / WARM_UP_DIVISOR
-    if at.progress < WARM_UP:
-        return _between(start, rate, at.progress / WARM_UP)
-    return _between(rate, start / FINAL_DIVISOR, (at.progress - WARM_UP) / (1 - WARM_UP))
+    if progress < WARM_UP:
+        return _between(start, rate, progress / WARM_UP)
+    return _between(rate, start / FINAL_DIVISOR, (progress - WARM_UP) / (1 - WARM_UP))
 
 
 def _between(start: float, end: float, fraction: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 
 
-SCHEDULES: dict[str, Callable[[float, Position], float]] = {
+SCHEDULES: Mapping[str, Callable[[float, int, float, Sequence[float]], float]] = {
     "constant": _constant,
     "step": _step,
     "plateau": _plateau,
@@ -218,9 +203,19 @@ SCHEDULES: dict[str, Callable[[float, Position], float]] = {
 """Learning-rate schedules by name; step and plateau are the paper's, cosine and one-cycle fit the budget."""
 
 
-def learning_rate(schedule: str, rate: float, at: Position) -> float:
-    """Return the learning rate at a position of the run, from the initial ``rate``."""
-    return SCHEDULES[schedule](rate, at)
+def learning_rate(
+    schedule: str, rate: float, epoch: int, progress: float, epoch_losses: Sequence[float] = ()
+) -> float:
+    """Return the learning rate at a position of the run.
+
+    Args:
+        schedule: one of `SCHEDULES`.
+        rate: the initial rate.
+        epoch: whole epochs completed.
+        progress: fraction in [0, 1] of the allowed images that have been seen.
+        epoch_losses: mean training loss of every completed epoch.
+    """
+    return SCHEDULES[schedule](rate, epoch, progress, epoch_losses)
 
 
 def converged(schedule: str, rate: float) -> bool:

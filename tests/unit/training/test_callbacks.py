@@ -6,7 +6,7 @@ import signal
 import pytest
 import torch
 
-from each_step import each_step
+from watching import each_step
 from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.progress import Progress
 from wiringup.training.callbacks import Interval

@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from each_step import each_step
+from watching import accuracy, each_step
 from wiringup.core.errors import BusyError, InputError, PreemptedError, WiringupError
 from wiringup.core.seeds import numpy_stream
 from wiringup.training.callbacks import Interval
 from wiringup.training.checkpoint import FILE, held
 from wiringup.training.loop import train
-from wiringup.training.observers import Accuracy
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
 
@@ -65,7 +64,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 ):
     data = patterns(22)
     spec = TrainSpec(**{"batch": 8, "duration": epochs(3), **settings})
-    watch = {"observers": [Accuracy(patterns(20, seed=5), 32)], "moments": [epochs(0.5), steps(2), epochs(2)]}
+    watch = {"observers": [accuracy(patterns(20, seed=5))], "moments": [epochs(0.5), steps(2), epochs(2)]}
     whole = newborn()
     expected = train(whole, cornet, data, spec, **watch)
     for kill in kills:
@@ -90,7 +89,7 @@ def test_killed_and_resumed_equals_uninterrupted(
 def test_a_finished_training_is_not_computed_again(newborn, cornet, patterns, tmp_path):
     data, spec = patterns(16), TrainSpec(batch=8)
     first = newborn()
-    expected = train(first, cornet, data, spec, [Accuracy(data, 32)], tmp_path)
+    expected = train(first, cornet, data, spec, [accuracy(data)], tmp_path)
     again = newborn()
 
     def never(*_):
@@ -107,7 +106,7 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     sys.path.append(str(Path(sys.argv[1]).parents[1]))
     import conftest
-    from each_step import each_step
+    from watching import each_step
     from wiringup.models.architecture import ARCHITECTURES
     from wiringup.training.callbacks import Interval
     from wiringup.training.loop import train

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from each_step import each_step
+from watching import each_step
 from wiringup.models.storage import Storage
 from wiringup.training import loader
 from wiringup.training.batches import Plan

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from each_step import each_step
+from watching import each_step
 from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build

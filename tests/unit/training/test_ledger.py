@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from each_step import each_step
+from watching import each_step
 from wiringup.training.callbacks import Interval
 from wiringup.training.checkpoint import FILE
 from wiringup.training.flops import Flops

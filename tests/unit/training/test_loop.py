@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from each_step import each_step
+from watching import accuracy, each_step
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
@@ -19,7 +19,7 @@ from wiringup.training.loader import ImageLoader
 from wiringup.training.loop import train
 from wiringup.training.norms import NORMS
 from wiringup.training.numerics import memory_format
-from wiringup.training.observers import Accuracy, KeepWeights, top1
+from wiringup.training.observers import KeepWeights, top1
 from wiringup.training.schedule import epochs, images, steps
 from wiringup.training.spec import TrainSpec
 
@@ -91,7 +91,7 @@ def test_every_optimiser_learns_the_patterns(newborn, cornet, patterns, optimise
     spec = TrainSpec(
         "all", epochs(8), batch=16, optimiser=optimiser, lr=rate, schedule="one-cycle", augmentation="none"
     )
-    result = train(newborn(), cornet, patterns(128), spec, [Accuracy(held_out, 32)])
+    result = train(newborn(), cornet, patterns(128), spec, [accuracy(held_out)])
     first, last = result.observations
     assert (first["images"], last["images"]) == (0, 1024)
     assert last["top1"] > 0.75 > 0.5 > first["top1"]
@@ -150,7 +150,7 @@ def test_observing_does_not_change_the_training(newborn, cornet, patterns):
     data, spec = patterns(24), TrainSpec(batch=8)
     alone, watched = newborn(), newborn()
     bare = train(alone, cornet, data, spec)
-    result = train(watched, cornet, data, spec, [Accuracy(data, 32)], moments=[steps(1), steps(2)])
+    result = train(watched, cornet, data, spec, [accuracy(data)], moments=[steps(1), steps(2)])
     assert bare.losses == result.losses
     assert all(torch.equal(a, b) for a, b in zip(alone.parameters(), watched.parameters(), strict=True))
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from each_step import each_step
+from watching import each_step
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import distill
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build

@@ -9,7 +9,6 @@ from torch.optim import SGD, lr_scheduler
 from wiringup.core.errors import InputError
 from wiringup.training.schedule import (
     Duration,
-    Position,
     between,
     converged,
     epochs,
@@ -82,7 +81,7 @@ def peer_rates(make, n, losses=None):
 
 def test_step_is_the_peers():
     peer = peer_rates(lambda o: lr_scheduler.StepLR(o, 20, 0.1), 65)
-    assert [learning_rate("step", 0.1, Position(e, 0)) for e in range(65)] == pytest.approx(peer, rel=1e-12)
+    assert [learning_rate("step", 0.1, e, 0) for e in range(65)] == pytest.approx(peer, rel=1e-12)
 
 
 def test_plateau_is_the_peers_and_stops_below_its_floor():
@@ -90,7 +89,7 @@ def test_plateau_is_the_peers_and_stops_below_its_floor():
     noise = torch.rand(60, generator=generator)
     losses = [max(0.5, 3 - 0.2 * i) + 0.02 * float(noise[i]) for i in range(60)]
     peer = peer_rates(lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=0.1, patience=3), 60, losses)
-    ours = [learning_rate("plateau", 0.1, Position(e, 0, losses[:e])) for e in range(60)]
+    ours = [learning_rate("plateau", 0.1, e, 0, losses[:e]) for e in range(60)]
     big = [r for r in peer if r > 1e-7]  # the peer leaves rates of 1e-8 alone
     assert ours[: len(big)] == pytest.approx(big, rel=1e-12)
     stop = next(e for e, rate in enumerate(ours) if converged("plateau", rate))
@@ -100,16 +99,16 @@ def test_plateau_is_the_peers_and_stops_below_its_floor():
 
 def test_cosine_and_one_cycle_are_the_peers_over_the_budget():
     n = 40
-    at = [Position(0, i / n) for i in range(n)]
+    at = [i / n for i in range(n)]
     peer = peer_rates(lambda o: lr_scheduler.CosineAnnealingLR(o, n), n)
-    assert [learning_rate("cosine", 0.1, a) for a in at] == pytest.approx(peer, abs=1e-9)
+    assert [learning_rate("cosine", 0.1, 0, a) for a in at] == pytest.approx(peer, abs=1e-9)
     # the peer counts n + 1 points, and its warm-up ends at pct_start * (n + 1) - 1
     share = (0.3 * n + 1) / (n + 1)
     peer = peer_rates(
         lambda o: lr_scheduler.OneCycleLR(o, 0.1, total_steps=n + 1, pct_start=share, cycle_momentum=False), n
     )
-    assert [learning_rate("one-cycle", 0.1, a) for a in at] == pytest.approx(peer, abs=1e-9)
-    assert learning_rate("constant", 0.1, at[-1]) == 0.1
+    assert [learning_rate("one-cycle", 0.1, 0, a) for a in at] == pytest.approx(peer, abs=1e-9)
+    assert learning_rate("constant", 0.1, 0, at[-1]) == 0.1
 
 
 @pytest.mark.parametrize(

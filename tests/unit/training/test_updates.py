@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from each_step import each_step
+from watching import each_step
 from wiringup.core.errors import InputError
 from wiringup.training.callbacks import Interval
 from wiringup.training.checkpoint import FILE

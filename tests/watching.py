@@ -1,9 +1,11 @@
-"""Callbacks of a training that hear of its steps alone, not of the moment before the first."""
+"""What looks at trainings in tests."""
 
 from collections.abc import Callable
 from typing import Any
 
+from wiringup.core.stimuli import LabelledImages
 from wiringup.training.callbacks import Callback
+from wiringup.training.observers import Observer, top1
 from wiringup.training.state import TrainState
 
 
@@ -17,3 +19,8 @@ def each_step(hear: Callable[[TrainState], Any]) -> tuple[Callback]:
         steps.append(state.steps)
 
     return (callback,)
+
+
+def accuracy(data: LabelledImages, size: int = 32) -> Observer:
+    """Return an observer of the top-1 accuracy."""
+    return lambda moment: {"top1": top1(moment.model, data, size)}
