@@ -99,3 +99,16 @@ def test_the_example_of_the_readme_runs_and_is_short(tmp_path, monkeypatch):
     small = example.replace("rendered:500", "rendered:60").replace("width=0.25", "width=0.125")
     exec(compile(small, "README.md", "exec"), {})
     assert (tmp_path / "brain_match.png").stat().st_size > 10_000
+
+
+def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
+    example = text.split("```python\n")[1].split("```")[0]
+    small = "model=replace(MODEL, width=0.125, size=32), training=replace(TRAINING, size=32, batch=16)"
+    example = example.replace("pool=2000, side=64", "pool=40, side=32, calibration=8")
+    found = {}
+    exec(compile(example.replace("model=MODEL, training=TRAINING", small), "runs.md", "exec"), found)
+    labels = [record.label for record in found["found"].records]
+    assert len(labels) == 12 and "all, lr 0.1" in labels
+    assert sum(label.startswith("random:") for label in labels) == 4

@@ -43,12 +43,12 @@ class Store:
         unreadable: told of files that cannot be read while all of a kind are listed; by default a warning.
     """
 
-    root: Path
+    root: Path | str
     unreadable: Callable[[Path, str], None] = lambda _path, why: log.warning("Left out: %s", why)
 
     def folder(self, uid: str) -> Path:
         """Return the folder of a run, whether it exists or not."""
-        return self.root / uid
+        return Path(self.root) / uid
 
     def finished(self, uid: str, spec: Any) -> Record | None:
         """Return the record of ``uid`` if that run is finished.
@@ -112,7 +112,7 @@ class Store:
         """
         path = self.folder(name) / STUDY
         if not path.is_file():
-            known = [p.parent.name for p in self.root.glob(f"*/{STUDY}")]
+            known = [p.parent.name for p in Path(self.root).glob(f"*/{STUDY}")]
             raise MissingDataError(
                 f"There is no study {name!r} in {self.root}.{did_you_mean(name, known)} "
                 f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
@@ -149,7 +149,7 @@ class Store:
     def _each(self, name: str, read: Callable[[Path], Kept]) -> list[Kept]:
         """Read every file called ``name``; what cannot be read is told, and hides nothing else."""
         found = []
-        for path in sorted(self.root.glob(f"*/{name}")):
+        for path in sorted(Path(self.root).glob(f"*/{name}")):
             try:
                 found.append(read(path))
             except WiringupError as error:
