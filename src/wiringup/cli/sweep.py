@@ -10,6 +10,7 @@ from wiringup.cli.arguments import Json, Runs, Seeds
 from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, source
 from wiringup.cli.run import finish
 from wiringup.experiments.options import NetworkOptions
+from wiringup.experiments.recipes.sweep import Axes
 from wiringup.training.spec import TrainSpec
 
 
@@ -22,7 +23,7 @@ class SmallNetwork(NetworkOptions):
     size: Annotated[int, arg(metavar="PX")] = 64
 
 
-SMALL_NETWORK = SmallNetwork()
+SMALL_NETWORK, AXES = SmallNetwork(), Axes()
 
 
 def sweep(
@@ -30,19 +31,7 @@ def sweep(
         Path | None,
         arg(metavar="PATH", help="Learn from these images, not from rendered objects."),
     ] = None,
-    n_images: Annotated[
-        tuple[int, ...], arg(metavar="N [N ...]", help="Labelled images (balanced, nested).")
-    ] = (2000,),
-    epochs: Annotated[tuple[float, ...], arg(metavar="N [N ...]", help="Passes over them.")] = (10,),
-    plasticity: Annotated[
-        tuple[str, ...], arg(metavar="SET [SET ...]", help="Which synapses learn; see wiringup plasticity.")
-    ] = ("all",),
-    controls: Annotated[
-        bool, arg(help="Beside each plasticity, as many synapses drawn at random from all.")
-    ] = False,
-    birth: Annotated[tuple[str, ...], arg(metavar="RECIPE [RECIPE ...]", help="Recipes or genome files.")] = (
-        "kaiming_normal",
-    ),
+    axes: Annotated[Axes, OmitArgPrefixes, arg(name="")] = AXES,
     exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
     network: Annotated[SmallNetwork, OmitArgPrefixes, arg(name="")] = SMALL_NETWORK,
@@ -64,11 +53,9 @@ def sweep(
           --plasticity critical decoder downstream:IT --controls
     """
     from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.recipes.sweep import Axes
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
     from wiringup.experiments.spec import ImagesSpec
 
-    axes = Axes(n_images, epochs, plasticity, birth, controls)
     shown = ImagesSpec(source(images), side=network.size)
     base, inputs = base_run(network.network(), shown, exam, TrainSpec.of(training)), StudyInputs()
     finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep")

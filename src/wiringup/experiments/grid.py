@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from wiringup.core.errors import InputError
-from wiringup.experiments.inputs import plasticity_of
+from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.spec import RunSpec
 from wiringup.models.architecture import ModelSpec
 
@@ -36,6 +36,11 @@ def grid(base: RunSpec, axes: Mapping[str, Sequence[Any]], *, controls: bool = F
         if len({repr(v) for v in values}) != len(values):
             raise InputError(f"The values of {name} ({', '.join(map(str, values))}) name one of them twice.")
     return [_at(base, dict(zip(axes, point, strict=True))) for point in product(*axes.values())]
+
+
+def seeded(runs: Sequence[RunSpec], seeds: Sequence[int], inputs: StudyInputs) -> list[RunSpec]:
+    """Return each run with each seed, of birth and training, pinned."""
+    return [inputs.pin(one) for run in runs for one in grid(run, {SEED: seeds})]
 
 
 def _at(run: RunSpec, values: Mapping[str, Any]) -> RunSpec:

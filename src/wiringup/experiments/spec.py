@@ -136,9 +136,10 @@ class RunSpec:
         return f"{self.label or self.training.plasticity}, seed {' and '.join(map(str, seeds))}"
 
 
-def distilled_from(run: RunSpec) -> tuple[str, GenomeSource]:
-    """Return what a birth calls the genome that is distilled from a run, and its source."""
-    return f"run:{run.uid}", GenomeSource(distilled_from=run)
+def born_from(run: RunSpec, parent: RunSpec, recipe: str = "weight_compression") -> RunSpec:
+    """Return a run that is born from the genome that is distilled from what another run learned."""
+    birth = replace(run.birth, recipe=recipe, genome=f"run:{parent.uid}")
+    return replace(run, birth=birth, genome=GenomeSource(distilled_from=parent))
 
 
 def absolute(source: str) -> str:

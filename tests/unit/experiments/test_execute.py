@@ -20,7 +20,7 @@ from wiringup.core.spec import from_dict, to_dict
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.recipes.main_study import Scale, main_study
 from wiringup.experiments.run import SPEC, execute, read_spec
-from wiringup.experiments.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, distilled_from, with_source
+from wiringup.experiments.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, born_from, with_source
 from wiringup.models.architecture import ModelSpec
 from wiringup.results.record import to_dict as record_to_dict
 from wiringup.results.store import Store
@@ -98,8 +98,7 @@ def test_where_things_lie_and_how_they_are_called_is_no_part_of_an_address():
 
 @pytest.mark.parametrize("name", PINNED)
 def test_a_run_comes_back_from_its_json(name):
-    name, genome = distilled_from(PINNED[name])
-    run = RunSpec(birth=BirthSpec("weight_compression", 0, name), genome=genome)
+    run = born_from(RunSpec(), PINNED[name])
     assert from_dict(RunSpec, json.loads(json.dumps(to_dict(run)))) == run
 
 

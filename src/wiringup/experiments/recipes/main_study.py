@@ -12,18 +12,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wiringup.core.errors import InputError
-from wiringup.experiments.grid import SEED, grid
+from wiringup.experiments.grid import seeded
 from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.launch import Study
-from wiringup.experiments.spec import RunSpec, distilled_from
+from wiringup.experiments.spec import RunSpec, born_from
 from wiringup.models.architecture import ModelSpec
-from wiringup.training.schedule import Duration, epochs, images
+from wiringup.training.schedule import epochs, images
 from wiringup.training.spec import TrainSpec
 
 REFERENCE = "KN, all (reference)"
 WC_CRITICAL = "WC + critical"
 EQUAL_SYNAPTIC = "KN, all, equal synaptic updates"
-WC = "weight_compression"
 
 MODEL = ModelSpec("cornet_s", width=0.25, size=64)
 TRAINING = TrainSpec(batch=64, schedule="cosine", size=64)
@@ -60,38 +59,25 @@ def main_study(
         scale: see `Scale`.
         seeds: of births and trainings.
     """
-    pool = replace(base.images, pool=scale.pool, number=None, calibration=scale.calibration)
-    base = replace(base, images=pool)
+    base = replace(base, images=replace(base.images, pool=scale.pool, calibration=scale.calibration))
     base = replace(base, model=inputs.network(base))
-    synaptic = scale.few_images * scale.few_epochs * plasticity_of("critical", base.model).share
-    conditions = {
-        REFERENCE: _condition(base, scale, "all", epochs(scale.epochs), few=False),
-        WC_CRITICAL: _condition(base, scale, "critical", epochs(scale.few_epochs)),
-        "KN + critical": _condition(base, scale, "critical", epochs(scale.few_epochs)),
-        "KN + decoder": _condition(base, scale, "decoder", epochs(scale.few_epochs)),
-        "KN, all, equal updates": _condition(base, scale, "all", epochs(scale.few_epochs)),
-        EQUAL_SYNAPTIC: _condition(base, scale, "all", images(max(2, round(synaptic)))),
-    }
-    runs = {
-        label: grid(inputs.pin(replace(run, label=label)), {SEED: list(seeds)})
-        for label, run in conditions.items()
-    }
-    runs[WC_CRITICAL] = [_born_from(*pair) for pair in zip(runs[WC_CRITICAL], runs[REFERENCE], strict=True)]
+    number, passes = scale.few_images, epochs(scale.few_epochs)
+    synaptic = number * scale.few_epochs * plasticity_of("critical", base.model).share
+    conditions = (
+        (REFERENCE, "all", None, epochs(scale.epochs)),
+        (WC_CRITICAL, "critical", number, passes),
+        ("KN + critical", "critical", number, passes),
+        ("KN + decoder", "decoder", number, passes),
+        ("KN, all, equal updates", "all", number, passes),
+        (EQUAL_SYNAPTIC, "all", number, images(max(2, round(synaptic)))),
+    )
+    runs: dict[str, list[RunSpec]] = {}
+    for label, plasticity, few, duration in conditions:
+        run = replace(base, label=label, images=replace(base.images, number=few))
+        run = replace(run, training=replace(base.training, plasticity=plasticity, duration=duration))
+        last = duration.value if duration.unit == "epochs" else 0  # a scoring costs as much as many updates
+        moments = base.moments or tuple(epochs(e) for e in scale.moments if e < last)
+        runs[label] = seeded([replace(run, moments=moments)], seeds, inputs)
+    runs[WC_CRITICAL] = [born_from(*pair) for pair in zip(runs[WC_CRITICAL], runs[REFERENCE], strict=True)]
     about = {"classes": list(inputs.load(base.images).pool.classes)}
     return Study(tuple(run for of_label in runs.values() for run in of_label), REFERENCE, about)
-
-
-def _condition(
-    base: RunSpec, scale: Scale, plasticity: str, duration: Duration, *, few: bool = True
-) -> RunSpec:
-    """Return a run on few images, or all; a scoring costs as much as hundreds of updates."""
-    chosen = replace(base.images, number=scale.few_images if few else None)
-    training = replace(base.training, plasticity=plasticity, duration=duration)
-    last = duration.value if duration.unit == "epochs" else 0
-    moments = base.moments or tuple(epochs(e) for e in scale.moments if e < last)
-    return replace(base, images=chosen, training=training, moments=moments)
-
-
-def _born_from(run: RunSpec, reference: RunSpec) -> RunSpec:
-    genome, source = distilled_from(reference)
-    return replace(run, birth=replace(run.birth, recipe=WC, genome=genome), genome=source)

@@ -4,18 +4,19 @@
     wiringup sweep --birth kn wc --plasticity critical decoder downstream:IT --controls
 
 The paper's Figure 1 is a sweep over images and epochs; its Figure 3 one over plasticities. The reference is
-the network that learns with all synapses, from Kaiming normal, on the most images for the most epochs. A run
-of 2,000 images x 10 epochs (quarter width, 64 px) takes about two minutes on two cores; docs/training.md has
-tables.
+the network that learns with all synapses, from Kaiming normal, on the most images for the most epochs. 2,000
+images x 10 epochs (quarter width, 64 px) take two minutes on two cores; docs/training.md has tables.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
+
+from tyro.conf import arg
 
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
-from wiringup.experiments.grid import PLASTICITY, SEED, grid
+from wiringup.experiments.grid import PLASTICITY, grid, seeded
 from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.launch import Study
 from wiringup.experiments.spec import RunSpec
@@ -37,10 +38,10 @@ class Axes:
         controls: Beside each plasticity, as many synapses drawn at random from all.
     """
 
-    n_images: tuple[int, ...] = (2000,)
-    epochs: tuple[float, ...] = (10,)
-    plasticity: tuple[str, ...] = (ALL,)
-    birth: tuple[str, ...] = (KN,)
+    n_images: Annotated[tuple[int, ...], arg(metavar="N [N ...]")] = (2000,)
+    epochs: Annotated[tuple[float, ...], arg(metavar="N [N ...]")] = (10,)
+    plasticity: Annotated[tuple[str, ...], arg(metavar="SET [SET ...]")] = (ALL,)
+    birth: Annotated[tuple[str, ...], arg(metavar="RECIPE [RECIPE ...]")] = (KN,)
     controls: bool = False
 
     def __post_init__(self) -> None:
@@ -80,9 +81,8 @@ def sweep(base: RunSpec, inputs: StudyInputs, axes: Axes, seeds: Sequence[int] =
         told = name if name.endswith(".json") else birth.recipe
         born = replace(base, birth=birth, genome=genome)
         cells |= _cells(born, told, varied, controls=axes.controls)
-    runs = [inputs.pin(run) for run, _ in cells.values()]
-    seeded = tuple(one for run in runs for one in grid(run, {SEED: list(seeds)}))
-    return Study(seeded, reference, {"cells": {label: cell for label, (_, cell) in cells.items()}})
+    runs = seeded([run for run, _ in cells.values()], seeds, inputs)
+    return Study(tuple(runs), reference, {"cells": {label: cell for label, (_, cell) in cells.items()}})
 
 
 def _cells(
