@@ -28,7 +28,7 @@ from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.images.packed import beside as beside_packed
 from wiringup.data.images.packed import read_packed, write_packed
 from wiringup.data.measurements import Recording
-from wiringup.data.sources.entry import SourceFile
+from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
 from wiringup.experiments.births import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec

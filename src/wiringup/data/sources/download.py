@@ -10,7 +10,7 @@ from typing import IO
 from wiringup.core.errors import InputError
 from wiringup.core.files import full_disk_explained, hash_of
 from wiringup.core.progress import task
-from wiringup.data.sources.entry import SourceFile
+from wiringup.data.sources.addresses import SourceFile
 
 _CHUNK = 1 << 16
 _PATIENCE_SECONDS = 30.0

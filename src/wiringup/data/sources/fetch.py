@@ -10,9 +10,8 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import atomic_path, files_below
 from wiringup.core.home import data_home, writable
-from wiringup.data.sources.addresses import find_source
+from wiringup.data.sources.addresses import Source, SourceFile, find_source
 from wiringup.data.sources.download import download
-from wiringup.data.sources.entry import Source, SourceFile
 
 _log = logging.getLogger(__name__)
 

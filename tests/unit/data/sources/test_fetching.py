@@ -9,9 +9,8 @@ from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.progress import Progress
 from wiringup.data.sources import download as downloading
 from wiringup.data.sources import fetch as fetching
-from wiringup.data.sources.addresses import SOURCES
+from wiringup.data.sources.addresses import SOURCES, Source, SourceFile
 from wiringup.data.sources.download import download
-from wiringup.data.sources.entry import Source, SourceFile
 from wiringup.data.sources.fetch import check_whole, fetch, fetch_command
 
 CONTENT = bytes(range(256)) * 1200

@@ -11,11 +11,10 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import sha256_of
 from wiringup.data.sources import catalog
 from wiringup.data.sources.addresses import SOURCES
-from wiringup.data.sources.brainscore.addresses import BRAIN_SCORE as BRAINSCORE_SOURCES
 from wiringup.data.sources.published import cifar10h
 
 # read in test_brainscore_data.py from small files, and in tests/golden where the data are
-BRAIN_SCORE = tuple(source.name for source in BRAINSCORE_SOURCES)
+BRAIN_SCORE = ("majajhong2015", "freemanziemba2013", "rajalingham2018")
 
 
 @pytest.fixture(scope="module")
