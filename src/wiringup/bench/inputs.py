@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.benchmarks.metrics.i2n import Trials
 from wiringup.core.seeds import numpy_stream
 
 Array = NDArray[np.float32]
@@ -65,26 +66,14 @@ def labels(size: Size, seed: int = 0) -> NDArray[np.str_]:
     return numpy_stream(seed, size.name, "labels").permutation(names)
 
 
-@dataclass(frozen=True)
-class Choices:
-    """Simulated people who choose between two objects, and a model's probabilities.
+def choices(
+    trials: int = 341_785, classes: int = 24, per_class: int = 10, seed: int = 0
+) -> tuple[Trials, NDArray[np.int64], NDArray[np.float64]]:
+    """Return trials of Rajalingham2018's private size: what people err on, the model errs on too.
 
-    Attributes:
-        image, sample, distractor, choice: int64 (trials,).
-        truth: int64 (images,).
-        probabilities: float64 (images, classes).
+    Returns:
+        The trials; the true class of each image (images,); a model's probabilities (images, classes).
     """
-
-    image: NDArray[np.int64]
-    sample: NDArray[np.int64]
-    distractor: NDArray[np.int64]
-    choice: NDArray[np.int64]
-    truth: NDArray[np.int64]
-    probabilities: NDArray[np.float64]
-
-
-def choices(trials: int = 341_785, classes: int = 24, per_class: int = 10, seed: int = 0) -> Choices:
-    """Return trials of Rajalingham2018's private size: what people err on, the model errs on too."""
     rng = numpy_stream(seed, "choices")
     truth = rng.permutation(np.repeat(np.arange(classes), per_class))
     difficulty = rng.normal(-1.8, 0.8, (len(truth), classes))
@@ -95,4 +84,4 @@ def choices(trials: int = 341_785, classes: int = 24, per_class: int = 10, seed:
     distractor = (sample + rng.integers(1, classes, trials)) % classes
     wrong = rng.random(trials) < 1 / (1 + np.exp(-difficulty[image, distractor]))
     choice = np.where(wrong, distractor, sample)
-    return Choices(image, sample, distractor, choice, truth, own / own.sum(1, keepdims=True))
+    return Trials(image, sample, distractor, choice), truth, own / own.sum(1, keepdims=True)

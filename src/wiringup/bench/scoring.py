@@ -10,10 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.bench import reference_scoring as reference
+from wiringup.bench import references
 from wiringup.bench.inputs import FREEMAN_V1, MAJAJ_IT, Size, choices, features, labels, trials
-from wiringup.bench.reference_behavior import reference_i2n
-from wiringup.bench.timing import Row, Step, medians, peak_memory, product_rate, seconds_of
+from wiringup.bench.timing import Row, Step, compare, medians, product_rate
 from wiringup.benchmarks.metrics import i2n, pca, pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.gram import Features
@@ -67,7 +66,7 @@ class Case:
 
     def plain(self, folds: Sequence[Fold]) -> NDArray[np.float64]:
         """Return r (folds, units) of the reference."""
-        return reference.predictivity(self.responses.numpy(), self.targets.numpy(), folds)
+        return references.predictivity(self.responses.numpy(), self.targets.numpy(), folds)
 
 
 CASES = (
@@ -84,33 +83,16 @@ def predictivity_row(case: Case, *, full: bool) -> Row:
     n = len(case.folds)
     some = n if full else min(case.timed_folds, n)
     log.info(f"{case.name}: reference on {some} of {n} folds ...")
-    case.ours()  # the first call loads libraries
-    found: list[NDArray[np.float64]] = []
-    long = case.timed_folds < n
-    times = medians(
-        {
-            "ours": case.ours,
-            "reference": lambda: found.append(case.plain(case.folds.folds[:some])),
-        },
-        1 if long else 3,
-    )
-    ours = np.median([times["ours"], seconds_of(case.ours), seconds_of(case.ours)])
-    against = SKLEARN if some == n else f"{SKLEARN}; {some} of {n} folds timed"
-    agreement = abs(_score(case.ours()[:some]) - _score(torch.from_numpy(found[0])))
-    return Row(
+    return compare(
         case.name,
-        float(ours),
-        times["reference"] * n / some,
-        against,
-        case.peer,
-        case.target,
-        agreement,
-        peak_memory(case.ours),
+        SKLEARN if some == n else f"{SKLEARN}; {some} of {n} folds timed",
+        case.ours,
+        lambda: case.plain(case.folds.folds[:some]),
+        lambda ours, plain: abs(aggregate(ours[:some]).value - aggregate(torch.from_numpy(plain)).value),
+        part=some / n,
+        peer=case.peer,
+        target=case.target,
     )
-
-
-def _score(r: Tensor) -> float:
-    return aggregate(r).value
 
 
 BY_IMAGE = "a loop over splits and units, with SciPy's pearsonr"
@@ -124,48 +106,37 @@ def ceiling_row(size: Size, peer: float) -> Row:
     """Time the noise ceiling of one recording."""
     log.info(f"Ceiling, {size.name} ...")
     repeats = trials(size)
-    ours = reliability.split_half_reliability(repeats)
-    plain = reference.internal_consistency(repeats)
-    works = {
-        "ours": lambda: reliability.split_half_reliability(repeats),
-        "reference": lambda: reference.internal_consistency(repeats),
-    }
-    times = medians(works, 3)
-    return Row(
+    return compare(
         f"Internal consistency, {size.name} ({size.images} x {size.units} x {size.repeats})",
-        times["ours"],
-        times["reference"],
         BY_IMAGE,
-        peer,
-        30,
-        float(np.abs(ours.numpy() - plain).max()),
-        peak_memory(works["ours"]),
+        lambda: reliability.split_half_reliability(repeats).numpy(),
+        lambda: references.internal_consistency(repeats),
+        lambda ours, plain: float(np.abs(ours - plain).max()),
+        peer=peer,
+        target=30,
     )
 
 
 def behavior_row() -> Row:
     """Time i2n, score and ceiling together, from trials and probabilities on."""
     log.info("i2n ...")
-    made = choices()
-    trials = i2n.Trials(made.image, made.sample, made.distractor, made.choice)
-    images, classes = made.probabilities.shape
+    made, truth, probabilities = choices()
+    images, classes = probabilities.shape
 
-    def ours() -> i2n.Consistency:
-        halves = i2n.trial_halves(trials, images, classes)
-        return i2n.consistency(i2n.two_way(made.probabilities, made.truth), halves, made.truth)
+    def ours() -> tuple[float, float, float]:
+        halves = i2n.trial_halves(made, images, classes)
+        found = i2n.consistency(i2n.two_way(probabilities, truth), halves, truth)
+        return found.raw, found.ceiling, found.ceiled
 
-    def plain() -> tuple[float, float, float]:
-        return reference_i2n(
-            made.image, made.sample, made.distractor, made.choice, made.truth, made.probabilities
-        )
-
-    ours()
-    times = medians({"ours": ours, "reference": plain}, 3)
-    name = f"i2n ({images} images x {classes} objects, {len(made.image):,} trials)"
-    agreement = max(
-        abs(a - b) for a, b in zip((ours().raw, ours().ceiling, ours().ceiled), plain(), strict=True)
+    return compare(
+        f"i2n ({images} images x {classes} objects, {len(made.image):,} trials)",
+        BY_TRIAL,
+        ours,
+        lambda: references.i2n(made, truth, probabilities),
+        lambda ours, plain: float(np.abs(np.subtract(ours, plain)).max()),
+        peer=19.724,
+        target=50,
     )
-    return Row(name, times["ours"], times["reference"], BY_TRIAL, 19.724, 50, agreement, peak_memory(ours))
 
 
 def pca_row() -> Row:
@@ -175,16 +146,15 @@ def pca_row() -> Row:
     log.info("PCA ...")
     values = features(replace(MAJAJ_IT, name="PCA", images=1000), 25_088)
     responses = torch.from_numpy(values)
-    works: dict[str, Callable[[], object]] = {
-        "ours": lambda: pca.fit(responses),
-        "reference": lambda: Sklearn(1000, svd_solver="full").fit(values),
-    }
-    ours = pca.fit(responses).explained_variance.numpy()
-    plain = Sklearn(1000, svd_solver="full").fit(values).explained_variance_[: len(ours)]
-    times = medians(works, 3)
-    agreement = float(np.abs(ours / plain - 1).max())
-    name = "PCA, 1,000 components of 1,000 images, 25,088 features"
-    return Row(name, times["ours"], times["reference"], PCA, 4.032, 3, agreement, peak_memory(works["ours"]))
+    return compare(
+        "PCA, 1,000 components of 1,000 images, 25,088 features",
+        PCA,
+        lambda: pca.fit(responses).explained_variance.numpy(),
+        lambda: Sklearn(1000, svd_solver="full").fit(values).explained_variance_,
+        lambda ours, plain: float(np.abs(ours / plain[: len(ours)] - 1).max()),
+        peer=4.032,
+        target=3,
+    )
 
 
 def steps(case: Case, repeats: int = 3) -> list[Step]:

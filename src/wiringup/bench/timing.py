@@ -1,17 +1,19 @@
 """Timing side by side: medians of interleaved runs, as a ratio, with the floor that the machine sets."""
 
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 Work = Callable[[], object]
+Ours = TypeVar("Ours")
+Plain = TypeVar("Plain")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Row:
     """One comparison.
 
@@ -25,6 +27,7 @@ class Row:
         target: the ratio aimed at.
         agreement: largest difference between our numbers and the reference's.
         memory: MB that ours needed beyond what was there before, at its peak; None where it cannot be told.
+        ratio: how many times faster ours is than the reference.
     """
 
     name: str
@@ -35,18 +38,13 @@ class Row:
     target: float | None = None
     agreement: float | None = None
     memory: float | None = None
+    ratio: float | None = field(init=False)
 
-    @property
-    def ratio(self) -> float | None:
-        """How many times faster ours is than the reference."""
-        return None if self.reference is None else self.reference / self.ours
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the row as plain JSON types."""
-        return asdict(self) | {"ratio": self.ratio}
+    def __post_init__(self) -> None:
+        self.ratio = None if self.reference is None else self.reference / self.ours
 
 
-@dataclass(frozen=True)
+@dataclass
 class Step:
     """One step of ours: how far it is from the time its matrix products alone would take.
 
@@ -54,21 +52,17 @@ class Step:
         seconds: median.
         operations: floating-point operations of its products (a symmetric product counts half).
         rate: operations per second that this machine reaches in a large product of the same precision.
+        floor: seconds at that rate.
     """
 
     name: str
     seconds: float
     operations: float
     rate: float
+    floor: float = field(init=False)
 
-    @property
-    def floor(self) -> float:
-        """Seconds at the machine's matrix-product rate."""
-        return self.operations / self.rate
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the step as plain JSON types."""
-        return asdict(self) | {"floor": self.floor}
+    def __post_init__(self) -> None:
+        self.floor = self.operations / self.rate
 
 
 @dataclass(frozen=True)
@@ -85,10 +79,6 @@ class Share:
     seconds: float
     share: float
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the share as plain JSON types."""
-        return asdict(self)
-
 
 def seconds_of(work: Work) -> float:
     """Return the seconds that ``work`` takes once."""
@@ -97,13 +87,45 @@ def seconds_of(work: Work) -> float:
     return time.perf_counter() - started
 
 
-def medians(works: dict[str, Work], repeats: int) -> dict[str, float]:
+def medians(works: Mapping[str, Work], repeats: int) -> dict[str, float]:
     """Return {name: median seconds}; the works take turns, so that a busy spell meets all of them."""
-    times: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(repeats):
-        for name, work in works.items():
-            times[name].append(seconds_of(work))
-    return {name: float(np.median(values)) for name, values in times.items()}
+    turns = [{name: seconds_of(work) for name, work in works.items()} for _ in range(repeats)]
+    return {name: float(np.median([turn[name] for turn in turns])) for name in works}
+
+
+def compare(
+    name: str,
+    against: str,
+    ours: Callable[[], Ours],
+    plain: Callable[[], Plain],
+    difference: Callable[[Ours, Plain], float],
+    *,
+    part: float = 1.0,
+    **facts: float,
+) -> Row:
+    """Time ours against a reference, three times each, and say how far their results differ.
+
+    Args:
+        name: what is computed.
+        against: what the reference is.
+        ours: returns our result.
+        plain: returns the reference's.
+        difference: of the two.
+        part: of the work that the reference does; of less than all it does it once, and the rest is
+            extrapolated.
+        facts: ``peer`` and ``target``, see `Row`.
+    """
+    found = ours()  # the first call loads libraries
+    reference: list[Plain] = []
+    works: dict[str, Work] = {"ours": ours, "plain": lambda: reference.append(plain())}
+    times = medians(works, 1 if part < 1 else 3)
+    if part < 1:
+        times["ours"] = float(np.median([times["ours"], seconds_of(ours), seconds_of(ours)]))
+    agreement = difference(found, reference[0])
+    memory = peak_memory(ours)
+    return Row(
+        name, times["ours"], times["plain"] / part, against, agreement=agreement, memory=memory, **facts
+    )
 
 
 def product_rate(n: int = 2048, repeats: int = 5, dtype: type[np.floating[Any]] = np.float64) -> float:
@@ -127,6 +149,5 @@ def peak_memory(work: Work) -> float | None:
 def _status(key: str) -> int:
     """Return a line of the process's status, in kB."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines) if name == key}[
-        key
-    ]
+    values = dict(line.split(":", 1) for line in lines)
+    return int(values[key].split()[0])

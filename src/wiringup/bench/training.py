@@ -15,7 +15,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from wiringup.bench import reference_training as reference
-from wiringup.bench.pictures import CLASSES, Pictures, draw
+from wiringup.bench.images import CLASSES, Pictures, draw
 from wiringup.bench.timing import Row, Share, Step, Work, medians, product_rate, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Literal
 
 from tyro.conf import Positional, arg
@@ -49,14 +49,7 @@ def bench(
     else:
         found = _birth(quick) if what == "birth" else _training(quick)
     if json:
-        as_json(
-            {
-                "rows": [row.to_dict() for row in found.rows],
-                "steps": [step.to_dict() for step in found.steps],
-                "shares": [share.to_dict() for share in found.shares],
-                "notes": list(found.notes),
-            }
-        )
+        as_json(asdict(found))
         return
     print_rows(found.rows)
     print_steps(found.steps)
@@ -97,14 +90,12 @@ def print_rows(rows: Sequence[Row]) -> None:
 
 
 def _cells(row: Row) -> list[str]:
-    peer = "" if row.peer is None else f"{row.peer:.2f}"
-    return [
-        row.name, f"{row.ours:.3f}", "" if row.reference is None else f"{row.reference:.2f}",
-        "" if row.ratio is None else f"{row.ratio:.1f}", "" if row.target is None else f"{row.target:g}",
-        peer, "" if row.peer is None else f"{row.peer / row.ours:.0f}",
-        "" if row.agreement is None else f"{row.agreement:.1e}",
-        "" if row.memory is None else f"{row.memory:.0f}",
+    faster = None if row.peer is None else row.peer / row.ours
+    cells = [
+        (row.ours, ".3f"), (row.reference, ".2f"), (row.ratio, ".1f"), (row.target, "g"), (row.peer, ".2f"),
+        (faster, ".0f"), (row.agreement, ".1e"), (row.memory, ".0f"),
     ]  # fmt: skip
+    return [row.name, *("" if value is None else format(value, form) for value, form in cells)]
 
 
 def print_steps(steps: Sequence[Step]) -> None:

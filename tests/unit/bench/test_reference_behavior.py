@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wiringup.bench.reference_behavior import reference_i2n
+from wiringup.bench import references
 from wiringup.benchmarks.metrics import i2n
 
 
@@ -17,8 +17,9 @@ def test_reference_equals_ours():
     wrong = random.random(2000) < i2n.two_way(probabilities, truth)[image, distractor]
     choice = np.where(wrong, distractor, sample)
 
-    raw, ceiling, ceiled = reference_i2n(image, sample, distractor, choice, truth, probabilities)
-    halves = i2n.trial_halves(i2n.Trials(image, sample, distractor, choice), 30, 5)
+    trials = i2n.Trials(image, sample, distractor, choice)
+    raw, ceiling, ceiled = references.i2n(trials, truth, probabilities)
+    halves = i2n.trial_halves(trials, 30, 5)
     ours = i2n.consistency(i2n.two_way(probabilities, truth), halves, truth)
     assert (raw, ceiling, ceiled) == pytest.approx((ours.raw, ours.ceiling, ours.ceiled), abs=1e-12)
     assert ceiled > 0.9

@@ -3,8 +3,7 @@
 import numpy as np
 
 from made_images import encoded, noise, write_folder
-from wiringup.bench.images import Case, _batches, rows
-from wiringup.bench.reference_images import plain_loader
+from wiringup.bench.images import Case, _batches, plain_loader, rows
 from wiringup.data.images.cache import ImageCache
 
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from wiringup.bench import images as stores
 from wiringup.bench import reference_training as reference
 from wiringup.bench import training
-from wiringup.bench.pictures import draw
+from wiringup.bench.images import draw
 from wiringup.bench.training import Case, Contest
 from wiringup.cli.main import main
 from wiringup.models.architecture import ARCHITECTURES

@@ -82,7 +82,7 @@ class Source:
 
 def _read(name: str, about: Mapping[str, Any]) -> Source:
     files = (SourceFile(**file | {"mirrors": tuple(file.get("mirrors", ()))}) for file in about["files"])
-    return Source(name, **about | {"files": tuple(files)})
+    return Source(name, **{**about, "files": tuple(files)})
 
 
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
