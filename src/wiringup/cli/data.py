@@ -185,8 +185,7 @@ def trials(
       wiringup import trials --name counted --counts counts.csv --stimuli images --fit training_images
     """
     from wiringup.data.images.class_names import read_class_names
-    from wiringup.data.importing.counts import import_counts
-    from wiringup.data.importing.trials import import_trials
+    from wiringup.data.importing.behavior import import_counts, import_trials
 
     if bool(trials) == (counts is not None):
         raise InputError("Give --trials or --counts: one of them.")
@@ -246,7 +245,7 @@ def rdm(
       wiringup import rdm --name mine --area IT --rdms s1.mat s2.mat s3.mat --stimuli images --table order.csv
     """
     from wiringup.benchmarks.similarity import Similarity
-    from wiringup.data.importing.matrices import import_rdm
+    from wiringup.data.importing.recordings import import_rdm
 
     imported = import_rdm(name, area, rdms, stimuli, table, filename, order, size)
     data, benchmark = imported.data, f"{name}.{area}-rsa"

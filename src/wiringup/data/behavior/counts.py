@@ -33,15 +33,19 @@ class CountTable:
         path: the file.
         counts: int64 (images, classes).
         classes: name of each column.
-        images: name of each row; None where the file does not say.
-        truth: name of the true class of each row; None where the file does not say.
+        image: name of the image of each row; None where the file does not say.
+        sample: name of its true class; None where the file does not say.
     """
 
     path: Path
     counts: NDArray[np.int64]
     classes: tuple[str, ...]
-    images: list[str] | None
-    truth: list[str] | None
+    image: list[str] | None
+    sample: list[str] | None
+
+    def where(self, row: int) -> str:
+        """Return how messages call a row, counted from 0."""
+        return f"{self.path}, row {row + 1} of the counts"
 
 
 def read_counts(path: Path, classes: Sequence[str] | None = None) -> CountTable:

@@ -12,7 +12,7 @@ from wiringup.benchmarks.catalog import benchmark_names, load_benchmark
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.core.errors import InputError
-from wiringup.data.importing.counts import import_counts
+from wiringup.data.importing.behavior import import_counts
 from wiringup.data.measurements import Choices
 from wiringup.data.sources import catalog
 from wiringup.models.readout import PixelSubject

@@ -14,8 +14,7 @@ from scipy.stats import rankdata, spearmanr
 
 from wiringup.benchmarks.catalog import imported_benchmarks, load_benchmark
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.data.importing.matrices import import_rdm
-from wiringup.data.importing.recordings import import_recordings
+from wiringup.data.importing.recordings import import_rdm, import_recordings
 from wiringup.data.sources import catalog, imported
 
 with warnings.catch_warnings():

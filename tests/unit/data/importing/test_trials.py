@@ -9,7 +9,7 @@ from PIL import Image
 from wiringup.benchmarks.catalog import benchmark_names, list_benchmarks, load_benchmark
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.data.importing.trials import import_trials
+from wiringup.data.importing.behavior import import_trials
 from wiringup.data.measurements import NO_ANSWER, Judgements, TwoChoice
 from wiringup.data.sources import catalog, imported
 from wiringup.models.readout import PixelSubject

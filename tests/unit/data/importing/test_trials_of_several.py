@@ -10,7 +10,7 @@ from wiringup.cli.main import main
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.behavior.prefixes import places_beyond_prefixes
-from wiringup.data.importing.trials import import_trials
+from wiringup.data.importing.behavior import import_trials
 from wiringup.data.sources.imported import describe
 
 CLASSES = ("bear", "cat", "dog")

@@ -1,0 +1,307 @@
+"""Bring in anyone's own behaviour, trial by trial or as counts, and the images that were judged.
+
+A table of trials with a distractor column is a task with two alternatives (`TwoChoice`). One without, but
+with a column that says who judged, is a choice among all classes (`Judgements`). Counts say how often each
+class was chosen for each image (`Choices`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from wiringup.core.cautions import caution, cautions
+from wiringup.core.checks import listed, same_length
+from wiringup.core.classes import differing_classes, places_of_classes
+from wiringup.core.errors import InputError
+from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.behavior.counts import CountTable, read_counts
+from wiringup.data.behavior.judged import SAME, Indices, indexed, judged_images, labels_of_images
+from wiringup.data.behavior.trials import Trials, column_of, read_trials
+from wiringup.data.formats.tables import read_table
+from wiringup.data.images.reading import read_stimuli
+from wiringup.data.images.source import read_labelled
+from wiringup.data.importing.storing import Imported, check_name, stored
+from wiringup.data.measurements import NO_ANSWER, Choices, Judgements, TwoChoice
+
+FEWEST_TRIALS = 100
+FEWEST_ASKED = 10
+FEWEST_JUDGED = 10
+FEWEST_CHOICES = 10
+_NO_ANSWER = ("", "na", "nan", "none")
+
+
+def import_trials(
+    name: str,
+    trials: Path | Sequence[Path],
+    stimuli: Path,
+    labels: Path | None = None,
+    fit: str | Path | None = None,
+    size: int | None = None,
+    home: Path | None = None,
+) -> Imported[TwoChoice | Judgements]:
+    """Check trials, store them below ``home/imported`` and return them.
+
+    Args:
+        name: what the set is to be called: letters, digits, dot, hyphen, underscore.
+        trials: table with one row for each trial; columns as in `behavior.trials.SPELLINGS`. Several, or a
+            folder of tables, are joined.
+        stimuli: folder, zip or npz of the judged images, called as in ``trials``.
+        labels: CSV with an image column and a column of true classes; needed if ``trials`` has no such
+            column itself.
+        fit: labelled images (`images.source.ALLOWED`) for the model's decoder; or ``"same"``
+            for the judged images themselves. None, for choices among all classes: the model's own logits.
+        size: side in pixels to which images are resized; needed if they differ in size.
+        home: the data folder; by default `data_home`.
+
+    Raises:
+        MissingDataError: if a file is not there.
+        InputError: if anything does not fit; nothing is stored then.
+        WiringupError: if the disk is full.
+    """
+    check_name(name)
+    with cautions() as warnings:
+        table = read_trials([trials] if isinstance(trials, str | Path) else trials)
+        _check_fit(table, fit)
+        judged, image, truth = _judged(table, "trial", stimuli, size, labels)
+        learned = _to_fit(fit, size)
+        classes = learned.classes if learned is not None else _all_classes(table, truth)
+        test = _labelled(table, judged, truth, classes)
+        about = {"name": name, "source": _source(table, stimuli)}
+        chosen = test if fit == SAME else learned
+        data: TwoChoice | Judgements
+        if chosen is None or table.distractor is None:
+            data = _judgements(table, image, test, chosen, **about)
+        else:
+            data = _two_choice(table, table.distractor, image, test, chosen, **about)
+    paths = (path for path, _ in table.parts)
+    files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
+    files |= {"stimuli": stimuli, "labels": labels, "fit": _path_of(fit)}
+    return stored(data, home, files, warnings)
+
+
+def import_counts(
+    name: str,
+    counts: Path,
+    stimuli: Path,
+    labels: Path | None = None,
+    classes: Sequence[str] | None = None,
+    fit: str | Path | None = None,
+    size: int | None = None,
+    home: Path | None = None,
+) -> Imported[Choices]:
+    """Check counts of choices, store them below ``home/imported`` and return them.
+
+    Args:
+        name: as in `import_trials`, as all that is not named here.
+        counts: see `behavior.counts.read_counts`.
+        stimuli: folder, zip or npz of the judged images, called as in ``counts``.
+        labels: table with an image column and a column of true classes, if ``counts`` has none. Its rows
+            stand for those of an array that does not name its images.
+        classes: names of the columns; see `behavior.counts.read_counts`.
+        fit: as in `import_trials`; None: the model's own logits.
+        size: as in `import_trials`.
+        home: the data folder; by default `data_home`.
+
+    Raises:
+        MissingDataError, InputError, WiringupError: as `import_trials`.
+    """
+    check_name(name)
+    with cautions() as warnings:
+        table = _named_rows(read_counts(counts, classes), labels)
+        learned = _to_fit(fit, size)
+        table = _with_choices(table if learned is None else _in_order_of(table, learned.classes))
+        judged, image, truth = _judged(table, "row of counts", stimuli, size, labels)
+        test = _labelled(table, judged, truth, table.classes)
+        _warn_of_never_true(test)
+    fitted = test if fit == SAME else learned
+    data = Choices(name, table.counts[np.argsort(image)], test, fitted, source=_source(table, stimuli))
+    files = {"counts": counts, "stimuli": stimuli, "labels": labels, "fit": _path_of(fit)}
+    return stored(data, home, files, warnings)
+
+
+def _path_of(fit: str | Path | None) -> Path | None:
+    """Return where the images to fit a decoder on lie, if they are others than the judged ones."""
+    return None if fit in (None, SAME) else Path(str(fit))
+
+
+def _to_fit(fit: str | Path | None, size: int | None) -> LabelledImages | None:
+    path = _path_of(fit)
+    return None if path is None else read_labelled(path, size)
+
+
+def _source(table: Trials | CountTable, stimuli: Path) -> str:
+    return f"Imported from {table.path.name} and {Path(stimuli).name}."
+
+
+def _judged(
+    table: Trials | CountTable, rows: str, stimuli: Path, size: int | None, labels: Path | None
+) -> tuple[Stimuli, Indices, list[str]]:
+    """Return the judged images, which of them each row is about, and the true class of each image."""
+    names = table.image or []
+    judged, image = judged_images(names, read_stimuli(stimuli, size), table.path, rows)
+    repeated = np.flatnonzero(np.bincount(image) > 1)
+    if isinstance(table, CountTable) and len(repeated):
+        raise InputError(
+            f"{table.path} counts {judged.ids[repeated[0]]!r} in more than one row; give one for each."
+        )
+    if labels is None and table.sample is None:
+        raise InputError(
+            f"{table.path} has no column with the true class of each image (such as sample_obj or category): "
+            "give a table of the images with their classes (--labels)."
+        )
+    truth = [""] * len(judged) if labels is None else labels_of_images(labels, judged)
+    for row, (i, name) in enumerate(zip(image, table.sample or [], strict=False)):
+        truth[i] = truth[i] or name
+        if truth[i] != name:
+            raise InputError(
+                f"{table.where(row)}: the true class of image {names[row]!r} is {name!r}, but "
+                f"elsewhere {truth[i]!r}."
+            )
+    return judged, image, truth
+
+
+def _labelled(
+    table: Trials | CountTable, judged: Stimuli, truth: list[str], classes: tuple[str, ...]
+) -> LabelledImages:
+    return LabelledImages(judged, indexed(table.path, "true class", truth, classes), classes)
+
+
+def _check_fit(table: Trials, fit: str | Path | None) -> None:
+    if fit is None and table.distractor is not None:
+        raise InputError(
+            "A task with two alternatives needs images to fit the model's decoder on: give a folder or zip "
+            f"with one folder for each class (--fit DIR), or --fit {SAME} for the judged images themselves."
+        )
+
+
+def _all_classes(table: Trials, truth: list[str]) -> tuple[str, ...]:
+    names = set(truth) | set(table.distractor or [])
+    if table.distractor is None:
+        names |= {choice for choice in table.choice if choice.casefold() not in _NO_ANSWER}
+    return tuple(sorted(names))
+
+
+def _two_choice(
+    table: Trials, others: list[str], image: Indices, test: LabelledImages, fit: LabelledImages,
+    name: str, source: str,
+) -> TwoChoice:  # fmt: skip
+    if len(image) < FEWEST_TRIALS:
+        raise InputError(
+            f"{table.path} has {len(image)} trials; halves of fewer than {FEWEST_TRIALS} cannot be compared."
+        )
+    sample = test.labels[image]
+    for row, (s, other, chosen) in enumerate(zip(sample, others, table.choice, strict=True)):
+        own = test.classes[s]
+        if own == other or chosen not in (own, other):
+            what = "the sample is its own distractor" if own == other else f"{chosen!r} was chosen"
+            raise InputError(f"{table.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
+    distractor = indexed(table.path, "distractor", others, test.classes)
+    choice = indexed(table.path, "choice", table.choice, test.classes)
+    _check_fitted(table, fit, np.concatenate([sample, distractor]))
+    subject = None if table.subject is None else _numbered(table.subject)
+    _warn_of_few(image * len(test.classes) + distractor)
+    return TwoChoice(name, image, sample, distractor, choice, test, fit, subject, source=source)
+
+
+def _check_fitted(table: Trials, fit: LabelledImages, needed: Indices) -> None:
+    absent = sorted(set(needed.tolist()) - set(fit.labels.tolist()))
+    if absent:
+        names = ", ".join(fit.classes[i] for i in absent[:12])
+        raise InputError(
+            f"{table.path}: there is no image to fit the decoder on for {names}; give --fit DIR."
+        )
+
+
+def _warn_of_few(pairs: Indices) -> None:
+    typical = np.median(np.unique(pairs, return_counts=True)[1])
+    if typical < FEWEST_ASKED:
+        caution(
+            f"Half of the (image, distractor) pairs have {typical:g} trials or fewer: i2 and i2n will have a "
+            "low ceiling, or none; i1, o1 and o2 need fewer."
+        )
+
+
+def _judgements(
+    table: Trials, image: Indices, test: LabelledImages, fit: LabelledImages | None, name: str, source: str
+) -> Judgements:
+    subject = _numbered(table.subject or [])
+    answered = np.array([choice.casefold() not in _NO_ANSWER for choice in table.choice])
+    choice = np.full(len(image), NO_ANSWER)
+    given = [c if a else test.classes[0] for c, a in zip(table.choice, answered, strict=True)]
+    choice[answered] = indexed(table.path, "choice", given, test.classes)[answered]
+    first = np.sort(np.unique(np.stack([subject, image]), axis=1, return_index=True)[1])
+    _check_enough(table, subject[first])
+    if not answered.all():
+        caution(f"{(~answered).sum()} trials have no answer; they count as errors.")
+    if len(first) < len(image):
+        repeated = len(image) - len(first)
+        caution(f"{repeated} trials repeat an image for the same subject; the first was kept.")
+    return Judgements(name, image[first], subject[first], choice[first], test, fit, source=source)
+
+
+def _check_enough(table: Trials, subject: Indices) -> None:
+    most = int(np.bincount(subject).max())
+    if most < FEWEST_JUDGED:
+        raise InputError(
+            f"{table.path}: no subject judged more than {most} images; error consistency needs "
+            f"{FEWEST_JUDGED} at least."
+        )
+
+
+def _numbered(names: list[str]) -> Indices:
+    place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def _named_rows(table: CountTable, labels: Path | None) -> CountTable:
+    """Return the counts with a name for each row, if need be those of a table of labels."""
+    if table.image is not None:
+        return table
+    names = None if labels is None else column_of(read_table(labels), "image")
+    if labels is None or names is None:
+        raise InputError(
+            f"{table.path} does not say which image each row is about: give a table of the images, in the "
+            "order of the rows, with their classes (--labels), or an npz with arrays 'images' and 'labels'."
+        )
+    same_length(len(names), len(table.counts), str(labels), f"the counts in {table.path}")
+    caution(f"The rows of {table.path.name} were taken to be the images of {labels.name}, row by row.")
+    return replace(table, image=names)
+
+
+def _in_order_of(table: CountTable, classes: tuple[str, ...]) -> CountTable:
+    """Return the counts with their columns in the order of the classes of the images to fit on."""
+    order = places_of_classes(classes, table.classes)
+    if order is None:
+        raise InputError(
+            f"{table.path} and the images to fit on do not have the same classes "
+            f"({differing_classes(classes, table.classes, 'the counts', 'the images to fit on')})."
+        )
+    as_fit = dict(zip((table.classes[i] for i in order), classes, strict=True))
+    truth = None if table.sample is None else [as_fit.get(name, name) for name in table.sample]
+    return replace(table, counts=table.counts[:, order], classes=classes, sample=truth)
+
+
+def _with_choices(table: CountTable) -> CountTable:
+    """Return the rows in which anything was chosen."""
+    total = table.counts.sum(1)
+    kept = np.flatnonzero(total)
+    if not len(kept):
+        raise InputError(f"{table.path} holds zeros alone; nothing is left to import.")
+    if len(kept) < len(total):
+        caution(f"{len(total) - len(kept)} images were never judged (all counts 0) and were left out.")
+    typical = float(np.median(total[kept]))
+    if typical < FEWEST_CHOICES:
+        caution(
+            f"Half of the images have {typical:g} choices or fewer: i2 and i2n will have a low ceiling, "
+            "or none."
+        )
+    images, truth = (None if n is None else [n[i] for i in kept] for n in (table.image, table.sample))
+    return replace(table, counts=table.counts[kept], image=images, sample=truth)
+
+
+def _warn_of_never_true(test: LabelledImages) -> None:
+    never = [name for i, name in enumerate(test.classes) if i not in set(test.labels.tolist())]
+    if never:
+        caution(f"No image is of the class {listed(never)}: is that a class?")
