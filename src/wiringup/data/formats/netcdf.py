@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.data.formats.hdf5 import check_contained
 
@@ -32,3 +34,12 @@ def open_netcdf(path: Path) -> Iterator[Any]:
         raise
     except Exception as error:  # of damaged bytes the libraries raise nearly every kind there is
         raise InputError(f"{path} cannot be read as netCDF-4 ({error}).") from error
+
+
+def along(dataset: Any, dimension: Any, besides: str) -> dict[str, NDArray[Any]]:
+    """Return every array but ``besides`` that has ``dimension`` alone, marked as a coordinate or not."""
+    return {
+        str(name): variable.values
+        for name, variable in dataset.variables.items()
+        if variable.dims == (dimension,) and str(name) != besides
+    }

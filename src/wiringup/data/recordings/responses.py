@@ -15,7 +15,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz
 from wiringup.data.formats.matlab import read_mat
-from wiringup.data.formats.netcdf import open_netcdf
+from wiringup.data.formats.netcdf import along, open_netcdf
 from wiringup.data.formats.tables import is_count, plain, spelled
 from wiringup.data.images.table import FILES, IDS
 from wiringup.data.recordings.presentations import Index, occurrences, unfolded
@@ -152,7 +152,7 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> StoredRespo
     )
 
 
-def _single(arrays: Mapping[Any, Any], path: Path) -> str:
+def single_array(arrays: Mapping[Any, Any], path: Path) -> str:
     """Return the name of the array of responses: called so, the only one, or the only one of several axes."""
     wide = [str(name) for name, array in arrays.items() if array.ndim > 1]
     for found in (["responses"] if "responses" in arrays else [], [str(name) for name in arrays], wide):
@@ -171,7 +171,7 @@ def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path, axes: Sequence[str
     if several and len({p.shape[1] for p in deep.values()}) == 1:
         ids = tuple(f"{name}:{row}" for name, p in deep.items() for row in range(len(p)))
         return _with_lists(StoredResponses(pooled(list(deep.values())), unit_ids=ids), arrays, tuple(deep))
-    name = _single(arrays, path)
+    name = single_array(arrays, path)
     return _with_lists(StoredResponses(_three_axes(arrays[name], path, axes)), arrays, (name,))
 
 
@@ -220,7 +220,7 @@ def _three_axes(values: NDArray[Any], path: Path, axes: Sequence[str] | None = N
 def _read_netcdf(path: Path) -> StoredResponses:
     with open_netcdf(path) as dataset:
         data = dict(dataset.data_vars)
-        name = _single(data, path)
+        name = single_array(data, path)
         found = _from_variable(dataset, data[name], path)
         unused = [str(n) for n, v in data.items() if str(n) != name and v.ndim > 1]
         return replace(found, unused=tuple(unused))
@@ -238,7 +238,10 @@ def _from_variable(dataset: Any, variable: Any, path: Path) -> StoredResponses:
         )
     variable = variable.transpose(*(kinds[k] for k in _DIMENSIONS if k in kinds))
     values = _three_axes(variable.values, path)
-    units, images = (_lists_along(dataset, kinds[k], str(variable.name)) for k in ("unit", "image"))
+    units, images = (
+        {name: texts_of(values) for name, values in along(dataset, kinds[kind], str(variable.name)).items()}
+        for kind in ("unit", "image")
+    )
     ids, region, layer = (
         _first(units, names) for names in ((*_UNIT_IDS, str(kinds["unit"])), _REGIONS, ("layer",))
     )
@@ -256,15 +259,6 @@ def _from_variable(dataset: Any, variable: Any, path: Path) -> StoredResponses:
 def _kind(dimension: str) -> str | None:
     spellings = {dimension.lower(), dimension.lower().removesuffix("s")}
     return next((kind for kind, names in _DIMENSIONS.items() if spellings & names), None)
-
-
-def _lists_along(dataset: Any, dimension: Any, besides: str) -> dict[str, Texts]:
-    """Return everything with one entry for each place of ``dimension``, marked as a coordinate or not."""
-    return {
-        str(name): texts_of(variable.values)
-        for name, variable in dataset.variables.items()
-        if variable.dims == (dimension,) and str(name) != besides
-    }
 
 
 def texts_of(values: NDArray[Any]) -> Texts:

@@ -4,8 +4,7 @@ The variable has the dimensions ``presentation`` (x ``neuroid`` x ``time_bin``) 
 is a flat coordinate along one of them (the levels of an index, written one by one).
 """
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from numpy.typing import NDArray
 
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
-from wiringup.data.formats.netcdf import open_netcdf
+from wiringup.data.formats.netcdf import along, open_netcdf
+from wiringup.data.recordings.responses import single_array
 
 PRESENTATION, NEUROID, TIME_BIN = "presentation", "neuroid", "time_bin"
 _ORDER = (NEUROID, PRESENTATION, TIME_BIN)
-_BLOCK_BYTES = 1 << 26
 
 Coordinates = Mapping[str, NDArray[Any]]
 Window = tuple[float, float]
@@ -54,7 +53,7 @@ class Presentations:
 def read_responses(path: Path, region: str, window: Window) -> Presentations:
     """Read the responses of one region, averaged over a time window.
 
-    Values are read block by block; only the region's neuroids and the mean over the window are kept.
+    Only the region's neuroids and the window's bins are read.
 
     Args:
         path: the netCDF file.
@@ -65,18 +64,16 @@ def read_responses(path: Path, region: str, window: Window) -> Presentations:
         InputError: if netCDF cannot be read, or the region or the window is not in the file.
     """
     with open_netcdf(path) as dataset:
-        name = _data_variable(dataset, path)
+        name = single_array(dict(dataset.data_vars), path)
         variable = dataset[name]
         if not {NEUROID, PRESENTATION} <= set(variable.dims) <= set(_ORDER):
             raise _dimensions(path, variable, f"{NEUROID}, {PRESENTATION} and perhaps {TIME_BIN}")
-        keep = {
-            NEUROID: _in_region(_coordinates(dataset, NEUROID, name), region, path),
-            PRESENTATION: np.ones(variable.sizes[PRESENTATION], bool),
-            TIME_BIN: np.ones(1, bool),
-        }
+        units = _in_region(_coordinates(dataset, NEUROID, name), region, path)
+        part = variable.isel({NEUROID: np.flatnonzero(units)})
         if TIME_BIN in variable.dims:
-            keep[TIME_BIN] = _in_window(_coordinates(dataset, TIME_BIN, name), window, path)
-        return Presentations(path, _averaged(variable, keep), _coordinates(dataset, PRESENTATION, name))
+            bins = _in_window(_coordinates(dataset, TIME_BIN, name), window, path)
+            part = part.isel({TIME_BIN: np.flatnonzero(bins)})
+        return Presentations(path, _averaged(part), _coordinates(dataset, PRESENTATION, name))
 
 
 def read_choices(path: Path) -> Presentations:
@@ -86,7 +83,7 @@ def read_choices(path: Path) -> Presentations:
         InputError: if netCDF cannot be read, or there is more than one value for each presentation.
     """
     with open_netcdf(path) as dataset:
-        name = _data_variable(dataset, path)
+        name = single_array(dict(dataset.data_vars), path)
         if dataset[name].dims != (PRESENTATION,):
             raise _dimensions(path, dataset[name], PRESENTATION)
         return Presentations(path, _plain(dataset[name].values), _coordinates(dataset, PRESENTATION, name))
@@ -96,27 +93,13 @@ def _dimensions(path: Path, variable: Any, expected: str) -> InputError:
     return InputError(f"{path} has the dimensions {', '.join(map(str, variable.dims))}; expected {expected}.")
 
 
-def _data_variable(dataset: Any, path: Path) -> str:
-    names = [str(name) for name in dataset.data_vars]
-    # Where the file does not mark its coordinates, the data are the only array of several dimensions.
-    wide = [name for name in names if dataset[name].ndim > 1]
-    for found in (names, wide):
-        if len(found) == 1:
-            return found[0]
-    raise InputError(f"{path} holds {len(names)} variables ({', '.join(names) or 'none'}) instead of one.")
-
-
 def _coordinates(dataset: Any, dimension: str, besides: str) -> dict[str, NDArray[Any]]:
     """Return every array along ``dimension`` but the data; ``choice_`` is ``choice`` if that is free."""
-    found = {
-        str(name): variable
-        for name, variable in dataset.variables.items()
-        if variable.dims == (dimension,) and name != besides
-    }
+    found = along(dataset, dimension, besides)
     plain = {name: name.removesuffix("_") for name in found}
     return {
-        name if name != plain[name] in found else plain[name]: _plain(variable.values)
-        for name, variable in found.items()
+        name if name != plain[name] in found else plain[name]: _plain(values)
+        for name, values in found.items()
     }
 
 
@@ -149,38 +132,10 @@ def _in_window(coordinates: Coordinates, window: Window, path: Path) -> NDArray[
     return np.asarray(inside)
 
 
-def _averaged(variable: Any, keep: Mapping[str, NDArray[np.bool_]]) -> NDArray[np.float32]:
-    """Return the mean over the kept time bins, float32 (neuroids, presentations), read block by block."""
-    units, presentations, bins = (int(keep[dimension].sum()) for dimension in _ORDER)
-    # A single bin is kept as precise as it is; many are summed in float64, and there are then few trials.
-    total = np.zeros((units, presentations), np.float64 if bins > 1 else np.float32)
-    first = variable.dims[0]
-    done = 0
-    for rows in _blocks(variable):
-        kept = {**keep, first: keep[first][rows]}
-        new = int(kept[first].sum())
-        if new:
-            part = _block(variable, first, rows)[np.ix_(*(kept[dimension] for dimension in _ORDER))]
-            place = {first: slice(done, done + new)}
-            target = total[place.get(NEUROID, slice(None)), place.get(PRESENTATION, slice(None))]
-            target += part.sum(2, dtype=total.dtype)
-        done += new
-    total /= bins
-    return total.astype(np.float32, copy=False)
-
-
-def _block(variable: Any, first: str, rows: slice) -> NDArray[Any]:
-    """Read rows of the first dimension as (neuroids, presentations, time bins)."""
+def _averaged(variable: Any) -> NDArray[np.float32]:
+    """Return the mean over time bins, float32 (neuroids, presentations); a single bin as precise as it is."""
     order = [dimension for dimension in _ORDER if dimension in variable.dims]
-    values = np.asarray(variable.isel({first: rows}).transpose(*order).values)
-    return values if TIME_BIN in order else values[:, :, None]
-
-
-def _blocks(variable: Any) -> Iterator[slice]:
-    """Yield slices of the first dimension of about 64 MiB, in whole chunks of the file."""
-    length, *others = variable.shape
-    chunk = (variable.encoding.get("chunksizes") or (1,))[0]
-    rows = _BLOCK_BYTES // max(1, variable.dtype.itemsize * math.prod(others))
-    step = max(chunk, rows // chunk * chunk)
-    for start in range(0, length, step):
-        yield slice(start, min(start + step, length))
+    values = np.ascontiguousarray(variable.transpose(*order).values)
+    if values.ndim == 3:
+        values = values[:, :, 0] if values.shape[2] == 1 else values.mean(2, dtype=np.float64)
+    return values.astype(np.float32, copy=False)
