@@ -5,9 +5,12 @@ seed is the SHA-256 of the user's seed and the stream's names, so adding a strea
 """
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def derive(seed: int, *names: str | int) -> int:
@@ -16,8 +19,10 @@ def derive(seed: int, *names: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 
 
-def torch_stream(seed: int, *names: str | int) -> torch.Generator:
+def torch_stream(seed: int, *names: str | int) -> "torch.Generator":
     """Return a fresh CPU torch generator for the stream ``names`` under ``seed``."""
+    import torch
+
     return torch.Generator().manual_seed(derive(seed, *names))
 
 

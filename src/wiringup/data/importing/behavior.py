@@ -8,8 +8,10 @@ class was chosen for each image (`Choices`).
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from tyro.conf import arg
 
 from wiringup.core.cautions import caution, cautions
 from wiringup.core.checks import listed, same_length
@@ -20,6 +22,7 @@ from wiringup.data.behavior.counts import CountTable, read_counts
 from wiringup.data.behavior.judged import SAME, Indices, indexed, judged_images, labels_of_images
 from wiringup.data.behavior.trials import Trials, column_of, read_trials
 from wiringup.data.formats.tables import read_table
+from wiringup.data.images.class_names import read_class_names
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import read_labelled
 from wiringup.data.importing.storing import Imported, check_name, stored
@@ -33,27 +36,34 @@ _NO_ANSWER = ("", "na", "nan", "none")
 
 
 def import_trials(
-    name: str,
-    trials: Path | Sequence[Path],
-    stimuli: Path,
-    labels: Path | None = None,
-    fit: str | Path | None = None,
-    size: int | None = None,
+    name: Annotated[str, arg(metavar="NAME")],
+    stimuli: Annotated[Path, arg(metavar="DIR|ZIP|NPZ")],
+    trials: Annotated[Sequence[Path], arg(metavar="FILE [FILE ...]|DIR")] = (),
+    counts: Annotated[Path | None, arg(metavar="FILE")] = None,
+    labels: Annotated[Path | None, arg(metavar="CSV")] = None,
+    classes: Annotated[Path | None, arg(metavar="FILE")] = None,
+    fit: Annotated[str | Path | None, arg(metavar="PATH|same")] = None,
+    size: Annotated[int | None, arg(metavar="PX")] = None,
     home: Path | None = None,
-) -> Imported[TwoChoice | Judgements]:
-    """Check trials, store them below ``home/imported`` and return them.
+) -> Imported[TwoChoice | Judgements | Choices]:
+    """Check trials or counts, store them below ``home/imported`` and return them.
 
     Args:
-        name: what the set is to be called: letters, digits, dot, hyphen, underscore.
-        trials: table with one row for each trial; columns as in `behavior.trials.SPELLINGS`. Several, or a
-            folder of tables, are joined.
-        stimuli: folder, zip or npz of the judged images, called as in ``trials``.
-        labels: CSV with an image column and a column of true classes; needed if ``trials`` has no such
-            column itself.
-        fit: labelled images (`images.source.ALLOWED`) for the model's decoder; or ``"same"``
-            for the judged images themselves. None, for choices among all classes: the model's own logits.
-        size: side in pixels to which images are resized; needed if they differ in size.
-        home: the data folder; by default `data_home`.
+        name: The benchmark will have this name: letters, digits, dot, hyphen, underscore.
+        stimuli: The judged images, called as in the table.
+        trials: Tables with one row for each trial: image, sample_obj, dist_obj, choice; or, without a
+            distractor, image, category, response, subject. Other usual spellings are understood. Several
+            (one for each subject), or a folder of them, are joined.
+        counts: Instead of trials: how often each class was chosen for each image. A table with a column for
+            the image and one for each class; or .npy or .npz, images x classes.
+        labels: Image and class of each, if the table has no true class. Its rows stand for those of an array
+            that does not name its images.
+        classes: Names of the columns of --counts, one a line, where the file has none.
+        fit: Labelled images for the model's decoder: one folder for each class, or whatever wiringup train
+            takes; or "same" for the judged images themselves (no test of generalisation). Without, for
+            choices among all classes: the model's own logits.
+        size: Resize the images to this side; needed if they differ in size.
+        home: The data folder; by default `data_home`.
 
     Raises:
         MissingDataError: if a file is not there.
@@ -61,64 +71,54 @@ def import_trials(
         WiringupError: if the disk is full.
     """
     check_name(name)
+    if bool(trials) == (counts is not None):
+        raise InputError("Give --trials or --counts: one of them.")
+    if classes is not None and counts is None:
+        raise InputError("--classes names the columns of --counts; trials name their classes themselves.")
+    files: dict[str, Path | None] = {"counts": counts}
+    data: TwoChoice | Judgements | Choices
     with cautions() as warnings:
-        table = read_trials([trials] if isinstance(trials, str | Path) else trials)
-        _check_fit(table, fit)
-        judged, image, truth = _judged(table, "trial", stimuli, size, labels)
-        learned = _to_fit(fit, size)
-        classes = learned.classes if learned is not None else _all_classes(table, truth)
-        test = _labelled(table, judged, truth, classes)
-        about = {"name": name, "source": _source(table, stimuli)}
-        chosen = test if fit == SAME else learned
-        data: TwoChoice | Judgements
-        if chosen is None or table.distractor is None:
-            data = _judgements(table, image, test, chosen, **about)
+        if counts is not None:
+            named = None if classes is None else read_class_names(classes)
+            data = _counted(name, read_counts(counts, named), stimuli, labels, fit, size)
         else:
-            data = _two_choice(table, table.distractor, image, test, chosen, **about)
-    paths = (path for path, _ in table.parts)
-    files: dict[str, Path | None] = {f"trials {i}" if i else "trials": p for i, p in enumerate(paths)}
+            table = read_trials(trials)
+            data = _trial_by_trial(name, table, stimuli, labels, fit, size)
+            files = {f"trials {i}" if i else "trials": path for i, (path, _) in enumerate(table.parts)}
     files |= {"stimuli": stimuli, "labels": labels, "fit": _path_of(fit)}
     return stored(data, home, files, warnings)
 
 
-def import_counts(
-    name: str,
-    counts: Path,
-    stimuli: Path,
-    labels: Path | None = None,
-    classes: Sequence[str] | None = None,
-    fit: str | Path | None = None,
-    size: int | None = None,
-    home: Path | None = None,
-) -> Imported[Choices]:
-    """Check counts of choices, store them below ``home/imported`` and return them.
+def _trial_by_trial(
+    name: str, table: Trials, stimuli: Path, labels: Path | None, fit: str | Path | None, size: int | None
+) -> TwoChoice | Judgements:
+    if fit is None and table.distractor is not None:
+        raise InputError(
+            "A task with two alternatives needs images to fit the model's decoder on: give a folder or zip "
+            f"with one folder for each class (--fit DIR), or --fit {SAME} for the judged images themselves."
+        )
+    judged, image, truth = _judged(table, "trial", stimuli, size, labels)
+    learned = _to_fit(fit, size)
+    classes = learned.classes if learned is not None else _all_classes(table, truth)
+    test = _labelled(table, judged, truth, classes)
+    about = {"name": name, "source": _source(table, stimuli)}
+    chosen = test if fit == SAME else learned
+    if chosen is None or table.distractor is None:
+        return _judgements(table, image, test, chosen, **about)
+    return _two_choice(table, table.distractor, image, test, chosen, **about)
 
-    Args:
-        name: as in `import_trials`, as all that is not named here.
-        counts: see `behavior.counts.read_counts`.
-        stimuli: folder, zip or npz of the judged images, called as in ``counts``.
-        labels: table with an image column and a column of true classes, if ``counts`` has none. Its rows
-            stand for those of an array that does not name its images.
-        classes: names of the columns; see `behavior.counts.read_counts`.
-        fit: as in `import_trials`; None: the model's own logits.
-        size: as in `import_trials`.
-        home: the data folder; by default `data_home`.
 
-    Raises:
-        MissingDataError, InputError, WiringupError: as `import_trials`.
-    """
-    check_name(name)
-    with cautions() as warnings:
-        table = _named_rows(read_counts(counts, classes), labels)
-        learned = _to_fit(fit, size)
-        table = _with_choices(table if learned is None else _in_order_of(table, learned.classes))
-        judged, image, truth = _judged(table, "row of counts", stimuli, size, labels)
-        test = _labelled(table, judged, truth, table.classes)
-        _warn_of_never_true(test)
+def _counted(
+    name: str, table: CountTable, stimuli: Path, labels: Path | None, fit: str | Path | None, size: int | None
+) -> Choices:
+    table = _named_rows(table, labels)
+    learned = _to_fit(fit, size)
+    table = _with_choices(table if learned is None else _in_order_of(table, learned.classes))
+    judged, image, truth = _judged(table, "row of counts", stimuli, size, labels)
+    test = _labelled(table, judged, truth, table.classes)
+    _warn_of_never_true(test)
     fitted = test if fit == SAME else learned
-    data = Choices(name, table.counts[np.argsort(image)], test, fitted, source=_source(table, stimuli))
-    files = {"counts": counts, "stimuli": stimuli, "labels": labels, "fit": _path_of(fit)}
-    return stored(data, home, files, warnings)
+    return Choices(name, table.counts[np.argsort(image)], test, fitted, source=_source(table, stimuli))
 
 
 def _path_of(fit: str | Path | None) -> Path | None:
@@ -166,14 +166,6 @@ def _labelled(
     table: Trials | CountTable, judged: Stimuli, truth: list[str], classes: tuple[str, ...]
 ) -> LabelledImages:
     return LabelledImages(judged, indexed(table.path, "true class", truth, classes), classes)
-
-
-def _check_fit(table: Trials, fit: str | Path | None) -> None:
-    if fit is None and table.distractor is not None:
-        raise InputError(
-            "A task with two alternatives needs images to fit the model's decoder on: give a folder or zip "
-            f"with one folder for each class (--fit DIR), or --fit {SAME} for the judged images themselves."
-        )
 
 
 def _all_classes(table: Trials, truth: list[str]) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from tyro.conf import arg
 
 from wiringup.core.areas import AREAS
 from wiringup.core.cautions import cautions
@@ -25,44 +27,54 @@ from wiringup.data.recordings.rdm_checks import Matrix, checked, looks_like_matr
 from wiringup.data.recordings.rdm_files import read_matrices
 from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses, warn_of_unused
 
+Name = Annotated[str, arg(metavar="NAME")]
+Area = Annotated[str, arg(metavar="AREA")]
+Images = Annotated[Path, arg(metavar="DIR|ZIP|NPZ")]
+CSV = Annotated[Path | None, arg(metavar="CSV")]
+Column = Annotated[str | None, arg(metavar="COLUMN")]
+NameOrder = Annotated[str | None, arg(metavar="natural|plain")]
+Side = Annotated[int | None, arg(metavar="PX")]
+
 
 def import_recordings(
-    name: str,
-    area: str,
-    responses: Path,
-    stimuli: Path,
-    table: Path | None = None,
-    group: str | None = None,
-    label: str | None = None,
-    filename: str | None = None,
-    order: str | None = None,
-    axes: str | None = None,
-    missing: float | None = None,
-    size: int | None = None,
+    name: Name,
+    area: Area,
+    responses: Annotated[Path, arg(metavar="FILE")],
+    stimuli: Images,
+    table: CSV = None,
+    group: Column = None,
+    label: Column = None,
+    filename: Column = None,
+    order: NameOrder = None,
+    axes: Annotated[str | None, arg(metavar="AXES")] = None,
+    missing: Annotated[float | None, arg(metavar="CODE")] = None,
+    size: Side = None,
     home: Path | None = None,
 ) -> Imported[Recording]:
     """Check recordings, store them below ``home/imported`` and return them.
 
     Args:
-        name: what the set is to be called: letters, digits, dot, hyphen, underscore.
+        name: The benchmark will have this name: letters, digits, dot, hyphen, underscore.
         area: V1, V2, V4 or IT.
-        responses: .npy, .npz, MATLAB or netCDF, units x images or units x images x repeats; NaN = missing.
-            Names of the images beside them put them in order.
-        stimuli: folder, zip or npz of the images.
-        table: table with one row for each image. A column that names the images' files puts the stimuli in
-            its order, and leaves out those that it does not name.
-        group: column of ``table`` whose images are near-copies and never split between folds; by default one
-            that is spelled like it (`images.table.GROUPS`). ``"none"`` for no column, here and below.
-        label: column of ``table`` by which folds are stratified; by default as `images.table.LABELS`.
-        filename: column of ``table`` that names the files; by default as `images.table.FILES`, or any column
-            of text whose values name all images. Without a table: what stands beside the responses.
-        order: "natural" or "plain" (string) order of the images' names, in which the responses stand where no
-            file says which image is which; by default natural, with a note where plain order differs.
-        axes: what the axes of the responses are, such as ``"images,units"``, where the file does not name
-            them; by default ``"units,images,repeats"``, with a note where they could be others.
-        missing: a number that stands for a missing trial, beside NaN.
-        size: side in pixels to which images are resized; needed if they differ in size.
-        home: the data folder; by default `data_home`.
+        responses: .npy, .npz, MATLAB (.mat) or netCDF: units x images, or units x images x repeats; NaN is
+            missing. Several populations in one .npz are pooled. Names of the images beside the responses put
+            them in order.
+        stimuli: The images. Where no file says which is which, the data stand in the natural order of their
+            names (2 before 10); see --order.
+        table: One row for each image, in the order of the data: its file (and group, label). Images that it
+            does not name are left out.
+        group: Images of one group (a movie) are never split between folds. By default a column that is
+            spelled like it; "none", as for every column: none.
+        label: Folds are balanced by this column. By default one that is spelled like it.
+        filename: The column that names the image files. By default one that is spelled like it, or whose
+            values name all images. Without a table: what stands beside the responses.
+        order: Order of the data where no file says it: 2 before 10 (natural, with a note where that makes a
+            difference), or as text is sorted (10, 2).
+        axes: What the axes of the responses are, as in images,units,repeats, where the file does not name
+            them. By default units,images,repeats, with a note where they could be others.
+        missing: The value that marks a missing trial, beside NaN.
+        size: Resize the images to this side; needed if they differ in size.
+        home: The data folder; by default `data_home`.
 
     Raises:
         MissingDataError: if a file is not there.
@@ -139,29 +151,30 @@ def _check_counts(found: StoredResponses, n_stimuli: int, table: Table | None) -
 
 
 def import_rdm(
-    name: str,
-    area: str,
-    rdms: Sequence[Path],
-    stimuli: Path,
-    table: Path | None = None,
-    filename: str | None = None,
-    order: str | None = None,
-    size: int | None = None,
+    name: Name,
+    area: Area,
+    rdms: Annotated[Sequence[Path], arg(metavar="FILE [FILE ...]")],
+    stimuli: Images,
+    table: CSV = None,
+    filename: Column = None,
+    order: NameOrder = None,
+    size: Side = None,
     home: Path | None = None,
 ) -> Imported[Dissimilarities]:
     """Check dissimilarity matrices, store them below ``home/imported`` and return them.
 
     Args:
-        name: as in `import_recordings`, as all that is not named here.
+        name: The benchmark will be called NAME.AREA-rsa.
         area: V1, V2, V4 or IT.
-        rdms: files of one or more subjects each, see `rdm_files.read_matrices`. Names of the images in them
-            put them in order, each file for itself.
-        stimuli: folder, zip or npz of the images.
-        table: table with one row for each image, in the order of the matrices.
-        filename: as in `import_recordings`.
-        order: as in `import_recordings`.
-        size: as in `import_recordings`.
-        home: the data folder; by default `data_home`.
+        rdms: .npy, .npz, MATLAB (.mat) or rsatoolbox's HDF5, of one or more subjects each: subjects x images
+            x images, images x images x subjects, or condensed (subjects x pairs, upper triangle row by row).
+            Names of the images in a file put it in order.
+        stimuli: The images; as for recordings.
+        table: One row for each image, in the order of the matrices.
+        filename: The column that names the image files; as for recordings.
+        order: Order of the matrices where no file says it; as for recordings.
+        size: Resize the images to this side; needed if they differ in size.
+        home: The data folder; by default `data_home`.
 
     Raises:
         MissingDataError, WiringupError: as `import_recordings`.

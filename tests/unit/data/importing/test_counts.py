@@ -12,7 +12,7 @@ from wiringup.benchmarks.catalog import benchmark_names, load_benchmark
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.core.errors import InputError
-from wiringup.data.importing.behavior import import_counts
+from wiringup.data.importing.behavior import import_trials
 from wiringup.data.measurements import Choices
 from wiringup.data.sources import catalog
 from wiringup.models.readout import PixelSubject
@@ -54,7 +54,7 @@ def table(lab, order=(2, 0, 1), head="Image File;category", sep=";", counts=COUN
 
 
 def bring(lab, counts, name="mine", **more):
-    return import_counts(name, counts, lab / "images", home=lab / "home", **more)
+    return import_trials(name, lab / "images", counts=counts, home=lab / "home", **more)
 
 
 def check(data, classes=CLASSES):
@@ -83,7 +83,7 @@ def test_other_files_hold_the_same_counts(lab):
     unlabelled = table(lab, head="filename")
     check(bring(lab, unlabelled, "labels", labels=lab / "labels.csv").data, ("dog", "cat", "cow"))
     np.save(lab / "c.npy", COUNTS[SHUFFLED].astype(float))
-    outcome = bring(lab, lab / "c.npy", "npy", labels=lab / "labels.csv", classes=CLASSES)
+    outcome = bring(lab, lab / "c.npy", "npy", labels=lab / "labels.csv", classes=lab / "classes.txt")
     check(outcome.data)
     told = "The rows of c.npy were taken to be the images of labels.csv, row by row."
     assert outcome.warnings == (told,)
@@ -145,7 +145,7 @@ def test_what_was_left_out_is_told(lab):
     path.write_text(path.read_text().replace("cat;cow\n", "cat;cow;emu\n", 1))
     outcome = bring(lab, path, "emu")
     assert "No image is of the class emu: is that a class?" in outcome.warnings
-    outcome = bring(lab, path, "named", classes=CLASSES)
+    outcome = bring(lab, path, "named", classes=lab / "classes.txt")
     assert "counts.csv: not used: emu." in outcome.warnings
     check(outcome.data)
 
@@ -194,13 +194,13 @@ def test_arrays_that_do_not_say_enough_are_refused(lab):
     with pytest.raises(InputError, match="which class each column counts: give --classes FILE"):
         bring(lab, lab / "c.npy", labels=lab / "labels.csv")
     with pytest.raises(InputError, match="does not say which image each row is about"):
-        bring(lab, lab / "c.npy", classes=CLASSES)
+        bring(lab, lab / "c.npy", classes=lab / "classes.txt")
     np.save(lab / "t.npy", COUNTS.T)
     with pytest.raises(InputError, match="looks like classes x images"):
-        bring(lab, lab / "t.npy", classes=CLASSES, labels=lab / "labels.csv")
+        bring(lab, lab / "t.npy", classes=lab / "classes.txt", labels=lab / "labels.csv")
     np.save(lab / "s.npy", COUNTS[:5])
     with pytest.raises(InputError, match=r"labels\.csv has 24 entries, but the counts .* has 5"):
-        bring(lab, lab / "s.npy", classes=CLASSES, labels=lab / "labels.csv")
+        bring(lab, lab / "s.npy", classes=lab / "classes.txt", labels=lab / "labels.csv")
     with pytest.raises(
         InputError, match=r"images to fit on do not have the same classes .* only in the counts: "
     ):

@@ -46,7 +46,7 @@ def lab(tmp_path):
 
 def bring(lab, table="two.csv", name="mine", fit="fit", **more):
     fit = lab / fit if fit == "fit" else fit
-    return import_trials(name, lab / table, lab / "images", fit=fit, home=lab / "home", **more)
+    return import_trials(name, lab / "images", [lab / table], fit=fit, home=lab / "home", **more)
 
 
 def rewritten(lab, table, change):

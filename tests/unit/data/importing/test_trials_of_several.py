@@ -40,7 +40,8 @@ def lab(tmp_path):
 
 
 def bring(lab, trials, name="contrast"):
-    return import_trials(name, trials, lab / "dnn", home=lab / "home")
+    several = trials if isinstance(trials, list) else [trials]
+    return import_trials(name, lab / "dnn", several, home=lab / "home")
 
 
 def files(lab):
