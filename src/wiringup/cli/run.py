@@ -92,7 +92,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         json: whether JSON is printed instead.
         kind: how JSON calls its address.
     """
-    from wiringup.figures.report import figure_name, write
+    from wiringup.figures.report import figure_names, write
     from wiringup.figures.tables import comparison_table
     from wiringup.results.comparison import of_study
     from wiringup.results.table import rows
@@ -100,10 +100,14 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     document, records = store.study(name)
     found = of_study(document, records)
     path = write(store.folder(name), document, records, found)
-    figure = path.with_name(figure_name(document))
+    figures = [str(path.with_name(name)) for name in figure_names(document, found)]
     if json:
-        facts = {kind: name, "report": str(path), "figure": str(figure), "left_out": found.left_out}
-        as_json(facts | {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]})
+        facts = {kind: name, "report": str(path), "figure": figures[0], "left_out": found.left_out}
+        as_json(
+            facts
+            | {"figures": figures}
+            | {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]}
+        )
         return
     sys.stderr.write("\n")
     simulated = " (simulated recordings)" if found.simulated else ""
@@ -113,5 +117,6 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
     if found.left_out:
         log.info(found.left_out)
-    log.info("Figure: %s", figure)
+    for figure in figures:
+        log.info("Figure: %s", figure)
     log.info("Report: %s", path)

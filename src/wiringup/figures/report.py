@@ -5,7 +5,8 @@ import html
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from wiringup.results.table import to_csv
 Study = Mapping[str, Any]
 """A study's document, see `results.documents.StudyDocument`."""
 
+_SHOWN = {
+    "sweep.png": "Brain match of every combination",
+    "brain_match.png": "Brain match against synaptic updates",
+}
+
 
 def write(folder: Path, study: Study, records: Sequence[Record], comparison: Comparison) -> Path:
-    """Write ``report.html``, ``table.csv`` and the figure into ``folder``; return the report.
-
-    The figure is ``sweep.png`` of a sweep, whose document holds its cells, ``brain_match.png`` of a study.
+    """Write ``report.html``, ``table.csv`` and the figures into ``folder``; return the report.
 
     Args:
         folder: of the study.
@@ -35,33 +39,43 @@ def write(folder: Path, study: Study, records: Sequence[Record], comparison: Com
         records: of all its runs.
         comparison: of the same, see `results.comparison.of_study`.
     """
-    cells = _cells(study)
-    figure = sweep.draw(comparison, cells) if cells else updates.draw(comparison)
-    with atomic_path(folder / figure_name(study)) as path:
-        figure.savefig(path, format="png")
+    figures = {name: draw(comparison) for name, draw in _figures(study, comparison).items()}
+    for name, figure in figures.items():
+        with atomic_path(folder / name) as path:
+            figure.savefig(path, format="png")
     write_text(folder / "table.csv", to_csv(comparison.rows()))
-    write_text(folder / "report.html", page(study, records, comparison, figure))
+    write_text(folder / "report.html", page(study, records, comparison, figures))
     return folder / "report.html"
 
 
-def figure_name(study: Study) -> str:
-    """Return the file name of a study's figure."""
-    return "sweep.png" if _cells(study) else "brain_match.png"
+def figure_names(study: Study, comparison: Comparison) -> list[str]:
+    """Return the file names of a study's figures.
+
+    A sweep, whose document holds its cells, has ``sweep.png``, and ``brain_match.png`` beside it where runs
+    were scored along their training; a study has the latter.
+    """
+    return list(_figures(study, comparison))
 
 
-def _cells(study: Study) -> sweep.Cells:
-    found: sweep.Cells = study.get("spec", {}).get("cells", {})
-    return found
+def _figures(study: Study, comparison: Comparison) -> dict[str, Callable[[Comparison], Figure]]:
+    cells: sweep.Cells = study.get("spec", {}).get("cells", {})
+    figures: dict[str, Callable[[Comparison], Figure]] = {}
+    if cells:
+        figures["sweep.png"] = partial(sweep.draw, cells=cells)
+    if not cells or comparison.along_training:
+        figures["brain_match.png"] = updates.draw
+    return figures
 
 
-def page(study: Study, records: Sequence[Record], comparison: Comparison, figure: Figure) -> str:
-    """Return the report as HTML with the figure in it; every text that comes from outside is escaped."""
-    shown = "Brain match of every combination" if _cells(study) else "Brain match against synaptic updates"
+def page(
+    study: Study, records: Sequence[Record], comparison: Comparison, figures: Mapping[str, Figure]
+) -> str:
+    """Return the report as HTML with its figures; every text that comes from outside is escaped."""
     body = [
         "<h1>Brain match with few supervised synaptic updates</h1>",
         _warning(records),
         _what(study, records),
-        f'<img alt="{shown}" src="{_embed(figure)}">',
+        *(f'<img alt="{_SHOWN[name]}" src="{_embed(figure)}">' for name, figure in figures.items()),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends, intervals=True)),
         f"<p><strong>{_text(comparison.left_out)}</strong></p>" if comparison.left_out else "",

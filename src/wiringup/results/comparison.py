@@ -107,6 +107,12 @@ class Comparison:
         return list(kept.values())
 
     @property
+    def along_training(self) -> bool:
+        """Whether a condition was scored between birth and end."""
+        last = {one.label: one.epoch for one in self.moments}
+        return any(0 < one.epoch < last[one.label] for one in self.moments)
+
+    @property
     def left_out(self) -> str:
         """The sentences that say what is no part of the percentages, and why; "" if all is."""
         chance = ", ".join(f"{a} (raw {r:.3f}, error {e:.3f})" for a, (r, e) in self.chance.items())

@@ -1,3 +1,4 @@
+import base64
 import csv
 import re
 from dataclasses import replace
@@ -164,6 +165,17 @@ def test_the_report_of_a_sweep_draws_the_sweep(tmp_path, records):
     cells = {"ref <all>": {**cell, "plasticity": "all"}, "few": {**cell, "plasticity": "few"}}
     reported(tmp_path, records, cells=cells)
     assert {p.name for p in tmp_path.iterdir()} == {"report.html", "sweep.png", "table.csv"}
+
+
+def test_the_report_of_a_sweep_scored_along_its_training_draws_that_too(tmp_path, records):
+    cell = {"birth": "kn", "images": 10, "epochs": 2, "plasticity": "all"}
+    along = [make_record("ref <all>", 0, 0.1, 0.3, 0.4, trained=50)]
+    page = reported(tmp_path, along, cells={"ref <all>": cell})
+    figures = {"sweep.png", "brain_match.png"}
+    assert {p.name for p in tmp_path.iterdir()} == {"report.html", "table.csv", *figures}
+    drawn = [base64.b64decode(data) for data in re.findall(r'src="data:image/png;base64,([^"]+)"', page)]
+    assert drawn == [(tmp_path / name).read_bytes() for name in ("sweep.png", "brain_match.png")]
+    assert 'alt="Brain match against synaptic updates"' in page
 
 
 def test_sixty_four_conditions_can_be_told_apart():
