@@ -3,12 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from wiringup.figures.style import COLORS, MARKERS, SIMULATED, clean, new_figure
+from wiringup.figures.style import COLORS, MARKERS, SIMULATED, area_panels, clean, legend, log_axis
 from wiringup.results.bits import REFERENCE, Document
 from wiringup.results.comparison import COLUMNS
 from wiringup.results.record import MEAN
@@ -23,15 +21,10 @@ def draw(matches: Sequence[Document], suite: str) -> Figure:
     stand at the left end: no number has a logarithm of zero bits.
     """
     areas = [MEAN, *(a for a in COLUMNS if any(a in m["areas"] for m in matches))]
-    columns = (len(areas) + 1) // 2
-    figure = new_figure(3.6 * columns, 6.4)
-    panels = list(figure.subplots(2, columns, sharex=True, squeeze=False).flat)
-    for area, axes in zip(areas, panels, strict=False):
+    figure, panels = area_panels(areas, 3.6, 6.4)
+    for area, axes in panels.items():
         _panel(axes, area, matches)
-    for axes in panels[len(areas) :]:
-        axes.set_visible(False)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7, frameon=False)
+    legend(figure, 7)
     simulated = any(m["simulated"] for m in matches)
     figure.suptitle(
         f"Brain match on {suite} against description length" + (f"\n({SIMULATED})" if simulated else ""),
@@ -67,7 +60,9 @@ def _panel(axes: Axes, area: str, matches: Sequence[Document]) -> None:
     axes.set_title("mean of all" if area == MEAN else area, fontsize=9, loc="left")
     axes.set_ylabel("ceiled score", fontsize=8)
     axes.set_xlabel("description length, bits", fontsize=8)
-    _log_axis(axes, nothing, max(known, default=10_000))
+    most = max(known, default=10_000)
+    log_axis(axes, nothing, "0", 3 * nothing, most)
+    axes.set_xlim(nothing / 2, most * 3)
     clean(axes)
 
 
@@ -84,14 +79,3 @@ def _mark(
     reach = [[max(0.0, value - low)], [max(0.0, high - value)]]
     style: dict[str, Any] = {"fmt": marker, "markersize": 5, "linewidth": 1.0, "capsize": 2.0}
     axes.errorbar(bits or nothing, value, reach, **style, **look)
-
-
-def _log_axis(axes: Axes, nothing: float, most: float) -> None:
-    axes.set_xscale("log")
-    decades = [10.0**d for d in range(int(np.ceil(np.log10(nothing * 3))), int(np.log10(most)) + 1)]
-    axes.set_xlim(nothing / 2, most * 3)
-    axes.xaxis.set_major_locator(FixedLocator([nothing, *decades[:: max(1, len(decades) // 5)]]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda x, _: "0" if np.isclose(x, nothing) else f"$10^{{{np.log10(x):.0f}}}$")
-    )

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wiringup.core.errors import InputError
-from wiringup.figures.style import SIMULATED, clean, look, new_figure
+from wiringup.figures.style import SIMULATED, clean, legend, look, new_figure
 from wiringup.results.table import Row
 
 
@@ -30,8 +30,7 @@ def draw(scores: Sequence[Row]) -> Figure:
     panels = figure.subplots(1, len(benchmarks), squeeze=False).flat
     for axes, benchmark in zip(panels, benchmarks, strict=True):
         _panel(axes, [row for row in scores if row["benchmark"] == benchmark], styles)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8, frameon=False)
+    legend(figure)
     if any(row["simulated"] for row in scores):
         figure.suptitle(SIMULATED, fontsize=8)
     return figure

@@ -4,9 +4,11 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wiringup.core.errors import InputError
 from wiringup.core.files import atomic_path
@@ -29,6 +31,38 @@ def look(labels: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return {label: (colour, marker)}, distinct for up to 64 labels: each round takes other markers."""
     n = len(COLORS)
     return {label: (COLORS[i % n], MARKERS[(i + i // n) % n]) for i, label in enumerate(labels)}
+
+
+def area_panels(areas: Sequence[str], width: float, height: float) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with a panel for each area, in two rows over one x axis; ``width`` is a panel's."""
+    columns = (len(areas) + 1) // 2
+    figure = new_figure(width * columns, height)
+    panels = list(figure.subplots(2, columns, sharex=True, squeeze=False).flat)
+    for axes in panels[len(areas) :]:
+        axes.set_visible(False)
+    return figure, dict(zip(areas, panels, strict=False))
+
+
+def legend(figure: Figure, fontsize: float = 8) -> None:
+    """Write what the first panel's lines are below a figure, which grows with them."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    entry = 0.5 + 0.009 * fontsize * max(map(len, labels), default=0)  # inches
+    columns = max(1, min(3, int(figure.get_figwidth() / entry)))
+    figure.set_figheight(figure.get_figheight() + 0.02 * fontsize * max(0, -(-len(labels) // columns) - 2))
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=columns, fontsize=fontsize, frameon=False
+    )
+
+
+def log_axis(axes: Axes, first: float, name: str, least: float, most: float) -> None:
+    """Make x logarithmic, with the decades between two values, and a tick at ``first`` that has a name."""
+    axes.set_xscale("log")
+    decades = [10.0**d for d in range(int(np.ceil(np.log10(least))), int(np.log10(most)) + 1)]
+    axes.xaxis.set_major_locator(FixedLocator([first, *decades[:: max(1, len(decades) // 5)]]))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda x, _: name if np.isclose(x, first) else f"$10^{{{np.log10(x):.0f}}}$")
+    )
 
 
 def head(figure: Figure, title: str, simulated: bool, *notes: str) -> None:

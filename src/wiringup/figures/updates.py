@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from wiringup.figures.style import clean, head, look, new_figure
+from wiringup.figures.style import area_panels, clean, head, legend, log_axis, look
 from wiringup.results.comparison import COLUMNS, Comparison
 from wiringup.results.record import MEAN
 
@@ -21,15 +20,10 @@ def draw(comparison: Comparison) -> Figure:
     If the reference is at chance everywhere there are no percentages: panels show the scores themselves.
     """
     areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
-    columns = (len(areas) + 1) // 2
-    figure = new_figure(3.3 * columns, 6.2)
-    panels = list(figure.subplots(2, columns, sharex=True, squeeze=False).flat)
-    for area, axes in zip(areas, panels, strict=False):
+    figure, panels = area_panels(areas, 3.3, 6.2)
+    for area, axes in panels.items():
         _panel(axes, area, comparison)
-    for axes in panels[len(areas) :]:
-        axes.set_visible(False)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8, frameon=False)
+    legend(figure)
     title = "Brain match against supervised synaptic updates"
     head(figure, title, comparison.simulated, comparison.norms, comparison.left_out)
     return figure
@@ -49,7 +43,7 @@ def _panel(axes: Axes, area: str, comparison: Comparison) -> None:
     axes.set_title(title if known else f"{title} (reference at chance)", fontsize=9, loc="left")
     axes.set_ylabel("% of reference" if known else "ceiled score", fontsize=8)
     axes.set_xlabel("supervised synaptic updates", fontsize=8)
-    _log_axis_from_birth(axes, birth, max(spent))
+    log_axis(axes, birth, "birth", 2 * birth, max(*spent, birth))
     clean(axes)
 
 
@@ -61,14 +55,3 @@ def _curve(
         axes.plot([where] * len(values), values, ".", color=color, markersize=3, alpha=0.5)
     y = [float(np.mean(values)) for values in seeds]
     axes.plot(x, y, markersize=4, linewidth=1.3, label=label, color=color, marker=marker)
-
-
-def _log_axis_from_birth(axes: Axes, birth: float, most: float) -> None:
-    axes.set_xscale("log")
-    decades = [10.0**d for d in range(int(np.ceil(np.log10(birth * 2))), int(np.log10(max(most, birth))) + 1)]
-    step = max(1, len(decades) // 5)
-    axes.xaxis.set_major_locator(FixedLocator([birth, *decades[::step]]))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda x, _: "birth" if np.isclose(x, birth) else f"$10^{{{np.log10(x):.0f}}}$")
-    )
