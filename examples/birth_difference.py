@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.benchmarks.catalog import load_benchmark
+from wiringup.cli.main import shown
 from wiringup.cli.show import table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import numpy_stream
@@ -76,4 +77,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    with shown(quiet=False):
+        main()

@@ -27,6 +27,7 @@ from wiringup.birth.distill import as_control, distill
 from wiringup.birth.gabor_layers import CONTROLS
 from wiringup.birth.genome import Genome
 from wiringup.birth.recipes import RECIPES
+from wiringup.cli.main import shown
 from wiringup.cli.show import table
 from wiringup.core.files import write_text
 from wiringup.core.home import data_home
@@ -147,4 +148,5 @@ def _options() -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    main()
+    with shown(quiet=False):
+        main()
