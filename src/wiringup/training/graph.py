@@ -65,10 +65,11 @@ def _rewrite_norms(traced: fx.GraphModule, rewrite: Callable[[BatchNorm], nn.Mod
 
 
 def _split(traced: fx.GraphModule) -> Parts:
-    """Cut the graph where the first operations learn."""
+    """Cut the graph where the first operations learn; what crosses has one answer for each image."""
     moving = _moving(traced)
+    later = moving | _repeated(traced, moving)
     nodes = [node for node in traced.graph.nodes if node.op not in ("get_attr", "output")]
-    cut = [node for node in nodes if node not in moving and any(user in moving for user in node.users)]
+    cut = [node for node in nodes if node not in later and any(user in later for user in node.users)]
     if all(node.op == "placeholder" for node in cut):
         return Parts(None, traced)
     frozen, learning = fx.Graph(), fx.Graph()
@@ -79,7 +80,7 @@ def _split(traced: fx.GraphModule) -> Parts:
     frozen.output(tuple(kept[node] for node in cut))
     entered = {node: learning.placeholder(node.name) for node in cut}
     for node in traced.graph.nodes:
-        if node in moving and node.op != "get_attr":
+        if node in later and node.op != "get_attr":
             _copy(node, learning, entered)
     return Parts(fx.GraphModule(traced, frozen), fx.GraphModule(traced, learning))
 
@@ -90,6 +91,23 @@ def _copy(node: fx.Node, graph: fx.Graph, copied: dict[fx.Node, fx.Node]) -> Non
         if source.op == "get_attr" and source not in copied:
             copied[source] = graph.node_copy(source)
     copied[node] = graph.node_copy(node, copied.__getitem__)
+
+
+def _repeated(traced: fx.GraphModule, moving: set[fx.Node]) -> set[fx.Node]:
+    """Return the nodes that no image decides (sizes, what is made of parameters alone) and what moves reads.
+
+    They are computed in both parts: cut there, they would be taken for answers to images.
+    """
+    alike: set[fx.Node] = set()
+    for node in traced.graph.nodes:
+        reads_size = node.target in ("size", "dim", getattr)  # of a tensor: its shape, type or device
+        if reads_size or (node.op != "placeholder" and alike.issuperset(node.all_input_nodes)):
+            alike.add(node)
+    found: set[fx.Node] = set()
+    for node in reversed(traced.graph.nodes):
+        if node in alike - moving and node.op != "get_attr" and any(u in moving | found for u in node.users):
+            found.add(node)
+    return found
 
 
 def _moving(traced: fx.GraphModule) -> set[fx.Node]:

@@ -165,3 +165,29 @@ def test_a_network_that_cannot_be_traced_is_all_learning():
     assert parts.frozen is None and parts.learning is model
     with pytest.raises(ValueError, match="cannot be traced"):
         split_frozen(model, lambda norm: norm)
+
+
+class ReadsSizes(nn.Module):
+    """Computes with sizes, and with what is made of parameters alone, on both sides of a cut."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.third = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(4, 2)
+        self.token = nn.Parameter(torch.randn(4, generator=torch_stream(1)))
+
+    def forward(self, x):
+        n, shift = x.size(0), self.token * 2
+        x = self.first(x) + shift.view(1, 4, 1, 1)
+        n = n + x.shape[0] - n
+        return self.third(self.second(x).mean((2, 3)).view(n, -1) + shift)
+
+
+def test_sizes_and_what_no_image_decides_are_computed_in_both_parts():
+    model = ReadsSizes()
+    for parameter in (*model.first.parameters(), model.token):
+        parameter.requires_grad_(False)
+    parts = split_frozen(model)
+    x = torch.randn(5, 3, 8, 8, generator=torch_stream(0))
+    activations = parts.frozen(x)
+    assert [a.shape for a in activations] == [(5, 3, 8, 8), (5, 4, 6, 6)]  # of the images the size is read
+    torch.testing.assert_close(parts.learning(*activations), model(x))
