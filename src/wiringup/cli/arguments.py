@@ -23,18 +23,6 @@ Images = Annotated[
         "shards (a .tar, 'shard-{000..003}.tar' or a folder of them), or rendered:N for N rendered objects.",
     ),
 ]
-Before = Annotated[
-    str | None,
-    arg(
-        metavar="KIND:FRAMES",
-        help="Learn from spontaneous activity before the first label: waves:5000 (like retinal waves), "
-        "pink:5000 or white:5000 (drifting noise). Self-supervised; counted apart.",
-    ),
-]
-BeforePlasticity = Annotated[
-    str, arg(metavar="PLASTICITY", help="Which synapses learn in that phase; never the decoder.")
-]
-BeforeRate = Annotated[float, arg(metavar="LR", help="Learning rate of that phase (SGD, cosine).")]
 Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]", help="Seeds; every seed is one birth.")]
 Size = Annotated[int, arg(metavar="PX", help="Side of the model's input in pixels.")]
 WeightsKey = Annotated[
