@@ -1,0 +1,83 @@
+"""Studies on the command line: own recordings, suites of one's own, scores along a training."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from made_images import class_folders, noise, write_folder
+from tests_world import write_toy_benchmark
+from wiringup.cli.main import main
+
+TINY = [
+    "--size",
+    "32",
+    "--width",
+    "0.125",
+    "--batch",
+    "8",
+    "--n-images",
+    "16",
+    "--epochs",
+    "2",
+    "--seed",
+    "0",
+]
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    write_toy_benchmark(tmp_path / "data")
+    return str(write_folder(tmp_path / "images", class_folders(noise(30))))
+
+
+def sweep(capsys, images, *flags):
+    main(["sweep", "--images", images, *TINY, "--json", *flags])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_an_own_recording_is_scored_along_every_training_of_a_sweep(images, capsys):
+    main(["suites", "make", "lab@1", "--benchmark", "toy"])
+    capsys.readouterr()
+    found = sweep(capsys, images, "--suite", "lab@1", "--moments", "0.5", "1", "--plasticity", "decoder",
+                  "--keep-weights")  # fmt: skip
+    rows = found["rows"]
+    assert {row["benchmark"] for row in rows} == {"toy"} and not any(row["simulated"] for row in rows)
+    labels = {row["label"] for row in rows}
+    assert len(labels) == 2
+    assert all([r["epoch"] for r in rows if r["label"] == label] == [0, 0.5, 1, 2] for label in labels)
+    runs = {row["run"] for row in rows}
+    kept = {p.name for run in runs for p in Path("runs", run, "moments").iterdir()}
+    assert {"epoch-0.5.safetensors", "epoch-1.safetensors", "epoch-2.safetensors"} <= kept
+    assert all(Path("runs", run, "spec.json").is_file() for run in runs)
+
+
+def test_benchmarks_by_name_and_options_of_a_training(images, capsys):
+    found = sweep(
+        capsys, images, "--benchmark", "toy", "--lr", "0.01", "--schedule", "constant", "--optimiser", "adam"
+    )
+    spec = json.loads(Path("runs", found["rows"][0]["run"], "spec.json").read_text())
+    assert spec["training"]["lr"] == 0.01 and spec["training"]["optimiser"] == "adam"
+    assert list(spec["exam"]["benchmarks"]) == ["toy"] and spec["exam"]["suite"] == "chosen@1"
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--benchmark", "tyo"], "Did you mean 'toy'"),
+        (["--suite", "lab@1"], "Unknown suite 'lab@1'"),
+        (["--suite", "real@1", "--benchmark", "toy"], "leave out --benchmark"),
+        (["--brain", "imagined"], "Unknown brain 'imagined'"),
+        (["--benchmark", "toy", "--moments", "soon"], "soon"),
+        (["--benchmark", "toy", "--lr", "-1"], "lr is -1"),
+        (["--benchmark", "toy", "--n-images", "16", "16"], "one of them twice"),
+        (["--benchmark", "toy", "--n-images", "500"], "500 were asked for"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(images, capsys, flags, message):
+    with pytest.raises(SystemExit) as stopped:
+        main(["sweep", "--images", images, *TINY, *flags])
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2 and message in err and "Traceback" not in err
