@@ -7,8 +7,6 @@ Responses that are remembered instead of computed again count as computed, so th
 on the machine, nor on where a run was interrupted.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,31 +48,20 @@ def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dic
     tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     meta = {name: _meta(tensor) for name, tensor in tensors.items()}
     dtype = next(model.parameters()).dtype
+    found: dict[str, Flops] = {}
+
+    def count(name: str, layer: nn.Conv2d | nn.Linear, inputs: tuple[Any, ...], output: Tensor) -> None:
+        found[name] = found.get(name, Flops()) + _flops(layer, inputs[0], output)
+
+    counted = [name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     detached = hooked(model, [reads] if reads else [], lambda name, module, inputs, output: output.detach())
-    with _counting(model) as found, detached:
+    with hooked(model, counted, count), detached:
         functional_call(model, meta, (torch.empty(IMAGES, 3, size, size, dtype=dtype, device="meta"),))
     return found
 
 
 def _meta(tensor: Tensor) -> Tensor:
     return torch.empty_like(tensor, device="meta").requires_grad_(tensor.requires_grad)
-
-
-@contextmanager
-def _counting(model: nn.Module) -> Iterator[dict[str, Flops]]:
-    found: dict[str, Flops] = {}
-    layers = {m: name for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
-
-    def count(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        assert isinstance(module, nn.Conv2d | nn.Linear)
-        found[layers[module]] = found.get(layers[module], Flops()) + _flops(module, inputs[0], output)
-
-    hooks = [module.register_forward_hook(count) for module in layers]
-    try:
-        yield found
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _flops(module: nn.Conv2d | nn.Linear, inputs: Tensor, output: Tensor) -> Flops:

@@ -1,6 +1,6 @@
 """The frozen part of a network: run without gradients, or once for each image and then remembered."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -13,6 +13,8 @@ from wiringup.core.errors import InputError, WiringupError
 from wiringup.models.storage import ALIVE, Storage
 
 Activations = tuple[Tensor, ...]
+Remembered = Callable[[NDArray[np.int64]], Activations]
+"""Gives the activations of some images, by their rows."""
 
 
 @dataclass(frozen=True)
@@ -58,30 +60,19 @@ class Frozen:
         return tuple(answer[:n].to(images.dtype) for answer in answers)
 
 
-@dataclass(frozen=True)
-class Stored:
-    """The activations of every image: float32 (images, features) each, the shape of one, and their layout."""
-
-    stores: Sequence[Tensor]
-    shapes: Sequence[torch.Size]
-    layout: torch.memory_format
-
-    def __getitem__(self, rows: NDArray[np.int64]) -> Activations:
-        """Return the activations of some images, as `Frozen` would."""
-        index = torch.from_numpy(rows)
-        found = zip(self.stores, self.shapes, strict=True)
-        answers = (store.index_select(0, index).view(len(rows), *shape) for store, shape in found)
-        return tuple(a.contiguous(memory_format=self.layout) if a.ndim == 4 else a for a in answers)
-
-
-def remember(frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage: Storage) -> Stored | None:
-    """Return what the frozen part answers to all ``n`` images; None if there is no room to keep it.
+def remember(
+    frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage: Storage
+) -> Remembered | None:
+    """Store what the frozen part answers to all ``n`` images.
 
     Args:
         frozen: the frozen part.
         images: returns (rows, 3, size, size) for some rows.
         n: number of images.
         storage: decides how much memory there is, and where files are made if that does not suffice.
+
+    Returns:
+        what gives the activations of some images, as ``frozen`` would; None if there is no room to keep them.
     """
     stores: list[Tensor] = []
     for start in range(0, n, frozen.chunk):
@@ -93,7 +84,14 @@ def remember(frozen: Frozen, images: Callable[[slice], Tensor], n: int, storage:
         for store, answer in zip(stores, answers, strict=True):
             store[rows].copy_(answer.flatten(1))
         frozen.pause()
-    return Stored(stores, [answer.shape[1:] for answer in answers], frozen.layout)
+    shapes = [answer.shape[1:] for answer in answers]
+
+    def activations(rows: NDArray[np.int64]) -> Activations:
+        found = (store.index_select(0, torch.from_numpy(rows)) for store in stores)
+        shaped = (values.view(len(rows), *shape) for values, shape in zip(found, shapes, strict=True))
+        return tuple(a.contiguous(memory_format=frozen.layout) if a.ndim == 4 else a for a in shaped)
+
+    return activations
 
 
 def _room(answers: Activations, n: int, storage: Storage) -> list[Tensor]:

@@ -24,7 +24,7 @@ from wiringup.models.storage import Storage
 from wiringup.training.augment import crop_and_flip
 from wiringup.training.batches import Plan, Step
 from wiringup.training.distributed import ProcessGroup, place
-from wiringup.training.frozen import Activations, Frozen, Stored, remember
+from wiringup.training.frozen import Activations, Frozen, Remembered, remember
 from wiringup.training.numerics import memory_format
 from wiringup.training.spec import TrainSpec
 
@@ -143,15 +143,15 @@ class ImageLoader(Loader):
         remembered, if more than an epoch is left to go and there is room. That changes no bit of what is
         learned, see `Frozen`.
         """
-        stored = self._remembered(frozen, start) if frozen else None
-        if stored is None:
+        remembered = self._remembered(frozen, start) if frozen else None
+        if remembered is None:
             yield from super().batches(start, frozen)
             return
         for step in self.plan.steps(start):
-            inputs = tuple(answer.to(self.spec.device) for answer in stored[step.rows])
+            inputs = tuple(answer.to(self.spec.device) for answer in remembered(step.rows))
             yield Batch(step, inputs, self.labels(step.rows))
 
-    def _remembered(self, frozen: Frozen, start: int) -> Stored | None:
+    def _remembered(self, frozen: Frozen, start: int) -> Remembered | None:
         again = self.plan.total - self.plan.seen(start) > len(self.data)
         if not (again and frozen.alike and self.spec.augmentation == "none" and self.group.size == 1):
             return None

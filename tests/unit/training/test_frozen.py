@@ -149,7 +149,7 @@ def test_without_room_nothing_is_remembered(newborn, cornet, patterns, tmp_path,
     # more than the memory that may be used: to a file
     on_disk = kept(Storage(memory=5e-5, folder=tmp_path))
     assert "go to files" in caplog.text
-    for a, b in zip(on_disk[torch.arange(10).numpy()], frozen(images), strict=True):
+    for a, b in zip(on_disk(torch.arange(10).numpy()), frozen(images), strict=True):
         assert torch.equal(a, b)
     monkeypatch.setattr("wiringup.models.storage.free_disk", lambda folder: 0)
     assert kept(Storage(memory=5e-5, folder=tmp_path)) is None
