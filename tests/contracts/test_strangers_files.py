@@ -43,8 +43,8 @@ from wiringup.data.behavior.trials import read_trial_table
 from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.tables import read_table
 from wiringup.data.images.cifar import read_cifar
-from wiringup.data.images.class_names import read_class_names
 from wiringup.data.images.decoding import FORMATS, decode, squared
+from wiringup.data.images.names import read_class_names
 from wiringup.data.images.packed import beside, read_packed, write_packed
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import open_source, read_labelled

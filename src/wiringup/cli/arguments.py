@@ -74,7 +74,7 @@ Json = Annotated[bool, arg(help="Print JSON to stdout.")]
 
 def named_classes(classes: int | Path) -> tuple[int, tuple[str, ...] | None]:
     """Return the number of classes that --classes says, and their names if it names them."""
-    from wiringup.data.images.class_names import read_class_names
+    from wiringup.data.images.names import read_class_names
 
     if isinstance(classes, int):
         return classes, None

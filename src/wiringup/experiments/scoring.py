@@ -23,7 +23,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import neutral, omit_default, to_dict, uid
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.images.class_names import read_class_names
+from wiringup.data.images.names import read_class_names
 from wiringup.experiments.births import born
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.options import NetworkOptions

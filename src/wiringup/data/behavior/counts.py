@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.data.behavior.trials import SPELLINGS, TABLES
-from wiringup.data.formats.arrays import read_npy, read_npz
+from wiringup.data.formats.arrays import read_npy, read_npz, single_array, warn_of_unused
 from wiringup.data.formats.tables import UNNAMED, Table, is_count, read_table
 from wiringup.data.images.table import FILES, IDS
 
@@ -74,7 +73,7 @@ def read_counts(path: Path, classes: Sequence[str] | None = None) -> CountTable:
 
 def _from_table(table: Table, classes: Sequence[str] | None) -> CountTable:
     image, truth = _image_column(table), next(iter(table.find(*SPELLINGS["sample"])), None)
-    rest = [name for name in table.columns if name not in (image, truth) and not _only_index(table, name)]
+    rest = [name for name in table.columns if name not in (image, truth) and not table.is_index(name)]
     absent = [name for name in classes or () if name not in rest]
     if absent:
         raise InputError(
@@ -88,14 +87,9 @@ def _from_table(table: Table, classes: Sequence[str] | None) -> CountTable:
         )
     counts = np.stack(columns, 1)
     _check_no_sum(table.path, counts, taken)
-    _warn_of_unused(table.path, [name for name in rest if name not in taken])
+    warn_of_unused(table.path, [name for name in rest if name not in taken])
     true = None if truth is None else table.columns[truth]
     return CountTable(table.path, _checked(counts, table.path), taken, table.columns[image], true)
-
-
-def _warn_of_unused(path: Path, names: Sequence[str]) -> None:
-    if names:
-        caution(f"{path.name}: not used: {listed(names)}.")
 
 
 def _image_column(table: Table) -> str:
@@ -108,10 +102,6 @@ def _image_column(table: Table) -> str:
         f"{table.path} needs a column that names the image of each row (filename, image ...), beside one for "
         f"each class. It has {listed(list(table.columns), 12)}."
     )
-
-
-def _only_index(table: Table, name: str) -> bool:
-    return name.startswith(UNNAMED) and is_count(table.columns[name])
 
 
 def _numbers(table: Table, name: str) -> NDArray[np.float64]:
@@ -138,8 +128,9 @@ def _check_no_sum(path: Path, counts: NDArray[Any], classes: Sequence[str]) -> N
 
 
 def _from_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, classes: Sequence[str] | None) -> CountTable:
-    used = {COUNTS if COUNTS in arrays else _only_matrix(arrays, path)}
-    counts = arrays[next(iter(used))]
+    numeric = {name: array for name, array in arrays.items() if array.dtype.kind in "iufb"}
+    used = single_array(numeric, path, COUNTS)
+    counts = arrays[used]
     found = {what: next((n for n in names if n in arrays), "") for what, names in
              {"classes": (CLASSES,), "images": IMAGES, "truth": TRUTH}.items()}  # fmt: skip
     named = classes if classes is not None else _texts(arrays, found["classes"], path)
@@ -155,15 +146,8 @@ def _from_arrays(arrays: Mapping[str, NDArray[Any]], path: Path, classes: Sequen
     for what, names in (("images", images), ("true classes", truth)):
         if names is not None and len(names) != len(counts):
             raise InputError(f"{path} has {len(counts)} rows of counts, but {len(names)} {what}.")
-    _warn_of_unused(path, [name for name in arrays if name not in {*used, *found.values()}])
+    warn_of_unused(path, [name for name in arrays if name not in {used, *found.values()}])
     return CountTable(path, _checked(counts, path), tuple(named), images, truth)
-
-
-def _only_matrix(arrays: Mapping[str, NDArray[Any]], path: Path) -> str:
-    matrices = [name for name, array in arrays.items() if array.ndim == 2 and array.dtype.kind in "iufb"]
-    if len(matrices) == 1:
-        return matrices[0]
-    raise InputError(f"{path} has to hold one matrix of counts, images x classes, called 'counts'.")
 
 
 def _texts(arrays: Mapping[str, NDArray[Any]], name: str, path: Path) -> list[str] | None:

@@ -4,13 +4,15 @@ import contextlib
 import io
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
+from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.core.files import regular
 from wiringup.core.memory import free_memory, in_gb
@@ -45,6 +47,26 @@ def read_npy(path: Path) -> NDArray[Any]:
             _check_header(stream, str(path), size, size)
             stream.seek(0)
             return npy.read_array(stream, allow_pickle=False)
+
+
+def single_array(arrays: Mapping[Any, Any], path: Path, called: str) -> str:
+    """Return the name of the array that is meant: the one ``called`` so, the only one, or the only wide one.
+
+    Raises:
+        InputError: if several could be meant; naming all, with their shapes.
+    """
+    wide = [str(name) for name, array in arrays.items() if array.ndim > 1]
+    for found in ([called] if called in arrays else [], [str(name) for name in arrays], wide):
+        if len(found) == 1:
+            return found[0]
+    shapes = listed([f"{name} {array.shape}" for name, array in arrays.items()]) or "nothing"
+    raise InputError(f"{path} holds {shapes}; name the one to import {called!r}.")
+
+
+def warn_of_unused(path: Path, names: Sequence[str]) -> None:
+    """Give a caution on what else is in a file."""
+    if names:
+        caution(f"{path.name} holds more, which was not used: {listed(names)}.")
 
 
 @contextlib.contextmanager

@@ -83,6 +83,11 @@ class Table:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def is_index(self, name: str) -> bool:
+        """Return whether a column is one that pandas adds: without a name, it counts the rows or is empty."""
+        values = self.columns[name]
+        return name.startswith(UNNAMED) and (is_count(values) or not any(values))
+
     def find(self, *spellings: str) -> list[str]:
         """Return the columns that are spelled so, as `spelled`."""
         return spelled(self.columns, spellings)

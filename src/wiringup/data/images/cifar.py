@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import hash_of, read_bounded, regular
+from wiringup.core.files import read_bounded, regular
 from wiringup.core.limits import LABEL_BYTES
+from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.formats.arrays import check_room
 
 SIDE = 32
@@ -38,25 +39,6 @@ _VERSIONS = (
 FILES = "data_batch_1.bin ... data_batch_5.bin (CIFAR-10) or train.bin (CIFAR-100)"
 
 
-@dataclass(frozen=True)
-class Cifar:
-    """Records of CIFAR.
-
-    Attributes:
-        pixels: uint8 (images, 32, 32, 3).
-        labels: int64 (images,).
-        classes: names of the classes, or their numbers where the file of names is not there.
-        ids: file and record of each image.
-        sha256: of the files.
-    """
-
-    pixels: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: tuple[str, ...]
-    ids: tuple[str, ...]
-    sha256: str
-
-
 def is_cifar(path: Path) -> bool:
     """Return whether ``path`` is a binary file of CIFAR, or a folder of its training files."""
     if path.is_dir():
@@ -64,8 +46,10 @@ def is_cifar(path: Path) -> bool:
     return path.suffix.lower() == ".bin"
 
 
-def read_cifar(path: Path) -> Cifar:
+def read_cifar(path: Path) -> LabelledImages:
     """Read the training files in a folder, or one file (for the test images).
+
+    Images are called by file and record; classes by their numbers where the file of names is not there.
 
     Raises:
         InputError: if a file is missing, cut short, has another name than it was published under, or labels
@@ -80,9 +64,8 @@ def read_cifar(path: Path) -> Cifar:
         )
     planes = np.concatenate([r[:, version.labels :] for r in records]).reshape(-1, 3, SIDE, SIDE)
     ids = tuple(f"{file.stem}/{i:05d}" for file, r in zip(files, records, strict=True) for i in range(len(r)))
-    digest = "/".join(hash_of(file, "sha256") for file in files)
     classes = _class_names(files[0].parent / version.names, version)
-    return Cifar(planes.transpose(0, 2, 3, 1), labels, classes, ids, digest)
+    return LabelledImages(Stimuli(planes.transpose(0, 2, 3, 1), ids), labels, classes)
 
 
 def _files(path: Path) -> tuple[_Version, list[Path]]:

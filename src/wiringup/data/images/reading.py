@@ -13,12 +13,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.cautions import caution
-from wiringup.core.checks import at_least, listed
+from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import regular
 from wiringup.core.stimuli import Stimuli, from_pixels
-from wiringup.data.formats.arrays import check_room, read_npz
+from wiringup.data.formats.arrays import check_room, read_npz, warn_of_unused
 from wiringup.data.images.decoding import Content, decode, dimensions, resize, side_by_side, square, warn_of
 from wiringup.data.images.names import in_natural_order, unwrapped
 from wiringup.data.images.pictures import open_pictures
@@ -147,8 +146,7 @@ def _from_npz(path: Path, size: int | None) -> Stimuli:
     rest = [
         key for key, a in arrays.items() if not (a.dtype == np.uint8 and a.ndim > 2) and key not in named[:1]
     ]
-    if rest:
-        caution(f"{path.name} holds more, which was not used: {listed(rest)}.")
+    warn_of_unused(path, rest)
     return stimuli if not named else Stimuli(stimuli.pixels, tuple(map(str, arrays[named[0]].tolist())))
 
 

@@ -82,8 +82,8 @@ class ImageSource:
     def fingerprint(self) -> str:
         """Hash of what decides the images, their order and their labels; not of where they lie.
 
-        It holds the bytes of an npz and of CIFAR, the checksums of a zip, and of files in folders and shards
-        sizes, times and samples.
+        It holds the pixels of an npz and of CIFAR, the checksums of a zip, and of files in folders and
+        shards sizes, times and samples.
         """
         return _hash_of(self.marks())
 
@@ -146,11 +146,11 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
             f"There is no folder or file {path} to read images from. Allowed are {ALLOWED}."
         )
     if is_cifar(path):
-        return _cifar(path)
+        return _in_memory(read_cifar(path), path)
     if is_shards(path):
         return _shards(path)
     if path.suffix.lower() == ".npz":
-        return _npz(path)
+        return _in_memory(_npz(path), path)
     if path.is_dir() or path.suffix.lower() == ".zip":
         return _class_folders(stack.enter_context(open_pictures(path)))
     packed_up = path.suffix.lower() in (".gz", ".tgz", ".bz2", ".xz")
@@ -213,19 +213,19 @@ def _warn_of_unused(path: Path, unused: Counter[str]) -> None:
         caution(f"{number:,} files in {path} are no image or label of a sample and are not used: {endings}.")
 
 
-def _cifar(path: Path) -> ImageSource:
-    found = read_cifar(path)
+def _in_memory(images: LabelledImages, path: Path) -> ImageSource:
+    stimuli = images.stimuli
     return ImageSource(
-        found.ids,
-        found.labels,
-        found.classes,
-        lambda: [found.sha256, found.classes],
-        lambda i: found.pixels[i],
-        lambda i: f"{found.ids[i]} of {path}",
+        stimuli.ids,
+        images.labels,
+        images.classes,
+        lambda: [images.sha256],
+        lambda i: stimuli.pixels[i],
+        lambda i: f"{stimuli.ids[i]} of {path}",
     )
 
 
-def _npz(path: Path) -> ImageSource:
+def _npz(path: Path) -> LabelledImages:
     """Return a stack of images with their ``labels``, which count ``classes`` or are their names."""
     arrays = read_npz(path)
     labels = arrays.pop("labels", None)
@@ -237,15 +237,7 @@ def _npz(path: Path) -> ImageSource:
     else:
         classes = tuple(str(name) for name in names.tolist())
     stimuli = from_pixels(stack_of(path, arrays))
-    images = LabelledImages(stimuli, labels.astype(np.int64), classes)
-    return ImageSource(
-        stimuli.ids,
-        images.labels,
-        classes,
-        lambda: [sha256_of(path)],
-        lambda i: stimuli.pixels[i],
-        lambda i: f"{stimuli.ids[i]} of {path}",
-    )
+    return LabelledImages(stimuli, labels.astype(np.int64), classes)
 
 
 def _rendered(name: str, size: int) -> ImageSource:

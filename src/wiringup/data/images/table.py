@@ -15,7 +15,7 @@ from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.formats.tables import UNNAMED, Table, is_count, plain
+from wiringup.data.formats.tables import Table, is_count, plain
 from wiringup.data.images.matching import matched, names_most, places_of
 
 NONE = "none"
@@ -208,7 +208,7 @@ def warn_of_columns(table: Table, uses: Mapping[str, Sequence[str]]) -> None:
         uses: what was taken ("order", "groups" ...) -> the columns that it was taken from.
     """
     used = {name for names in uses.values() for name in names}
-    rest = [repr(name) for name in table.columns if name not in used and not _only_index(table, name)]
+    rest = [repr(name) for name in table.columns if name not in used and not table.is_index(name)]
     said = [f"{what} from {', '.join(map(repr, names))}" for what, names in uses.items() if names]
     if rest:
         said.append(f"not used: {listed(rest)}")
@@ -224,9 +224,3 @@ def refuse_unused(table: Table, uses: Mapping[str, Sequence[str]]) -> None:
             "the images or is spelled like one of groups or labels. Say what they are with --filename, "
             "--group or --label, or leave the table out."
         )
-
-
-def _only_index(table: Table, name: str) -> bool:
-    """Return whether a column is one that pandas adds: without a name, it counts the rows or is empty."""
-    values = table.columns[name]
-    return name.startswith(UNNAMED) and (is_count(values) or not any(values))

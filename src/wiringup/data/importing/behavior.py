@@ -22,7 +22,7 @@ from wiringup.data.behavior.counts import CountTable, read_counts
 from wiringup.data.behavior.judged import SAME, Indices, indexed, judged_images, labels_of_images
 from wiringup.data.behavior.trials import Trials, column_of, read_trials
 from wiringup.data.formats.tables import read_table
-from wiringup.data.images.class_names import read_class_names
+from wiringup.data.images.names import read_class_names
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import read_labelled
 from wiringup.data.importing.storing import Imported, check_name, stored

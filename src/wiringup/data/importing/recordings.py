@@ -15,6 +15,7 @@ from wiringup.core.cautions import cautions
 from wiringup.core.checks import one_of, same_length
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
+from wiringup.data.formats.arrays import warn_of_unused
 from wiringup.data.formats.tables import Table, read_table
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.table import NONE, ColumnOptions
@@ -25,7 +26,7 @@ from wiringup.data.recordings.near_copies import warn_of_near_copies
 from wiringup.data.recordings.ordering import Aligned, aligned
 from wiringup.data.recordings.rdm_checks import Matrix, checked, looks_like_matrices
 from wiringup.data.recordings.rdm_files import read_matrices
-from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses, warn_of_unused
+from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses
 
 Name = Annotated[str, arg(metavar="NAME")]
 Area = Annotated[str, arg(metavar="AREA")]

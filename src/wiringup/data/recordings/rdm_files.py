@@ -12,12 +12,12 @@ from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
-from wiringup.data.formats.arrays import read_npy, read_npz
+from wiringup.data.formats.arrays import read_npy, read_npz, single_array, warn_of_unused
 from wiringup.data.formats.hdf5 import is_hdf5, numbers, open_hdf5
 from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.tables import is_count, plain
 from wiringup.data.recordings.rdm_checks import FEWEST_IMAGES, Matrix, is_matrix
-from wiringup.data.recordings.responses import Texts, texts_of, warn_of_unused
+from wiringup.data.recordings.responses import Texts, texts_of
 
 WANTED = "rdms"
 CONDENSED = (
@@ -85,12 +85,7 @@ def _from_arrays(
     arrays: dict[str, NDArray[Any]], rest: tuple[str, ...], n: int, path: Path
 ) -> tuple[NDArray[Any], dict[str, Texts]]:
     """Return the matrices, and the lists with one entry for each image."""
-    wide = [name for name, array in arrays.items() if array.ndim > 1]
-    found = [WANTED] if WANTED in arrays else wide or list(arrays)
-    if len(found) != 1:
-        shapes = listed([f"{name} {array.shape}" for name, array in arrays.items()]) or "nothing"
-        raise InputError(f"{path} holds {shapes}; name the array of dissimilarities {WANTED!r}.")
-    values = arrays.pop(found[0])
+    values = arrays.pop(single_array(arrays, path, WANTED))
     lists = {k: texts_of(a.ravel()) for k, a in arrays.items() if a.size == n == max(a.shape, default=0)}
     warn_of_unused(path, [*(name for name in arrays if name not in lists), *rest])
     return values, lists

@@ -9,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.brief import Brief
-from wiringup.core.cautions import caution
-from wiringup.core.checks import listed, one_of
+from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
-from wiringup.data.formats.arrays import read_npy, read_npz
+from wiringup.data.formats.arrays import read_npy, read_npz, single_array
 from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.netcdf import along, open_netcdf
 from wiringup.data.formats.tables import is_count, plain, spelled
 from wiringup.data.images.table import FILES, IDS
 from wiringup.data.recordings.presentations import Index, occurrences, unfolded
+
+RESPONSES = "responses"
+"""What an array is called, where there are several."""
 
 AXES = ("units", "images", "repeats")
 _DIMENSIONS: Mapping[str, frozenset[str]] = {
@@ -140,7 +142,7 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> StoredRespo
         case ".npz":
             return replace(_from_npz(read_npz(path), path, axes), settled=axes is not None)
         case ".mat":
-            arrays, rest = read_mat(path, "responses")
+            arrays, rest = read_mat(path, RESPONSES)
             found = _from_npz(arrays, path, axes)
             return replace(found, unused=(*found.unused, *rest), settled=axes is not None)
         case ".nc" | ".nc4" | ".netcdf":
@@ -152,26 +154,14 @@ def read_responses(path: Path, axes: Sequence[str] | None = None) -> StoredRespo
     )
 
 
-def single_array(arrays: Mapping[Any, Any], path: Path) -> str:
-    """Return the name of the array of responses: called so, the only one, or the only one of several axes."""
-    wide = [str(name) for name, array in arrays.items() if array.ndim > 1]
-    for found in (["responses"] if "responses" in arrays else [], [str(name) for name in arrays], wide):
-        if len(found) == 1:
-            return found[0]
-    raise InputError(
-        f"{path} holds {len(arrays)} arrays ({', '.join(map(str, arrays)) or 'none'}); name the one to "
-        "import 'responses'."
-    )
-
-
 def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path, axes: Sequence[str] | None) -> StoredResponses:
     populations = {name: arrays[name] for name in sorted(arrays) if arrays[name].ndim > 1}
     deep = {name: _three_axes(p, path, axes) for name, p in populations.items() if p.ndim == 3}
-    several = len(populations) > 1 and "responses" not in arrays and len(deep) == len(populations)
+    several = len(populations) > 1 and RESPONSES not in arrays and len(deep) == len(populations)
     if several and len({p.shape[1] for p in deep.values()}) == 1:
         ids = tuple(f"{name}:{row}" for name, p in deep.items() for row in range(len(p)))
         return _with_lists(StoredResponses(pooled(list(deep.values())), unit_ids=ids), arrays, tuple(deep))
-    name = single_array(arrays, path)
+    name = single_array(arrays, path, RESPONSES)
     return _with_lists(StoredResponses(_three_axes(arrays[name], path, axes)), arrays, (name,))
 
 
@@ -220,7 +210,7 @@ def _three_axes(values: NDArray[Any], path: Path, axes: Sequence[str] | None = N
 def _read_netcdf(path: Path) -> StoredResponses:
     with open_netcdf(path) as dataset:
         data = dict(dataset.data_vars)
-        name = single_array(data, path)
+        name = single_array(data, path, RESPONSES)
         found = _from_variable(dataset, data[name], path)
         unused = [str(n) for n, v in data.items() if str(n) != name and v.ndim > 1]
         return replace(found, unused=tuple(unused))
@@ -266,12 +256,6 @@ def texts_of(values: NDArray[Any]) -> Texts:
     if values.dtype.kind == "f" and np.isfinite(values).all() and (values == np.round(values)).all():
         values = values.astype(np.int64)
     return tuple(v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values.tolist())
-
-
-def warn_of_unused(path: Path, names: Sequence[str]) -> None:
-    """Warn of what else is in a file."""
-    if names:
-        caution(f"{path.name} holds more, which was not used: {listed(names)}.")
 
 
 def _first(lists: Mapping[str, Texts], spellings: Sequence[str]) -> str | None:

@@ -4,7 +4,7 @@ import pytest
 
 from wiringup.core.classes import differing_classes, places_of_classes
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.data.images.class_names import read_class_names
+from wiringup.data.images.names import read_class_names
 
 
 @pytest.mark.parametrize(

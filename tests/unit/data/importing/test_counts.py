@@ -146,7 +146,7 @@ def test_what_was_left_out_is_told(lab):
     outcome = bring(lab, path, "emu")
     assert "No image is of the class emu: is that a class?" in outcome.warnings
     outcome = bring(lab, path, "named", classes=lab / "classes.txt")
-    assert "counts.csv: not used: emu." in outcome.warnings
+    assert "counts.csv holds more, which was not used: emu." in outcome.warnings
     check(outcome.data)
 
 

@@ -269,9 +269,7 @@ def test_files_that_cannot_be_read(lab):
     (lab / "r.pkl").write_bytes(b"\x80\x04.")
     refused(lab, 'A pickle is never opened: .*file_type="hdf5"', files=("r.pkl",))
     np.savez(lab / "two.npz", a=RDMS, b=RDMS)
-    refused(
-        lab, r"a \(3, 12, 12\), b \(3, 12, 12\); name the array of dissimilarities 'rdms'", files=("two.npz",)
-    )
+    refused(lab, r"a \(3, 12, 12\), b \(3, 12, 12\); name the one to import 'rdms'", files=("two.npz",))
     with h5py.File(lab / "other.h5", "w") as file:
         file["x"] = RDMS
     refused(lab, "holds x, but no 'dissimilarities' as rsatoolbox writes", files=("other.h5",))

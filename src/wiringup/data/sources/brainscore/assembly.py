@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
+from wiringup.data.formats.arrays import single_array
 from wiringup.data.formats.netcdf import along, open_netcdf
-from wiringup.data.recordings.responses import single_array
 
 PRESENTATION, NEUROID, TIME_BIN = "presentation", "neuroid", "time_bin"
 _ORDER = (NEUROID, PRESENTATION, TIME_BIN)
@@ -64,7 +64,7 @@ def read_responses(path: Path, region: str, window: Window) -> Presentations:
         InputError: if netCDF cannot be read, or the region or the window is not in the file.
     """
     with open_netcdf(path) as dataset:
-        name = single_array(dict(dataset.data_vars), path)
+        name = single_array(dict(dataset.data_vars), path, "measurements")
         variable = dataset[name]
         if not {NEUROID, PRESENTATION} <= set(variable.dims) <= set(_ORDER):
             raise _dimensions(path, variable, f"{NEUROID}, {PRESENTATION} and perhaps {TIME_BIN}")
@@ -83,7 +83,7 @@ def read_choices(path: Path) -> Presentations:
         InputError: if netCDF cannot be read, or there is more than one value for each presentation.
     """
     with open_netcdf(path) as dataset:
-        name = single_array(dict(dataset.data_vars), path)
+        name = single_array(dict(dataset.data_vars), path, "measurements")
         if dataset[name].dims != (PRESENTATION,):
             raise _dimensions(path, dataset[name], PRESENTATION)
         return Presentations(path, _plain(dataset[name].values), _coordinates(dataset, PRESENTATION, name))
