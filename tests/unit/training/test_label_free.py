@@ -303,3 +303,14 @@ def test_sigterm_ends_a_phase_after_its_step_and_it_continues(newborn, cornet, t
         == expected
     )
     assert seen == [24, 32] and same(weights(again), weights(whole))
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_several_processes_each_learns_alone_and_the_first_writes(
+    newborn, cornet, tmp_path, monkeypatch, rank
+):
+    expected = learn_label_free(newborn(), cornet, SPEC)
+    for name, value in {"WORLD_SIZE": 2, "MASTER_ADDR": "127.0.0.1", "RANK": rank}.items():
+        monkeypatch.setenv(name, str(value))
+    assert learn_label_free(newborn(), cornet, SPEC, tmp_path) == expected
+    assert (tmp_path / FILE).is_file() == (rank == 0)
