@@ -72,7 +72,7 @@ class Observing:
         check_finite(state.model)
         epoch = now / plan.images
         moment = TrainingMoment(epoch, now, state.steps, state.model, state.ledger, state.losses)
-        found = observe(moment, self.observers) if self.group.leads else {}
+        found = observe(moment, self.observers) if self.group.rank == 0 else {}
         state.observations.append(self.group.broadcast(found))
         state.observed = now
 

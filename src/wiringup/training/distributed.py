@@ -38,9 +38,9 @@ class ProcessGroup:
     """The processes of a training; by default there is one.
 
     Attributes:
-        rank: number of this process, from 0.
+        rank: number of this process, from 0; the first observes.
         size: number of processes.
-        leads: whether this process observes, and writes files.
+        leads: whether this process writes files.
     """
 
     rank: int = 0
