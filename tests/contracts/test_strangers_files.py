@@ -48,7 +48,7 @@ from wiringup.data.images.names import read_class_names
 from wiringup.data.images.packed import beside, read_packed, write_packed
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import open_source, read_labelled
-from wiringup.data.recordings.rdm_files import read_matrices
+from wiringup.data.recordings.rdms import read_matrices
 from wiringup.data.recordings.responses import read_responses
 from wiringup.data.sources.brainscore.assembly import read_choices
 from wiringup.data.sources.brainscore.assembly import read_responses as read_presentations

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name != "dev"}
-OF_EXTRA = {"netcdf": {"data/formats/netcdf.py", "data/formats/hdf5.py"}, "results": {"figures/results.py"}}
+OF_EXTRA = {"netcdf": {"data/formats/hdf5.py"}, "results": {"figures/results.py"}}
 """Extra -> the modules behind it, which import what only it brings."""
 
 SHORT = os.environ.get("WIRINGUP_TEST_WHEEL") != "1"

@@ -1,15 +1,20 @@
-"""``wiringup bench birth``: weight compression against the loops of its definition, in one run."""
+"""``wiringup bench birth``: weight compression against the loops of its definition, in one run.
+
+The definition: Geiger et al. 2022, methods, "weight compression", one channel of one kernel at a time. Same
+statistics as `wiringup.birth.clusters`, from another generator: the draws differ, their distributions do not.
+"""
 
 import logging
 import math
 import time
+from collections.abc import Callable
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from wiringup.bench.reference_birth import reference_birth, reference_clusters
 from wiringup.bench.timing import Row, medians, peak_memory, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.clusters import POINTWISE, ClusterLayer
@@ -17,6 +22,7 @@ from wiringup.birth.distill import CLUSTER_COUNTS
 from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome import Genome
 from wiringup.birth.genome_layers import Layer
+from wiringup.birth.recipes import Slot, from_genome
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.threads import one_thread
 from wiringup.models.architecture import ModelSpec, build
@@ -28,9 +34,51 @@ NOTES = (
     "Such loops were recorded at about 23 s for all layers, on another machine: no ratio is taken of that.",
 )
 
+Draw = Callable[[ClusterLayer, tuple[int, ...], np.random.Generator], NDArray[np.float32]]
+
 log = logging.getLogger(__name__)
 REPEATS = 5
 QUICK_WIDTH = 0.25
+
+
+def reference_clusters(
+    layer: ClusterLayer, shape: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return weights (out, in, k, k); k is the layer's own kernel size."""
+    outputs, inputs = shape[:2]
+    side = layer.kernel_size
+    weight = np.empty((outputs, inputs, side, side), np.float32)
+    last = len(layer.centers) - 1
+    for kernel in range(outputs):
+        places = rng.permutation(inputs).tolist()
+        filled = 0
+        for cluster, center in enumerate(layer.centers):
+            drawn = max(0.0, rng.normal(layer.count_mean[cluster], layer.count_std[cluster]))
+            count = inputs if cluster == last else round(drawn * inputs / layer.in_channels)
+            noise = layer.noise_std[cluster]
+            for place in places[filled : filled + count]:
+                if noise:
+                    weight[kernel, place] = center + noise * rng.standard_normal((side, side))
+                else:
+                    weight[kernel, place] = center
+            filled += count
+    return weight
+
+
+def reference_birth(model: nn.Module, genome: Genome, draw: Draw = reference_clusters) -> None:
+    """Give birth to ``model`` from a genome of its own kernel sizes, in place; clusters by ``draw``.
+
+    What the genome describes otherwise (Gabors, the decoder's rule) is drawn as wiringup does it.
+    """
+    with torch.no_grad():
+        for name, module in model.named_modules():
+            layer = genome.layers.get(name)
+            for parameter, value in module.named_parameters(recurse=False):
+                if isinstance(layer, ClusterLayer):
+                    drawn = torch.from_numpy(draw(layer, tuple(value.shape), numpy_stream(0, name)))
+                else:
+                    drawn = from_genome(Slot(name, parameter, module, 0, genome))
+                value.copy_(drawn)
 
 
 def made_genome(model: nn.Module, seed: int = 0) -> Genome:

@@ -10,8 +10,7 @@ from scipy.special import softmax
 
 from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features, check_finite
-from wiringup.core.checks import listed
-from wiringup.core.classes import EXAMPLES, differing_classes, places_of_classes
+from wiringup.core.checks import EXAMPLES, differing_classes, listed, places_of_classes
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
 

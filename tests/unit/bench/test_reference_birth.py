@@ -6,7 +6,7 @@ import torch
 from scipy.stats import chi2_contingency, ks_2samp
 
 from wiringup.bench import birth as bench
-from wiringup.bench.reference_birth import reference_birth, reference_clusters
+from wiringup.bench.birth import reference_birth, reference_clusters
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.genome import Genome

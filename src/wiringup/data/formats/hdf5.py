@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, WiringupError
 from wiringup.data.formats.arrays import check_size, check_stored, readable
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -39,12 +39,6 @@ def open_hdf5(path: Path, kind: str = "HDF5") -> Iterator[Any]:
     with readable(path, kind), h5py.File(path, "r") as file:
         _check_objects(file, path)
         yield file
-
-
-def check_contained(path: Path, kind: str = "HDF5") -> None:
-    """Raise as `open_hdf5` unless a file can be read as HDF5 and refers to no other file."""
-    with open_hdf5(path, kind):
-        pass
 
 
 def numbers(dataset: Any, what: str) -> NDArray[Any]:
@@ -96,3 +90,38 @@ def _refers(path: Path, name: str) -> InputError:
         f"{path}: {name!r} lies in another file (an external link, external storage or a virtual data set), "
         "which is never opened. Write the values into the file itself."
     )
+
+
+@contextlib.contextmanager
+def open_netcdf(path: Path) -> Iterator[Any]:
+    """Yield the ``xarray.Dataset`` of a netCDF-4 file; values are read when they are asked for.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        InputError: if xarray or h5netcdf is not installed, the file cannot be read, or it refers to others.
+    """
+    try:
+        import h5netcdf  # noqa: F401  xarray needs it, but would not say so
+        import xarray
+    except ImportError as error:
+        raise InputError(
+            f"Reading {path} needs two more packages: pip install 'wiringup[netcdf]'."
+        ) from error
+    with open_hdf5(path, "netCDF-4"):  # which refers to no other file
+        pass
+    try:
+        with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+            yield dataset
+    except WiringupError:
+        raise
+    except Exception as error:  # of damaged bytes the libraries raise nearly every kind there is
+        raise InputError(f"{path} cannot be read as netCDF-4 ({error}).") from error
+
+
+def along(dataset: Any, dimension: Any, besides: str) -> dict[str, NDArray[Any]]:
+    """Return every array but ``besides`` that has ``dimension`` alone, marked as a coordinate or not."""
+    return {
+        str(name): variable.values
+        for name, variable in dataset.variables.items()
+        if variable.dims == (dimension,) and str(name) != besides
+    }

@@ -62,18 +62,6 @@ Shown = TypeVar("Shown")
 
 AHEAD = 256  # images that are read before they are needed
 _BLOCK = 1 << 26  # bytes; above 32 MB the C library takes and returns each block by itself
-_ORIENTATION = 0x112  # the tag of EXIF
-# Values of the tag, and the members of Pillow's Transpose that undo them.
-_TURNS = {
-    2: "FLIP_LEFT_RIGHT",
-    3: "ROTATE_180",
-    4: "FLIP_TOP_BOTTOM",
-    5: "TRANSPOSE",
-    6: "ROTATE_270",
-    7: "TRANSVERSE",
-    8: "ROTATE_90",
-}
-_SIDEWAYS = ("TRANSPOSE", "ROTATE_270", "TRANSVERSE", "ROTATE_90")
 
 
 def side_by_side(show: Callable[[File, str], Shown], files: Iterable[tuple[File, str]]) -> Iterator[Shown]:
@@ -152,7 +140,7 @@ def decode(
             opened, or has more than 8 bits a channel.
     """
     if isinstance(content, np.ndarray):
-        return content if size is None else resize(content, size)
+        return content if size is None else resize_to(content, size, size)
 
     def shown(image: "Image.Image") -> NDArray[np.uint8]:
         upright, sides = _loaded(image, where, size, seen, as_stored)
@@ -211,11 +199,6 @@ def dimensions(content: Content, where: str, as_stored: bool = False) -> tuple[i
         return content.shape[1], content.shape[0]
     with _opened(content, where) as image:
         return _loaded(image, where, 1, None, as_stored)[1]
-
-
-def resize(pixels: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
-    """Resize RGB ``pixels`` (height, width, 3) to ``size`` x ``size``, bilinear with antialiasing."""
-    return resize_to(pixels, size, size)
 
 
 def resize_to(pixels: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -284,23 +267,23 @@ def _loaded(
     full = full if reduced else image.size  # Pillow turns a TIFF when it is loaded
     if as_stored:
         return _rgb(image), full
-    turn = _turn(image)
-    if turn is not None:
+    lying = image.size
+    if _turned(image):
         see(TURNED)
-        image = image.transpose(turn)
-        full = full[::-1] if turn.name in _SIDEWAYS else full
+        full = full if image.size == lying else full[::-1]
     return _on_grey(image, see), full
 
 
-def _turn(image: "Image.Image") -> "Image.Transpose | None":
-    """Return what turns an image upright as its EXIF says, or None."""
-    from PIL import Image
+def _turned(image: "Image.Image") -> bool:
+    """Turn an image upright as its EXIF says; return whether it had to be."""
+    from PIL import ExifTags, ImageOps
 
     try:
-        name = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        ImageOps.exif_transpose(image, in_place=True)
     except Exception:  # EXIF that cannot be read is common, and says nothing
-        return None
-    return None if name is None else Image.Transpose[name]
+        return False
+    return orientation in range(2, 9)
 
 
 def _on_grey(image: "Image.Image", see: Seen) -> "Image.Image":

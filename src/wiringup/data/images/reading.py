@@ -18,7 +18,15 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import regular
 from wiringup.core.stimuli import Stimuli, from_pixels
 from wiringup.data.formats.arrays import check_room, read_npz, warn_of_unused
-from wiringup.data.images.decoding import Content, decode, dimensions, resize, side_by_side, square, warn_of
+from wiringup.data.images.decoding import (
+    Content,
+    decode,
+    dimensions,
+    resize_to,
+    side_by_side,
+    square,
+    warn_of,
+)
 from wiringup.data.images.names import in_natural_order, unwrapped
 from wiringup.data.images.pictures import open_pictures
 
@@ -174,4 +182,4 @@ def _without_grey_axis(array: NDArray[np.generic]) -> NDArray[np.generic]:
 def _sized(pixels: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:
     if size is None or pixels.shape[1:3] == (size, size):
         return pixels
-    return np.stack([resize(image, size) for image in pixels])
+    return np.stack([resize_to(image, size, size) for image in pixels])

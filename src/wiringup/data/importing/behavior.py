@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 from tyro.conf import arg
 
 from wiringup.core.cautions import caution, cautions
-from wiringup.core.checks import listed, same_length
-from wiringup.core.classes import differing_classes, places_of_classes
+from wiringup.core.checks import did_you_mean, differing_classes, listed, places_of_classes, same_length
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.behavior.counts import CountTable, read_counts
-from wiringup.data.behavior.judged import SAME, Indices, indexed, judged_images, labels_of_images
-from wiringup.data.behavior.trials import Trials, column_of, read_trials
+from wiringup.data.behavior.prefixes import places_beyond_prefixes
+from wiringup.data.behavior.trials import Trials, column_of, read_trials, spellings_of
 from wiringup.data.formats.tables import read_table
+from wiringup.data.images.matching import matched
 from wiringup.data.images.names import read_class_names
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import read_labelled
@@ -32,6 +33,11 @@ FEWEST_TRIALS = 100
 FEWEST_ASKED = 10
 FEWEST_JUDGED = 10
 FEWEST_CHOICES = 10
+SAME = "same"
+"""Stands for the judged images themselves, as images to fit a decoder on."""
+
+Indices = NDArray[np.int64]
+
 _NO_ANSWER = ("", "na", "nan", "none")
 
 
@@ -140,7 +146,7 @@ def _judged(
 ) -> tuple[Stimuli, Indices, list[str]]:
     """Return the judged images, which of them each row is about, and the true class of each image."""
     names = table.image or []
-    judged, image = judged_images(names, read_stimuli(stimuli, size), table.path, rows)
+    judged, image = _found_images(names, read_stimuli(stimuli, size), table.path, rows)
     repeated = np.flatnonzero(np.bincount(image) > 1)
     if isinstance(table, CountTable) and len(repeated):
         raise InputError(
@@ -151,7 +157,7 @@ def _judged(
             f"{table.path} has no column with the true class of each image (such as sample_obj or category): "
             "give a table of the images with their classes (--labels)."
         )
-    truth = [""] * len(judged) if labels is None else labels_of_images(labels, judged)
+    truth = [""] * len(judged) if labels is None else _labels_of_images(labels, judged)
     for row, (i, name) in enumerate(zip(image, table.sample or [], strict=False)):
         truth[i] = truth[i] or name
         if truth[i] != name:
@@ -165,7 +171,7 @@ def _judged(
 def _labelled(
     table: Trials | CountTable, judged: Stimuli, truth: list[str], classes: tuple[str, ...]
 ) -> LabelledImages:
-    return LabelledImages(judged, indexed(table.path, "true class", truth, classes), classes)
+    return LabelledImages(judged, _indexed(table.path, "true class", truth, classes), classes)
 
 
 def _all_classes(table: Trials, truth: list[str]) -> tuple[str, ...]:
@@ -189,8 +195,8 @@ def _two_choice(
         if own == other or chosen not in (own, other):
             what = "the sample is its own distractor" if own == other else f"{chosen!r} was chosen"
             raise InputError(f"{table.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
-    distractor = indexed(table.path, "distractor", others, test.classes)
-    choice = indexed(table.path, "choice", table.choice, test.classes)
+    distractor = _indexed(table.path, "distractor", others, test.classes)
+    choice = _indexed(table.path, "choice", table.choice, test.classes)
     _check_fitted(table, fit, np.concatenate([sample, distractor]))
     subject = None if table.subject is None else _numbered(table.subject)
     _warn_of_few(image * len(test.classes) + distractor)
@@ -222,7 +228,7 @@ def _judgements(
     answered = np.array([choice.casefold() not in _NO_ANSWER for choice in table.choice])
     choice = np.full(len(image), NO_ANSWER)
     given = [c if a else test.classes[0] for c, a in zip(table.choice, answered, strict=True)]
-    choice[answered] = indexed(table.path, "choice", given, test.classes)[answered]
+    choice[answered] = _indexed(table.path, "choice", given, test.classes)[answered]
     first = np.sort(np.unique(np.stack([subject, image]), axis=1, return_index=True)[1])
     _check_enough(table, subject[first])
     if not answered.all():
@@ -297,3 +303,40 @@ def _warn_of_never_true(test: LabelledImages) -> None:
     never = [name for i, name in enumerate(test.classes) if i not in set(test.labels.tolist())]
     if never:
         caution(f"No image is of the class {listed(never)}: is that a class?")
+
+
+def _found_images(names: Sequence[str], stimuli: Stimuli, path: Path, rows: str) -> tuple[Stimuli, Indices]:
+    """Return the images that a table names, in the order of the files, and which each row is about."""
+    distinct = list(dict.fromkeys(names))
+    place = dict(zip(distinct, places_beyond_prefixes(distinct, stimuli, path), strict=True))
+    used, image = np.unique([place[name] for name in names], return_inverse=True)
+    unused = len(stimuli) - len(used)
+    if unused:
+        caution(f"{unused} images occur in no {rows} and were left out.")
+    return stimuli.take(used), image.astype(np.int64)
+
+
+def _labels_of_images(path: Path, images: Stimuli) -> list[str]:
+    """Return the class of each image, from a table with a column for the image and one for its class."""
+    table = read_table(path)
+    names, classes = column_of(table, "image"), column_of(table, "sample")
+    if names is None or classes is None:
+        known = spellings_of(table, "image", "sample")
+        raise InputError(f"{table.path} needs a column for the image and one for its class. {known}")
+    place = matched(list(images.ids), tuple(names))
+    missing = [i for i, row in zip(images.ids, place, strict=True) if row is None]
+    if missing:
+        raise InputError(f"{table.path} has no class for {len(missing)} images, such as {missing[0]!r}.")
+    return [classes[row] for row in place if row is not None]
+
+
+def _indexed(path: Path, what: str, names: Sequence[str], classes: tuple[str, ...]) -> Indices:
+    """Return int64 (names,): the index of each name in ``classes``."""
+    place = {name: i for i, name in enumerate(classes)}
+    unknown = [name for name in names if name not in place]
+    if unknown:
+        raise InputError(
+            f"{path}: the {what} {unknown[0]!r} is none of the {len(classes)} classes "
+            f"({listed(classes, 12)}).{did_you_mean(unknown[0], classes)}"
+        )
+    return np.array([place[name] for name in names], dtype=np.int64)

@@ -24,8 +24,7 @@ from wiringup.data.measurements import Dissimilarities, Recording
 from wiringup.data.recordings.cleaning import axes_assumed, cleaned, in_area, looks_swapped
 from wiringup.data.recordings.near_copies import warn_of_near_copies
 from wiringup.data.recordings.ordering import Aligned, aligned
-from wiringup.data.recordings.rdm_checks import Matrix, checked, looks_like_matrices
-from wiringup.data.recordings.rdm_files import read_matrices
+from wiringup.data.recordings.rdms import Matrix, checked, looks_like_matrices, read_matrices
 from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses
 
 Name = Annotated[str, arg(metavar="NAME")]

@@ -12,11 +12,9 @@ Index = NDArray[np.intp]
 
 def occurrences(image: Index) -> Index:
     """Return, for each presentation (of the image with this index), how often it was shown before."""
-    order = np.argsort(image, kind="stable")
-    first = np.flatnonzero(np.diff(image[order], prepend=-1))
-    before = np.empty_like(image)
-    before[order] = np.arange(len(image)) - np.repeat(first, np.diff(first, append=len(image)))
-    return before
+    import pandas as pd
+
+    return np.asarray(pd.Series(image).groupby(image).cumcount(), np.intp)
 
 
 def unfolded(values: NDArray[Any], image: Index, repeat: Index) -> NDArray[Any]:

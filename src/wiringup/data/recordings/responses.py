@@ -13,8 +13,8 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz, single_array
+from wiringup.data.formats.hdf5 import along, open_netcdf
 from wiringup.data.formats.matlab import read_mat
-from wiringup.data.formats.netcdf import along, open_netcdf
 from wiringup.data.formats.tables import is_count, plain, spelled
 from wiringup.data.images.table import FILES, IDS
 from wiringup.data.recordings.presentations import Index, occurrences, unfolded

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from wiringup.core.classes import differing_classes, places_of_classes
+from wiringup.core.checks import differing_classes, places_of_classes
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.images.names import read_class_names
 

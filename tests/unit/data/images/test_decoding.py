@@ -73,7 +73,7 @@ def test_a_jpeg_is_upright_and_still_decoded_at_a_reduced_scale(monkeypatch):
 
     def counted(image, where, size, *more):
         found = image_of(image, where, size, *more)
-        loaded.append(image.size)
+        loaded.append(tuple(sorted(image.size)))
         return found
 
     image_of = decoding._loaded
@@ -82,7 +82,7 @@ def test_a_jpeg_is_upright_and_still_decoded_at_a_reduced_scale(monkeypatch):
         content = turned(pixels, orientation, "JPEG", quality=95)
         assert np.array_equal(squared(content, "x", 32), np.rot90(squared(plain, "x", 32), turns))
         assert dimensions(content, "x") == ((320, 480) if turns % 2 else (480, 320))
-    assert loaded[:2] == [(120, 80)] * 2
+    assert loaded[:2] == [(80, 120)] * 2
 
 
 def test_images_without_exif_and_alpha_are_decoded_as_before():

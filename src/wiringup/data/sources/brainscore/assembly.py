@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.data.formats.arrays import single_array
-from wiringup.data.formats.netcdf import along, open_netcdf
+from wiringup.data.formats.hdf5 import along, open_netcdf
 
 PRESENTATION, NEUROID, TIME_BIN = "presentation", "neuroid", "time_bin"
 _ORDER = (NEUROID, PRESENTATION, TIME_BIN)
