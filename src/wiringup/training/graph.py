@@ -11,9 +11,11 @@ time step), and it would change results in the last bits.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import fx, nn
+from torch.fx.node import map_arg
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.modules.dropout import _DropoutNd as Dropout
 
@@ -52,7 +54,22 @@ def split_frozen(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | N
         return Parts(None, model)
     if rewrite:
         _rewrite_norms(traced, rewrite)
+    _fill_in_defaults(traced)
     return _split(traced)
+
+
+def _fill_in_defaults(traced: fx.GraphModule) -> None:
+    """Put the default of an argument (a mask, say) wherever it is read: a network is given images alone."""
+    for node in list(traced.graph.nodes):
+        if node.op == "placeholder" and node.args:
+            for user in list(node.users):
+                user.args, user.kwargs = map_arg((user.args, user.kwargs), partial(_default, node))
+            traced.graph.erase_node(node)
+    traced.recompile()
+
+
+def _default(of: fx.Node, node: fx.Node) -> Any:
+    return of.args[0] if node is of else node
 
 
 def _rewrite_norms(traced: fx.GraphModule, rewrite: Callable[[BatchNorm], nn.Module]) -> None:
