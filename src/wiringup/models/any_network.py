@@ -8,9 +8,10 @@ are a network's *own*.
 
 import contextlib
 import copy
+import inspect
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from importlib import import_module
@@ -84,7 +85,7 @@ def make(name: str, *, own: bool) -> nn.Module:
         MissingDataError: if the library is not installed, or it cannot bring the weights.
     """
     where, _, what = name.partition(":")
-    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr):
+    with torch.random.fork_rng(devices=[]), contextlib.redirect_stdout(sys.stderr), _working_directory():
         torch.manual_seed(0)  # a factory that draws weights gives the same ones every time
         found = _called(name) if where not in _LIBRARIES else _from_library(where, what, own)
     if not isinstance(found, nn.Module):
@@ -120,7 +121,7 @@ def _imported(library: str) -> Any:
 def _called(name: str) -> Any:
     where, _, what = name.partition(":")
     try:
-        factory = attrgetter(what)(_own_module(where))
+        factory = attrgetter(what)(import_module(where))
     except ModuleNotFoundError as error:
         if error.name is None or not where.startswith(error.name):
             raise
@@ -135,19 +136,22 @@ def _called(name: str) -> Any:
             f"{name} is a {type(factory).__name__}; it has to be a function that makes a network."
         )
     try:
-        return factory()
+        inspect.signature(factory).bind()
     except TypeError as error:
         raise InputError(
-            f"{name} could not be called without arguments ({error}). Write a function that takes none and "
+            f"{name} cannot be called without arguments ({error}). Write a function that takes none and "
             "returns the network."
         ) from error
+    return factory()
 
 
-def _own_module(name: str) -> Any:
+@contextlib.contextmanager
+def _working_directory() -> Iterator[None]:
+    """Let modules be found in the working directory too, after those that are installed."""
     here = str(Path.cwd())
-    sys.path.append(here)  # last: what is installed comes first
+    sys.path.append(here)
     try:
-        return import_module(name)
+        yield
     finally:
         sys.path.remove(here)
 
@@ -195,15 +199,7 @@ def own_network(name: str, classes: int, seed: int = 0) -> nn.Module:
     Raises:
         InputError, MissingDataError: as `make`.
     """
-    network = make(name, own=True)
-    before = _decoder(network)
-    same = before and network.get_submodule(before)
-    decoder = _with_classes(network, classes).get_submodule(before)
-    if isinstance(decoder, nn.Linear) and decoder is not same:
-        for parameter, values in decoder.named_parameters():
-            bound, stream = decoder.in_features**-0.5, torch_stream(seed, f"{before}.{parameter}")
-            nn.init.uniform_(values, -bound, bound, stream)
-    return network
+    return _with_classes(make(name, own=True), classes, seed)
 
 
 def classes_of(name: str) -> int:
@@ -274,12 +270,17 @@ def _built(name: str, width: float, classes: int) -> nn.Module:
     return _with_classes(make(name, own=False), classes)
 
 
-def _with_classes(network: nn.Module, classes: int) -> nn.Module:
+def _with_classes(network: nn.Module, classes: int, seed: int | None = None) -> nn.Module:
+    """Put a new decoder in the place of one of other classes; its values are drawn only with a seed."""
     decoder = _decoder(network)
     last = network.get_submodule(decoder)
     if decoder and isinstance(last, nn.Linear) and last.out_features != classes:
+        new = nn.Linear(last.in_features, classes, last.bias is not None, "meta")
+        new.to_empty(device=last.weight.device)
+        for parameter, values in new.named_parameters() if seed is not None else ():
+            stream, bound = torch_stream(seed or 0, f"{decoder}.{parameter}"), last.in_features**-0.5
+            values.data = torch.rand(values.shape, generator=stream).mul_(2 * bound).sub_(bound)
         holder, _, name = decoder.rpartition(".")
-        new = nn.Linear(last.in_features, classes, last.bias is not None, last.weight.device)
         setattr(network.get_submodule(holder), name, new)
     return network
 

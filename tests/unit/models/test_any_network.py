@@ -37,6 +37,19 @@ def test_a_spec_of_a_registered_network_says_nothing_of_what_only_others_have():
     assert from_dict(ModelSpec, to_dict(spec)) == spec
 
 
+def test_another_number_of_classes_makes_a_new_decoder_drawn_by_the_seed():
+    own = own_network(SPEC)
+    spec = ModelSpec(SMALL, classes=40, size=32)
+    first, again, other = (own_network(spec, seed) for seed in (0, 0, 1))
+    assert first.fc.weight.shape == (40, 8) and torch.equal(first.fc.weight, again.fc.weight)
+    assert not torch.equal(first.fc.weight, other.fc.weight)
+    assert first.fc.weight.abs().max() <= 8**-0.5
+    assert torch.equal(first.late.conv.weight, own.late.conv.weight)
+    newborn = build(spec)
+    give_birth(newborn, BirthSpec(seed=1))
+    assert torch.equal(newborn.fc.weight, other.fc.weight) and torch.equal(newborn.fc.bias, other.fc.bias)
+
+
 def test_it_is_read_out_where_its_areas_say_with_the_weights_that_its_factory_returns():
     network = own_network(SPEC)
     again = own_network(SPEC).state_dict()
@@ -61,7 +74,7 @@ def test_registered_networks_can_be_read_out_elsewhere_too():
         ("foreign_network:small", "There is no Python module 'foreign_network'"),
         ("foreign_networks:smal", "foreign_networks has no 'smal'"),
         ("foreign_networks:NUMBER", "is a int; it has to be a function"),
-        ("foreign_networks:needs_argument", "could not be called without arguments"),
+        ("foreign_networks:needs_argument", "cannot be called without arguments"),
         ("foreign_networks:no_network", "returned a int; it has to return a torch.nn.Module"),
     ],
 )
