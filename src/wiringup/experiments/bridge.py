@@ -24,6 +24,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments import bridge_texts as texts
+from wiringup.models.any_network import parse_areas
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, architecture_of
 from wiringup.models.cornet_s import parameter_count
 from wiringup.models.forward import Readout
@@ -111,12 +112,7 @@ def write_package(request: BridgeRequest, out: Path) -> Package:
 
 
 def _readouts(request: BridgeRequest, read: NetworkSubject) -> dict[str, Readout]:
-    chosen = dict(read.areas)
-    for text in request.layers:
-        area, equals, layer = text.partition("=")
-        if not equals:
-            raise InputError(f"{text!r}: expected AREA=LAYER, as in V4=V4.output@1.")
-        chosen[one_of(area, chosen, "area")] = layer
+    chosen = {**read.areas, **dict(parse_areas(request.layers))}
     blank = from_pixels(np.zeros((1, read.size, read.size), np.uint8))
     read.responses(blank, list(chosen.values()))  # refuses layers and steps that are not there
     return {area: Readout.parse(layer, read.areas) for area, layer in chosen.items()}

@@ -234,7 +234,7 @@ def architecture(name: str, areas: tuple[tuple[str, str], ...]) -> Architecture:
     """
     network = _outline(name)
     modules = [module for module, _ in network.named_modules()]
-    for _, layer in areas:
+    for layer in (layer.partition("@")[0] for _, layer in areas):
         if layer not in modules:
             close = did_you_mean(layer, modules)
             raise InputError(f"{name} has no layer {layer!r}.{close} Layers: wiringup layers {name} ...")
@@ -297,7 +297,8 @@ def _blocks(network: nn.Module, readouts: Mapping[str, str], decoder: str) -> di
     """Return area -> its parameters; the decoder, as a module, comes last."""
     order = {name: i for i, (name, _) in enumerate(network.named_modules())}
     areas = [area for area in AREAS if area in readouts]
-    ends = [max(i for n, i in order.items() if f"{n}.".startswith(f"{readouts[a]}.")) for a in areas]
+    layers = [readouts[area].partition("@")[0] for area in areas]
+    ends = [max(i for n, i in order.items() if f"{n}.".startswith(f"{layer}.")) for layer in layers]
     found: dict[str, list[str]] = {area: [] for area in (*areas, REST)}
     for parameter, _ in network.named_parameters():
         layer = parameter.rpartition(".")[0]

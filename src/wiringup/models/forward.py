@@ -24,13 +24,18 @@ class Readout:
 
     @classmethod
     def parse(cls, text: str, areas: Mapping[str, str]) -> "Readout":
-        """Read ``"V4"``, ``"V4@1"`` or ``"V4.conv3@2"``; an area's name stands for its read-out layer."""
+        """Read ``"V4"``, ``"V4@1"`` or ``"V4.conv3@2"``; an area's name stands for its read-out layer.
+
+        That layer may itself have a time step, which holds unless the text names another.
+        """
         name, at, step = text.partition("@")
-        if at and not step.isdigit():
+        module, own_at, own = areas.get(name, name).partition("@")
+        step = step if at else own
+        if (at or own_at) and not step.isdigit():
             raise InputError(
                 f"{text!r}: after '@' comes the time step, counted from 0 (as in 'V4@1'), or 'all'."
             )
-        return cls(areas.get(name, name), int(step or 0))
+        return cls(module, int(step or 0))
 
 
 Sink = Callable[[Readout, Tensor], None]

@@ -165,7 +165,7 @@ class NetworkSubject:
         name, at, step = layer.partition("@")
         if at + step != f"@{EVERY}":
             return [layer]
-        module = self.areas.get(name, name)
+        module = self.areas.get(name, name).partition("@")[0]
         self._check([Readout(module)])
         steps = count_calls(self.awake(), self._blank(), [module])[module]
         if steps == 0:

@@ -168,7 +168,7 @@ def test_bad_requests_are_refused_and_leave_nothing(tmp_path, weights):
     with pytest.raises(InputError, match="Unknown model 'resnet9'"):
         BridgeRequest("resnet9", weights)
     for layers, message in (
-        (("V4",), "expected AREA=LAYER"),
+        (("V4",), "as AREA=LAYER"),
         (("V5=V4",), "Unknown area 'V5'"),
         (("V4=V4.convx",), "Did you mean"),
         (("V4=V4@7",), "has 4 time steps"),

@@ -123,6 +123,15 @@ def test_responses_in_files_equal_those_in_memory(stimuli, tmp_path, monkeypatch
     assert all(torch.equal(a[layer], b[layer]) for layer in a)
 
 
+def test_an_area_can_be_read_out_at_a_time_step(stimuli):
+    spec = ModelSpec(width=1 / 16, classes=4, size=32, areas=("V4=V4.output@1",))
+    read, plain = subject(born(), spec), subject(born(), SPEC)
+    found = read.responses(stimuli, ["V4", "V4@2", "V4@all"])
+    expected = plain.responses(stimuli, ["V4@1", "V4@2", "V4@0"])
+    assert torch.equal(found["V4"], expected["V4@1"]) and torch.equal(found["V4@2"], expected["V4@2"])
+    assert torch.equal(found["V4@0"], expected["V4@0"])
+
+
 def test_any_module_can_be_read_out(stimuli):
     net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     read = NetworkSubject("mine", net, {"V1": "1"}, size=16)
