@@ -3,9 +3,10 @@
 import logging
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,11 @@ class Case:
         """The network and what it is shown."""
         return f"CORnet-S x {self.width:g}, {self.size} px, {self.images} images, batch {self.batch}"
 
+    @property
+    def network(self) -> ModelSpec:
+        """The network before birth."""
+        return ModelSpec(width=self.width, classes=CLASSES, size=self.size)
+
     def spec(self, plasticity: str, passes: float, **options: Any) -> TrainSpec:
         """Return how it is trained."""
         return TrainSpec(plasticity, epochs(passes), batch=self.batch, lr=0.01, size=self.size, **options)
@@ -89,16 +95,14 @@ class Contest:
     @cached_property
     def born(self) -> nn.Module:
         """A newborn network whose norms are set on some of the pictures."""
-        spec = ModelSpec(width=self.case.width, classes=CLASSES, size=self.case.size)
-        model = build(spec)
-        some = preprocess(self.pictures.data.stimuli.pixels[:CALIBRATION], spec.size)
+        model = build(self.case.network)
+        some = preprocess(self.pictures.data.stimuli.pixels[:CALIBRATION], self.case.size)
         give_birth(model, BirthSpec("kaiming_normal", batchnorm="calibrated"), None, some)
         return model
 
     def copy(self) -> nn.Module:
         """Return another network with the same weights."""
-        spec = ModelSpec(width=self.case.width, classes=CLASSES, size=self.case.size)
-        model = build(spec)
+        model = build(self.case.network)
         model.load_state_dict(self.born.state_dict())
         return model
 
@@ -186,25 +190,17 @@ def decoder_row(contest: Contest, timed: int) -> Row:
     return Row(name, ours, reference_seconds, against, target=20)
 
 
-def batch_rows(contest: Contest) -> list[Row]:
-    """Time making the batches of an epoch, from memory and from files, with and without augmentation."""
-    found, data, case = [], contest.pictures.data, contest.case
-    for augmentation in ("none", "crop+flip"):
-        log.info(f"{case.name}: batches, augmentation {augmentation} ...")
-        spec = case.spec("all", 1, augmentation=augmentation)
-        ours, plain = ImageLoader(data, spec), contest.loader(spec)
-        works: dict[str, Work] = {"ours": partial(_all, ours.batches), "plain": partial(_all, plain.__iter__)}
-        for work in works.values():
-            work()
-        times = medians(works, 5)
-        name = f"batches, augmentation {augmentation}, {case.name}"
-        found.append(Row(name, times["ours"], times["plain"], LOADER))
-    return found
-
-
-def _all(batches: Callable[[], Iterator[Any]]) -> None:
-    for _ in batches():
-        pass
+def batch_row(contest: Contest, augmentation: str) -> Row:
+    """Time making the batches of an epoch, from memory and from files."""
+    case = contest.case
+    log.info(f"{case.name}: batches, augmentation {augmentation} ...")
+    spec = case.spec("all", 1, augmentation=augmentation)
+    ours, plain = ImageLoader(contest.pictures.data, spec), contest.loader(spec)
+    works: dict[str, Work] = {"ours": lambda: deque(ours.batches(), 0), "plain": lambda: deque(plain, 0)}
+    for work in works.values():
+        work()
+    times = medians(works, 5)
+    return Row(f"batches, augmentation {augmentation}, {case.name}", times["ours"], times["plain"], LOADER)
 
 
 KINDS: dict[str, Callable[[str], bool]] = {
@@ -248,6 +244,7 @@ def measure(*, quick: bool) -> tuple[list[Row], list[Step], list[Share]]:
             some, more = training_rows(contest, 1 if contest is contests[-1] and not quick else 3)
             rows, steps = rows + some, steps + more
         first = contests[0]
-        rows += [decoder_row(first, 2 if quick else DECODER_EPOCHS), *batch_rows(first)]
+        rows.append(decoder_row(first, 2 if quick else DECODER_EPOCHS))
+        rows += [batch_row(first, augmentation) for augmentation in ("none", "crop+flip")]
         log.info("Where the time goes ...")
         return rows, steps, [share for name in PROFILED for share in shares(first, name)]

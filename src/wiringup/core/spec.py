@@ -1,16 +1,16 @@
 """A frozen dataclass is a specification; its content, hashed, is its address.
 
 Fields that cannot change the answer (device, number of workers) are declared with ``neutral()`` and
-stay out of the hash; everything that decides the answer goes in.
+stay out of the hash; everything that decides the answer goes in. JSON that anyone may have edited is checked
+against the form of a dataclass or a `TypedDict`.
 """
 
-import collections.abc
 import dataclasses
 import hashlib
 import json
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +18,15 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 
 Spec = TypeVar("Spec")
+
+_PLAIN: dict[Any, tuple[type | tuple[type, ...], str]] = {
+    str: (str, "a text"),
+    bool: (bool, "true or false"),
+    int: (int, "a whole number"),
+    float: ((int, float, type(None)), "a number"),
+    type(None): (type(None), "null"),
+    Path: (str, "a path"),
+}
 
 NEUTRAL = "wiringup_neutral"
 OMITTED = "wiringup_omitted_at_default"
@@ -85,14 +94,9 @@ def from_dict(kind: type[Spec], values: Any, where: str = "the spec") -> Spec:
     for name in values:
         one_of(name, known, f"field of {where}")
     hints = typing.get_type_hints(kind)
-    absent = [n for n, f in known.items() if n not in values and _required(f)]
-    if absent:
+    if absent := [name for name in _required(kind) if name not in values]:
         raise InputError(f"{where} lacks {absent[0]!r}.")
     return kind(**{name: _value(hints[name], value, f"{where}, {name}") for name, value in values.items()})
-
-
-def _required(field: "dataclasses.Field[Any]") -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
@@ -110,22 +114,79 @@ def _value(kind: Any, value: Any, where: str) -> Any:
             return tuple(
                 _value(k, v, f"{where}, {i}") for i, (k, v) in enumerate(zip(each, value, strict=True))
             )
-    elif origin in (dict, collections.abc.Mapping) and isinstance(value, Mapping):
+    elif origin in (dict, Mapping) and isinstance(value, Mapping):
         return {str(k): _value(args[1], v, f"{where}, {k}") for k, v in value.items()}
     elif kind is Path and isinstance(value, str):
         return Path(value)
-    elif kind is Any or (isinstance(kind, type) and _fits(value, kind)):
+    elif origin is None and value is not None and not _misfit(value, kind, where):
         return value
-    raise InputError(f"{where} is {value!r:.40}, but has to be {_NAMES.get(kind, 'a list or an object')}.")
+    raise InputError(f"{_instead(value, _PLAIN.get(kind, (list, 'a list or an object'))[1], where)}.")
 
 
-_NAMES = {str: "a text", bool: "true or false", int: "a whole number", float: "a number", Path: "a path"}
+def check_shape(value: Any, kind: type, where: str) -> None:
+    """Raise `InputError` unless ``value`` is the JSON form of ``kind``.
+
+    Numbers that are not finite are null there. Fields that ``kind`` does not know are passed over: a later
+    version may have added them.
+
+    Args:
+        value: as `json` returns it.
+        kind: a dataclass or a `TypedDict`; types of its fields that JSON has no form for are not checked.
+        where: how messages call it.
+    """
+    if problem := _misfit(value, kind, where):
+        raise InputError(f"{problem}. It was changed by hand, or by another program.")
 
 
-def _fits(value: Any, kind: type) -> bool:
-    if isinstance(value, bool) or kind is bool:
-        return isinstance(value, bool) and kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+def _misfit(value: Any, kind: Any, where: str) -> str | None:
+    """Return what is wrong with ``value``, or None."""
+    if isinstance(kind, type) and kind in _PLAIN:
+        allowed, name = _PLAIN[kind]
+        fits = isinstance(value, allowed) and (kind is bool or not isinstance(value, bool))
+        return None if fits else _instead(value, name, where)
+    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
+        return _object(value, kind, where)
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        found = [_misfit(value, one, where) for one in args]
+        return None if None in found else found[0]
+    if origin is Mapping:
+        return _holder(value, dict, "an object", args[1], where)
+    if origin in (tuple, list, Sequence):
+        return _holder(value, list | tuple, "a list", args[0], where)
+    return None
+
+
+def _holder(value: Any, holds: Any, name: str, kind: Any, where: str) -> str | None:
+    if not isinstance(value, holds):
+        return _instead(value, name, where)
+    parts = value.items() if isinstance(value, dict) else enumerate(value)
+    return _first(_misfit(part, kind, f"{where}, {key}") for key, part in parts)
+
+
+def _object(value: Any, kind: Any, where: str) -> str | None:
+    if not isinstance(value, dict):
+        return _instead(value, "an object", where)
+    kinds = typing.get_type_hints(kind)
+    absent = [name for name in _required(kind) if name not in value]
+    if absent:
+        return f"{where} lacks {absent[0]!r}"
+    return _first(_misfit(value[name], kinds[name], f"{where}, {name}") for name in kinds if name in value)
+
+
+def _required(kind: Any) -> Sequence[str]:
+    if not dataclasses.is_dataclass(kind):
+        return sorted(kind.__required_keys__)
+    none = dataclasses.MISSING
+    return [f.name for f in dataclasses.fields(kind) if f.default is none and f.default_factory is none]
+
+
+def _first(problems: Iterable[str | None]) -> str | None:
+    return next((problem for problem in problems if problem), None)
+
+
+def _instead(value: Any, expected: str, where: str) -> str:
+    return f"{where} is {value!r:.40}, but has to be {expected}"
 
 
 def diff(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:

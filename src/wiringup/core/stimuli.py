@@ -99,29 +99,20 @@ def on_screen(stimuli: Stimuli, degrees: float, field_of_view: float) -> Stimuli
     if degrees == field_of_view:
         return stimuli
     n, *sides = stimuli.pixels.shape[:3]
-    spans = [_span(side, field_of_view / degrees) for side in sides]
-    canvas = np.full((n, *(span.new for span in spans), 3), GREY, np.uint8)
-    down, right = spans
-    canvas[:, down.seen, right.seen] = stimuli.pixels[:, down.kept, right.kept]
+    (height, down, top), (width, right, left) = (_span(side, field_of_view / degrees) for side in sides)
+    canvas = np.full((n, height, width, 3), GREY, np.uint8)
+    canvas[:, down, right] = stimuli.pixels[:, top, left]
     return Stimuli(canvas, stimuli.ids)
 
 
-@dataclass(frozen=True)
-class _Span:
-    """One side of a canvas: its length, which of it shows the image, and which of the image that is."""
-
-    new: int
-    seen: slice
-    kept: slice
-
-
-def _span(side: int, ratio: float) -> _Span:
+def _span(side: int, ratio: float) -> tuple[int, slice, slice]:
+    """Return the length of a side of a canvas, which of it shows the image, and which of the image."""
     new = round(ratio * side)
     if new < 1:
         raise InputError(f"Nothing is left of images of {side} pixels at {ratio:.2g} times their side.")
     length, offset = min(side, new), round((new - side) / 2)
     added, cut = max(offset, 0), max(-offset, 0)
-    return _Span(new, slice(added, added + length), slice(cut, cut + length))
+    return new, slice(added, added + length), slice(cut, cut + length)
 
 
 @dataclass(frozen=True, eq=False)

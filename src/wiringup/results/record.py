@@ -13,7 +13,7 @@ import numpy as np
 
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
-from wiringup.core.shapes import check_shape
+from wiringup.core.spec import check_shape
 
 SCHEMA = 1
 MEAN = "mean"

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.sealed import read_sealed, write_sealed
-from wiringup.core.shapes import check_shape
-from wiringup.core.spec import changed
+from wiringup.core.spec import changed, check_shape
 from wiringup.core.spec import to_dict as plain
 from wiringup.results.documents import DivergedDocument, MatchDocument, ScoresDocument, StudyDocument
 from wiringup.results.record import Record, from_dict, to_dict

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.errors import InputError
 from wiringup.data.formats.arrays import check_size, check_stored, readable
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -109,13 +109,11 @@ def open_netcdf(path: Path) -> Iterator[Any]:
         ) from error
     with open_hdf5(path, "netCDF-4"):  # which refers to no other file
         pass
-    try:
-        with xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-            yield dataset
-    except WiringupError:
-        raise
-    except Exception as error:  # of damaged bytes the libraries raise nearly every kind there is
-        raise InputError(f"{path} cannot be read as netCDF-4 ({error}).") from error
+    with (
+        readable(path, "netCDF-4"),
+        xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset,
+    ):
+        yield dataset
 
 
 def along(dataset: Any, dimension: Any, besides: str) -> dict[str, NDArray[Any]]:

@@ -21,6 +21,8 @@ _WORLD = 2015
 _DARK: Triple = (0.08, 0.08, 0.1)
 _WHITE: Triple = (0.95, 0.95, 0.92)
 _GLASS: Triple = (0.15, 0.22, 0.32)
+_SIDES = (-1, 1)
+_CORNERS = ((-1, -1), (-1, 1), (1, -1), (1, 1))  # (x, z)
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,14 @@ def _animal(e: Exemplar) -> list[Solid]:
         cylinder((x - 0.02, 0.1 + up / 2, 0), (0.12, 0.12 + up / 2, 0.11), fur, (0, 0, -22)),
         ellipsoid(head, (0.21, 0.17, 0.16), fur),
         ellipsoid((head[0] + 0.2, head[1] - 0.05, 0), (0.15, 0.09, 0.1), dark),
-        *(ellipsoid((head[0] + 0.11, head[1] + 0.06, s * 0.13), (0.035, 0.04, 0.04), _DARK) for s in (-1, 1)),
+        *(ellipsoid((head[0] + 0.11, head[1] + 0.06, s * 0.13), (0.035, 0.04, 0.04), _DARK) for s in _SIDES),
         *(
             ellipsoid((head[0] - 0.08, head[1] + 0.2, s * 0.1), (0.05, _mix(0.1, 0.24, ears), 0.04), dark)
-            for s in (-1, 1)
+            for s in _SIDES
         ),
         *(
             cylinder((sx * (x - 0.17), -0.18 - leg, sz * 0.14), (0.085, leg, 0.085), fur)
-            for sx in (-1, 1)
-            for sz in (-1, 1)
+            for sx, sz in _CORNERS
         ),
         ellipsoid((-x - 0.12, 0.12, 0), (0.25, 0.05, 0.05), dark, (0, 0, -35)),
     ]
@@ -97,7 +98,7 @@ def _car(e: Exemplar) -> list[Solid]:
     x, high, rim = _mix(0.75, 1.0, length), _mix(0.28, 0.5, roof), _mix(0.17, 0.25, wheel)
     middle = _mix(-0.22, 0.08, back)
     above: Triple = (-1.0, 0.0, -1.0)
-    wheels = [(sx * 0.62 * x, -0.24, sz * 0.4) for sx in (-1, 1) for sz in (-1, 1)]
+    wheels = [(sx * 0.62 * x, -0.24, sz * 0.4) for sx, sz in _CORNERS]
     return [
         box((0, -0.04, 0), (x, 0.17, 0.42), paint),
         ellipsoid((0.1, -0.04, 0), (x * 1.02, 0.26, 0.42), paint),
@@ -105,7 +106,7 @@ def _car(e: Exemplar) -> list[Solid]:
         ellipsoid((middle, 0.13, 0), (0.52 * x, high * 0.8, 0.43), _GLASS, low=above),
         *(cylinder(w, (rim, 0.07, rim), _DARK, (0, 90, 0)) for w in wheels),
         *(cylinder(w, (rim / 2, 0.085, rim / 2), (0.75, 0.75, 0.75), (0, 90, 0)) for w in wheels),
-        *(ellipsoid((x, 0.0, s * 0.27), (0.05, 0.07, 0.09), (1.0, 0.95, 0.6)) for s in (-1, 1)),
+        *(ellipsoid((x, 0.0, s * 0.27), (0.05, 0.07, 0.09), (1.0, 0.95, 0.6)) for s in _SIDES),
     ]
 
 
@@ -120,13 +121,12 @@ def _chair(e: Exemplar) -> list[Solid]:
         *(box((s * x * 0.88, high, -0.37), (0.06, high, 0.05), _shade(wood, 0.8)) for s in (-1, 0, 1)),
         *(
             box((sx * x * 0.88, -leg, sz * 0.34), (0.055, leg, 0.055), _shade(wood, 0.8))
-            for sx in (-1, 1)
-            for sz in (-1, 1)
+            for sx, sz in _CORNERS
         ),
     ]
     if arms > 0.5:
-        solids += [box((s * x, 0.3, -0.02), (0.05, 0.04, 0.38), wood) for s in (-1, 1)]
-        solids += [box((s * x, 0.15, 0.3), (0.04, 0.15, 0.04), wood) for s in (-1, 1)]
+        solids += [box((s * x, 0.3, -0.02), (0.05, 0.04, 0.38), wood) for s in _SIDES]
+        solids += [box((s * x, 0.15, 0.3), (0.04, 0.15, 0.04), wood) for s in _SIDES]
     return solids
 
 
@@ -142,10 +142,10 @@ def _face(e: Exemplar) -> list[Solid]:
         cylinder((0, -0.85, -0.05), (0.28, 0.25, 0.28), _shade(skin, 0.9)),
         ellipsoid((0, -0.1, 0.62), (0.1, _mix(0.12, 0.24, nose), 0.16), _shade(skin, 0.95)),
         ellipsoid((0, -0.42, 0.5), (0.22, 0.06, 0.1), (0.7, 0.15, 0.18)),
-        *(ellipsoid((s * apart, 0.13, 0.54), (0.12, 0.085, 0.1), _WHITE) for s in (-1, 1)),
-        *(ellipsoid((s * apart, 0.13, 0.62), (0.055, 0.065, 0.04), _DARK) for s in (-1, 1)),
-        *(ellipsoid((s * apart, 0.3, 0.56), (0.14, 0.035, 0.08), tint) for s in (-1, 1)),
-        *(ellipsoid((s * x, 0.05, 0.0), (0.09, 0.2, 0.13), skin) for s in (-1, 1)),
+        *(ellipsoid((s * apart, 0.13, 0.54), (0.12, 0.085, 0.1), _WHITE) for s in _SIDES),
+        *(ellipsoid((s * apart, 0.13, 0.62), (0.055, 0.065, 0.04), _DARK) for s in _SIDES),
+        *(ellipsoid((s * apart, 0.3, 0.56), (0.14, 0.035, 0.08), tint) for s in _SIDES),
+        *(ellipsoid((s * x, 0.05, 0.0), (0.09, 0.2, 0.13), skin) for s in _SIDES),
     ]
 
 
@@ -174,10 +174,10 @@ def _plane(e: Exemplar) -> list[Solid]:
     return [
         ellipsoid((0, 0, 0), (1.0, radius, radius), metal),
         ellipsoid((0.72, radius * 0.45, 0), (0.16, 0.08, 0.09), _GLASS),
-        *(box((-0.1, -0.03, s * half), (0.24, 0.03, half), stripe, (s * -angle, 0, 0)) for s in (-1, 1)),
-        *(box((-0.83, 0.03, s * 0.2), (0.11, 0.02, 0.22), stripe, (s * -angle, 0, 0)) for s in (-1, 1)),
+        *(box((-0.1, -0.03, s * half), (0.24, 0.03, half), stripe, (s * -angle, 0, 0)) for s in _SIDES),
+        *(box((-0.83, 0.03, s * 0.2), (0.11, 0.02, 0.22), stripe, (s * -angle, 0, 0)) for s in _SIDES),
         box((-0.86, fin, 0), (0.13, fin, 0.02), stripe, (0, 0, 25)),
-        *(cylinder((0.06, -0.1, s * 0.42), (0.075, 0.17, 0.075), dark, (0, 0, 90)) for s in (-1, 1)),
+        *(cylinder((0.06, -0.1, s * 0.42), (0.075, 0.17, 0.075), dark, (0, 0, 90)) for s in _SIDES),
     ]
 
 
@@ -193,7 +193,7 @@ def _table(e: Exemplar) -> list[Solid]:
             cylinder((0, -leg, 0), (0.09, leg, 0.09), dark),
             paraboloid((0, -2 * leg, 0), (0.42, 0.3, 0.42), dark),
         ]
-    feet = [(sx * (x - 0.1), -leg, sz * (z - 0.1)) for sx in (-1, 1) for sz in (-1, 1)]
+    feet = [(sx * (x - 0.1), -leg, sz * (z - 0.1)) for sx, sz in _CORNERS]
     return [box(top, (x, 0.05, z), wood), *(box(f, (0.06, leg, 0.06), dark) for f in feet)]
 
 

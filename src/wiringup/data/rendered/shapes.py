@@ -131,9 +131,6 @@ class Body:
         centres = np.array([s.centre for s in self.solids]) - middle
         return inverse * radius, -np.einsum("nij,nj->ni", inverse, centres)
 
-    def _form(self, name: str) -> Floats:
-        return self._forms[name]
-
     @cached_property
     def _forms(self) -> dict[str, Floats]:
         names = ("curvature", "slope", "low", "high", "colour", "gloss")
@@ -163,7 +160,9 @@ class Body:
         face = depths[solid, :, ray].argmin(axis=1)
         normals = np.einsum("rij,ri->rj", own[solid], self._gradient(solid, point, face, along[solid]))
         normals /= np.linalg.norm(normals, axis=1, keepdims=True) + _TINY
-        return Hits(hit, normals.astype(np.float32), self._form("colour")[solid], self._form("gloss")[solid])
+        return Hits(
+            hit, normals.astype(np.float32), self._forms["colour"][solid], self._forms["gloss"][solid]
+        )
 
     def _depths(self, start: Floats64, along: Floats64, rays: Floats) -> Floats:
         """(solids, 4, rays): where each ray leaves the quadric and the three slabs; -inf if it misses.
@@ -188,7 +187,7 @@ class Body:
 
     def _quadric(self, start: Floats64, along: Floats64) -> tuple[Floats, Floats64, Floats64]:
         """Coefficients of depth^2 (solids, 1), half that of depth (solids, 3), and the rest (solids, 6)."""
-        curvature, slope = self._form("curvature"), self._form("slope")
+        curvature, slope = self._forms["curvature"], self._forms["slope"]
         square = np.einsum("nk,nk->n", curvature, along**2)[:, None] + _TINY
         linear = np.einsum("nk,nkj->nj", curvature * along, start)
         linear[:, 2] += slope * along[:, 1] / 2
@@ -202,7 +201,7 @@ class Body:
     def _slab(self, start: Floats64, along: Floats64, ahead: str, behind: str) -> Floats64:
         """(solids, 3, 3) where a ray crosses one bound of each slab: along the axis, or against it."""
         coefficients = -start / along[:, :, None]
-        bound = np.where(along > 0, self._form(ahead), self._form(behind))
+        bound = np.where(along > 0, self._forms[ahead], self._forms[behind])
         coefficients[:, :, 2] += bound / along
         return np.asarray(coefficients)
 
@@ -210,8 +209,8 @@ class Body:
         self, solid: NDArray[np.intp], point: Floats64, face: NDArray[np.intp], along: Floats64
     ) -> Floats64:
         """(hits, 3) outward gradient in own coordinates: of the quadric (face 0) or of slab face - 1."""
-        gradient = 2 * self._form("curvature")[solid] * point
-        gradient[:, 1] += self._form("slope")[solid]
+        gradient = 2 * self._forms["curvature"][solid] * point
+        gradient[:, 1] += self._forms["slope"][solid]
         flat = np.flatnonzero(face > 0)
         axis = face[flat] - 1
         gradient[flat] = 0
