@@ -50,8 +50,8 @@ from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import open_source, read_labelled
 from wiringup.data.recordings.rdms import read_matrices
 from wiringup.data.recordings.responses import read_responses
-from wiringup.data.sources.brainscore.assembly import read_choices
-from wiringup.data.sources.brainscore.assembly import read_responses as read_presentations
+from wiringup.data.sources.brainscore.brainio import read_choices
+from wiringup.data.sources.brainscore.brainio import read_responses as read_presentations
 from wiringup.experiments.stored import read_stored
 from wiringup.models.weights import read_weights
 from wiringup.results.record import to_dict

@@ -20,7 +20,7 @@ class Row:
     Attributes:
         name: what was computed, with its size.
         ours: seconds, median.
-        reference: seconds, median, of the plain reference in the same run; None if there is none.
+        reference: seconds, median, of the plain reference in the same run.
         against: what the reference is.
         peer: seconds that brainscore-vision 2.4.2 took on input of this size on 2 quiet cores of another
             machine; None if it was not recorded.
@@ -32,16 +32,16 @@ class Row:
 
     name: str
     ours: float
-    reference: float | None
+    reference: float
     against: str
     peer: float | None = None
     target: float | None = None
     agreement: float | None = None
     memory: float | None = None
-    ratio: float | None = field(init=False)
+    ratio: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.ratio = None if self.reference is None else self.reference / self.ours
+        self.ratio = self.reference / self.ours
 
 
 @dataclass

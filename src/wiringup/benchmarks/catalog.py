@@ -21,7 +21,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import MissingDataError
 from wiringup.core.home import data_home
 from wiringup.data.measurements import DataSet, Dissimilarities, Judgements, Recording, TwoChoice
-from wiringup.data.sources import catalog
+from wiringup.data.sources import catalog, imported
 
 log = logging.getLogger(__name__)
 
@@ -69,11 +69,11 @@ def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
 
 
 def _metrics_of(data: catalog.Known) -> list[str]:
-    if data.kind in (catalog.CHOICES, catalog.COUNTS):
+    if data.kind in (imported.CHOICES, imported.COUNTS):
         return [f"{data.name}.{metric}" for metric in SIGNATURES]
-    if data.kind == catalog.JUDGEMENTS:
+    if data.kind == imported.JUDGEMENTS:
         return [f"{data.name}.{ErrorConsistency.NAME}"]
-    if data.kind == catalog.DISSIMILARITIES:
+    if data.kind == imported.DISSIMILARITIES:
         return [f"{data.name}.{data.area}-rsa"]
     return [f"{data.name}.{data.area}-pls"]
 

@@ -83,7 +83,7 @@ def print_rows(rows: Sequence[Row]) -> None:
     """Print comparisons as a table."""
     header = ["what", "ours, s", "reference, s", "ratio", "aim", "peer, s", "peer / ours", "difference", "MB"]
     table(header, [_cells(row) for row in rows])
-    for against in dict.fromkeys(row.against for row in rows if row.reference is not None):
+    for against in dict.fromkeys(row.against for row in rows):
         log.info(f"Reference: {against}.")
     if any(row.peer for row in rows):
         log.info("Peer: brainscore-vision 2.4.2, recorded elsewhere on 2 quiet cores, inputs of this size.")

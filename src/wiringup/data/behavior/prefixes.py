@@ -13,7 +13,7 @@ from pathlib import Path
 from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.images.matching import matched, places_of, without_suffix
+from wiringup.data.images.names import matched, places_of, without_suffix
 
 _SEPARATOR = re.compile(r"[_\- ]+")
 

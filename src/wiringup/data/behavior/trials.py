@@ -29,6 +29,8 @@ SPELLINGS = {
 }  # fmt: skip
 """How a column may be called, whatever its case and separators; the first that is there counts."""
 
+COLUMNS = ("image", "choice", "sample", "distractor", "subject")
+
 
 @dataclass(frozen=True)
 class Trials:
@@ -70,18 +72,11 @@ def read_trials(paths: Sequence[Path]) -> Trials:
     if len(files) == 1:
         return read_trial_table(files[0])
     tables = [read_trial_table(file, nameless=file.stem) for file in files]
-    columns = {what: _joined(tables, what) for what in ("image", "choice", "sample", "distractor", "subject")}
-    subjects = list(dict.fromkeys(columns["subject"] or []))
+    image, choice, sample, distractor, subject = (_joined(tables, what) for what in COLUMNS)
+    subjects = list(dict.fromkeys(subject or []))
     caution(f"{len(files)} tables of {len(subjects)} subjects: {listed(subjects, 12)}.")
-    return Trials(
-        Path(paths[0]),
-        columns["image"] or [],
-        columns["choice"] or [],
-        columns["sample"],
-        columns["distractor"],
-        columns["subject"],
-        tuple((table.path, len(table.image)) for table in tables),
-    )
+    parts = tuple((table.path, len(table.image)) for table in tables)
+    return Trials(Path(paths[0]), image or [], choice or [], sample, distractor, subject, parts)
 
 
 def _tables_at(path: Path) -> list[Path]:
@@ -121,9 +116,7 @@ def read_trial_table(path: Path, nameless: str | None = None) -> Trials:
         InputError: if it is no table, or lacks a column, with the spellings that are understood.
     """
     table = read_table(path)
-    image, choice, sample, distractor, subject = (
-        column_of(table, what) for what in ("image", "choice", "sample", "distractor", "subject")
-    )
+    image, choice, sample, distractor, subject = (column_of(table, what) for what in COLUMNS)
     if image is None or choice is None:
         raise InputError(
             f"{table.path} needs a column for the image and one for the choice of each trial. "

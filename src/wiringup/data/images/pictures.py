@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -67,7 +66,7 @@ def open_pictures(path: Path) -> Iterator[Pictures]:
                 path,
                 archive.namelist(),
                 lambda name: read_member(archive, name, PICTURE_BYTES, "picture"),
-                lambda name: _checksum(archive, name),
+                lambda name: (archive.getinfo(name).file_size, archive.getinfo(name).CRC),
             )
         names = [name for name in pictures.names if _is_image(name)]
         if not names:
@@ -100,11 +99,6 @@ def _mark(file: Path, sampled: bool) -> Mark:
             return about.st_size, about.st_mtime_ns, sample
     except (OSError, WiringupError):
         return ("unreadable",)  # who reads the image is told; nothing is kept of it
-
-
-def _checksum(archive: zipfile.ZipFile, name: str) -> Mark:
-    about = archive.getinfo(name)
-    return about.file_size, about.CRC
 
 
 def _is_image(name: str) -> bool:

@@ -85,7 +85,10 @@ class ImageSource:
         It holds the pixels of an npz and of CIFAR, the checksums of a zip, and of files in folders and
         shards sizes, times and samples.
         """
-        return _hash_of(self.marks())
+        digest = hashlib.sha256()
+        for mark in self.marks():
+            digest.update(json.dumps(mark).encode())
+        return digest.hexdigest()
 
 
 def read_labelled(
@@ -261,10 +264,3 @@ def _rendered(name: str, size: int) -> ImageSource:
 def _renderer() -> list[str]:
     """Return the hashes of the code that renders: other code, other images."""
     return [sha256_of(file) for file in sorted(Path(render.__file__).parent.glob("*.py"))]
-
-
-def _hash_of(parts: Iterable[Any]) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(json.dumps(part).encode())
-    return digest.hexdigest()

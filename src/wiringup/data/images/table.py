@@ -16,7 +16,7 @@ from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.formats.tables import Table, is_count, plain
-from wiringup.data.images.matching import matched, names_most, places_of
+from wiringup.data.images.names import matched, names_most, places_of
 
 NONE = "none"
 """Instead of the name of a column: no column is to be taken."""

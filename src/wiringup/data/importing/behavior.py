@@ -22,8 +22,7 @@ from wiringup.data.behavior.counts import CountTable, read_counts
 from wiringup.data.behavior.prefixes import places_beyond_prefixes
 from wiringup.data.behavior.trials import Trials, column_of, read_trials, spellings_of
 from wiringup.data.formats.tables import read_table
-from wiringup.data.images.matching import matched
-from wiringup.data.images.names import read_class_names
+from wiringup.data.images.names import matched, read_class_names
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import read_labelled
 from wiringup.data.importing.storing import Imported, check_name, stored

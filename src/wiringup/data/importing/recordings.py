@@ -217,16 +217,16 @@ class _File:
 def _read(path: Path, images: Stimuli, table: Table | None, options: ColumnOptions, stack: bool) -> _File:
     """Read a file. Its rows are put in order as responses are: their numbers go through `aligned`."""
     n = len(images if table is None else table)
-    found = read_matrices(path, n)
-    numbered = StoredResponses(np.arange(n)[None, :, None], about=found.about, settled=True)
+    values, about = read_matrices(path, n)
+    numbered = StoredResponses(np.arange(n)[None, :, None], about=about, settled=True)
     placed = aligned(numbered, images, table, options, path, stack)
     if placed.responses.values.shape != (1, n, 1):
         raise InputError(f"{path} names an image more than once; matrices need one row for each image.")
     same_length(len(placed.stimuli), n, "The set of images", f"each matrix of {path}")
     rows = placed.responses.values[0, :, 0]
-    several = len(found.values) > 1
-    called = [f"{path.name}{f', matrix {i + 1},' if several else ''}" for i in range(len(found.values))]
-    return _File(found.values[:, rows[:, None], rows], placed, called)
+    several = len(values) > 1
+    called = [f"{path.name}{f', matrix {i + 1},' if several else ''}" for i in range(len(values))]
+    return _File(values[:, rows[:, None], rows], placed, called)
 
 
 def _once(texts: Iterable[str]) -> tuple[str, ...]:

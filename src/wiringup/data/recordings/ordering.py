@@ -16,8 +16,7 @@ from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.formats.tables import Table, is_count, is_permutation
-from wiringup.data.images.matching import matched, names_most
-from wiringup.data.images.names import in_natural_order
+from wiringup.data.images.names import in_natural_order, matched, names_most
 from wiringup.data.images.table import (
     IDS,
     NONE,

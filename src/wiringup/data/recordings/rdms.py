@@ -4,7 +4,6 @@ They are symmetric, zero on the diagonal, finite, and different from each other.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +34,7 @@ CONDENSED = (
 _SUBJECTS = ("subject", "subj", "sub", "participant", "subject id", "participant id")
 
 
-@dataclass(frozen=True, eq=False)
-class Matrices:
-    """What a file of dissimilarity matrices holds.
-
-    Attributes:
-        values: as stored, float64 (subjects, images, images).
-        about: what the file says of each image: name -> (images,) texts.
-    """
-
-    values: Matrix
-    about: Mapping[str, Texts] = field(default_factory=dict)
-
-
-def read_matrices(path: Path, n_images: int) -> Matrices:
+def read_matrices(path: Path, n_images: int) -> tuple[Matrix, Mapping[str, Texts]]:
     """Read ``.npy``, ``.npz`` or ``.mat`` (one array, or the one called ``rdms``), or rsatoolbox's HDF5.
 
     Subjects x images x images, images x images x subjects, images x images, or condensed (subjects x pairs):
@@ -57,6 +43,10 @@ def read_matrices(path: Path, n_images: int) -> Matrices:
     Args:
         path: the file.
         n_images: number of images that the matrices are of.
+
+    Returns:
+        The matrices as stored, float64 (subjects, images, images); and what the file says of each image: name
+        -> (images,) texts.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -70,7 +60,7 @@ def read_matrices(path: Path, n_images: int) -> Matrices:
     matrices, condensed = _read_as(values.astype(np.float64), n_images, path)
     if condensed:
         caution(CONDENSED)
-    return Matrices(matrices, about)
+    return matrices, about
 
 
 def _content(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]]:

@@ -17,7 +17,6 @@ from wiringup.data.formats.hdf5 import along, open_netcdf
 from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.tables import is_count, plain, spelled
 from wiringup.data.images.table import FILES, IDS
-from wiringup.data.recordings.presentations import Index, occurrences, unfolded
 
 RESPONSES = "responses"
 """What an array is called, where there are several."""
@@ -35,6 +34,7 @@ _UNIT_IDS = (
 _REGIONS = ("region", "area", "brain area", "roi")
 
 Texts = tuple[str, ...]
+Index = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,3 +278,34 @@ def by_usual_id(found: StoredResponses) -> tuple[StoredResponses, Texts | None]:
     ids = tuple(dict.fromkeys(found.about[name]))
     place = {text: i for i, text in enumerate(ids)}
     return found.by_image(np.array([place[text] for text in found.about[name]], np.intp)), ids
+
+
+def occurrences(image: Index) -> Index:
+    """Return, for each presentation (of the image with this index), how often it was shown before."""
+    import pandas as pd
+
+    return np.asarray(pd.Series(image).groupby(image).cumcount(), np.intp)
+
+
+def unfolded(values: NDArray[Any], image: Index, repeat: Index) -> NDArray[Any]:
+    """Return responses as (units, images, repeats), NaN where an image has no such repeat.
+
+    Args:
+        values: (units, presentations).
+        image: (presentations,) index of the image that was shown.
+        repeat: (presentations,) index of the repeat.
+
+    Raises:
+        InputError: if an image is shown twice in one repeat.
+    """
+    shape = (int(image.max()) + 1, int(repeat.max()) + 1)
+    cells, counts = np.unique(np.ravel_multi_index((image, repeat), shape), return_counts=True)
+    if len(cells) < len(image):
+        twice, again = np.unravel_index(int(cells[counts.argmax()]), shape)
+        raise InputError(
+            f"{len(image) - len(cells)} presentations show an image for a second time in one repeat, such as "
+            f"image {twice} in repeat {again}; each repeat has to show an image once."
+        )
+    trials = np.full((len(values), *shape), np.nan, np.result_type(values, np.float32))
+    trials[:, image, repeat] = values
+    return trials

@@ -11,11 +11,14 @@ from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.rendered.backgrounds import background
 from wiringup.data.rendered.exemplars import CATEGORIES, body
 from wiringup.data.rendered.scenes import Latents, RenderSpec, draw_latents
-from wiringup.data.rendered.shading import direction, shade
-from wiringup.data.rendered.shapes import Floats, rotation
+from wiringup.data.rendered.shapes import Floats, Hits, rotation
 
 _RADIUS = 0.62  # of an object of size 1, in units of half the image
 _SAMPLES = 2  # per pixel and direction: smooth edges
+_AMBIENT = 0.34
+_SKY = 0.14
+_DIFFUSE = 0.72
+_SHININESS = 24
 _CANONICAL = rotation(-32, 23, 0)  # a three-quarter view from above
 
 
@@ -93,3 +96,25 @@ def _object(view: dict[str, np.float64 | np.int64], u: Floats, v: Floats) -> tup
     h, w = u.shape[0] // _SAMPLES, u.shape[1] // _SAMPLES
     means = layer.reshape(h, _SAMPLES, w, _SAMPLES, 4).mean(axis=(1, 3))
     return means[..., :3], means[..., 3:]
+
+
+def direction(azimuth: float, elevation: float) -> NDArray[np.float32]:
+    """Return the unit vector towards a light, (x right, y up, z to the viewer); angles in degrees.
+
+    Azimuth 0 is the viewer's side, positive to the right.
+    """
+    a, e = np.radians([azimuth, elevation])
+    return np.array([np.cos(e) * np.sin(a), np.sin(e), np.cos(e) * np.cos(a)], dtype=np.float32)
+
+
+def shade(hits: Hits, light: NDArray[np.float32]) -> Floats:
+    """Return the colours (hits, 3) in [0, 1] of lit surface points; the sky lights them from above.
+
+    Ambient and Lambertian light, and a specular highlight (Blinn 1977).
+    """
+    half = light + np.array([0, 0, 1], dtype=np.float32)
+    half /= np.linalg.norm(half)
+    diffuse = np.maximum(hits.normals @ light, 0)
+    glint = hits.gloss * np.maximum(hits.normals @ half, 0) ** _SHININESS
+    lit = _AMBIENT + _SKY * hits.normals[:, 1] + _DIFFUSE * diffuse
+    return np.asarray(np.clip(hits.colours * lit[:, None] + glint[:, None], 0, 1), dtype=np.float32)

@@ -14,10 +14,9 @@ from wiringup.data.measurements import DataSet
 from wiringup.data.sources import imported, published
 from wiringup.data.sources.brainscore import reading as brainscore
 from wiringup.data.sources.fetch import check_whole, fetch_command, files_of
+from wiringup.data.sources.imported import CHOICES, DISSIMILARITIES, RECORDING
 
-RECORDING, DISSIMILARITIES = imported.RECORDING, imported.DISSIMILARITIES
-CHOICES, JUDGEMENTS, IMAGES = imported.CHOICES, imported.JUDGEMENTS, "images"
-COUNTS = imported.COUNTS
+IMAGES = "images"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """The published recordings, each read from its files into the form that benchmarks use."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.formats.arrays import read_npy, read_npz
+from wiringup.data.formats.tables import read_table
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import read_labelled
 from wiringup.data.measurements import Choices, Dissimilarities, Recording
@@ -53,16 +53,18 @@ def henaff(home: Path) -> Recording:
     folder = home / "henaff2021"
     populations = read_npz(folder / "responses.npz")
     trials = pooled([populations[key] for key in sorted(populations)])
-    with (folder / "stimuli.csv").open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
+    table = read_table(folder / "stimuli.csv")
     frames = read_stimuli(folder / "images_256.npz")
-    ids = tuple(f"{r['scale']}/{r['category']}/{r['movie_name']}/{int(r['frame']):02d}" for r in rows)
+    columns = (table.columns[name] for name in ("scale", "category", "movie_name", "frame"))
+    ids = tuple(
+        f"{s}/{category}/{movie}/{int(f):02d}" for s, category, movie, f in zip(*columns, strict=True)
+    )
     return Recording(
         name="henaff2021",
         area="V1",
         trials=np.where(trials == _HENAFF_MISSING, np.float32(np.nan), trials),
         stimuli=Stimuli(frames.pixels, ids),
-        groups=np.array([row["movie_name"] for row in rows]),
+        groups=table.column("movie_name"),
         source=SOURCES["henaff2021"].line,
     )
 

@@ -8,7 +8,7 @@ import pytest
 
 from wiringup.core.errors import InputError
 from wiringup.data.recordings.responses import read_responses
-from wiringup.data.sources.brainscore.assembly import read_choices
+from wiringup.data.sources.brainscore.brainio import read_choices
 
 
 def hdf5(path, **more):

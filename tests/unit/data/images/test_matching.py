@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from wiringup.data.images.matching import matched, without_suffix
+from wiringup.data.images.names import matched, without_suffix
 
 NFC, NFD = (unicodedata.normalize(form, "Bär_1.png") for form in ("NFC", "NFD"))
 

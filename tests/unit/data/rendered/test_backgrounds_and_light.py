@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wiringup.data.rendered.backgrounds import background, noise
-from wiringup.data.rendered.shading import direction, shade
+from wiringup.data.rendered.render import direction, shade
 from wiringup.data.rendered.shapes import Hits
 
 

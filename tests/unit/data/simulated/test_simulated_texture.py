@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from wiringup.data.simulated.early import V4Units, draw_v2, draw_v4
 from wiringup.data.simulated.maps import CHANNELS, GRID, Maps
-from wiringup.data.simulated.texture import V4Units, draw_v2, draw_v4
 
 
 def textures(n, plane):

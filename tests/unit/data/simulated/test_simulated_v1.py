@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from wiringup.core.stimuli import from_pixels
+from wiringup.data.simulated.early import V1Units, draw_v1
 from wiringup.data.simulated.maps import FREQUENCIES, GRID, ORIENTATIONS, contrast, maps_of
-from wiringup.data.simulated.v1 import V1Units, draw_v1
 
 PHASES = np.linspace(0, 2 * np.pi, 16, endpoint=False)
 

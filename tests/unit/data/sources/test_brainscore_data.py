@@ -9,11 +9,10 @@ import xarray
 
 import made_brainio as made
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.data.recordings.presentations import occurrences, unfolded
+from wiringup.data.recordings.responses import occurrences, unfolded
 from wiringup.data.sources import catalog
 from wiringup.data.sources.brainscore import reading as brainscore
-from wiringup.data.sources.brainscore.assembly import read_choices, read_responses
-from wiringup.data.sources.brainscore.stimulus_set import open_stimulus_set
+from wiringup.data.sources.brainscore.brainio import open_stimulus_set, read_choices, read_responses
 
 NC, STIMULI = made.MAJAJHONG_FILES
 WINDOW = (70, 170)
@@ -266,7 +265,7 @@ def test_a_file_twice_in_a_zip(zipped):
 
 
 def test_files_of_absurd_size(zipped, monkeypatch):
-    monkeypatch.setattr("wiringup.data.sources.brainscore.stimulus_set._LARGEST_MIB", 0)
+    monkeypatch.setattr("wiringup.data.sources.brainscore.brainio._LARGEST_MIB", 0)
     with pytest.raises(InputError, match="40 files have more than 0 MiB"):
         zipped(lambda m: m)
 

@@ -11,10 +11,16 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli, on_screen
 from wiringup.data.measurements import Recording, TwoChoice
-from wiringup.data.recordings.presentations import Index, occurrences, unfolded
+from wiringup.data.recordings.responses import Index, occurrences, unfolded
 from wiringup.data.sources.addresses import Source, find_source
-from wiringup.data.sources.brainscore.assembly import Presentations, Window, read_choices, read_responses
-from wiringup.data.sources.brainscore.stimulus_set import StimulusSet, open_stimulus_set
+from wiringup.data.sources.brainscore.brainio import (
+    Presentations,
+    StimulusSet,
+    Window,
+    open_stimulus_set,
+    read_choices,
+    read_responses,
+)
 
 FIELD_OF_VIEW = 8.0
 """What a model sees, in degrees, unless it is said otherwise: the peer's convention."""
