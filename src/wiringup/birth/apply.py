@@ -36,7 +36,8 @@ class BirthSpec:
         recipe: a name or alias in `RECIPES`; kept as the full name. Or `OWN`: then no more than a new decoder
             is drawn, and there is no choice of BatchNorm.
         seed: seed of all its random streams.
-        genome: `Genome.sha256` of the genome it draws from, or "" for recipes that use none.
+        genome: `Genome.sha256` of the genome it draws from, or "" for recipes that use none; of own weights
+            their hash, or "" for any.
         batchnorm: one of `batchnorm.POLICIES`.
 
     Raises:
@@ -50,7 +51,6 @@ class BirthSpec:
 
     def __post_init__(self) -> None:
         if self.recipe == OWN:
-            object.__setattr__(self, "genome", "")
             object.__setattr__(self, "batchnorm", "default")
             return
         object.__setattr__(self, "recipe", RECIPES.canonical(self.recipe))

@@ -1,13 +1,17 @@
 """A network before the first label: built, born, and, if asked for, taught by spontaneous activity."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from torch import nn
 
 from wiringup.birth.apply import OWN, BirthSpec, give_birth
 from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
+from wiringup.birth.distill import state_hash
 from wiringup.birth.genome import Genome
+from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
+from wiringup.models.any_network import make
 from wiringup.models.architecture import ModelSpec, architecture_of, build, own_network
 from wiringup.models.preprocessing import preprocess
 from wiringup.training.flops import flops_by_layer
@@ -18,11 +22,22 @@ from wiringup.training.norms import statistics_of
 CALIBRATION = "BatchNorm calibration"
 
 
+@lru_cache(maxsize=4)
+def own_weights(name: str) -> str:
+    """Return the hash of the weights that a network of another package comes with."""
+    return state_hash(make(name, own=True).state_dict())
+
+
 def born(
     spec: ModelSpec, birth: BirthSpec, genome: Genome | None = None, calibration: Stimuli | None = None
 ) -> nn.Module:
     """Build a network and give birth to it (see `birth.apply.give_birth`), or let it have its own weights."""
     if birth.recipe == OWN:
+        if birth.genome not in ("", own_weights(spec.architecture)):
+            raise InputError(
+                f"{spec.architecture} comes with other weights than this run was made with. Bring back the "
+                "earlier ones, or start anew with what it has now."
+            )
         return own_network(spec, birth.seed)
     model = build(spec)
     inputs = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)

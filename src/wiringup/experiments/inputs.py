@@ -13,6 +13,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.core.score import Score
 from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.experiments.births import own_weights
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.images import calibration_images, from_files, rendered
 from wiringup.experiments.spec import (
@@ -159,7 +160,7 @@ class StudyInputs:
             MissingDataError: if the genome is not here.
         """
         if name == OWN and is_foreign(model.architecture):
-            return BirthSpec(OWN, seed), NO_GENOME
+            return BirthSpec(OWN, seed, own_weights(model.architecture)), NO_GENOME
         recipe, genome = find_genome(name, self.home, model, keep_gain=keep_gain)
         if genome is None:
             return BirthSpec(recipe, seed, "", batchnorm), NO_GENOME
@@ -172,7 +173,7 @@ class StudyInputs:
             InputError: if it is another genome than the birth names.
             MissingDataError: if it is not here.
         """
-        if not spec.birth.genome:
+        if not spec.birth.genome or spec.birth.recipe == OWN:
             return None
         name = spec.genome.name or spec.birth.recipe
         genome = find_genome(name, self.home, spec.model, keep_gain=spec.genome.keep_gain)[1]

@@ -1,12 +1,17 @@
 """Networks of other packages on the command line."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from made_images import class_folders, noise, write_folder
 from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
+from wiringup.core.errors import InputError
+from wiringup.experiments.run import execute, read_spec
+from wiringup.results.store import Store
 
 SMALL = ["foreign_networks:small", "--area", "V4=middle", "IT=late", "--size", "32"]
 
@@ -54,6 +59,10 @@ def test_it_is_trained_from_its_own_weights_or_born(capsys, tmp_path):
     start = [[s["raw"] for s in run["points"][0]["scores"]] for run in (own, newborn)]
     assert start[0] != start[1]
     assert answered(capsys, *form) == own  # known
+    spec = read_spec(Path("runs", own["uid"], "spec.json"))
+    assert len(spec.birth.genome) == 64  # a hash of the weights
+    with pytest.raises(InputError, match="comes with other weights than this run was made with"):
+        execute(replace(spec, birth=replace(spec.birth, genome="0" * 64)), Store(tmp_path / "other"))
     other = answered(capsys, *form, "--std", "0.5", "0.5", "0.5")
     assert other["uid"] != own["uid"] and other["losses"] != own["losses"]
     match = answered(
