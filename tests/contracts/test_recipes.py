@@ -11,8 +11,7 @@ from torch import nn
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import as_control, distill
 from wiringup.birth.gabor_layers import CONTROLS
-from wiringup.birth.genome import Genome
-from wiringup.birth.kinds import CONVOLUTIONS
+from wiringup.birth.genome import CONVOLUTIONS, Genome
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import from_pixels

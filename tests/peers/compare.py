@@ -19,11 +19,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from wiringup.benchmarks.mappings import Pls
 from wiringup.benchmarks.metrics import i2n, pca, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.splits import make_folds
-from wiringup.benchmarks.predictivity import cross_validated_r
+from wiringup.benchmarks.predictivity import Pls, cross_validated_r
 from wiringup.cli.show import table
 
 

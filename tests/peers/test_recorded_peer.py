@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from wiringup.benchmarks.mappings import Pls
+from wiringup.benchmarks.decoding import class_probabilities
 from wiringup.benchmarks.metrics import i2n, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
-from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.splits import make_folds
-from wiringup.benchmarks.predictivity import cross_validated_r
+from wiringup.benchmarks.predictivity import Pls, cross_validated_r
 
 
 @pytest.fixture(scope="module")

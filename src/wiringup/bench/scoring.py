@@ -13,12 +13,12 @@ from torch import Tensor
 from wiringup.bench import references
 from wiringup.bench.inputs import FREEMAN_V1, MAJAJ_IT, Size, choices, features, labels, trials
 from wiringup.bench.timing import Row, Step, compare, medians, product_rate
+from wiringup.benchmarks.area import mean_over_repeats
 from wiringup.benchmarks.metrics import i2n, pca, pls, reliability
 from wiringup.benchmarks.metrics.correlation import aggregate
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Fold, Folds, make_folds
 from wiringup.benchmarks.predictivity import cross_validated_r
-from wiringup.benchmarks.recorded import mean_over_repeats
 
 log = logging.getLogger(__name__)
 

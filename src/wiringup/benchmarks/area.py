@@ -1,4 +1,4 @@
-"""Benchmarks of one brain area: what predictivity and similarity share, and how a raw score is ceiled."""
+"""Benchmarks of one brain area, and of a recording in it: what they share, and how a raw score is ceiled."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -6,15 +6,19 @@ from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
+from wiringup.benchmarks.benchmark import Benchmark, Measured, Responses, check_responses
 from wiringup.benchmarks.metrics.bootstrap import DRAWS, image_counts, unit_draws
 from wiringup.benchmarks.metrics.gram import Features, check_finite
+from wiringup.benchmarks.metrics.splits import Folds, make_folds
 from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Draws, Score, normalise, normalise_draws
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.measurements import Dissimilarities, Recording
+from wiringup.data.recordings.near_copies import near_copies
 
 AreaData = TypeVar("AreaData", Recording, Dissimilarities)
 
@@ -109,32 +113,40 @@ class AreaBenchmark(Measured[AreaData]):
         """
         check_responses(self, responses)
         found = self._found(Features.of(responses))
-        top = None if found.ceiling is None else found.ceiling.value
-        value, applied = normalise(found.raw, top, normalisation)
-        return Score(
-            benchmark=self.name,
-            area=self.area,
-            metric=self.metric,
-            layer=layer,
-            raw=found.raw,
-            ceiling=top,
-            score=value,
-            normalisation=applied,
-            error=found.error,
-            n_stimuli=len(self.stimuli),
-            n_units=self.n_units,
-            simulated=self.simulated,
-            note="; ".join(filter(None, (found.note, self.assumed_note))),
-            units=found.units if len(found.units) else None,
-            unit_ids=self.unit_ids if len(found.units) else None,
-            evidence=None if found.resample is None else partial(_ceiled_draws, found.resample, top, applied),
-        )
+        found = replace(found, note="; ".join(filter(None, (found.note, self.assumed_note))))
+        ceiled = scored(self, layer, found, normalisation, len(self.stimuli), self.n_units)
+        return replace(ceiled, unit_ids=self.unit_ids if len(found.units) else None)
 
     def _found(self, responses: Features) -> Comparison:
         if self.undefined:
             check_finite(responses.values)
             return Comparison(float("nan"), float("nan"), None, np.empty(0), self.undefined)
         return usable_ceiling_only(defined(self.compare(responses)))
+
+
+def scored(
+    benchmark: Benchmark, layer: str, found: Comparison, normalisation: str, n_stimuli: int, n_units: int
+) -> Score:
+    """Return what a formula made of a layer's responses as a score, divided by its ceiling."""
+    top = None if found.ceiling is None else found.ceiling.value
+    value, applied = normalise(found.raw, top, normalisation)
+    return Score(
+        benchmark=benchmark.name,
+        area=benchmark.area,
+        metric=benchmark.metric,
+        layer=layer,
+        raw=found.raw,
+        ceiling=top,
+        score=value,
+        normalisation=applied,
+        error=found.error,
+        n_stimuli=n_stimuli,
+        n_units=n_units,
+        simulated=benchmark.simulated,
+        note=found.note,
+        units=found.units if len(found.units) else None,
+        evidence=None if found.resample is None else partial(_ceiled_draws, found.resample, top, applied),
+    )
 
 
 def _ceiled_draws(resample: Callable[[], Resampled], ceiling: float | None, normalisation: str) -> Draws:
@@ -171,3 +183,63 @@ def usable_ceiling_only(found: Comparison) -> Comparison:
     told = f"{found.ceiling.value:.3f} +- {found.ceiling.uncertainty:.3f}"
     note = f"{found.note}; noise ceiling {told} is too low or too uncertain to divide by: raw score"
     return replace(found, ceiling=None, note=note)
+
+
+NO_CEILING = "no noise ceiling: a single repeat or published averages"
+
+
+def mean_over_repeats(trials: Tensor) -> Tensor:
+    """Return float64 (images, units) of trials (units, images, repeats); NaN where no trial is there."""
+    present = ~trials.isnan()
+    return (trials.nan_to_num(0.0).sum(2, dtype=torch.float64) / present.sum(2)).T.contiguous()
+
+
+@dataclass(frozen=True)
+class RecordingBenchmark(AreaBenchmark[Recording]):
+    """A benchmark on a recording; units are neurons.
+
+    Folds keep the recording's groups together; without groups they are Brain-Score's ten random splits,
+    stratified by label where there are labels.
+    """
+
+    @property
+    def n_units(self) -> int:
+        """The number of neurons."""
+        return len(self.data.trials)
+
+    @property
+    def unit_ids(self) -> tuple[str, ...] | None:
+        """How the recording's own file calls each neuron; None if by its place, from 0."""
+        return self.data.unit_ids
+
+    @cached_property
+    def targets(self) -> Tensor:
+        """Responses averaged over repeats, float64 (images, units)."""
+        return mean_over_repeats(torch.from_numpy(self.data.trials))
+
+    @cached_property
+    def folds(self) -> Folds:
+        """Training and test images."""
+        return make_folds(len(self.stimuli), self.data.labels, self.data.groups)
+
+    @cached_property
+    def leaking(self) -> int:
+        """How many images are tested in a fold that trains on a near-copy of them."""
+        first, second = near_copies(self.stimuli)
+        leaks = np.zeros(len(self.stimuli), bool)
+        for fold in self.folds.folds:
+            trained = np.zeros(len(self.stimuli), bool)
+            trained[fold.train] = True
+            leaks[first[~trained[first] & trained[second]]] = True
+            leaks[second[~trained[second] & trained[first]]] = True
+        return int(leaks.sum())
+
+    @cached_property
+    def leak_note(self) -> str:
+        """A warning if near-copies straddle folds; empty if none do."""
+        if not self.leaking:
+            return ""
+        return (
+            f"; {self.leaking} images have near-copies on the other side of a fold: r is inflated; import "
+            "with --group to keep them together"
+        )

@@ -1,54 +1,62 @@
-"""Behavioural consistency: does a model confuse the same images with the same objects as people do?"""
+"""Behavioural consistency: does a model confuse the same images as people, and is it wrong where they are?"""
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from wiringup.benchmarks.area import BOOTSTRAP_SEED, NO_RESPONSE, usable
-from wiringup.benchmarks.benchmark import Measured, Responses, check_responses
-from wiringup.benchmarks.decoding import Answers, answers, fitted_on, shown
+from wiringup.benchmarks.area import (
+    BOOTSTRAP_SEED,
+    NO_RESPONSE,
+    Comparison,
+    defined,
+    scored,
+    usable,
+    usable_ceiling_only,
+)
+from wiringup.benchmarks.benchmark import Responses, check_responses
+from wiringup.benchmarks.decoding import Answers, Decoded, answers
 from wiringup.benchmarks.metrics import bootstrap, i2n
 from wiringup.benchmarks.metrics.gram import Features
-from wiringup.core.areas import BEHAVIOR
+from wiringup.benchmarks.metrics.kappa import error_consistency
 from wiringup.core.checks import one_of
-from wiringup.core.score import DEFAULT_NORMALISATION, UNCEILED, Ceiling, Draws, Score, check_normalisation
+from wiringup.core.score import (
+    DEFAULT_NORMALISATION,
+    UNCEILED,
+    Ceiling,
+    Draws,
+    Score,
+    check_normalisation,
+)
 from wiringup.core.seeds import numpy_stream
-from wiringup.core.stimuli import Stimuli
-from wiringup.data.measurements import Choices, TwoChoice
+from wiringup.data.measurements import Choices, Judgements, TwoChoice
 
 NORMALISATION = "r/sqrt(c)"
 
-Judged = TypeVar("Judged", Choices, TwoChoice)
+Choosing = TypeVar("Choosing", Choices, TwoChoice)
 
 
 @dataclass(frozen=True)
-class BehavioralConsistency(Measured[Judged]):
+class BehavioralConsistency(Decoded[Choosing]):
     """The consistency of a decoder on a model's features with people's choices, i2n or a relative of it.
 
-    The decoder (logistic regression, C = 1e-3) is fitted on labelled images; where the data come without,
-    the softmax of the model's own logits stands for it. Its class probabilities and the human proportions
-    enter the same d' and are compared. The normalised score is always the peer's own, the mean of r / sqrt(c)
-    over two halvings of the judgements: r was taken with half of them, so that sqrt(c) is what a perfect
-    model reaches. Error: bootstrap over images (o1, o2: objects); the peer's own (over the two halvings,
-    which says little) stands in the note. A subclass says what the choices were among.
+    Class probabilities (of logits the softmax) and the human proportions enter the same d' and are compared.
+    The normalised score is always the peer's own, the mean of r / sqrt(c) over two halvings of the
+    judgements: r was taken with half of them, so that sqrt(c) is what a perfect model reaches. Error:
+    bootstrap over images (o1, o2: objects); the peer's own (over the two halvings, which says little) stands
+    in the note. A subclass says what the choices were among.
 
     Attributes:
         metric: the signature to compare, a key of `i2n.SIGNATURES`.
     """
 
     metric: str = "i2n"
-    area: str = BEHAVIOR
 
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of(self.metric, i2n.SIGNATURES, "behavioural metric")
-
-    @cached_property
-    def stimuli(self) -> Stimuli:
-        """The images to fit the decoder on, then the images that were judged; once if they are the same."""
-        return shown(self.data.fit, self.data.test)
 
     @property
     def halves(self) -> i2n.Halves:
@@ -58,11 +66,6 @@ class BehavioralConsistency(Measured[Judged]):
     def chosen(self, probabilities: i2n.Matrix) -> i2n.Matrix:
         """Return p that a model with these class probabilities chooses each class, asked as people were."""
         raise NotImplementedError
-
-    @cached_property
-    def fitted_on(self) -> str:
-        """What a reader has to know about the images that the decoder learns from, if there is one."""
-        return "" if self.data.fit is None else fitted_on(self.data.fit, self.data.test)
 
     def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
@@ -158,3 +161,50 @@ class TwoChoiceConsistency(BehavioralConsistency[TwoChoice]):
     def chosen(self, probabilities: i2n.Matrix) -> i2n.Matrix:
         """Return P_c / (P_c + P_truth) of each class c."""
         return i2n.two_way(probabilities, self.data.test.labels)
+
+
+KAPPA_NORMALISATION = "r/c"  # kappa is a fraction of agreement, no correlation whose square would be variance
+
+
+@dataclass(frozen=True)
+class ErrorConsistency(Decoded[Judgements]):
+    """Cohen's kappa of a model's right and wrong decisions with every subject's (Geirhos et al. 2020).
+
+    The model decides for its most probable class. The score is the mean kappa over subjects, as a fraction of
+    the mean kappa over pairs of subjects.
+    """
+
+    NAME: ClassVar[str] = "error-consistency"
+
+    @property
+    def metric(self) -> str:
+        """``error-consistency``."""
+        return self.NAME
+
+    def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
+        """Score ``responses`` (images, features) of ``layer`` to `stimuli`.
+
+        Raises:
+            InputError: if there is not one response per image, a response is NaN, or a layer without a
+                decoder does not have one feature per class.
+        """
+        check_normalisation(normalisation)
+        check_responses(self, responses)
+        fit, test = self.data.fit, self.data.test
+        answered = answers(Features.of(responses), fit, test, self.name, layer)
+        right = answered.scores.argmax(1) == test.labels
+        source = answered.source or self.fitted_on
+        found = usable_ceiling_only(defined(self._compare(right, source)))
+        return scored(self, layer, found, KAPPA_NORMALISATION, len(test), len(found.units))
+
+    def _compare(self, right: NDArray[np.bool_], source: str) -> Comparison:
+        people = self.data.correct
+        found = error_consistency(right.astype(np.float64), people)
+        note = f"{source}; {right.mean():.1%} correct, people {np.nanmean(people):.1%}"
+        note += "; errors by bootstrap over images"
+        undefined = int(np.isnan(found.subjects).sum())
+        if undefined:
+            note += f"; {undefined} of {len(people)} subjects left out: kappa is not defined"
+        if found.ceiling is None:
+            note += "; no two subjects judged enough of the same images for a ceiling"
+        return Comparison(found.value, found.error, found.ceiling, found.subjects, note)

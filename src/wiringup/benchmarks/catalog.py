@@ -7,14 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from wiringup.benchmarks.accuracy import TopK
-from wiringup.benchmarks.behavior import ChoiceConsistency, TwoChoiceConsistency
+from wiringup.benchmarks.behavior import ChoiceConsistency, ErrorConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.error_consistency import ErrorConsistency
-from wiringup.benchmarks.geometry import FOLDS, MEASURES, Geometry
-from wiringup.benchmarks.mappings import MAPPINGS
+from wiringup.benchmarks.geometry import FOLDS, MEASURES, Geometry, Similarity
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
-from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.similarity import Similarity
+from wiringup.benchmarks.predictivity import MAPPINGS, Predictivity
 from wiringup.benchmarks.simulated import SIMULATED, SIZE, simulated_data
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import one_of

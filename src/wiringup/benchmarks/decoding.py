@@ -3,16 +3,23 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
+from torch import Tensor
 
-from wiringup.benchmarks.metrics.decoder import class_probabilities
+from wiringup.benchmarks.benchmark import Measured
 from wiringup.benchmarks.metrics.gram import Features, check_finite
+from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import EXAMPLES, differing_classes, listed, places_of_classes
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.measurements import Choices, Judgements, TwoChoice
+
+Judged = TypeVar("Judged", Choices, TwoChoice, Judgements)
 
 
 def shown(fit: LabelledImages | None, test: LabelledImages) -> Stimuli:
@@ -41,6 +48,30 @@ def decoded(features: Features, fit: LabelledImages, test: LabelledImages) -> ND
         first, last = (values, values) if same else (values[: len(fit)], values[len(fit) :])
         features.decoded[key] = class_probabilities(first, fit.labels, last, len(fit.classes))
     return features.decoded[key]
+
+
+@dataclass(frozen=True)
+class Decoded(Measured[Judged]):
+    """A benchmark of behaviour: choices of people beside those of a decoder, or of the model's own logits.
+
+    The decoder (logistic regression, C = 1e-3) is fitted on labelled images; data that come without images to
+    fit on ask the layer itself for one logit per class.
+    """
+
+    @property
+    def area(self) -> str:
+        """``behavior``."""
+        return BEHAVIOR
+
+    @cached_property
+    def stimuli(self) -> Stimuli:
+        """The images to fit on, if any, then the images that were judged; once if they are the same."""
+        return shown(self.data.fit, self.data.test)
+
+    @cached_property
+    def fitted_on(self) -> str:
+        """What a reader has to know about the images that the decoder learns from, if there is one."""
+        return "" if self.data.fit is None else fitted_on(self.data.fit, self.data.test)
 
 
 MATCHED = "logits, classes matched by name"
@@ -131,3 +162,50 @@ def fitted_on(fit: LabelledImages, test: LabelledImages) -> str:
 
 def _fingerprint(image: NDArray[np.uint8]) -> bytes:
     return hashlib.sha256(np.ascontiguousarray(image).data).digest()
+
+
+INVERSE_PENALTY = 1e-3
+_HUGE = 2.0**64  # differences of float32 features beyond the root of its range can overflow
+
+
+def class_probabilities(
+    fit: Tensor, labels: NDArray[np.int64], test: Tensor, n_classes: int
+) -> NDArray[np.float64]:
+    """Fit a decoder on ``fit`` and return its class probabilities for ``test``.
+
+    Features are standardised (mean and deviation of the images to fit on); then multinomial logistic
+    regression with an L2 penalty, C = 1e-3, as in Rajalingham et al. 2018 and Brain-Score.
+
+    Args:
+        fit: (images, features).
+        labels: (images,) of the images to fit on, in 0 ... n_classes - 1.
+        test: (test images, features).
+        n_classes: every class has to occur among the labels.
+
+    Returns:
+        float64 (test images, n_classes).
+
+    Raises:
+        InputError: if a class has no image to fit on, or a response is NaN.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    absent = sorted(set(range(n_classes)) - set(labels.tolist()))
+    if absent:
+        raise InputError(f"The decoder has no images to fit on for the classes numbered {absent}.")
+    check_finite(fit)
+    check_finite(test)
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, solver="newton-cg", max_iter=1000)
+    )
+    if max(_largest(fit), _largest(test)) > _HUGE:  # standardised features do not depend on their unit
+        fit, test = fit / _HUGE, test / _HUGE
+    model.fit(fit.cpu().numpy(), labels)
+    probabilities: NDArray[np.float64] = model.predict_proba(test.cpu().numpy()).astype(np.float64)
+    return probabilities
+
+
+def _largest(features: Tensor) -> float:
+    return max(abs(float(end)) for end in features.aminmax()) if features.numel() else 0.0

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.birth.gabor_layers import CONTROLS, GaborLayer
-from wiringup.birth.genome import Genome
+from wiringup.birth.genome import CONVOLUTIONS, Genome
 from wiringup.birth.genome_layers import (
     BatchNormLayer,
     ConvolutionLayer,
@@ -23,7 +23,6 @@ from wiringup.birth.genome_layers import (
     RunningStatistics,
     rounded,
 )
-from wiringup.birth.kinds import CONVOLUTIONS
 from wiringup.birth.recipes import RECIPES, Recipe
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError

@@ -18,13 +18,57 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.birth.genome_layers import BatchNormLayer, Layer, RunningStatistics, layer_to_dict, read_layer
-from wiringup.birth.kinds import layer_from_dict
-from wiringup.core.checks import at_least
+from wiringup.birth.best_fit import BestFitKernel, BestFitLayer
+from wiringup.birth.clusters import ClusterLayer
+from wiringup.birth.covariance import CovarianceLayer
+from wiringup.birth.g_networks import GNetwork, NoisyGNetwork
+from wiringup.birth.gabor_layers import FixedGabors, GaborBank, GaborLayer, ScrambledGabors
+from wiringup.birth.genome_layers import (
+    BatchNormLayer,
+    ConvolutionLayer,
+    Layer,
+    LinearLayer,
+    RunningStatistics,
+    layer_to_dict,
+    read_layer,
+)
+from wiringup.birth.normals import ChannelNormal, KernelNormal, LayerNormal
+from wiringup.birth.shuffles import ShuffledChannel, ShuffledKernel, ShuffledLayer
+from wiringup.birth.signs import SignLayer
+from wiringup.birth.weight_mixtures import ChannelMixture, KernelMixture
+from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
 from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path
 from wiringup.core.spec import content_hash
+
+CONVOLUTIONS: Mapping[str, type[ConvolutionLayer]] = {
+    kind.kind: kind
+    for kind in (
+        GaborLayer, ClusterLayer, LayerNormal, KernelNormal, ChannelNormal, BestFitLayer, BestFitKernel,
+        KernelMixture, ChannelMixture, ShuffledLayer, ShuffledKernel, ShuffledChannel, FixedGabors,
+        ScrambledGabors, GaborBank, CovarianceLayer, SignLayer, GNetwork, NoisyGNetwork,
+    )
+}  # fmt: skip
+"""Names in genome files -> kinds that describe convolutions."""
+
+KINDS: Mapping[str, type[Layer]] = {
+    BatchNormLayer.kind: BatchNormLayer, LinearLayer.kind: LinearLayer, **CONVOLUTIONS
+}  # fmt: skip
+"""Names in genome files -> all kinds."""
+
+
+def layer_from_dict(name: str, entry: Any, tensors: Mapping[str, NDArray[Any]] | None = None) -> Layer:
+    """Read the JSON form of the layer called ``name``; ``tensors`` are the values beside the file.
+
+    Raises:
+        InputError: naming the layer, the field and what is wrong with it.
+    """
+    if not isinstance(entry, Mapping):
+        raise InputError(f"Genome, layer {name}: expected an object with a 'kind', got {entry!r:.60}.")
+    kind = KINDS[one_of(str(entry.get("kind")), KINDS, f"kind of layer {name}")]
+    return read_layer(kind, name, entry, tensors or {})
+
 
 SCHEMA = 4
 

@@ -1,7 +1,7 @@
 """What a genome can hold of one layer: the base of all kinds, the kinds of weight compression, their JSON.
 
 A kind is a frozen dataclass that derives from `Layer`, declares its fields in class variables and is listed
-in `kinds.KINDS`. Reading, checking, writing, counting and hashing follow from the declaration.
+in `genome.KINDS`. Reading, checking, writing, counting and hashing follow from the declaration.
 """
 
 import hashlib

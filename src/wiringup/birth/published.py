@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from wiringup.birth.genome import Genome
+from wiringup.birth.genome import Genome, layer_from_dict
 from wiringup.birth.genome_layers import Layer
-from wiringup.birth.kinds import layer_from_dict
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import read_bounded, sha256_of
 from wiringup.data.formats.arrays import read_npy

@@ -93,7 +93,7 @@ class Recipe:
         description: what it does, in one line.
         source: paper and place.
         rule: draws a convolution's weights without a genome; unused where one is needed.
-        first: the genome's kind of the first convolution, a name in `kinds.KINDS`; "" for rules.
+        first: the genome's kind of the first convolution, a name in `genome.KINDS`; "" for rules.
         others: the genome's kind of every other convolution; "" for rules.
         fixed: which convolutions of a rule are the same for every seed: "", "first" or "all".
         n_parameters: how many a rule holds (the statistics of recorded cells, say); those of a

@@ -128,7 +128,7 @@ def _rdm(imported: Imported[Dissimilarities]) -> dict[str, Any]:
 
       wiringup import rdm --name mine --area IT --rdms s1.mat s2.mat s3.mat --stimuli images --table order.csv
     """
-    from wiringup.benchmarks.similarity import Similarity
+    from wiringup.benchmarks.geometry import Similarity
 
     data = imported.data
     name, area = data.name, data.area

@@ -80,7 +80,7 @@ def plot(
       wiringup genome plot genome.json --weights cornet_s_epoch43.pth.tar --layer V1.conv1 V2.conv2
     """
     from wiringup.core.home import data_home
-    from wiringup.experiments.genome_drawing import drawing
+    from wiringup.experiments.genome_views import drawing
     from wiringup.experiments.genomes import open_genome
     from wiringup.figures.genome import draw
     from wiringup.figures.style import check_format, write

@@ -8,8 +8,8 @@ import torch
 
 from wiringup.benchmarks.behavior import ChoiceConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import evaluate
+from wiringup.benchmarks.decoding import class_probabilities
 from wiringup.benchmarks.metrics import i2n
-from wiringup.benchmarks.metrics.decoder import class_probabilities
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli

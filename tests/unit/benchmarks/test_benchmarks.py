@@ -8,9 +8,8 @@ import torch
 
 from wiringup.benchmarks.behavior import ChoiceConsistency
 from wiringup.benchmarks.benchmark import evaluate
-from wiringup.benchmarks.mappings import Linear, Pls, Ridge
-from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.similarity import Similarity
+from wiringup.benchmarks.geometry import Similarity
+from wiringup.benchmarks.predictivity import Linear, Pls, Predictivity, Ridge
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Choices, Dissimilarities, Recording

@@ -9,10 +9,10 @@ from scipy.stats import pearsonr, spearmanr
 
 from wiringup.benchmarks.accuracy import TopK
 from wiringup.benchmarks.behavior import ChoiceConsistency
+from wiringup.benchmarks.geometry import Similarity
 from wiringup.benchmarks.metrics import bootstrap, i2n, rdm, reliability
 from wiringup.benchmarks.metrics.splits import make_folds
 from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.score import normalise, normalise_draws
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Choices, Dissimilarities, Recording

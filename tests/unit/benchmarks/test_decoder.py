@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from wiringup.benchmarks.metrics.decoder import class_probabilities
+from wiringup.benchmarks.decoding import class_probabilities
 from wiringup.core.errors import InputError
 
 RANDOM = np.random.default_rng(0)

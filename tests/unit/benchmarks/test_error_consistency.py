@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import cohen_kappa_score
 
-from wiringup.benchmarks.error_consistency import ErrorConsistency
+from wiringup.benchmarks.behavior import ErrorConsistency
 from wiringup.benchmarks.metrics.kappa import FEWEST_SHARED, error_consistency, kappas
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, from_pixels

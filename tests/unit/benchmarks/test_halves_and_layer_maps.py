@@ -9,6 +9,7 @@ import torch
 
 from wiringup.benchmarks.accuracy import TopK
 from wiringup.benchmarks.behavior import ChoiceConsistency
+from wiringup.benchmarks.geometry import Similarity
 from wiringup.benchmarks.halves import first_half, image_hashes, part, scored_images, search_half
 from wiringup.benchmarks.layer_map import (
     LayerMap,
@@ -21,7 +22,6 @@ from wiringup.benchmarks.layer_map import (
     unseen,
 )
 from wiringup.benchmarks.predictivity import Predictivity
-from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Choices, Dissimilarities, Recording

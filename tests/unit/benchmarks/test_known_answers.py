@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from wiringup.benchmarks.catalog import NEURAL_METRICS, make_benchmark
-from wiringup.benchmarks.mappings import Linear, Pls, Ridge
-from wiringup.benchmarks.predictivity import Predictivity
+from wiringup.benchmarks.predictivity import Linear, Pls, Predictivity, Ridge
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.measurements import Recording
 from wiringup.data.sources import catalog

@@ -5,11 +5,10 @@ import pytest
 import torch
 from scipy.stats import pearsonr
 
-from wiringup.benchmarks.mappings import OneToOne
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.one_to_one import best_features, one_to_one
 from wiringup.benchmarks.metrics.splits import Fold, Folds
-from wiringup.benchmarks.predictivity import cross_validated_r
+from wiringup.benchmarks.predictivity import OneToOne, cross_validated_r
 
 RANDOM = np.random.default_rng(0)
 N, P, Q = 60, 23, 5

@@ -7,7 +7,7 @@ from sklearn.cross_decomposition import PLSRegression
 
 from wiringup.benchmarks.metrics import pls
 from wiringup.benchmarks.metrics.gram import Features, gram
-from wiringup.benchmarks.metrics.kernels import GramKernel
+from wiringup.benchmarks.metrics.pls import GramKernel
 from wiringup.benchmarks.metrics.splits import Fold
 from wiringup.core.errors import InputError
 

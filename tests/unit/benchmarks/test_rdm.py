@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy.spatial.distance import pdist, squareform
 
+from wiringup.benchmarks.geometry import Similarity
 from wiringup.benchmarks.metrics import rdm
-from wiringup.benchmarks.similarity import Similarity
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.measurements import Dissimilarities

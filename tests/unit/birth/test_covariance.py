@@ -10,8 +10,8 @@ from wiringup.birth.covariance import (
     structured_normal,
 )
 from wiringup.birth.distributions import resized
+from wiringup.birth.genome import layer_from_dict
 from wiringup.birth.genome_layers import layer_to_dict
-from wiringup.birth.kinds import layer_from_dict
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 

@@ -14,8 +14,8 @@ from wiringup.birth.g_networks import (
     generate,
     hidden_units,
 )
+from wiringup.birth.genome import layer_from_dict
 from wiringup.birth.genome_layers import layer_to_dict
-from wiringup.birth.kinds import layer_from_dict
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 

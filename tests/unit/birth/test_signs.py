@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from wiringup.birth.distributions import kaiming_normal, signs
+from wiringup.birth.genome import layer_from_dict
 from wiringup.birth.genome_layers import layer_to_dict
-from wiringup.birth.kinds import layer_from_dict
 from wiringup.birth.signs import (
     SignLayer,
     random_pointwise_signs,

@@ -12,8 +12,7 @@ from wiringup.birth.genome_layers import BatchNormLayer, LinearLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
 from wiringup.experiments.births import born
-from wiringup.experiments.genome_drawing import drawing
-from wiringup.experiments.genome_views import content, differences, recipes, shapes_of
+from wiringup.experiments.genome_views import content, differences, drawing, recipes, shapes_of
 from wiringup.experiments.genomes import find_genome, open_genome
 from wiringup.models.architecture import ModelSpec
 

@@ -160,6 +160,12 @@ def nanmean(x: Array, axis: int) -> Array:
     return mean
 
 
+def deviation(draws: Array) -> float:
+    """Return the standard deviation (n - 1) of draws without NaN; NaN if fewer than two are left."""
+    known = draws[~np.isnan(draws)]
+    return float(known.std(ddof=1)) if len(known) > 1 else float("nan")
+
+
 def pattern_r(counts: Array, a: Array, b: Array) -> Array:
     """Return (draws,): Pearson r over all entries of two matrices (rows, columns) with resampled rows.
 

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
+from wiringup.benchmarks.metrics.bootstrap import deviation, nanmean
+
 Matrix = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -56,10 +58,7 @@ def _capped(misses: Matrix, false_alarms: Matrix) -> Matrix:
 
 def _mean(matrix: Matrix) -> Matrix:
     """Return (rows, 1): the mean over what is there in each row, NaN where nothing is."""
-    present = ~np.isnan(matrix)
-    with np.errstate(invalid="ignore"):
-        mean: Matrix = np.where(present, matrix, 0.0).sum(1) / present.sum(1)
-    return mean[:, None]
+    return nanmean(matrix, 1)[:, None]
 
 
 def dprime(chosen: Matrix, truth: Labels) -> Matrix:
@@ -172,14 +171,14 @@ def trial_halves(trials: Trials, n_images: int, n_classes: int) -> Halves:
     ]
 
 
-def count_halves(counts: NDArray[np.int64], seed: int = HALVES_SEED) -> Halves:
+def count_halves(counts: NDArray[np.int64]) -> Halves:
     """Return choice probabilities of random halves of each image's judgements, twice.
 
     Args:
-        counts: (images, classes), how often each class was chosen.
-        seed: of the draws without replacement (multivariate hypergeometric, class by class).
+        counts: (images, classes), how often each class was chosen; drawn from without replacement
+            (multivariate hypergeometric, class by class).
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(HALVES_SEED)
     firsts = [_draw_half(counts, random) for _ in range(REPETITIONS)]
     return [(_proportions(first), _proportions(counts - first)) for first in firsts]
 
@@ -261,17 +260,16 @@ def _left_out(firsts: Sequence[Matrix], truth: Labels) -> float:
     return float(absent / (len(firsts) * images * (classes - 1)))
 
 
-def bootstrap_error(pairs: Sequence[tuple[Matrix, Matrix]], draws: int = 200, seed: int = 0) -> float:
+def bootstrap_error(pairs: Sequence[tuple[Matrix, Matrix]], draws: int = 200) -> float:
     """Return the standard deviation of the mean over ``pairs`` of r(a, b) over resampled rows (images).
 
     Only sums per image enter a correlation, so that ``draws`` resamples cost one small product. Resamples in
     which r is not defined are passed over; NaN if none is.
     """
     n = len(pairs[0][0])
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    weights = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=draws)
     r = np.mean([_weighted_r(weights @ _moments(a, b)) for a, b in pairs], axis=0)
-    defined = r[np.isfinite(r)]
-    return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
+    return deviation(r[np.isfinite(r)])
 
 
 def _moments(a: Matrix, b: Matrix) -> Matrix:

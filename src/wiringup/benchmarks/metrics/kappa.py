@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.benchmarks.metrics.bootstrap import deviation
 from wiringup.core.score import Ceiling
 
 Matrix = NDArray[np.float64]
@@ -81,7 +82,7 @@ def error_consistency(model: Matrix, people: Matrix, draws: int = 200, seed: int
     resampled = kappas(np.broadcast_to(model, (draws, n)), people, weights)
     return Agreement(
         value=_mean(subjects),
-        error=_deviation([_mean(row) for row in resampled[:, ~np.isnan(subjects)]]),
+        error=deviation(np.array([_mean(row) for row in resampled[:, ~np.isnan(subjects)]])),
         ceiling=_ceiling(people, weights, random),
         subjects=subjects,
     )
@@ -94,7 +95,7 @@ def _ceiling(people: Matrix, weights: Matrix, random: np.random.Generator) -> Ce
     some = people
     if len(people) > MOST_RESAMPLED:
         some = people[random.permutation(len(people))[:MOST_RESAMPLED]]
-    return Ceiling(value, _deviation([_mean(_pairs(some, w)) for w in weights]))
+    return Ceiling(value, deviation(np.array([_mean(_pairs(some, w)) for w in weights])))
 
 
 def _pairs(people: Matrix, weights: Matrix | None = None) -> Matrix:
@@ -106,8 +107,3 @@ def _pairs(people: Matrix, weights: Matrix | None = None) -> Matrix:
 def _mean(values: Matrix) -> float:
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
-
-
-def _deviation(values: list[float]) -> float:
-    defined = np.array(values)[~np.isnan(values)]
-    return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
