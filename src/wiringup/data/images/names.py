@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import takewhile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,11 @@ def in_natural_order(names: list[str]) -> list[str]:
         return [[(0, int(p)) if p.isdecimal() else (1, p) for p in part] for part in pieces]
 
     return sorted(names, key=lambda name: (key(name), name))
+
+
+def is_hidden(name: str) -> bool:
+    """Return whether a file is hidden, lies in a hidden folder, or is what macOS adds to a zip."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def unwrapped(names: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ from wiringup.core.files import files_below, read_bounded, regular, sample_of
 from wiringup.core.limits import PICTURE_BYTES
 from wiringup.data.formats.zips import open_zip, read_member
 from wiringup.data.images.decoding import SUFFIXES
+from wiringup.data.images.names import is_hidden
 
 MOST_SAMPLED = 20_000
 
@@ -102,5 +103,4 @@ def _mark(file: Path, sampled: bool) -> Mark:
 
 
 def _is_image(name: str) -> bool:
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in name.split("/"))
-    return not hidden and name.lower().endswith(SUFFIXES)
+    return not is_hidden(name) and name.lower().endswith(SUFFIXES)

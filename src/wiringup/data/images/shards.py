@@ -22,7 +22,7 @@ from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import parsed_json, regular, sample_of
 from wiringup.core.limits import LABEL_BYTES, LABEL_LENGTH, PICTURE_BYTES, SHARDS
 from wiringup.data.images.decoding import SUFFIXES
-from wiringup.data.images.names import in_natural_order
+from wiringup.data.images.names import in_natural_order, is_hidden
 
 _BRACES = re.compile(r"\{(\d{1,18})\.\.(\d{1,18})\}")
 _FIELDS = (".cls", ".json")
@@ -205,7 +205,7 @@ def _members(shard: Path) -> list[Member]:
                 if m.offset <= before or m.size < 0 or m.offset_data + m.size > size:
                     raise tarfile.TarError(f"{m.name!r} does not lie in it")
                 before = m.offset
-                if m.isreg() and not _is_hidden(m.name):
+                if m.isreg() and not is_hidden(m.name):
                     _check_member(shard, m)
                     found.append(Member(m.offset_data, m.size, m.name))
     except WiringupError:
@@ -215,10 +215,6 @@ def _members(shard: Path) -> list[Member]:
             f"{shard} is not a readable, uncompressed tar ({error}); is the copy complete?"
         ) from error
     return found
-
-
-def _is_hidden(name: str) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
 
 
 def _check_member(shard: Path, member: tarfile.TarInfo) -> None:

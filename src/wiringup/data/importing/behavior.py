@@ -144,8 +144,13 @@ def _judged(
     table: Trials | CountTable, rows: str, stimuli: Path, size: int | None, labels: Path | None
 ) -> tuple[Stimuli, Indices, list[str]]:
     """Return the judged images, which of them each row is about, and the true class of each image."""
-    names = table.image or []
-    judged, image = _found_images(names, read_stimuli(stimuli, size), table.path, rows)
+    names, files = table.image or [], read_stimuli(stimuli, size)
+    distinct = list(dict.fromkeys(names))
+    place = dict(zip(distinct, places_beyond_prefixes(distinct, files, table.path), strict=True))
+    used, image = np.unique([place[name] for name in names], return_inverse=True)
+    if len(used) < len(files):
+        caution(f"{len(files) - len(used)} images occur in no {rows} and were left out.")
+    judged = files.take(used)
     repeated = np.flatnonzero(np.bincount(image) > 1)
     if isinstance(table, CountTable) and len(repeated):
         raise InputError(
@@ -164,7 +169,7 @@ def _judged(
                 f"{table.where(row)}: the true class of image {names[row]!r} is {name!r}, but "
                 f"elsewhere {truth[i]!r}."
             )
-    return judged, image, truth
+    return judged, image.astype(np.int64), truth
 
 
 def _labelled(
@@ -302,17 +307,6 @@ def _warn_of_never_true(test: LabelledImages) -> None:
     never = [name for i, name in enumerate(test.classes) if i not in set(test.labels.tolist())]
     if never:
         caution(f"No image is of the class {listed(never)}: is that a class?")
-
-
-def _found_images(names: Sequence[str], stimuli: Stimuli, path: Path, rows: str) -> tuple[Stimuli, Indices]:
-    """Return the images that a table names, in the order of the files, and which each row is about."""
-    distinct = list(dict.fromkeys(names))
-    place = dict(zip(distinct, places_beyond_prefixes(distinct, stimuli, path), strict=True))
-    used, image = np.unique([place[name] for name in names], return_inverse=True)
-    unused = len(stimuli) - len(used)
-    if unused:
-        caution(f"{unused} images occur in no {rows} and were left out.")
-    return stimuli.take(used), image.astype(np.int64)
 
 
 def _labels_of_images(path: Path, images: Stimuli) -> list[str]:

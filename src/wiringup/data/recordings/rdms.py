@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import squareform
 
 from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
@@ -101,7 +102,7 @@ def _from_rsatoolbox(path: Path, n: int) -> tuple[NDArray[Any], dict[str, Texts]
         patterns = {name: texts for name, texts in patterns.items() if not is_count(texts)}  # its "index"
         _check_subjects(_descriptors(file, "rdm_descriptors", len(values)), path)
     pairs = values.ndim == 2 and values.shape[1] == n * (n - 1) // 2
-    return _squares(values, n) if pairs else values, patterns
+    return _squares(values) if pairs else values, patterns
 
 
 def _descriptors(file: Any, name: str, length: int) -> dict[str, Texts]:
@@ -169,14 +170,11 @@ def _condensed_readings(values: Matrix, n: int) -> list[Matrix]:
     if values.ndim > 2:
         return []
     rows = np.atleast_2d(values)
-    return [_squares(r, n) for r in (rows, rows.T) if r.shape[1] == n * (n - 1) // 2]
+    return [_squares(r) for r in (rows, rows.T) if r.shape[1] == n * (n - 1) // 2]
 
 
-def _squares(rows: Matrix, n: int) -> Matrix:
-    first, second = np.triu_indices(n, 1)
-    values = np.zeros((len(rows), n, n))
-    values[:, first, second] = values[:, second, first] = rows
-    return values
+def _squares(rows: Matrix) -> Matrix:
+    return np.stack([squareform(row) for row in rows])
 
 
 def checked(values: Matrix, called: Sequence[str], images: Sequence[str]) -> NDArray[np.float32]:

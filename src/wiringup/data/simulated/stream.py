@@ -15,10 +15,9 @@ from wiringup.data.measurements import Choices, Recording
 from wiringup.data.rendered.render import RenderedScenes, render
 from wiringup.data.rendered.scenes import LEVELS, Latents, RenderSpec, draw_latents
 from wiringup.data.simulated.early import V1Units, V2Units, V4Units, draw_v1, draw_v2, draw_v4
-from wiringup.data.simulated.it import ITUnits, draw_it
+from wiringup.data.simulated.late import ITUnits, Observers, draw_it, draw_sensitivity
 from wiringup.data.simulated.maps import Maps, maps_of
 from wiringup.data.simulated.noise import check_missing, draw_trials, true_reliability
-from wiringup.data.simulated.observers import Observers, draw_sensitivity
 
 Floats64 = NDArray[np.float64]
 

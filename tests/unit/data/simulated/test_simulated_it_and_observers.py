@@ -5,8 +5,7 @@ import pytest
 
 from wiringup.data.rendered.exemplars import CATEGORIES, shape_space
 from wiringup.data.rendered.scenes import RenderSpec, draw_latents
-from wiringup.data.simulated.it import draw_it
-from wiringup.data.simulated.observers import Observers, draw_sensitivity
+from wiringup.data.simulated.late import Observers, draw_it, draw_sensitivity
 from wiringup.data.simulated.stream import SimulatedStream
 
 
