@@ -82,14 +82,11 @@ def read_trials(paths: Sequence[Path]) -> Trials:
 def _tables_at(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    found = [path / name for name in in_natural_order([p.name for p in path.iterdir() if _is_table(p)])]
+    tables = [p.name for p in path.iterdir() if p.suffix.lower() in TABLES and not p.name.startswith(".")]
+    found = [path / name for name in in_natural_order(tables)]
     if not found:
         raise MissingDataError(f"There is no table ({', '.join(TABLES)}) in the folder {path}.")
     return found
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() in TABLES and not path.name.startswith(".")
 
 
 def _joined(tables: Sequence[Trials], what: str) -> list[str] | None:

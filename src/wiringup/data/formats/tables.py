@@ -121,7 +121,11 @@ def read_table(path: Path) -> Table:
     """
     path = Path(path).expanduser()
     text = _decoded(path)
-    (_, header), *rows = _lines(text, path)
+    delimiter, skipped = _delimiter(text, path)
+    lines = _parted(text, delimiter, path)[skipped:]
+    if not lines:
+        raise InputError(f"{path} is empty; it needs a line of column names and one line for each image.")
+    (_, header), *rows = lines
     if not rows:
         raise InputError(f"{path} needs a line of column names and one line for each image.")
     for number, row in rows:
@@ -167,16 +171,8 @@ def _unmarked(raw: bytes) -> str:
     return "utf-8"
 
 
-def _lines(text: str, path: Path) -> list[tuple[int, list[str]]]:
-    """Return the cells of every line that is not blank, with its number."""
-    delimiter, skipped = _delimiter(text, path)
-    lines = _parted(text, delimiter, path)[skipped:]
-    if not lines:
-        raise InputError(f"{path} is empty; it needs a line of column names and one line for each image.")
-    return lines
-
-
 def _parted(text: str, delimiter: str, path: Path) -> list[tuple[int, list[str]]]:
+    """Return the cells of every line that is not blank, with its number."""
     stream = io.StringIO(text, newline="")
     reader = csv.reader(stream, delimiter=delimiter, skipinitialspace=True, strict=True)
     try:
@@ -194,12 +190,10 @@ def _delimiter(text: str, path: Path) -> tuple[str, int]:
     # One name above lines that could all be parted: refused later for the number of cells.
     there = [d for d in _DELIMITERS if d in "".join(bare[:1])]
     there = there or [d for d in _DELIMITERS if bare[1:] and all(d in line for line in bare[1:])]
-    even = [d for d in there if _even(_parted(text, d, path))] if len(there) > 1 else there
+    several = there if len(there) > 1 else []
+    widths = {d: {len(cells) for _, cells in _parted(text, d, path)} for d in several}
+    even = [d for d, found in widths.items() if len(found) == 1]
     if len(even) > 1:
         names = " or ".join(_DELIMITERS[d] for d in even)
         raise InputError(f"{path} could be parted at every {names}; save it with one of them alone.")
     return (even or there or [","])[0], 0
-
-
-def _even(lines: Sequence[tuple[int, list[str]]]) -> bool:
-    return len({len(cells) for _, cells in lines}) == 1

@@ -164,7 +164,8 @@ def _names(array: NDArray[np.generic], n: int) -> bool:
 
 def stack_of(path: Path, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.uint8]:
     """Return the stack of images among the arrays of an npz; raise `InputError` unless there is one."""
-    images = (_without_grey_axis(a) for a in arrays.values() if a.dtype == np.uint8)
+    images = (a for a in arrays.values() if a.dtype == np.uint8)
+    images = (a[..., 0] if a.ndim == 4 and a.shape[3] == 1 else a for a in images)  # one grey channel
     stacks = [a for a in images if a.ndim == 3 or (a.ndim == 4 and a.shape[3] == 3)]
     if len(stacks) == 1 and stacks[0].size:
         return stacks[0].astype(np.uint8, copy=False)
@@ -173,10 +174,6 @@ def stack_of(path: Path, arrays: dict[str, NDArray[np.generic]]) -> NDArray[np.u
         f"{path} has to hold exactly one stack of images, uint8 (images, height, width) or "
         f"(images, height, width, 3); it holds {found}."
     )
-
-
-def _without_grey_axis(array: NDArray[np.generic]) -> NDArray[np.generic]:
-    return array[..., 0] if array.ndim == 4 and array.shape[3] == 1 else array
 
 
 def _sized(pixels: NDArray[np.uint8], size: int | None) -> NDArray[np.uint8]:

@@ -4,6 +4,7 @@ import math
 import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -88,7 +89,10 @@ def import_recordings(
         rows = None if table is None else read_table(table)
         found = read_responses(responses, None if axes is None else parse_axes(axes))
         if looks_like_matrices(found.values):
-            raise _are_matrices(name, area, responses, stimuli, table, filename, order, size)
+            raise _are_matrices(
+                name=name, area=area, rdms=responses, stimuli=stimuli, table=table, filename=filename,
+                order=order, size=size,
+            )  # fmt: skip
         images = _read_images(stimuli, size, order)
         one = aligned(found, images, rows, options, Path(responses), _is_stack(stimuli))
         _check_counts(one.responses, len(one.stimuli), rows)
@@ -124,18 +128,12 @@ def _read_images(path: Path, size: int | None, order: str | None) -> Stimuli:
     return read_stimuli(path, size)
 
 
-def _are_matrices(
-    name: str, area: str, rdms: Path, stimuli: Path, table: Path | None, *more: str | int | None
-) -> InputError:
-    """Return the error that names the command for dissimilarity matrices, with its arguments."""
-    wanted: dict[str, object] = {"name": name, "area": area, "rdms": rdms, "stimuli": stimuli, "table": table}
-    wanted |= dict(zip(("filename", "order", "size"), more, strict=True))
-    options = [
-        part for key, value in wanted.items() if value is not None for part in (f"--{key}", str(value))
-    ]
+def _are_matrices(**options: object) -> InputError:
+    """Return the error that names the command for dissimilarity matrices, with its options."""
+    wanted = ((f"--{name}", str(value)) for name, value in options.items() if value is not None)
     return InputError(
-        f"{rdms} is square, symmetric and 0 on the diagonal: these are dissimilarity matrices, not "
-        f"responses. Import them with: wiringup import rdm {shlex.join(options)}"
+        f"{options['rdms']} is square, symmetric and 0 on the diagonal: these are dissimilarity matrices, "
+        f"not responses. Import them with: wiringup import rdm {shlex.join(chain(*wanted))}"
     )
 
 

@@ -114,7 +114,8 @@ def aligned(
         _refuse_two_orders(table, place, source)
     numbers = _numbering(table, found, place) if free and options.filename is None else ()
     found = found if place.index is None else found.by_image(place.index)
-    beside = _as_table(found, source)
+    lists = {name: list(texts) for name, texts in found.about.items()}
+    beside = Table(source, lists) if lists else None
     groups, labels = _properties(table or beside, options)
     doubt = order_doubt(stimuli.ids) if free and not stack and options.order is None else ""
     assumed = ["the images stand in the natural order of their names"] if doubt else []
@@ -163,12 +164,6 @@ def _of_numbers(name: str) -> str:
         "may be a rank, a trial or a frame. If it says which image is which, give a table with the columns "
         f"filename and stimulus_id, and call it stimulus_id; --filename {NONE} confirms that it does not."
     )
-
-
-def _as_table(found: StoredResponses, source: Path) -> Table | None:
-    """Return what stands beside responses as a table of the images; None if nothing does."""
-    columns = {name: list(texts) for name, texts in found.about.items()}
-    return Table(source, columns) if columns else None
 
 
 def _warn_of_left_out(table: Table, images: Stimuli, stimuli: Stimuli) -> None:

@@ -45,7 +45,8 @@ def fetch(name: str, home: Path | None = None, from_dir: Path | None = None) -> 
                 shutil.copyfile(path, temporary)
     elif missing:
         _download_all(source, missing, folder)
-    _log.info(_summary(len(files), len(missing), folder))
+    fetched = f"{len(missing)} fetched, {len(files) - len(missing)} already there"
+    _log.info(f"  {_counted(files)} verified in {folder} ({fetched}).")
     return [folder / file.name for file in files]
 
 
@@ -96,19 +97,18 @@ def fetch_command(source: Source) -> str:
     return f"wiringup fetch {source.name}" + ("" if source.public else " --from DIR")
 
 
+def _counted(files: list[SourceFile]) -> str:
+    return f"{len(files)} file{'s' if len(files) > 1 else ''}"
+
+
 def _announce(source: Source, files: list[SourceFile]) -> None:
     sizes = [file.size for file in files if file.size is not None]
     megabytes = f"{sum(sizes) / 1e6:.1f} MB" if len(sizes) == len(files) else "unknown"
     _log.info(f"{source.name}: {source.what}")
     _log.info(f"  source:   {source.origin}")
     _log.info(f"  licence:  {source.licence}")
-    _log.info(f"  size:     {megabytes} in {len(files)} file{'s' if len(files) > 1 else ''}")
+    _log.info(f"  size:     {megabytes} in {_counted(files)}")
     _log.info(f"  cite:     {source.citation}")
-
-
-def _summary(n: int, fetched: int, folder: Path) -> str:
-    what = f"{n} file{'s' if n > 1 else ''}"
-    return f"  {what} verified in {folder} ({fetched} fetched, {n - fetched} already there)."
 
 
 def _download_all(source: Source, missing: list[SourceFile], folder: Path) -> None:
