@@ -9,7 +9,7 @@ from torch import Tensor
 
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.checks import same_length
-from wiringup.core.clock import Clock
+from wiringup.core.progress import Clock
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli

@@ -18,8 +18,8 @@ from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.batchnorm import POLICIES, uses_images
 from wiringup.birth.description import Description, of_birth, of_trained
 from wiringup.core.checks import at_least, one_of
-from wiringup.core.clock import Clock
 from wiringup.core.errors import InputError
+from wiringup.core.progress import Clock
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import neutral, omit_default, to_dict, uid
 from wiringup.core.stimuli import Stimuli

@@ -2,8 +2,8 @@
 
 import pytest
 
-from wiringup.core import clock as module
-from wiringup.core.clock import Clock
+from wiringup.core import progress as module
+from wiringup.core.progress import Clock
 
 
 def test_phases_add_up(monkeypatch):
