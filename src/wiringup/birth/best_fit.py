@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, negative, rounded, values, words
 
 FAMILIES: Mapping[str, tuple[float, ...]] = {
     "norm": (),
@@ -53,14 +53,10 @@ class BestFit(ConvolutionLayer):
         scale: (groups,) scipy's ``scale``.
     """
 
-    words: ClassVar[Mapping[str, tuple[str, Mapping[str, tuple[float, ...]]]]] = {
-        "families": ("groups", FAMILIES)
-    }
-    shapes: ClassVar[Mapping[str, Shape]] = dict.fromkeys(("shape", "loc", "scale"), ("groups",))
-    families: tuple[str, ...]
-    shape: NDArray[np.float64]
-    loc: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    families: tuple[str, ...] = words("groups", FAMILIES)
+    shape: Array = values("groups")
+    loc: Array = values("groups")
+    scale: Array = values("groups")
 
     @property
     def n_parameters(self) -> int:

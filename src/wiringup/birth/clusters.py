@@ -3,7 +3,6 @@
 Source: Geiger et al. 2022, methods, "weight compression": every convolution after the first.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kernel_side, resized
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, negative, rounded, values
 from wiringup.birth.kmeans import elbow, kmeans
 
 POINTWISE = 2
@@ -36,18 +35,11 @@ class ClusterLayer(ConvolutionLayer):
 
     kind: ClassVar[str] = "clusters"
     sized_by: ClassVar[str] = "clusters"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {
-        "count_mean": ("clusters",),
-        "count_std": ("clusters",),
-        "noise_std": ("clusters",),
-        "centers": ("clusters", "kernel_size", "kernel_size"),
-    }
     kernel_size: int
-    count_mean: NDArray[np.float64]
-    count_std: NDArray[np.float64]
-    noise_std: NDArray[np.float64]
-    centers: NDArray[np.float64]
+    count_mean: Array = values("clusters")
+    count_std: Array = values("clusters")
+    noise_std: Array = values("clusters")
+    centers: Array = values("clusters", "kernel_size", "kernel_size")
 
     @property
     def in_channels(self) -> float:

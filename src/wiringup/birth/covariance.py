@@ -7,18 +7,17 @@ Gaussian: what they share across channels is not kept, and a 1x1 convolution is 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_std, kernel_side, resized
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, rounded, values
 
 START, SPEED, ACCELERATION = 0.15, 0.5, 0.25
 """Of the closed form: how the variance of its Gaussians grows with depth d in [0, 1], as
@@ -38,10 +37,8 @@ class CovarianceLayer(ConvolutionLayer):
     """
 
     kind: ClassVar[str] = "covariance"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {"factor": ("positions", "positions")}
     kernel_size: int
-    factor: NDArray[np.float64]
+    factor: Array = values("positions", "positions")
 
     @property
     def n_parameters(self) -> int:

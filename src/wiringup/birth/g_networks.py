@@ -11,7 +11,6 @@ were trained without it, and channels in the arbitrary order in which training l
 
 import math
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kernel_side, resized
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, negative, rounded, values
 
 HIDDEN = 32
 """Most hidden units where the user names no number."""
@@ -54,22 +53,14 @@ class GNetwork(ConvolutionLayer):
     kind: ClassVar[str] = "g_network"
     drawn: ClassVar[bool] = False
     sized_by: ClassVar[str] = "hidden units"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size", "outputs", "inputs")
-    shapes: ClassVar[Mapping[str, Shape]] = {
-        "hidden_weights": ("bits", "hidden"),
-        "hidden_biases": ("hidden",),
-        "output_weights": ("hidden",),
-        "output_bias": (),
-        "rms": (),
-    }
     kernel_size: int
     outputs: int
     inputs: int
-    hidden_weights: NDArray[np.float64]
-    hidden_biases: NDArray[np.float64]
-    output_weights: NDArray[np.float64]
-    output_bias: float
-    rms: float
+    hidden_weights: Array = values("bits", "hidden")
+    hidden_biases: Array = values("hidden")
+    output_weights: Array = values("hidden")
+    output_bias: float = values()
+    rms: float = values()
 
     @property
     def shape(self) -> torch.Size:

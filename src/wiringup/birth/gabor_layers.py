@@ -11,13 +11,12 @@ from typing import ClassVar, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, shuffled
 from wiringup.birth.gabor import CODE, GABOR_COLUMNS, PLAIN, decode, encode, gabor
 from wiringup.birth.gabor_fit import fit_gabors
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, negative, rounded, values
 from wiringup.birth.mixture import fit_mixture, sample_mixture
 from wiringup.core.errors import InputError
 
@@ -37,10 +36,8 @@ class GaborLayer(ConvolutionLayer):
     """
 
     kind: ClassVar[str] = "gabor"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {"fits": ("filters", "colours", len(GABOR_COLUMNS))}
     kernel_size: int
-    fits: NDArray[np.float64]
+    fits: Array = values("filters", "colours", len(GABOR_COLUMNS))
 
     @property
     def n_parameters(self) -> int:
@@ -166,12 +163,10 @@ class GaborBank(ConvolutionLayer):
 
     kind: ClassVar[str] = "gabor_bank"
     drawn: ClassVar[bool] = False
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = dict.fromkeys(("frequency_low", "frequency_high", "rms"), ())
     kernel_size: int
-    frequency_low: float
-    frequency_high: float
-    rms: float
+    frequency_low: float = values()
+    frequency_high: float = values()
+    rms: float = values()
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""

@@ -212,7 +212,8 @@ class Genome:
         return {
             f"{name}.{values}": np.ascontiguousarray(getattr(layer, values), np.float32)
             for name, layer in (*self.layers.items(), *self.statistics.items())
-            for values in layer.beside
+            for values, apart in layer.numeric.items()
+            if apart
         }
 
 

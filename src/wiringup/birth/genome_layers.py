@@ -1,12 +1,12 @@
 """What a genome can hold of one layer: the base of all kinds, the kinds of weight compression, their JSON.
 
-A kind is a frozen dataclass that derives from `Layer`, declares its fields in class variables and is listed
+A kind is a frozen dataclass that derives from `Layer`, declares its fields by `values` and is listed
 in `genome.KINDS`. Reading, checking, writing, counting and hashing follow from the declaration.
 """
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -17,33 +17,49 @@ from torch import Generator, Tensor
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 
+Array = NDArray[np.float64]
 Shape = tuple[int | str, ...]
 
 _DIGITS = 7
 
 
+def values(*shape: int | str, beside: bool = False) -> Any:
+    """Declare a numeric field of a kind of layer.
+
+    Args:
+        *shape: sizes; a name stands for one that has to agree between fields, whole numbers among them.
+        beside: whether it is too long for a document: the genome names its hash, and the values lie in a
+            safetensors file beside it.
+    """
+    return field(metadata={"shape": shape, "beside": beside})
+
+
+def words(length: str, allowed: Collection[str]) -> Any:
+    """Declare a field that is a list of words: the name of its length, and the words that are allowed."""
+    return field(metadata={"length": length, "allowed": allowed})
+
+
+@dataclass(frozen=True, eq=False)
 class Layer:
     """The distribution of one layer; alone it decides how the layer's values are drawn.
 
+    Fields are declared by `values` and `words`; others are whole numbers from 1.
+
     Attributes:
         kind: its name in the genome file.
-        whole: fields that are whole numbers from 1; their names can stand in ``shapes``.
-        words: fields that are lists of words -> (name of the length, allowed words).
-        shapes: numeric fields -> their shape; a name stands for a size that has to agree between fields.
-        beside: those numeric fields that are too long for a document: the genome names their hash, and
-            the values lie in a safetensors file beside it.
     """
 
     kind: ClassVar[str]
-    whole: ClassVar[tuple[str, ...]] = ()
-    words: ClassVar[Mapping[str, tuple[str, Collection[str]]]] = {}
-    shapes: ClassVar[Mapping[str, Shape]] = {}
-    beside: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def numeric(self) -> dict[str, bool]:
+        """Its numeric fields, and whether they lie beside the document."""
+        return {f.name: f.metadata["beside"] for f in fields(self) if "shape" in f.metadata}
 
     @property
     def n_parameters(self) -> int:
         """Number of parameters that a birth needs: all numeric fields, unless the kind says otherwise."""
-        return sum(int(np.size(getattr(self, name))) for name in self.shapes)
+        return sum(int(np.size(getattr(self, name))) for name in self.numeric)
 
     def fault(self) -> str:
         """Return which field is impossible and why, or an empty string."""
@@ -60,6 +76,7 @@ def negative(layer: Layer, *fields: str) -> str:
     return next((f"{name}: a value is negative" for name in found), "")
 
 
+@dataclass(frozen=True, eq=False)
 class ConvolutionLayer(Layer):
     """The distribution of a convolution's weights: fitted to trained ones, sampled for a newborn network.
 
@@ -102,13 +119,10 @@ class BatchNormLayer(Layer):
     """Normal distributions of a BatchNorm's weight and bias over its channels."""
 
     kind: ClassVar[str] = "batchnorm"
-    shapes: ClassVar[Mapping[str, Shape]] = dict.fromkeys(
-        ("weight_mean", "weight_std", "bias_mean", "bias_std"), ()
-    )
-    weight_mean: float
-    weight_std: float
-    bias_mean: float
-    bias_std: float
+    weight_mean: float = values()
+    weight_std: float = values()
+    bias_mean: float = values()
+    bias_std: float = values()
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
@@ -134,10 +148,8 @@ class RunningStatistics(Layer):
     """
 
     kind: ClassVar[str] = "statistics"
-    shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("channels",), "variance": ("channels",)}
-    beside: ClassVar[frozenset[str]] = frozenset(["mean", "variance"])
-    mean: NDArray[np.float32]
-    variance: NDArray[np.float32]
+    mean: NDArray[np.float32] = values("channels", beside=True)
+    variance: NDArray[np.float32] = values("channels", beside=True)
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
@@ -158,11 +170,12 @@ class LinearLayer(Layer):
 def layer_to_dict(layer: Layer) -> dict[str, Any]:
     """Return the JSON form of a layer; floats keep every digit."""
     entry: dict[str, Any] = {"kind": layer.kind}
-    entry |= {name: getattr(layer, name) for name in layer.whole}
-    entry |= {name: list(getattr(layer, name)) for name in layer.words}
-    for name in layer.shapes:
-        value = np.asarray(getattr(layer, name))
-        entry[name] = _reference(value) if name in layer.beside else value.tolist()
+    for declared in fields(layer):
+        value = getattr(layer, declared.name)
+        if "shape" in declared.metadata:
+            value = np.asarray(value)
+            value = _reference(value) if declared.metadata["beside"] else value.tolist()
+        entry[declared.name] = list(value) if "length" in declared.metadata else value
     return entry
 
 
@@ -180,17 +193,20 @@ def read_layer(
     Raises:
         InputError: naming the layer, the field and what is wrong with it.
     """
-    fields: dict[str, Any] = {field: _whole(name, field, entry) for field in kind.whole}
-    sizes: dict[str, int] = dict(fields)
-    for field, (length, allowed) in kind.words.items():
-        fields[field] = _words(name, field, entry, allowed)
-        sizes.setdefault(length, len(fields[field]))
-    for field, shape in kind.shapes.items():
-        long = field in kind.beside
-        given = _fetched(name, field, entry, tensors) if long else entry
-        value = _array(name, field, given, shape, sizes)
-        fields[field] = value.astype(np.float32) if long else value
-    layer = kind(**fields)
+    found: dict[str, Any] = {}
+    sizes: dict[str, int] = {}
+    for one, said in ((f.name, f.metadata) for f in fields(kind)):
+        if "length" in said:
+            found[one] = _words(name, one, entry, said["allowed"])
+            sizes.setdefault(said["length"], len(found[one]))
+        elif "shape" not in said:
+            found[one] = sizes[one] = _whole(name, one, entry)
+        elif said["beside"]:
+            long = _array(name, one, _fetched(name, one, entry, tensors), said["shape"], sizes)
+            found[one] = long.astype(np.float32)
+        else:
+            found[one] = _array(name, one, entry, said["shape"], sizes)
+    layer = kind(**found)
     if fault := layer.fault():
         raise InputError(f"Genome, layer {name}, field {fault}.")
     return layer

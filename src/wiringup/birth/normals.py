@@ -3,7 +3,6 @@
 Source: Geiger et al. 2022, supplement, comparison of initialisations.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import normal, resampled
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, negative, rounded, values
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,9 +20,8 @@ class LayerNormal(ConvolutionLayer):
     """One mean and standard deviation for all weights of a layer."""
 
     kind: ClassVar[str] = "layer_normal"
-    shapes: ClassVar[Mapping[str, Shape]] = {"mean": (), "std": ()}
-    mean: float
-    std: float
+    mean: float = values()
+    std: float = values()
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
@@ -55,8 +53,8 @@ class GroupNormal(ConvolutionLayer):
     """
 
     axis: ClassVar[int]
-    mean: NDArray[np.float64]
-    std: NDArray[np.float64]
+    mean: Array = values("groups")
+    std: Array = values("groups")
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
@@ -92,7 +90,6 @@ class KernelNormal(GroupNormal):
 
     kind: ClassVar[str] = "kernel_normal"
     axis: ClassVar[int] = 0
-    shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("kernels",), "std": ("kernels",)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +101,6 @@ class ChannelNormal(GroupNormal):
 
     kind: ClassVar[str] = "channel_normal"
     axis: ClassVar[int] = 1
-    shapes: ClassVar[Mapping[str, Shape]] = {"mean": ("channels",), "std": ("channels",)}
 
 
 def _moments(weight: Tensor, axis: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

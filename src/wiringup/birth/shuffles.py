@@ -4,7 +4,6 @@ Source: Geiger et al. 2022, supplement, controls. Their genome is no compression
 trained weight, and counts every one as a parameter.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, shuffled
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape
+from wiringup.birth.genome_layers import ConvolutionLayer, values
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +25,8 @@ class Shuffled(ConvolutionLayer):
         weight: float32 (kernels, channels, height, width); beside the genome file.
     """
 
-    shapes: ClassVar[Mapping[str, Shape]] = {"weight": ("kernels", "channels", "height", "width")}
-    beside: ClassVar[frozenset[str]] = frozenset({"weight"})
     axis: ClassVar[int | None]
-    weight: NDArray[np.float32]
+    weight: NDArray[np.float32] = values("kernels", "channels", "height", "width", beside=True)
 
     def summary(self) -> str:
         """Return the shape and the spread of the trained weights."""

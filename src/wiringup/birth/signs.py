@@ -6,7 +6,7 @@ not tell; with one parameter (or none) it says how far magnitudes matter at all.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import kaiming_normal, kaiming_std, signs
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import ConvolutionLayer, negative, rounded, values
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +28,8 @@ class SignLayer(ConvolutionLayer):
     """
 
     kind: ClassVar[str] = "signs"
-    shapes: ClassVar[Mapping[str, Shape]] = {"positive": (), "magnitude": ()}
-    positive: float
-    magnitude: float
+    positive: float = values()
+    magnitude: float = values()
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""

@@ -4,7 +4,6 @@ Source: Geiger et al. 2022, supplement, comparison of initialisations. The BIC c
 components.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from wiringup.birth.distributions import resampled, resized
-from wiringup.birth.genome_layers import ConvolutionLayer, Shape, negative, rounded
+from wiringup.birth.genome_layers import Array, ConvolutionLayer, negative, rounded, values
 from wiringup.birth.mixture import Mixture, fit_mixture, sample_mixture
 from wiringup.core.errors import InputError
 
@@ -39,16 +38,10 @@ class KernelMixture(ConvolutionLayer):
     """
 
     kind: ClassVar[str] = "kernel_mixture"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {
-        "shares": ("components",),
-        "means": ("components", "channels", "kernel_size", "kernel_size"),
-        "stds": ("components", "channels", "kernel_size", "kernel_size"),
-    }
     kernel_size: int
-    shares: NDArray[np.float64]
-    means: NDArray[np.float64]
-    stds: NDArray[np.float64]
+    shares: Array = values("components")
+    means: Array = values("components", "channels", "kernel_size", "kernel_size")
+    stds: Array = values("components", "channels", "kernel_size", "kernel_size")
 
     def fault(self) -> str:
         """Return what is impossible about the values, or an empty string."""
@@ -100,16 +93,10 @@ class ChannelMixture(ConvolutionLayer):
     """
 
     kind: ClassVar[str] = "channel_mixture"
-    whole: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    shapes: ClassVar[Mapping[str, Shape]] = {
-        "shares": ("components",),
-        "means": ("components", "kernel_size", "kernel_size"),
-        "factors": ("components", "positions", "positions"),
-    }
     kernel_size: int
-    shares: NDArray[np.float64]
-    means: NDArray[np.float64]
-    factors: NDArray[np.float64]
+    shares: Array = values("components")
+    means: Array = values("components", "kernel_size", "kernel_size")
+    factors: Array = values("components", "positions", "positions")
 
     @property
     def n_parameters(self) -> int:
