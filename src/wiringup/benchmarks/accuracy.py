@@ -7,7 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.benchmarks.area import BOOTSTRAP_SEED
+from wiringup.benchmarks.area import BOOTSTRAP_SEED, Comparison, Resampled, scored
 from wiringup.benchmarks.benchmark import Responses, check_responses
 from wiringup.benchmarks.decoding import answers, shown
 from wiringup.benchmarks.metrics.bootstrap import image_counts
@@ -15,7 +15,7 @@ from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
-from wiringup.core.score import DEFAULT_NORMALISATION, Draws, Score, check_normalisation, normalise
+from wiringup.core.score import DEFAULT_NORMALISATION, Ceiling, Score, check_normalisation
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -87,28 +87,16 @@ class TopK:
         found = answers(Features.of(responses), self.fit, self.test, self.name, layer)
         correct = rank(found.scores, self.test.labels) < self.k
         raw = float(correct.mean())
-        score, applied = normalise(raw, 1.0, FRACTION)
-        return Score(
-            benchmark=self.name,
-            area=self.area,
-            metric=self.metric,
-            layer=layer,
-            raw=raw,
-            ceiling=1.0,
-            score=score,
-            normalisation=applied,
-            error=float(np.sqrt(raw * (1 - raw) / len(correct))),
-            n_stimuli=len(correct),
-            n_units=len(self.test.classes),
-            simulated=self.simulated,
-            note=self._note() if self.fit is not None else f"{self._note()}; {found.source}",
-            evidence=partial(self._draws, correct),
-        )
+        error = float(np.sqrt(raw * (1 - raw) / len(correct)))
+        note = self._note() if self.fit is not None else f"{self._note()}; {found.source}"
+        resample = partial(self._draws, correct)
+        compared = Comparison(raw, error, Ceiling(1.0, 0.0), np.empty(0), note, resample)
+        return scored(self, layer, compared, FRACTION, len(correct), len(self.test.classes))
 
-    def _draws(self, correct: NDArray[np.bool_]) -> Draws:
+    def _draws(self, correct: NDArray[np.bool_]) -> Resampled:
         generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
         drawn = image_counts(len(correct), generator) @ correct / len(correct)
-        return {"stimuli": drawn, "both": drawn}
+        return {"stimuli": (drawn, None), "both": (drawn, None)}
 
     def _note(self) -> str:
         if self.protocol == SQUASH:

@@ -9,7 +9,8 @@ import numpy as np
 from wiringup.benchmarks.accuracy import TopK
 from wiringup.benchmarks.behavior import ChoiceConsistency, ErrorConsistency, TwoChoiceConsistency
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.geometry import FOLDS, MEASURES, Geometry, Similarity
+from wiringup.benchmarks.geometry import FOLDS, Geometry, Similarity
+from wiringup.benchmarks.metrics.geometry import MEASURES
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
 from wiringup.benchmarks.predictivity import MAPPINGS, Predictivity
 from wiringup.benchmarks.simulated import SIMULATED, SIZE, simulated_data
@@ -114,21 +115,14 @@ def list_benchmarks(home: Path | None = None, names: Sequence[str] | None = None
     varied = {name: behind for name, (behind, _) in other_metrics(data).items()}
     behind = {**varied, **data, **tested, **{name: name for name in SIMULATED}}
     asked = benchmark_names(home) if names is None else names
-    return [_listed(name, sets.get(behind.get(name, ""), _gone(name))) for name in asked]
-
-
-def _gone(name: str) -> catalog.Known:
-    return catalog.Known(name, "–", "", present=False, why="no data of this name are here; import them")
+    gone = catalog.Known("", "–", "", present=False, why="no data of this name are here; import them")
+    return [_listed(name, sets.get(behind.get(name, ""), gone)) for name in asked]
 
 
 def _listed(name: str, data: catalog.Known) -> dict[str, str]:
     here = "yes" if data.present else "no"
-    return {"name": name, "area": data.area or BEHAVIOR, "here": here, "how": _how(data.why)}
-
-
-def _how(why: str) -> str:
-    """Return the command at the end of what a data set says it lacks, or all of it if there is none."""
-    return why.partition("Run: ")[2] or why
+    how = data.why.partition("Run: ")[2] or data.why  # the command at the end, where there is one
+    return {"name": name, "area": data.area or BEHAVIOR, "here": here, "how": how}
 
 
 def load_benchmark(name: str, home: Path | None = None, size: int = SIZE) -> Benchmark:

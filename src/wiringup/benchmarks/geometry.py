@@ -1,9 +1,8 @@
 """Geometry: RSA, CKA and Procrustes of a model's features and mean responses; RSA of dissimilarities."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +18,7 @@ from wiringup.benchmarks.area import (
     mean_over_repeats,
 )
 from wiringup.benchmarks.metrics import bootstrap, geometry, rdm, reliability
-from wiringup.benchmarks.metrics.bootstrap import Array, Index
+from wiringup.benchmarks.metrics.bootstrap import Index
 from wiringup.benchmarks.metrics.correlation import Aggregate, aggregate
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.checks import one_of
@@ -31,89 +30,6 @@ from wiringup.data.measurements import Dissimilarities
 ALL, FOLDS = "all", "folds"
 ERROR_DRAWS = reliability.SAMPLING_DRAWS
 HALVES = "ceiling: one half of the repeats against the other, not extrapolated to all; a model can pass it"
-
-
-class Measure(Protocol):
-    """A similarity of two populations; a frozen dataclass, so that its parameters enter hashes."""
-
-    @property
-    def label(self) -> str:
-        """How results call it."""
-
-    def matrix(self, features: Features) -> Tensor:
-        """Return (images, images): all that is needed of a population, for any subset of its images."""
-
-    def similarity(self, x: Tensor, y: Tensor) -> float:
-        """Compare two such matrices of the same images: 1 for the same geometry."""
-
-    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
-        """Return (draws,): the similarity for resampled images, ``counts`` (draws, images) of each."""
-
-
-@dataclass(frozen=True)
-class Rsa:
-    """Spearman's rho of RDMs, each 1 - Pearson r over features or units; see `metrics.geometry.rsa`."""
-
-    label: str = "rsa-spearman"
-
-    def matrix(self, features: Features) -> Tensor:
-        """Return the RDM."""
-        return rdm.correlation_distance(features)
-
-    def similarity(self, x: Tensor, y: Tensor) -> float:
-        """Return Spearman's rho."""
-        return geometry.rsa(x, y)
-
-    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
-        """Return Spearman's rho of resampled images."""
-        return geometry.resampled_rsa(x, y, counts)
-
-
-@dataclass(frozen=True)
-class Cka:
-    """Linear centred kernel alignment; see `metrics.geometry.linear_cka`."""
-
-    debiased: bool = True
-
-    @property
-    def label(self) -> str:
-        """``cka-debiased`` or ``cka-biased``."""
-        return "cka-debiased" if self.debiased else "cka-biased"
-
-    def matrix(self, features: Features) -> Tensor:
-        """Return the Gram matrix."""
-        return features.gram
-
-    def similarity(self, x: Tensor, y: Tensor) -> float:
-        """Return CKA."""
-        return geometry.linear_cka(x, y, self.debiased)
-
-    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
-        """Return CKA of resampled images."""
-        return geometry.resampled_cka(x, y, counts, self.debiased)
-
-
-@dataclass(frozen=True)
-class Procrustes:
-    """Angular Procrustes similarity, 1 - 2 theta / pi; see `metrics.geometry.procrustes`."""
-
-    label: str = "procrustes-angular"
-
-    def matrix(self, features: Features) -> Tensor:
-        """Return the Gram matrix."""
-        return features.gram
-
-    def similarity(self, x: Tensor, y: Tensor) -> float:
-        """Return the similarity."""
-        return geometry.procrustes(x, y)
-
-    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
-        """Return the similarity of resampled images."""
-        return geometry.resampled_procrustes(x, y, counts)
-
-
-MEASURES: Mapping[str, Measure] = {"rsa": Rsa(), "cka": Cka(), "procrustes": Procrustes()}
-"""The last part of a benchmark's name -> the similarity."""
 
 
 def whole(responses: Tensor) -> Features:
@@ -143,7 +59,7 @@ class Geometry(RecordingBenchmark):
         images: "all", or "folds".
     """
 
-    measure: Measure = field(default_factory=Rsa)
+    measure: geometry.Measure = field(default_factory=geometry.Rsa)
     images: str = ALL
 
     def __post_init__(self) -> None:

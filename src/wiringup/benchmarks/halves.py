@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,30 +17,6 @@ from wiringup.data.measurements import Choices, Dissimilarities, Recording
 Index = NDArray[np.intp]
 
 
-def _recording(data: Recording, index: Index) -> Recording:
-    groups, labels = (None if names is None else names[index] for names in (data.groups, data.labels))
-    stimuli = data.stimuli.take(index)
-    return dataclasses.replace(
-        data, trials=data.trials[:, index], stimuli=stimuli, groups=groups, labels=labels
-    )
-
-
-def _dissimilarities(data: Dissimilarities, index: Index) -> Dissimilarities:
-    rdms = np.ascontiguousarray(data.rdms[:, index[:, None], index])
-    return dataclasses.replace(data, rdms=rdms, stimuli=data.stimuli.take(index))
-
-
-def _choices(data: Choices, index: Index) -> Choices:
-    return dataclasses.replace(data, counts=data.counts[index], test=data.test.take(index))
-
-
-_TAKE: dict[type, Callable[[Any, Index], Any]] = {
-    Recording: _recording,
-    Dissimilarities: _dissimilarities,
-    Choices: _choices,
-}
-
-
 def part(benchmark: Benchmark, index: Index, name: str) -> Benchmark:
     """Return the benchmark of the tested images at ``index`` alone, called ``name``.
 
@@ -52,13 +27,24 @@ def part(benchmark: Benchmark, index: Index, name: str) -> Benchmark:
     """
     if isinstance(benchmark, TopK):
         return dataclasses.replace(benchmark, test=benchmark.test.take(index), name=name)
-    if isinstance(benchmark, Measured) and type(benchmark.data) in _TAKE:
-        data = _TAKE[type(benchmark.data)](benchmark.data, index)
-        return dataclasses.replace(benchmark, data=data, name=name)
+    if isinstance(benchmark, Measured) and isinstance(benchmark.data, Recording | Dissimilarities | Choices):
+        return dataclasses.replace(benchmark, data=_taken(benchmark.data, index), name=name)
     raise InputError(
         f"{benchmark.name} cannot be divided into halves. Choose its layer on another recording "
         "(--search NAME), or name a layer (wiringup score --layer)."
     )
+
+
+def _taken(data: Recording | Dissimilarities | Choices, index: Index) -> Any:
+    if isinstance(data, Choices):
+        return dataclasses.replace(data, counts=data.counts[index], test=data.test.take(index))
+    stimuli = data.stimuli.take(index)
+    if isinstance(data, Dissimilarities):
+        rdms = np.ascontiguousarray(data.rdms[:, index[:, None], index])
+        return dataclasses.replace(data, rdms=rdms, stimuli=stimuli)
+    groups, labels = (None if names is None else names[index] for names in (data.groups, data.labels))
+    trials = data.trials[:, index]
+    return dataclasses.replace(data, trials=trials, stimuli=stimuli, groups=groups, labels=labels)
 
 
 def scored_images(benchmark: Benchmark) -> Stimuli:

@@ -34,9 +34,9 @@ def bridge(
 
       wiringup bridge cornet_s --weights cornet_s_epoch43.pth.tar --out submission --layer IT=IT@1
     """
-    from wiringup.experiments.bridge import BridgeRequest, write_package
+    from wiringup.experiments.bridge import write_package
 
-    package = write_package(BridgeRequest(model, weights, name, layer, size, weights_key), out)
+    package = write_package(model, weights, out, name, layer, size, weights_key)
     if json:
         readouts = {area: f"{r.module}@{r.step}" for area, r in package.readouts.items()}
         facts = {"identifier": package.identifier, "folder": str(package.folder), "readouts": readouts}

@@ -37,39 +37,6 @@ HASH_DIGITS = 8
 
 
 @dataclass(frozen=True)
-class BridgeRequest:
-    """What is to be written.
-
-    Attributes:
-        model: an architecture.
-        weights: its checkpoint.
-        name: the identifier's beginning; by default the architecture's. A hash of weights and read-outs
-            is appended, because Brain-Score keeps responses under the identifier alone.
-        layers: ``AREA=LAYER`` for areas that are not to be read out where the architecture says.
-        size: side of the model's input in px.
-        weights_key: which of several sets of weights in the checkpoint; see `models.state_dicts.find`.
-
-    Raises:
-        InputError: if the name could not be a Python module.
-    """
-
-    model: str
-    weights: Path
-    name: str = ""
-    layers: tuple[str, ...] = ()
-    size: int = 224
-    weights_key: str | None = None
-
-    def __post_init__(self) -> None:
-        one_of(self.model, ARCHITECTURES.names(), "model")
-        if self.name and not NAME.fullmatch(self.name):
-            raise InputError(
-                f"The name {self.name!r} cannot be an identifier: use letters, digits and underscores, and "
-                "begin with a letter."
-            )
-
-
-@dataclass(frozen=True)
 class Package:
     """A submission that was written.
 
@@ -88,21 +55,45 @@ class Package:
     notes: tuple[str, ...] = ()
 
 
-def write_package(request: BridgeRequest, out: Path) -> Package:
-    """Write the submission to ``out/models/IDENTIFIER``, whole or not at all.
+def write_package(
+    model: str,
+    weights: Path,
+    out: Path,
+    name: str = "",
+    layers: tuple[str, ...] = (),
+    size: int = 224,
+    weights_key: str | None = None,
+) -> Package:
+    """Write a submission to ``out/models/IDENTIFIER``, whole or not at all.
+
+    Args:
+        model: an architecture.
+        weights: its checkpoint.
+        out: a folder.
+        name: the identifier's beginning; by default the architecture's. A hash of weights and read-outs is
+            appended, because Brain-Score keeps responses under the identifier alone.
+        layers: ``AREA=LAYER`` for areas that are not to be read out where the architecture says.
+        size: side of the model's input in px.
+        weights_key: which of several sets of weights in the checkpoint; see `models.state_dicts.find`.
 
     Raises:
         MissingDataError: if there is no checkpoint.
-        InputError: if the weights do not fit or are not finite, a layer does not exist, or the folder is
-            there already.
+        InputError: if the name could not be a Python module, the weights do not fit or are not finite, a
+            layer does not exist, or the folder is there already.
     """
-    trained = read_trained(request.weights, ModelSpec(request.model, size=request.size), request.weights_key)
+    one_of(model, ARCHITECTURES.names(), "model")
+    if name and not NAME.fullmatch(name):
+        raise InputError(
+            f"The name {name!r} cannot be an identifier: use letters, digits and underscores, and begin with "
+            "a letter."
+        )
+    trained = read_trained(weights, ModelSpec(model, size=size), weights_key)
     spec, network = trained.spec, trained.network()
-    _check_finite(network, request.weights)
+    _check_finite(network, weights)
     read = subject(network, spec)
-    readouts = _readouts(request, read)
+    readouts = _readouts(layers, read)
     digest = content_hash([read.identity, {area: [r.module, r.step] for area, r in readouts.items()}])
-    identifier = f"{request.name or f'wiringup_{spec.architecture}'}_{digest[:HASH_DIGITS]}"
+    identifier = f"{name or f'wiringup_{spec.architecture}'}_{digest[:HASH_DIGITS]}"
     folder = out / "models" / identifier
     if folder.exists():
         raise InputError(f"{folder} is there already. Remove it first, or choose another --name or --out.")
@@ -111,8 +102,8 @@ def write_package(request: BridgeRequest, out: Path) -> Package:
     return package
 
 
-def _readouts(request: BridgeRequest, read: NetworkSubject) -> dict[str, Readout]:
-    chosen = {**read.areas, **dict(parse_areas(request.layers))}
+def _readouts(layers: tuple[str, ...], read: NetworkSubject) -> dict[str, Readout]:
+    chosen = {**read.areas, **dict(parse_areas(layers))}
     blank = from_pixels(np.zeros((1, read.size, read.size), np.uint8))
     read.responses(blank, list(chosen.values()))  # refuses layers and steps that are not there
     return {area: Readout.parse(layer, read.areas) for area, layer in chosen.items()}

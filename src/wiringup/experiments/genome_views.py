@@ -1,6 +1,6 @@
 """What there is to see of a genome: its content, its drawing, and how it differs from another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -122,10 +122,9 @@ def _difference(name: str, a: Genome, b: Genome, shape: torch.Size | None, seed:
             found, chance = _distances(one, other, shape, seed)
         except InputError as error:
             note = str(error)
-    layers = (one, other)
-    kinds = tuple(layer.kind if layer else "" for layer in layers)
-    parameters = tuple(layer.n_parameters if layer else 0 for layer in layers)
-    return Difference(name, (kinds[0], kinds[1]), (parameters[0], parameters[1]), same, found, chance, note)
+    kinds = (one.kind if one else "", other.kind if other else "")
+    counts = (one.n_parameters if one else 0, other.n_parameters if other else 0)
+    return Difference(name, kinds, counts, same, found, chance, note)
 
 
 def _distances(
@@ -254,14 +253,8 @@ def _gabors(layer: Layer, filters: int, seed: int, stream: str) -> tuple[Columns
 
 
 def _norms(layers: Mapping[str, Layer]) -> Norms | None:
-    norms = dict(_batchnorms(layers))
+    norms = {name: layer for name, layer in layers.items() if isinstance(layer, BatchNormLayer)}
     if not norms:
         return None
     weight = np.array([[n.weight_mean, n.weight_std] for n in norms.values()])
     return Norms(list(norms), weight, np.array([[n.bias_mean, n.bias_std] for n in norms.values()]))
-
-
-def _batchnorms(layers: Mapping[str, Layer]) -> Iterator[tuple[str, BatchNormLayer]]:
-    for name, layer in layers.items():
-        if isinstance(layer, BatchNormLayer):
-            yield name, layer

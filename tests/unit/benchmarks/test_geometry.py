@@ -11,7 +11,8 @@ import torch
 from scipy.linalg import orthogonal_procrustes
 from scipy.stats import ortho_group, spearmanr
 
-from wiringup.benchmarks.geometry import MEASURES, Cka, Geometry, Procrustes, Rsa, whole
+from wiringup.benchmarks.geometry import Geometry, whole
+from wiringup.benchmarks.metrics.geometry import MEASURES, Cka, Procrustes, Rsa
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.reliability import half_splits
 from wiringup.core.errors import InputError

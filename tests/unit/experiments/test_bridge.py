@@ -12,7 +12,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
 from wiringup.experiments import bridge
 from wiringup.experiments.births import born
-from wiringup.experiments.bridge import BridgeRequest, self_contained, write_package
+from wiringup.experiments.bridge import self_contained, write_package
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import subject
@@ -98,8 +98,8 @@ def weights(tmp_path):
 
 
 def test_the_package_runs_without_wiringup_and_answers_as_the_model(tmp_path, weights):
-    request = BridgeRequest("cornet_s", weights, "mine", ("IT=IT@1", "V4=V4.norm1_2"), 32)
-    package = write_package(request, tmp_path)
+    layers = ("IT=IT@1", "V4=V4.norm1_2")
+    package = write_package("cornet_s", weights, tmp_path, "mine", layers, 32)
     for name, content in FAKE.items():
         path = tmp_path / "fake" / "brainscore_vision" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,23 +150,23 @@ def test_the_plugin_is_found_by_its_registration_and_has_all_files(tmp_path, wei
 def test_weights_layers_and_size_decide_the_identifier(tmp_path, weights):
     other = tmp_path / "other.safetensors"
     save_weights(born(SPEC, BirthSpec("kaiming_normal", 4), None, None), other)
-    requests = [
-        BridgeRequest("cornet_s", weights, size=32),
-        BridgeRequest("cornet_s", other, size=32),
-        BridgeRequest("cornet_s", weights, size=64),
-        BridgeRequest("cornet_s", weights, size=32, layers=("V4=V4@1",)),
+    packages = [
+        write_package("cornet_s", weights, tmp_path, size=32),
+        write_package("cornet_s", other, tmp_path, size=32),
+        write_package("cornet_s", weights, tmp_path, size=64),
+        write_package("cornet_s", weights, tmp_path, size=32, layers=("V4=V4@1",)),
     ]
-    assert len({write_package(request, tmp_path).identifier for request in requests}) == 4
+    assert len({package.identifier for package in packages}) == 4
     with pytest.raises(InputError, match="is there already"):
-        write_package(requests[0], tmp_path)
+        write_package("cornet_s", weights, tmp_path, size=32)
 
 
 def test_bad_requests_are_refused_and_leave_nothing(tmp_path, weights):
     for name in ("my-model", "1st", "a/../b", "x';import os", "é"):
         with pytest.raises(InputError, match="cannot be an identifier"):
-            BridgeRequest("cornet_s", weights, name)
+            write_package("cornet_s", weights, tmp_path / "out", name)
     with pytest.raises(InputError, match="Unknown model 'resnet9'"):
-        BridgeRequest("resnet9", weights)
+        write_package("resnet9", weights, tmp_path / "out")
     for layers, message in (
         (("V4",), "as AREA=LAYER"),
         (("V5=V4",), "Unknown area 'V5'"),
@@ -174,14 +174,14 @@ def test_bad_requests_are_refused_and_leave_nothing(tmp_path, weights):
         (("V4=V4@7",), "has 4 time steps"),
     ):
         with pytest.raises(InputError, match=message):
-            write_package(BridgeRequest("cornet_s", weights, layers=layers, size=32), tmp_path / "out")
+            write_package("cornet_s", weights, tmp_path / "out", layers=layers, size=32)
     with pytest.raises(MissingDataError, match="There is no checkpoint"):
-        write_package(BridgeRequest("cornet_s", tmp_path / "none.pth"), tmp_path / "out")
+        write_package("cornet_s", tmp_path / "none.pth", tmp_path / "out")
     state = born(SPEC, BirthSpec(), None, None)
     state.V4.conv1.weight.data[0] = torch.nan
     save_weights(state, tmp_path / "nan.safetensors")
     with pytest.raises(InputError, match=r"NaN or infinite weights, the first in V4\.conv1\.weight"):
-        write_package(BridgeRequest("cornet_s", tmp_path / "nan.safetensors", size=32), tmp_path / "out")
+        write_package("cornet_s", tmp_path / "nan.safetensors", tmp_path / "out", size=32)
     assert not (tmp_path / "out").exists()
 
 
@@ -191,7 +191,7 @@ def test_nothing_partial_is_left(tmp_path, weights, monkeypatch):
 
     monkeypatch.setattr(bridge, "save_weights", fails)
     with pytest.raises(OSError, match="no space"):
-        write_package(BridgeRequest("cornet_s", weights, size=32), tmp_path / "out")
+        write_package("cornet_s", weights, tmp_path / "out", size=32)
     assert list((tmp_path / "out/models").iterdir()) == []
 
 

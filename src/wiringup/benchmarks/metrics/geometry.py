@@ -6,6 +6,9 @@ better than linear predictivity does.
 """
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,10 +16,104 @@ from torch import Tensor
 
 from wiringup.benchmarks.metrics import rdm
 from wiringup.benchmarks.metrics.bootstrap import Array
+from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.checks import at_least, same_length
 
 FEWEST_IMAGES = 4
 _EPSILON = torch.finfo(torch.float64).eps
+
+
+class Measure(Protocol):
+    """A similarity of two populations; a frozen dataclass, so that its parameters enter hashes."""
+
+    @property
+    def label(self) -> str:
+        """How results call it."""
+
+    def matrix(self, features: Features) -> Tensor:
+        """Return (images, images): all that is needed of a population, for any subset of its images."""
+
+    def similarity(self, x: Tensor, y: Tensor) -> float:
+        """Compare two such matrices of the same images: 1 for the same geometry."""
+
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return (draws,): the similarity for resampled images, ``counts`` (draws, images) of each."""
+
+
+@dataclass(frozen=True)
+class Rsa:
+    """Spearman's rho of RDMs, each 1 - Pearson r over features or units; see `rsa`."""
+
+    label: str = "rsa-spearman"
+
+    def matrix(self, features: Features) -> Tensor:
+        """Return the RDM."""
+        return rdm.correlation_distance(features)
+
+    def similarity(self, x: Tensor, y: Tensor) -> float:
+        """Return Spearman's rho."""
+        return rsa(x, y)
+
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return Spearman's rho, NaN as in `rsa`; without pairs of an image and its own copies."""
+        _check(x, y)
+        vectors = np.stack([rdm.upper_triangle(matrix.numpy()) for matrix in (x, y)])
+        if np.isnan(vectors).any():
+            return np.full(len(counts), np.nan)
+        return rdm.resampled_spearman([(0, 1)], vectors, counts)[:, 0]
+
+
+@dataclass(frozen=True)
+class Cka:
+    """Linear centred kernel alignment; see `linear_cka`."""
+
+    debiased: bool = True
+
+    @property
+    def label(self) -> str:
+        """``cka-debiased`` or ``cka-biased``."""
+        return "cka-debiased" if self.debiased else "cka-biased"
+
+    def matrix(self, features: Features) -> Tensor:
+        """Return the Gram matrix."""
+        return features.gram
+
+    def similarity(self, x: Tensor, y: Tensor) -> float:
+        """Return CKA."""
+        return linear_cka(x, y, self.debiased)
+
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return CKA; debiased, the sums of HSIC are over different images: copies of one are no pair."""
+        _check(x, y)
+        x, y, weights = centred(x), centred(y), torch.from_numpy(counts).T
+        hsic = _unbiased_hsic if self.debiased else _hsic
+        between, own, other = (hsic(a, b, weights) for a, b in ((x, y), (x, x), (y, y)))
+        return (between / own.sqrt() / other.sqrt()).numpy()
+
+
+@dataclass(frozen=True)
+class Procrustes:
+    """Angular Procrustes similarity, 1 - 2 theta / pi; see `procrustes`."""
+
+    label: str = "procrustes-angular"
+
+    def matrix(self, features: Features) -> Tensor:
+        """Return the Gram matrix."""
+        return features.gram
+
+    def similarity(self, x: Tensor, y: Tensor) -> float:
+        """Return the similarity."""
+        return procrustes(x, y)
+
+    def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
+        """Return the similarity of resampled images."""
+        _check(x, y)
+        a, b = (_factor(centred(k)) for k in (x, y))
+        return np.array([_weighted_procrustes(a, b, w[:, None]) for w in torch.from_numpy(counts)])
+
+
+MEASURES: Mapping[str, Measure] = {"rsa": Rsa(), "cka": Cka(), "procrustes": Procrustes()}
+"""The last part of a benchmark's name -> the similarity."""
 
 
 def rsa(x: Tensor, y: Tensor) -> float:
@@ -55,14 +152,8 @@ def procrustes(x: Tensor, y: Tensor) -> float:
 
     NaN if one of the two does not vary.
     """
-    theta = angular_distance(x, y)
-    return 1 - 2 * theta / math.pi
-
-
-def angular_distance(x: Tensor, y: Tensor) -> float:
-    """Return theta of `procrustes`, in radians (0 to pi / 2)."""
     _check(x, y)
-    return _angle(*(_factor(centred(k)) for k in (x, y)))
+    return 1 - 2 * _angle(*(_factor(centred(k)) for k in (x, y))) / math.pi
 
 
 def _angle(a: Tensor, b: Tensor) -> float:
@@ -71,30 +162,6 @@ def _angle(a: Tensor, b: Tensor) -> float:
         return math.nan
     overlap = float(torch.linalg.svdvals(a.T @ b).sum()) / norm
     return math.acos(min(1.0, overlap))
-
-
-def resampled_rsa(x: Tensor, y: Tensor, counts: Array) -> Array:
-    """Return `rsa` (draws,) of resampled images, ``counts`` (draws, images); NaN as there.
-
-    Pairs of an image with its own copies are left out, as in `rdm.resampled_spearman`.
-    """
-    _check(x, y)
-    vectors = np.stack([rdm.upper_triangle(matrix.numpy()) for matrix in (x, y)])
-    if np.isnan(vectors).any():
-        return np.full(len(counts), np.nan)
-    return rdm.resampled_spearman([(0, 1)], vectors, counts)[:, 0]
-
-
-def resampled_cka(x: Tensor, y: Tensor, counts: Array, debiased: bool = True) -> Array:
-    """Return `linear_cka` (draws,) of resampled images, ``counts`` (draws, images).
-
-    Debiased, the sums of HSIC are over different images: copies of one are no pair.
-    """
-    _check(x, y)
-    x, y, weights = centred(x), centred(y), torch.from_numpy(counts).T
-    hsic = _unbiased_hsic if debiased else _hsic
-    between, own, other = (hsic(a, b, weights) for a, b in ((x, y), (x, x), (y, y)))
-    return (between / own.sqrt() / other.sqrt()).numpy()
 
 
 def _hsic(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
@@ -120,13 +187,6 @@ def _unbiased_hsic(x: Tensor, y: Tensor, weights: Tensor) -> Tensor:
     triples = (n - w) * (a * b - twice) - (x @ w2) * b - a * (y @ w2) + 2 * (product @ w3)
     separate = (w * a).sum(0) * (w * b).sum(0) - 4 * (w2 * a * b).sum(0) + 2 * (w2 * twice).sum(0)
     return pairs - 2 * (w * triples).sum(0) + separate
-
-
-def resampled_procrustes(x: Tensor, y: Tensor, counts: Array) -> Array:
-    """Return `procrustes` (draws,) of resampled images, ``counts`` (draws, images)."""
-    _check(x, y)
-    a, b = (_factor(centred(k)) for k in (x, y))
-    return np.array([_weighted_procrustes(a, b, w[:, None]) for w in torch.from_numpy(counts)])
 
 
 def _weighted_procrustes(a: Tensor, b: Tensor, weights: Tensor) -> float:
