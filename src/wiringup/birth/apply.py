@@ -14,7 +14,6 @@ from wiringup.birth.batchnorm import (
     images_for,
     parts,
     uses_images,
-    uses_teacher,
 )
 from wiringup.birth.genome import Genome
 from wiringup.birth.genome_layers import ConvolutionLayer, RunningStatistics
@@ -117,11 +116,11 @@ def described(spec: BirthSpec, genome: Genome | None) -> Genome | None:
             and there are none.
     """
     drawn = genome if RECIPES[spec.recipe].needs_genome else None
-    if uses_teacher(spec.batchnorm):
+    statistics, affine = parts(spec.batchnorm)
+    if statistics == "teacher":
         _check_taught(spec, drawn)
     elif drawn is not None:
         drawn = drawn.without_statistics()
-    _, affine = parts(spec.batchnorm)
     if affine == "fitted" and not (drawn and drawn.has_batchnorm):
         raise InputError(
             f"BatchNorm {spec.batchnorm!r} needs fitted parameters, and "

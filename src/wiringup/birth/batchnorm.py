@@ -69,11 +69,6 @@ def calibrates(policy: str) -> bool:
     return uses_images(policy) or parts(policy)[0] == "noise"
 
 
-def uses_teacher(policy: str) -> bool:
-    """Return whether a policy needs a genome that holds running statistics."""
-    return parts(policy)[0] == "teacher"
-
-
 @torch.no_grad()
 def calibrate_batchnorm(model: nn.Module, images: Tensor | Iterable[Tensor]) -> None:
     """Set the running mean and variance of every BatchNorm to those of its input, in place.

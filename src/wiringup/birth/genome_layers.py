@@ -196,16 +196,20 @@ def read_layer(
     found: dict[str, Any] = {}
     sizes: dict[str, int] = {}
     for one, said in ((f.name, f.metadata) for f in fields(kind)):
+        where = f"Genome, layer {name}, field {one}"
+        value = entry.get(one)
         if "length" in said:
-            found[one] = _words(name, one, entry, said["allowed"])
+            found[one] = _words(where, value, said["allowed"], f"word in field {one} of layer {name}")
             sizes.setdefault(said["length"], len(found[one]))
         elif "shape" not in said:
-            found[one] = sizes[one] = _whole(name, one, entry)
+            found[one] = sizes[one] = _whole(where, value)
+        elif one not in entry:
+            raise InputError(f"{where}: missing. A layer of kind {kind.kind!r} has to hold it.")
         elif said["beside"]:
-            long = _array(name, one, _fetched(name, one, entry, tensors), said["shape"], sizes)
-            found[one] = long.astype(np.float32)
+            long = _fetched(where, value, tensors.get(f"{name}.{one}"))
+            found[one] = _array(where, long, said["shape"], sizes).astype(np.float32)
         else:
-            found[one] = _array(name, one, entry, said["shape"], sizes)
+            found[one] = _array(where, value, said["shape"], sizes)
     layer = kind(**found)
     if fault := layer.fault():
         raise InputError(f"Genome, layer {name}, field {fault}.")
@@ -217,42 +221,31 @@ def _reference(value: NDArray[Any]) -> dict[str, Any]:
     return {"shape": list(value.shape), "sha256": digest.hexdigest()}
 
 
-def _fetched(
-    name: str, field: str, entry: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-) -> dict[str, Any]:
-    """Return the values beside the genome that ``entry`` names by hash, as if they stood in it."""
-    where = f"Genome, layer {name}, field {field}"
-    value = tensors.get(f"{name}.{field}")
+def _fetched(where: str, named: Any, value: NDArray[Any] | None) -> NDArray[Any]:
+    """Return the values beside the genome if they are those that it names by hash."""
     if value is None:
         raise InputError(f"{where}: its values are missing from the weights file beside the genome.")
-    if entry.get(field) != _reference(value):
+    if named != _reference(value):
         raise InputError(f"{where}: the weights file beside the genome holds other values than it names.")
-    return {"kind": entry["kind"], field: value}
+    return value
 
 
-def _whole(name: str, field: str, entry: Mapping[str, Any]) -> int:
-    size = entry.get(field)
+def _whole(where: str, size: Any) -> int:
     if not isinstance(size, int) or size < 1:
-        raise InputError(
-            f"Genome, layer {name}, field {field}: expected a whole number from 1, got {size!r}."
-        )
+        raise InputError(f"{where}: expected a whole number from 1, got {size!r}.")
     return size
 
 
-def _words(name: str, field: str, entry: Mapping[str, Any], allowed: Collection[str]) -> tuple[str, ...]:
-    words = entry.get(field)
+def _words(where: str, words: Any, allowed: Collection[str], what: str) -> tuple[str, ...]:
     if not isinstance(words, list) or not words:
-        raise InputError(f"Genome, layer {name}, field {field}: expected a list of words, got {words!r:.60}.")
-    return tuple(one_of(str(word), allowed, f"word in field {field} of layer {name}") for word in words)
+        raise InputError(f"{where}: expected a list of words, got {words!r:.60}.")
+    return tuple(one_of(str(word), allowed, what) for word in words)
 
 
-def _array(name: str, field: str, entry: Mapping[str, Any], shape: Shape, sizes: dict[str, int]) -> Any:
+def _array(where: str, given: Any, shape: Shape, sizes: dict[str, int]) -> Any:
     """Read one numeric field; names in ``shape`` are bound to what comes first and have to agree after."""
-    where = f"Genome, layer {name}, field {field}"
-    if field not in entry:
-        raise InputError(f"{where}: missing. A layer of kind {entry['kind']!r} has to hold it.")
     try:
-        value = np.asarray(entry[field], dtype=np.float64)
+        value = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: expected numbers in a regular array ({error}).") from error
     expected = _bind(shape, value.shape, sizes)

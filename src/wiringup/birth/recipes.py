@@ -164,6 +164,12 @@ _CONTROL = f"{GEIGER}, supplement, comparison of initialisations"
 RECIPES: Registry[Recipe] = Registry("birth recipe")
 
 
+def _rule(
+    name: str, description: str, source: str, rule: Rule, fixed: str = "", n_parameters: int = 0
+) -> None:
+    RECIPES.add(name, Recipe(description, source, rule, fixed=fixed, n_parameters=n_parameters))
+
+
 def _fitted(source: str, others: str = "", **descriptions: str) -> None:
     """Add recipes called as the kind of their first layer, and of all others unless these are of one kind."""
     for kind, description in descriptions.items():
@@ -180,17 +186,12 @@ RECIPES.add(
     Recipe("Gabor mixture, then clusters of kernels", f"{GEIGER}, methods", first="gabor", others="clusters"),
     "wc",
 )
-RECIPES.add(
-    "kaiming_normal_fan_in",
-    Recipe("normal, std sqrt(2 / (k k in))", "He et al. 2015, eq. 10", everywhere(kaiming_normal_fan_in)),
-)
-RECIPES.add(
-    "uniform",
-    Recipe("uniform about 0 with the variance of kaiming_normal", _CONTROL, everywhere(kaiming_uniform)),
-)
-RECIPES.add(
-    "constant", Recipe("every kernel averages its input", _CONTROL, everywhere(constant_mean), fixed="all")
-)
+_rule(
+    "kaiming_normal_fan_in", "normal, std sqrt(2 / (k k in))", "He et al. 2015, eq. 10",
+    everywhere(kaiming_normal_fan_in),
+)  # fmt: skip
+_rule("uniform", "uniform about 0 with the variance of kaiming_normal", _CONTROL, everywhere(kaiming_uniform))
+_rule("constant", "every kernel averages its input", _CONTROL, everywhere(constant_mean), fixed="all")
 _fitted(
     _CONTROL,
     layer_normal="one normal distribution for each layer",
@@ -214,40 +215,34 @@ _fitted(
 
 _CLUSTERS = f"after the published clusters of 1x1 layers, {GEIGER}"
 
-RECIPES.add(
-    "random_signs",
-    Recipe("+c or -c with the variance of kaiming_normal, all layers", _CLUSTERS, everywhere(random_signs)),
-)
-RECIPES.add(
-    "random_pointwise_signs",
-    Recipe("1x1 layers +c or -c, the others kaiming_normal", _CLUSTERS, everywhere(random_pointwise_signs)),
-)
+_rule(
+    "random_signs", "+c or -c with the variance of kaiming_normal, all layers", _CLUSTERS,
+    everywhere(random_signs),
+)  # fmt: skip
+_rule(
+    "random_pointwise_signs", "1x1 layers +c or -c, the others kaiming_normal", _CLUSTERS,
+    everywhere(random_pointwise_signs),
+)  # fmt: skip
 _fitted(_CLUSTERS, signs="+c or -c, with the share and size of each layer")
 
 _TROCKMAN = "Trockman, Willmott & Kolter 2023"
 _SMOOTH = "smooth normal kernels, smoother with depth"
-RECIPES.add(
-    "structured_normal", Recipe(_SMOOTH, f"{_TROCKMAN}, closed form", structured_normal, n_parameters=3)
-)
+_rule("structured_normal", _SMOOTH, f"{_TROCKMAN}, closed form", structured_normal, n_parameters=3)
 _fitted(f"{_TROCKMAN}, covariance transfer", covariance="normal kernels with the covariance of each layer")
-RECIPES.add(
+_rule(
     "v1_physiology",
-    Recipe(
-        "Gabors with the statistics of recorded V1 cells, then kaiming_normal",
-        "De Valois et al. 1982, Ringach 2002, Schiller et al. 1976, as in Dapello et al. 2020",
-        front(physiological_gabors),
-        n_parameters=_PHYSIOLOGICAL,
-    ),
+    "Gabors with the statistics of recorded V1 cells, then kaiming_normal",
+    "De Valois et al. 1982, Ringach 2002, Schiller et al. 1976, as in Dapello et al. 2020",
+    front(physiological_gabors),
+    n_parameters=_PHYSIOLOGICAL,
 )
-RECIPES.add(
+_rule(
     "wavelets",
-    Recipe(
-        "a fixed bank of curved wavelets, then uniform by fan-in",
-        "after Kazemian, Elmoznino & Bonner 2025",
-        front(curved_wavelets, kaiming_uniform_fan_in),
-        fixed="first",
-        n_parameters=_WAVELETS,
-    ),
+    "a fixed bank of curved wavelets, then uniform by fan-in",
+    "after Kazemian, Elmoznino & Bonner 2025",
+    front(curved_wavelets, kaiming_uniform_fan_in),
+    fixed="first",
+    n_parameters=_WAVELETS,
 )
 _fitted(
     "after Shuvaev, Lachi, Koulakov & Zador 2024",

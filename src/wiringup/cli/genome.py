@@ -12,6 +12,7 @@ from wiringup.cli.arguments import Json, Runs, WeightsKey
 from wiringup.cli.show import as_json, number, table
 
 if TYPE_CHECKING:
+    from wiringup.birth.genome import Genome
     from wiringup.experiments.genome_views import Difference
     from wiringup.results.bits import Document
 
@@ -21,6 +22,13 @@ Name = Annotated[
 ]
 
 log = logging.getLogger(__name__)
+
+
+def _opened(name: str) -> "Genome":
+    from wiringup.core.home import data_home
+    from wiringup.experiments.genomes import open_genome
+
+    return open_genome(name, data_home())
 
 
 def show(
@@ -35,11 +43,9 @@ def show(
 
       wiringup genome show genome.json --precision 32 --json
     """
-    from wiringup.core.home import data_home
     from wiringup.experiments.genome_views import content
-    from wiringup.experiments.genomes import open_genome
 
-    values = content(open_genome(genome, data_home()), precision)
+    values = content(_opened(genome), precision)
     if json:
         as_json(values)
         return
@@ -79,15 +85,13 @@ def plot(
 
       wiringup genome plot genome.json --weights cornet_s_epoch43.pth.tar --layer V1.conv1 V2.conv2
     """
-    from wiringup.core.home import data_home
     from wiringup.experiments.genome_views import drawing
-    from wiringup.experiments.genomes import open_genome
     from wiringup.figures.genome import draw
     from wiringup.figures.style import check_format, write
     from wiringup.models.weights import read_weights
 
     check_format(out)
-    distilled = open_genome(genome, data_home())
+    distilled = _opened(genome)
     names = [f"{name}.weight" for name in distilled.layers]
     read = None if weights is None else read_weights(weights, names, weights_key)
     for note in () if read is None else read.notes:
@@ -119,11 +123,9 @@ def diff(
 
       wiringup genome diff before.json after.json --json
     """
-    from wiringup.core.home import data_home
     from wiringup.experiments.genome_views import differences, same_statistics
-    from wiringup.experiments.genomes import open_genome
 
-    one, other = (open_genome(name, data_home()) for name in (first, second))
+    one, other = _opened(first), _opened(second)
     found = differences(one, other, seed)
     if json:
         rows = [d.to_dict() for d in found]
@@ -260,17 +262,14 @@ def _bits_table(matches: Sequence["Document"]) -> tuple[list[str], list[list[str
     body = [
         [
             of["name"], of["network"], of["batchnorm"] or "–", str(m["seeds"]),
-            *_counts(of["figures"], of["bits"]), *(number(m["mean"][key]) for key in ("value", "error")),
+            *("–" if of[name] is None else f"{of[name]:,}" for name in ("figures", "bits")),
+            *(number(m["mean"][key]) for key in ("value", "error")),
             "yes" if m["simulated"] else "no",
         ]
         for m in matches
         for of in [m["described"]]
     ]  # fmt: skip
     return header, body
-
-
-def _counts(*counts: int | None) -> list[str]:
-    return ["–" if n is None else f"{n:,}" for n in counts]
 
 
 def genome(
@@ -290,12 +289,4 @@ def genome(
       wiringup genome show wc
 
       wiringup genome plot wc --out wc.png
-
-      wiringup genome diff wc genome.json
-
-      wiringup genome seal edited.json --out mine.json
-
-      wiringup genome recipes
-
-      wiringup genome bits --figure bits.png
     """

@@ -1,5 +1,6 @@
 """Figures of sweeps: images x epochs as a map (the paper's Figure 1), plasticities beside each other."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import Any
@@ -64,6 +65,7 @@ def _maps(comparison: Comparison, cells: Cells, maps: Mapping[str, list[str]]) -
 def _map(axes: Axes, cells: Cells, comparison: Comparison) -> None:
     """Draw images x epochs; the brightest value is 100 of percentages, 1 of scores."""
     last = {m.label: comparison.shown(m, MEAN) for m in comparison.moments}
+    lost = Counter(d.label for d in comparison.diverged)
     most, digits = (100, 0) if comparison.has_percent else (1, 2)
     images, epochs = (sorted({cell[f] for cell in cells.values()}) for f in _AXES)
     values = np.full((len(images), len(epochs)), np.nan)
@@ -73,8 +75,8 @@ def _map(axes: Axes, cells: Cells, comparison: Comparison) -> None:
         if label in last:
             values[row, column] = np.mean(last[label])
             texts.append(f"{values[row, column]:.{digits}f}")
-        if lost := _lost(comparison, label):
-            texts.append(f"({lost} diverged)" if label in last else "diverged")
+        if lost[label]:
+            texts.append(f"({lost[label]} diverged)" if label in last else "diverged")
         color = "white" if values[row, column] < 0.6 * most else "black"
         axes.text(column, row, "\n".join(texts), ha="center", va="center", fontsize=8, color=color)
     axes.imshow(values, origin="lower", cmap="cividis", vmin=0, vmax=most, aspect="auto")
@@ -87,8 +89,9 @@ def _map(axes: Axes, cells: Cells, comparison: Comparison) -> None:
 def _dots(comparison: Comparison, cells: Cells) -> Figure:
     """One line for each label: seeds as dots, their mean as a tick, birth hollow; diverged runs in words."""
     own = {x: [m for m in comparison.moments if m.label == x] for x in cells}
-    labels = [x for x in reversed(list(cells)) if own[x] or _lost(comparison, x)]
-    names = [_name(cells[x], cells, own[x], _lost(comparison, x)) for x in labels]
+    lost = Counter(d.label for d in comparison.diverged)
+    labels = [x for x in reversed(list(cells)) if own[x] or lost[x]]
+    names = [_name(cells[x], cells, own[x], lost[x]) for x in labels]
     figure = new_figure(max(6.0, 4.2 + 0.07 * max(map(len, names))), 1.4 + 0.32 * len(labels))
     axes: Axes = figure.subplots()
     colors = look(list(dict.fromkeys(cells[x]["birth"] for x in reversed(labels))))
@@ -111,11 +114,6 @@ def _line(axes: Axes, row: int, first: Sequence[float], end: Sequence[float], co
     axes.plot([np.mean(first)], [row], "o", mfc="none", color=color, markersize=5)
     axes.plot(end, [row] * len(end), ".", color=color, alpha=0.6)
     axes.plot([np.mean(end)], [row], "|", color=color, markersize=13, markeredgewidth=2)
-
-
-def _lost(comparison: Comparison, label: str) -> int:
-    """Return how many runs of a condition diverged."""
-    return sum(d.label == label for d in comparison.diverged)
 
 
 def _name(cell: Mapping[str, Any], cells: Cells, own: Sequence[ConditionScores], lost: int) -> str:
