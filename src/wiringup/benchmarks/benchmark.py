@@ -1,6 +1,6 @@
 """What a benchmark is, and how a subject sits several of them in one look at the images."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
@@ -52,7 +52,6 @@ class Benchmark(Protocol):
 
 
 Data = TypeVar("Data", bound=DataSet)
-Progress = Callable[[Score], None]
 
 
 def evaluate(
@@ -60,7 +59,6 @@ def evaluate(
     benchmarks: Sequence[Benchmark],
     layers: Sequence[str] | None = None,
     normalisation: str = DEFAULT_NORMALISATION,
-    progress: Progress | None = None,
     clock: Clock | None = None,
 ) -> list[Score]:
     """Score a subject; it looks once at every distinct set of images, whatever is read out.
@@ -71,7 +69,6 @@ def evaluate(
         layers: names of layers (``all`` and ``V4@all`` are every area, every time step); by default the
             subject's own layer for the benchmark's area.
         normalisation: a key of `core.score.NORMALISATIONS`.
-        progress: is given each score as soon as it is there.
         clock: is told how long the subject took to respond, and the responses to be scored.
 
     Returns:
@@ -95,8 +92,6 @@ def evaluate(
             for i in (i for i in group if layer in wanted[i]):
                 with clock.phase("scoring"):
                     found[i, layer] = benchmarks[i].score(features, layer, normalisation)
-                if progress is not None:
-                    progress(found[i, layer])
     return [found[i, layer] for i, names in enumerate(wanted) for layer in names]
 
 

@@ -10,11 +10,6 @@ from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 
 
-def constant(shape: Sequence[int], value: float) -> Tensor:
-    """Return the same float32 value everywhere: a distribution without spread."""
-    return torch.full(tuple(shape), value, dtype=torch.float32)
-
-
 def uniform(shape: Sequence[int], low: float, high: float, generator: Generator) -> Tensor:
     """Draw float32 values uniform in [low, high).
 
@@ -74,7 +69,7 @@ def constant_mean(shape: Sequence[int], generator: Generator) -> Tensor:
 
     Any larger constant would make responses grow from layer to layer. The generator is not used.
     """
-    return constant(shape, 1 / math.prod(shape[1:]))
+    return torch.full(tuple(shape), 1 / math.prod(shape[1:]), dtype=torch.float32)
 
 
 def uniform_fan_in(shape: Sequence[int], inputs: int, generator: Generator) -> Tensor:
