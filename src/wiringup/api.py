@@ -5,7 +5,7 @@ itself, as in ``wiringup.create_model``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,6 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.progress import watched
 from wiringup.core.score import DEFAULT_NORMALISATION
-from wiringup.core.spec import from_dict
 from wiringup.data.images.reading import read_stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.inputs import StudyInputs
@@ -30,7 +29,7 @@ from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.single import single
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.run import execute as execute_run
-from wiringup.experiments.run import read_spec, restored
+from wiringup.experiments.run import read_spec, restored, spec_of
 from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
@@ -112,6 +111,7 @@ def create_model(
     size: int = 224,
     areas: Mapping[str, str] | None = None,
     weights: Path | str | None = None,
+    **preprocessing: Any,
 ) -> Network:
     """Return a network: an architecture before birth, or another package's network with its own weights.
 
@@ -123,16 +123,21 @@ def create_model(
         size: side of its input in px.
         areas: area -> layer, where an area is not read out as the architecture says.
         weights: a checkpoint to read instead; it decides width and classes.
+        preprocessing: mean, std, interpolation and crop, where they are not its own.
 
     Raises:
         InputError: if there is no such network, or the weights do not fit.
         MissingDataError: if a library or file is not here.
     """
+    if areas is not None and not isinstance(areas, Mapping):
+        raise InputError(f"areas is {areas!r}; give a dictionary, as in {{'V4': 'layer3'}}.")
     read_out = tuple(f"{area}={layer}" for area, layer in (areas or {}).items())
     foreign = any_network.is_foreign(name)
-    spec = NetworkOptions(name, width, size, read_out).network(
-        any_network.classes_of(name) if foreign else classes
-    )
+    known = [f.name for f in fields(NetworkOptions) if f.name not in ("model", "width", "size", "areas")]
+    for given in preprocessing:
+        one_of(given, known, "argument")
+    options = NetworkOptions(name, width, size, read_out, **preprocessing)
+    spec = options.network(any_network.classes_of(name) if foreign else classes)
     if weights is not None:
         trained = read_trained(Path(weights), spec)
         return Network(trained.spec, trained.network(), Path(weights).name)
@@ -162,6 +167,7 @@ def give_birth(
         InputError: for an unknown recipe, or a genome that does not fit.
         MissingDataError: if a genome or images are not here.
     """
+    _check_network(model)
     recipe, genome = find_genome(birth, StudyInputs().home, model.spec)
     policy = batchnorm or ("default" if calibrate is None else "calibrated")
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
@@ -182,6 +188,8 @@ def distill(model: Network | Path | str, recipe: str = "weight_compression", see
     """
     if not isinstance(model, Network):
         model = create_model(weights=model)
+    if model.origin == UNBORN:
+        raise InputError("This network was never born: its weights are 0, and there is nothing to distil.")
     source, architecture = {"network": repr(model)}, model.spec.architecture
     with watched():
         return distill_state(
@@ -199,10 +207,11 @@ def train(
     limit: int | None = None,
     birth: str = "",
     seed: int = 0,
-    batchnorm: str = "calibrated",
+    batchnorm: str | None = None,
     suite: str | None = None,
     benchmarks: Sequence[str] = (),
-    moments: str = "",
+    moments: str | float | Sequence[float] = "",
+    normalisation: str = DEFAULT_NORMALISATION,
     keep_weights: bool = False,
     runs: Path | str = "runs",
     **options: Any,
@@ -222,10 +231,12 @@ def train(
         limit: learn from this many images only.
         birth: a recipe or a genome file; by default as ``model`` was born, or "kn".
         seed: of the training, and of a birth that ``model`` does not bring.
-        batchnorm: BatchNorm at birth; "calibrated" on images to learn from, without their labels.
+        batchnorm: BatchNorm at birth; by default as ``model`` was born, or "calibrated" on images to learn
+            from, without their labels.
         suite: benchmarks to score on, by the name of a suite.
         benchmarks: or by their own names.
-        moments: when to score between birth and end: "0.5 1 2" epochs, "5000 images", or "published".
+        moments: when to score between birth and end: [0.5, 1, 2] epochs, "5000 images", or "published".
+        normalisation: of scores, by the ceiling.
         keep_weights: whether the weights of each moment are kept.
         runs: the folder of runs.
         options: fields of `training.spec.TrainingOptions`, as lr, batch or device.
@@ -238,6 +249,11 @@ def train(
     known = network.origin if isinstance(network.origin, BirthSpec) else None
     if not (birth or known or isinstance(model, str)):
         raise InputError(f"{network!r} has no birth to start from; name one, as in birth='kn'.")
+    _check_network(network)
+    for given in options:
+        one_of(given, [f.name for f in fields(TrainingOptions)], "option of a training")
+    if suite and benchmarks:
+        raise InputError("A suite is a list of benchmarks; leave out one of the two.")
     size = network.spec.size
     how = TrainSpec.of(
         TrainingOptions(**options),
@@ -246,14 +262,16 @@ def train(
         size=size,
         seed=seed,
     )
-    exam = ExamSpec(suite) if suite else ExamSpec(chosen(()).name, dict.fromkeys(benchmarks, ""))
+    exam = ExamSpec(suite or chosen(()).name, dict.fromkeys(_listed(benchmarks), ""), "", normalisation)
+    when = moments if isinstance(moments, str) else " ".join(map(str, _listed(moments)))
+    usual = known.batchnorm if known and not birth else "calibrated"
     base = RunSpec(
         images=ImagesSpec(str(images), pool=limit, side=size),
         model=network.spec,
-        birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm),
+        birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual),
         training=how,
         exam=exam,
-        moments=parse_moments(moments),
+        moments=parse_moments(when),
         keep_weights=keep_weights,
     )
     inputs = StudyInputs()
@@ -275,7 +293,7 @@ def execute(
     if isinstance(spec, Path | str):
         spec = read_spec(Path(spec))
     elif not isinstance(spec, RunSpec):
-        spec = from_dict(RunSpec, spec)
+        spec = spec_of(spec, StudyInputs())
     with watched():
         return _executed(spec, Store(Path(runs)), StudyInputs(), device)
 
@@ -311,18 +329,17 @@ def score(
         InputError: for an unknown name or layer.
         MissingDataError: if a benchmark is not here.
     """
-    given: Sequence[Any] = benchmarks if isinstance(benchmarks, list | tuple) else [benchmarks]
     side = model.spec.size if isinstance(model, Network) else size
-    loaded = [load_benchmark(b, size=side) if isinstance(b, str) else b for b in given]
+    loaded = [load_benchmark(b, size=side) if isinstance(b, str) else b for b in _listed(benchmarks)]
     seen, facts = _subject(model, size, device)
     with watched():
-        scores = evaluate(seen, loaded, list(layers) or None, normalisation)
+        scores = evaluate(seen, loaded, _listed(layers) or None, normalisation)
     return Results([{**facts, **score_to_dict(s), "identity": seen.identity[:16]} for s in scores])
 
 
 def brain_match(
     model: Network | Subject | str | Sequence[Network],
-    suite: str = "real@1",
+    suite: str | None = None,
     *,
     benchmarks: Sequence[str] = (),
     reference: Network | Subject | str | Sequence[Network] | None = None,
@@ -334,7 +351,8 @@ def brain_match(
 
     Args:
         model: as `score` takes it; several networks are seeds of one condition.
-        suite: name of the benchmarks that count; those that are not here are named as missing.
+        suite: name of the benchmarks that count, by default "real@1"; those that are not here are named as
+            missing.
         benchmarks: their names instead of a suite; all have to be here.
         reference: what a fraction is taken of.
         size: as in `score`.
@@ -345,13 +363,15 @@ def brain_match(
         InputError: for an unknown name.
         MissingDataError: if no benchmark is here.
     """
-    asked = chosen(benchmarks) if benchmarks else find_suite(suite)
-    first = model if isinstance(model, Network) or not isinstance(model, Sequence) else model[0]
+    if suite and benchmarks:
+        raise InputError("A suite is a list of benchmarks; leave out one of the two.")
+    asked = chosen(_listed(benchmarks)) if benchmarks else find_suite(suite or "real@1")
+    first, *_ = _listed(model) or [None]
     side = first.spec.size if isinstance(first, Network) else size
     found, missing = load_present(asked.benchmarks, size=side)
 
     def match(of: Any) -> matching.BrainMatch:
-        seeds = list(of) if isinstance(of, list | tuple) else [of]
+        seeds = _listed(of)
         subjects = [_subject(one, size, device)[0] for one in seeds]
         each = [evaluate(one, found, normalisation=normalisation) for one in subjects]
         label = seeds[0].description if isinstance(seeds[0], Network) else subjects[0].name
@@ -362,10 +382,24 @@ def brain_match(
         return BrainMatchResult(match(model), None if reference is None else match(reference))
 
 
+def _listed(value: Any) -> list[Any]:
+    """Return several things as a list, and one as a list of one."""
+    return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _check_network(model: Any) -> None:
+    if not isinstance(model, Network):
+        raise InputError(f"{model!r:.60} is no network of wiringup; make one with create_model.")
+
+
 def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Subject, dict[str, Any]]:
     """Return a model as benchmarks look at it, and the columns that name it."""
     if isinstance(model, str):
-        made, facts = REFERENCES[one_of(model, REFERENCES, "reference model")].make(size, 0, Storage())
+        if model not in REFERENCES:
+            raise InputError(
+                f"{model!r} is none of {', '.join(REFERENCES)}. For a network: create_model, give_birth."
+            )
+        made, facts = REFERENCES[model].make(size, 0, Storage())
         return made, {"model": model, "size": size, **facts}
     if isinstance(model, Network):
         spec, origin = model.spec, model.origin
@@ -375,4 +409,8 @@ def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Su
         else:
             facts |= {"weights": origin}
         return model.subject(device), facts
+    if not hasattr(model, "responses"):
+        raise InputError(
+            f"{type(model).__name__} does not answer to images; make a network with create_model."
+        )
     return model, {"model": model.name}

@@ -76,7 +76,7 @@ def test_a_brain_match_beside_its_reference(newborn):
 def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, home):
     folder = write_folder(home / "images", class_folders(noise(30)))
     how = {"plasticity": "decoder", "epochs": 2, "batch": 8, "lr": 0.02}
-    found = wiringup.train(newborn, folder, benchmarks=["toy"], moments="1", **how)
+    found = wiringup.train(newborn, folder, benchmarks="toy", moments=[1], **how)
     assert list(found.to_frame()["epoch"]) == [0, 1, 2]
     assert set(found.to_frame()["seed"]) == {1}  # the birth's; that of the training is 0
     assert isinstance(found.plot(), matplotlib.figure.Figure)
@@ -86,8 +86,10 @@ def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, 
     assert again.to_frame().equals(found.to_frame())
     genome = wiringup.distill(found.model, "layer_normal")
     assert genome.recipe == "layer_normal"
-    with pytest.raises(TypeError, match="unexpected keyword argument 'learning_rate'"):
+    with pytest.raises(InputError, match="Unknown option of a training 'learning_rate'"):
         wiringup.train(newborn, folder, learning_rate=1)
+    with pytest.raises(InputError, match="leave out one of the two"):
+        wiringup.train(newborn, folder, suite="simulated@1", benchmarks="toy")
 
 
 def test_the_example_of_the_readme_runs_and_is_short(tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import OmitArgPrefixes, arg
 
+from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION
 from wiringup.experiments.options import NetworkOptions
@@ -47,9 +48,9 @@ class ExamOptions:
             InputError: if both a suite and benchmarks are named, or the brain is unknown.
         """
         from wiringup.benchmarks.suites import chosen
-        from wiringup.core.checks import one_of
         from wiringup.experiments.spec import ExamSpec
 
+        one_of(self.brain, BRAINS, "brain")
         if self.suite and self.benchmark:
             raise InputError(
                 "--suite is a list of benchmarks; leave out --benchmark, or make a suite of both."
@@ -58,7 +59,7 @@ class ExamOptions:
             return ExamSpec(
                 chosen(()).name, dict.fromkeys(self.benchmark, ""), normalisation=self.normalisation
             )
-        suite = self.suite or f"{one_of(self.brain, BRAINS, 'brain')}@1"
+        suite = self.suite or f"{self.brain}@1"
         return ExamSpec(suite, normalisation=self.normalisation)
 
 
@@ -82,6 +83,8 @@ class BeforeOptions:
         from wiringup.training.label_free import LabelFreeSpec
 
         if self.before is None:
+            if (self.before_plasticity, self.before_lr) != ("all", 0.05):
+                raise InputError("--before-plasticity and --before-lr are of a phase; give --before too.")
             return None
         how = TrainSpec(
             plasticity=self.before_plasticity,
@@ -92,6 +95,8 @@ class BeforeOptions:
             size=size,
             seed=seed,
             device=options.device,
+            workers=options.workers,
+            precision=options.precision,
             norms=options.norms,
         )
         return LabelFreeSpec.parse(self.before, how)

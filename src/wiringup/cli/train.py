@@ -133,19 +133,22 @@ def execute(
     from wiringup.experiments.run import read_spec
     from wiringup.experiments.spec import with_source
 
-    found = read_spec(spec)
-    make(with_source(found, images) if images else found, StudyInputs(), out, device, json)
+    inputs = StudyInputs()
+    found = read_spec(spec, inputs)
+    make(with_source(found, images) if images else found, inputs, out, device, json)
 
 
 def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
     """Make one run and print its record."""
     from wiringup.experiments.run import WEIGHTS
     from wiringup.experiments.run import execute as execute_run
+    from wiringup.experiments.sharing import Job, do_all
     from wiringup.results.record import to_dict
     from wiringup.results.store import Store
     from wiringup.training.distributed import leads
 
-    record = execute_run(run, Store(out), device, inputs)
+    # what another process is at, a run or one that it is born from, is waited for
+    (record,) = do_all([Job(run.title, lambda: execute_run(run, Store(out), device, inputs))])
     if leads():
         as_json(to_dict(record)) if json else _print_record(record, out / record.uid / WEIGHTS)
 

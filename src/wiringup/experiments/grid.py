@@ -1,7 +1,7 @@
 """A grid is a list of runs: one run, varied along axes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 
@@ -16,24 +16,28 @@ SEED = "seed"
 PLASTICITY = "training.plasticity"
 
 
-def grid(base: RunSpec, axes: Mapping[str, Sequence[Any]], *, controls: bool = False) -> list[RunSpec]:
+def grid(
+    base: RunSpec, axes: Mapping[str, Sequence[Any]], *, controls: StudyInputs | None = None
+) -> list[RunSpec]:
     """Return every combination of the values on all axes, the last axis varying fastest.
 
     Args:
         base: a run.
         axes: a dotted field of it, as in ``"training.lr"``, or `SEED` -> its values.
-        controls: whether each plasticity is followed by as many synapses drawn at random from all.
+        controls: given, each plasticity is followed by as many synapses drawn at random from all; how many
+            there are depends on the classes of the images, which are loaded.
 
     Raises:
         InputError: if an axis has no value, or one twice; or if a run cannot be.
     """
     axes = dict(axes)
-    if controls:
-        axes[PLASTICITY] = with_controls(axes.get(PLASTICITY, [base.training.plasticity]), base.model)
+    if controls is not None:
+        names = axes.get(PLASTICITY, [base.training.plasticity])
+        axes[PLASTICITY] = with_controls(names, controls.network(base))
     for name, values in axes.items():
-        if not values:
-            raise InputError(f"There is no value of {name}; give at least one.")
-        if len({repr(v) for v in values}) != len(values):
+        if not values or isinstance(values, str):
+            raise InputError(f"The values of {name} are {values!r}; give a list with at least one.")
+        if any(value in values[:i] for i, value in enumerate(values)):
             raise InputError(f"The values of {name} ({', '.join(map(str, values))}) name one of them twice.")
     return [_at(base, dict(zip(axes, point, strict=True))) for point in product(*axes.values())]
 
@@ -54,7 +58,7 @@ def _at(run: RunSpec, values: Mapping[str, Any]) -> RunSpec:
 def varied(spec: Any, field: str, value: Any) -> Any:
     """Return a spec with the value of a dotted field changed."""
     name, _, rest = field.partition(".")
-    if not hasattr(spec, name):
+    if name not in {f.name for f in fields(spec)}:
         raise InputError(f"{type(spec).__name__} has no field {name!r}.")
     return replace(spec, **{name: varied(getattr(spec, name), rest, value) if rest else value})
 

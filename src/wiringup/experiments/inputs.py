@@ -61,15 +61,15 @@ class Exam:
     benchmarks: tuple[Benchmark, ...]
     held_out: LabelledImages
     normalisation: str
-    _known: dict[str, tuple[list[Score], float]] = field(default_factory=dict, repr=False)
+    _known: dict[object, tuple[list[Score], float]] = field(default_factory=dict, repr=False)
 
     def evaluate(self, candidate: NetworkSubject) -> tuple[list[Score], float]:
         """Return the scores and the top-1 accuracy of a network.
 
         What was scored once is not scored again: several conditions share one birth. The key is the hash
-        of weights and preprocessing, never a name.
+        of weights and preprocessing, with what is read out; never a name.
         """
-        key = candidate.identity
+        key = candidate.identity, tuple(candidate.areas.items()), candidate.classes
         if key not in self._known:
             found = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
             scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
@@ -110,9 +110,12 @@ class StudyInputs:
             InputError: if they are other images than a pinned spec says, or too few.
         """
         if spec not in self._images:
-            key = (spec.source, spec.pool, spec.seed, spec.side)
+            source = absolute(spec.source)
+            key = (source, spec.pool, spec.seed, spec.side)
             if key not in self._read:
-                self._read, self._images = {key: self.read(spec)}, {}
+                pool, held_out = self.read(spec)
+                pinned = (source, len(pool), spec.seed if spec.pool else 0, spec.side)
+                self._read, self._images = {key: (pool, held_out), pinned: (pool, held_out)}, {}
             self._images[spec] = _chosen(spec, *self._read[key])
         return self._images[spec]
 
@@ -162,6 +165,10 @@ class StudyInputs:
         if name == OWN and is_foreign(model.architecture):
             return BirthSpec(OWN, seed, own_weights(model.architecture)), NO_GENOME
         recipe, genome = find_genome(name, self.home, model, keep_gain=keep_gain)
+        if genome is None and keep_gain:
+            raise InputError(
+                f"The recipe {recipe} uses no genome, so there is no gain to keep; leave it out."
+            )
         if genome is None:
             return BirthSpec(recipe, seed, "", batchnorm), NO_GENOME
         return BirthSpec(recipe, seed, genome.sha256, batchnorm), GenomeSource(absolute(name), keep_gain)
@@ -195,21 +202,29 @@ class StudyInputs:
         exam = self.exam(spec.exam, images.held_out, spec.model.size)
         model = self.network(spec)
         before = spec.before and replace(spec.before, training=settled(spec.before.training, model))
-        shown = images.calibration if uses_images(spec.birth.batchnorm) else None
+        birth = spec.birth
+        if birth.recipe == OWN and not birth.genome:
+            birth = replace(birth, genome=own_weights(model.architecture))
+        calibrated = uses_images(birth.batchnorm)
+        # what decides nothing has one value, so that equal runs have one address
+        shown = images.calibration if calibrated else None
         return replace(
             spec,
+            birth=birth,
             images=replace(
                 spec.images,
                 source=absolute(spec.images.source),
                 pool=len(images.pool),
                 number=len(images.chosen),
+                seed=spec.images.seed if spec.images.pool and spec.images.source != RENDERED else 0,
+                calibration=spec.images.calibration if calibrated else 0,
                 sha256=images.chosen.sha256,
                 calibration_sha256="" if shown is None else shown.sha256,
             ),
             model=model,
             before=before,
             moments=between(spec.moments, spec.training.duration, len(images.chosen), spec.training.batch),
-            training=settled(spec.training, model),
+            training=replace(settled(spec.training, model), size=model.size),
             exam=replace(
                 spec.exam, suite=exam.suite.name, benchmarks=exam.hashes, held_out=images.held_out.sha256
             ),

@@ -15,6 +15,7 @@ from wiringup.experiments.sharing import Job, claimed, do_all
 from wiringup.experiments.spec import RunSpec
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
+from wiringup.training.distributed import place
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,6 @@ class Study:
             "reference": self.reference,
             "images": first.images.sha256,
             "exam": asdict(first.exam),
-            "labels": {run.uid: run.label for run in self.runs},
             **self.about,
         }
 
@@ -81,33 +81,36 @@ def launch(
     for run in study.runs:
         if run.uid in todo:
             plan(_work(run, inputs))
-    jobs = [Job(f"{r.title}  [{r.uid}]", partial(_one, r, study, store, device, inputs)) for r in study.runs]
+    jobs = [
+        Job(f"{r.title}  [{r.uid}]", partial(_one, r, study, store, device, inputs, todo)) for r in study.runs
+    ]
     made = do_all(jobs)
     records = [one for one in made if isinstance(one, Record)]
     found = Launched(records, [one for one in made if isinstance(one, Diverged)])
-    document = study.document() | {"diverged": [asdict(one) for one in found.diverged]}
+    document = study.document() | {"labels": [r.label for r in records]}
+    document |= {"diverged": [asdict(one) for one in found.diverged]}
     store.save_study(study.uid, document, [r.uid for r in records])
     return found
 
 
 def _one(
-    run: RunSpec, study: Study, store: Store, device: str | None, inputs: StudyInputs
+    run: RunSpec, study: Study, store: Store, device: str | None, inputs: StudyInputs, todo: set[str]
 ) -> Record | Diverged:
-    with claimed(store, run.uid):
-        known, why = _known(run, store), store.diverged(run.uid)
+    with claimed(store, run.uid, place(device or run.training.device)):
+        known = _known(run, store)
+    if known and run.uid in todo:  # another process was faster
+        plan({kind: -amount for kind, amount in _work(run, inputs).items()})
+        todo.remove(run.uid)
     log.info("%s: %s  [%s]", "Known" if known else "Now", run.title, run.uid)
-    if why is None:
-        try:
-            # one run may be part of several studies, under several names
-            return replace(execute(run, store, device, inputs), label=run.label)
-        except DivergedError as error:
-            why = str(error)
-            store.save_diverged(run.uid, run, why)
-    if run.label == study.reference:
-        raise DivergedError(why)
-    again = f"to try it again, remove {store.folder(run.uid)}"
-    log.warning("%s The study goes on without it (%s).", why, again)
-    return Diverged(run.label, run.birth.seed, why)
+    try:
+        # one run may be part of several studies, under several names
+        return replace(execute(run, store, device, inputs), label=run.label)
+    except DivergedError as error:
+        why, folder = store.diverged(run.uid) or str(error), store.folder(run.uid)
+        if run.label == study.reference:
+            raise DivergedError(f"{why} To try it again, remove {folder}.") from error
+        log.warning("%s The study goes on without it (to try it again, remove %s).", why, folder)
+        return Diverged(run.label, run.birth.seed, why)
 
 
 def _known(run: RunSpec, store: Store) -> bool:

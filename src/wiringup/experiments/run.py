@@ -1,6 +1,8 @@
 """One run from birth to record: born model -> scored -> trained -> scored -> kept."""
 
+import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,22 +10,29 @@ from typing import Any
 import torch
 from torch import nn
 
+from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
+from wiringup.core.checks import one_of
 from wiringup.core.errors import DivergedError, InputError, NotFiniteError
 from wiringup.core.progress import advance
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict, to_dict, uid
 from wiringup.experiments.births import pretrained
+from wiringup.experiments.genomes import carried
 from wiringup.experiments.inputs import Exam, Images, StudyInputs
+from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.sharing import claimed
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.spec import RunSpec, of_this_version
+from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import architecture_of, build
+from wiringup.models.device import AUTO
 from wiringup.models.readout import subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
 from wiringup.results.brain_match import match_of_run
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
-from wiringup.results.store import AGAIN, Store
+from wiringup.results.store import Store
+from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.distributed import leads, place
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import KeepWeights, Observer, TrainingMoment
@@ -32,6 +41,8 @@ SPEC = "spec.json"
 WEIGHTS = "weights.safetensors"
 GENOME = "genome.json"  # in the folder of the run that it was distilled from
 BEFORE = "before"  # folder of a phase without labels, in that of its address
+
+log = logging.getLogger(__name__)
 
 
 def execute(
@@ -55,19 +66,35 @@ def execute(
         DivergedError: if the training diverges.
     """
     inputs = inputs or StudyInputs()
-    spec = _on(spec if spec.pinned else inputs.pin(spec), device)
-    with claimed(store, spec.uid):
+    spec = of_this_version(spec if spec.pinned else inputs.pin(spec))
+    here = _on(spec, device)
+    folder = store.folder(spec.uid)
+    with claimed(store, spec.uid, here.training.device) as group:
         if known := store.finished(spec.uid, spec):
+            if spec.keep_weights and not (folder / MOMENTS).is_dir():
+                log.warning("The weights of its moments were not kept when it was made: %s.", spec.title)
             return known
+        if why := store.diverged(spec.uid):
+            raise DivergedError(f"{why} To try it again, remove {folder}.")
         genome = _genome(spec, store, device, inputs)
-        if leads():
-            write_sealed(store.folder(spec.uid) / SPEC, to_dict(spec))
-        return _execute(spec, store, genome, inputs)
+        if group.leads:
+            write_sealed(folder / SPEC, to_dict(_with_device(spec, AUTO)))
+        try:
+            record = _execute(here, store, genome, inputs)
+        except DivergedError as error:
+            if group.leads:
+                store.save_diverged(spec.uid, spec, str(error))
+            raise
+        group.barrier()  # nobody goes on before its files are there
+    return record
 
 
 def _on(spec: RunSpec, device: str | None) -> RunSpec:
     """Return a spec whose networks run on a device that is here."""
-    device = place(device or spec.training.device)
+    return _with_device(spec, place(device or spec.training.device))
+
+
+def _with_device(spec: RunSpec, device: str) -> RunSpec:
     before = spec.before and replace(spec.before, training=replace(spec.before.training, device=device))
     return replace(spec, training=replace(spec.training, device=device), before=before)
 
@@ -78,7 +105,8 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     exam = inputs.exam(spec.exam, images.held_out, spec.model.size)
     birth = replace(spec.birth, genome=genome.sha256) if genome else spec.birth
     calibration = images.calibration if spec.images.calibration_sha256 else None
-    stage = uid("pretrained", [spec.model, birth, spec.images.calibration_sha256, spec.before])
+    shown = spec.images.calibration_sha256
+    stage = uid("pretrained", [spec.model, birth, shown, spec.before, spec.version])
     folder = store.folder(spec.uid)
     model, accounts = pretrained(
         spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE, spec.title
@@ -104,14 +132,52 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     return record
 
 
-def read_spec(path: Path) -> RunSpec:
+def read_spec(path: Path, inputs: StudyInputs | None = None) -> RunSpec:
     """Return the run that a file says, as ``spec.json`` in the folder of every run does.
 
     Raises:
         MissingDataError: if there is no such file.
         InputError: if it is damaged, or no spec of a run.
     """
-    return from_dict(RunSpec, read_sealed(path, AGAIN), str(path))
+    values = read_sealed(
+        path, "Restore it from a copy; if you changed it on purpose, remove its field 'seal'."
+    )
+    return spec_of(values, inputs or StudyInputs(), str(path))
+
+
+def spec_of(values: Any, inputs: StudyInputs, where: str = "the spec") -> RunSpec:
+    """Return the run that plain JSON values say; where they are brief, they mean what the command line does.
+
+    A network of another package has its own preprocessing unless another is said, a genome that is not named
+    by its hash is looked for, and BatchNorm is calibrated.
+
+    Raises:
+        InputError: naming the field that is wrong.
+        MissingDataError: if a genome or a network is not here.
+    """
+    if not isinstance(values, Mapping) or values.get("images", {}).get("sha256"):
+        return from_dict(RunSpec, values, where)
+    birth = values.get("birth") or {}
+    run = from_dict(RunSpec, {k: v for k, v in values.items() if k != "birth"}, where)
+    model = run.model
+    if is_foreign(model.architecture) and "preprocessing" not in values["model"]:
+        model = NetworkOptions(model.architecture, size=model.size, areas=model.areas).network(model.classes)
+    if birth.get("genome"):
+        return replace(run, model=model, birth=from_dict(BirthSpec, birth, f"{where}, birth"))
+    asked: dict[str, Any] = {
+        "recipe": OWN if is_foreign(model.architecture) else "kaiming_normal",
+        "seed": 0,
+        "genome": "",
+        "batchnorm": "calibrated",
+    }
+    for name in birth:
+        one_of(name, asked, f"field of {where}, birth")
+    asked |= birth
+    named = run.genome.name or asked["recipe"]
+    born, genome = inputs.birth(
+        named, asked["seed"], asked["batchnorm"], model, keep_gain=run.genome.keep_gain
+    )
+    return replace(run, model=model, birth=born, genome=genome)
 
 
 def restored(spec: RunSpec, store: Store) -> nn.Module:
@@ -127,28 +193,38 @@ def _genome(spec: RunSpec, store: Store, device: str | None, inputs: StudyInputs
     if parent is None:
         return inputs.genome(spec)
     record = execute(parent, store, device, inputs)
-    with claimed(store, parent.uid):
-        return _distilled(parent, record, store, spec.birth.recipe)
+    with claimed(store, parent.uid, _on(parent, device).training.device) as group:
+        if group.leads:
+            _distil(parent, record, store, spec.birth.recipe)
+        group.barrier()
+        genome = Genome.load(_genome_path(parent, store, spec.birth.recipe))
+    return carried(genome, spec.model, keep_gain=spec.genome.keep_gain)
 
 
-def _distilled(run: RunSpec, record: Record, store: Store, recipe: str) -> Genome:
-    """Return the genome of a trained network, which is distilled unless that was done before."""
-    path = store.folder(run.uid) / GENOME
+def _genome_path(run: RunSpec, store: Store, recipe: str) -> Path:
+    """Return where the genome lies that was distilled from a run: several recipes may be."""
+    usual = recipe == "weight_compression"
+    return store.folder(run.uid) / (GENOME if usual else f"genome-{recipe}.json")
+
+
+def _distil(run: RunSpec, record: Record, store: Store, recipe: str) -> None:
+    """Distil a trained network, unless that was done before, and check what lies there."""
+    path = _genome_path(run, store, recipe)
     if not path.is_file():
         about = {"run": run.uid, "label": run.label}
-        distill(restored(run, store).state_dict(), run.birth.seed, about, recipe=recipe).save(path)
+        state, architecture = restored(run, store).state_dict(), run.model.architecture
+        distill(state, run.birth.seed, about, recipe=recipe, architecture=architecture).save(path)
         record = replace(record, genome="")
         advance("distil", 1, f"distilled {run.title}")
     genome = Genome.load(path)
-    known = record.genome in ("", genome.sha256)
+    known = path.name != GENOME or record.genome in ("", genome.sha256)
     if not known or genome.source.get("state_sha256") != state_hash(restored(run, store).state_dict()):
         raise InputError(
             f"{path} holds another genome ({genome.sha256:.12}...) than was distilled from this run. Restore "
             "it from a copy, or delete it: it is then distilled again."
         )
-    if record.genome != genome.sha256:
+    if path.name == GENOME and record.genome != genome.sha256:
         store.save(replace(record, genome=genome.sha256))
-    return genome
 
 
 def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:

@@ -2,15 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from wiringup.core.errors import BusyError
 from wiringup.core.files import locked
 from wiringup.results.store import Store
-from wiringup.training.distributed import leads
+from wiringup.training.distributed import ProcessGroup, join
 
 LOCK = ".run.lock"
 PATIENCE = 1.0  # seconds between looks at what other processes do
@@ -33,14 +33,28 @@ def pause() -> None:
     time.sleep(PATIENCE)
 
 
-def claimed(store: Store, uid: str) -> AbstractContextManager[None]:
+@contextmanager
+def claimed(store: Store, uid: str, device: str = "cpu") -> Iterator[ProcessGroup]:
     """Claim a run for this process, from birth to record; of processes that train together, the first claims.
+
+    Args:
+        store: where the run is kept.
+        uid: its address.
+        device: where it is made, by which processes that train together join.
 
     Raises:
         BusyError: if another process has claimed it.
     """
-    folder = store.folder(uid)
-    return locked(folder / LOCK, f"Another process is at work in {folder}.") if leads() else nullcontext()
+    group, folder, busy = join(device), store.folder(uid), ""
+    with ExitStack() as stack:
+        if group.leads:
+            try:
+                stack.enter_context(locked(folder / LOCK, f"Another process is at work in {folder}."))
+            except BusyError as error:
+                busy = str(error)
+        if busy := group.broadcast(busy):
+            raise BusyError(busy)
+        yield group
 
 
 def do_all(jobs: Sequence[Job[T]]) -> list[T]:

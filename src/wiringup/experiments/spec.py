@@ -5,13 +5,15 @@ benchmarks are filled in, so that it means the same on every machine. Where thin
 and on what they are computed is neutral: it is kept beside a run and is no part of its address.
 """
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wiringup import __version__
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.checks import at_least
+from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, check_normalisation
 from wiringup.core.spec import neutral, uid
 from wiringup.models.architecture import ModelSpec
@@ -19,8 +21,10 @@ from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
 
-RENDERED = "rendered"
-"""Rendered objects to learn from, and others held out."""
+log = logging.getLogger(__name__)
+
+RENDERED = "(rendered objects)"
+"""The source of rendered objects to learn from, and others held out; no path is called so."""
 
 
 @dataclass(frozen=True)
@@ -137,18 +141,43 @@ class RunSpec:
 
 
 def born_from(run: RunSpec, parent: RunSpec, recipe: str = "weight_compression") -> RunSpec:
-    """Return a run that is born from the genome that is distilled from what another run learned."""
+    """Return a run that is born from the genome that is distilled from what another run learned.
+
+    Raises:
+        InputError: if the other run is not pinned: nobody could say which it is.
+    """
+    if not parent.pinned:
+        raise InputError("Pin the run that a genome is distilled from first (StudyInputs.pin).")
     birth = replace(run.birth, recipe=recipe, genome=f"run:{parent.uid}")
     return replace(run, birth=birth, genome=GenomeSource(distilled_from=parent))
 
 
 def absolute(source: str) -> str:
     """Return a source by a name that does not depend on the working directory."""
-    return str(Path(source).absolute()) if Path(source).exists() else source
+    return str(Path(source).absolute()) if source != RENDERED and Path(source).exists() else source
 
 
 def with_source(run: RunSpec, source: str) -> RunSpec:
-    """Return a run, and the run that its genome is distilled from, with images that lie elsewhere."""
+    """Return a run with images that lie elsewhere."""
+    return _throughout(run, lambda one: replace(one, images=replace(one.images, source=absolute(source))))
+
+
+def of_this_version(run: RunSpec) -> RunSpec:
+    """Return a run as this version makes it; where another made it, that is said, and has another address."""
+    if run.version != __version__:
+        log.warning(
+            "This run was made by wiringup %s; %s makes it anew, under an address of its own.",
+            run.version, __version__,
+        )  # fmt: skip
+    return (
+        _throughout(run, lambda one: replace(one, version=__version__)) if run.version != __version__ else run
+    )
+
+
+def _throughout(run: RunSpec, change: Callable[[RunSpec], RunSpec]) -> RunSpec:
+    """Return a run, and the run that its genome is distilled from, changed alike."""
     parent = run.genome.distilled_from
-    genome = replace(run.genome, distilled_from=with_source(parent, source)) if parent else run.genome
-    return replace(run, images=replace(run.images, source=absolute(source)), genome=genome)
+    if parent is None:
+        return change(run)
+    child = born_from(change(run), _throughout(parent, change), run.birth.recipe)
+    return replace(child, genome=replace(child.genome, keep_gain=run.genome.keep_gain))

@@ -5,9 +5,8 @@ as being at chance, and where a brain match becomes a fraction of a reference's.
 several seeds; errors are over whatever is known: stimuli and units where scores bring their evidence, seeds
 where there are several.
 
-An area is at chance if its raw score is not above two of its standard errors (see `at_chance`): it has no
-fraction, and no part in the mean of which fractions are taken. The raw score decides, because a normalisation
-must not: squaring doubles a relative error.
+An area is at chance if its score is not above two of its standard errors, by whatever is known of them (see
+`at_chance`): it has no fraction, and no part in the mean of which fractions are taken.
 """
 
 import dataclasses
@@ -141,9 +140,10 @@ class BrainMatch:
 
 
 def at_chance(match: BrainMatch) -> dict[str, tuple[float, float]]:
-    """Return the areas whose raw score is not above two standard errors, or the ceiled one is not positive.
+    """Return the areas whose score is not above two standard errors: nothing is a fraction of chance.
 
-    The standard error is the metric's own, which every record keeps beside the score.
+    That is the raw score with the metric's own error, which every record keeps; or the ceiled score, if it is
+    not positive, or, where stimuli or units were resampled, not above two of the errors found by that.
 
     Returns:
         area -> (raw score, standard error), means over seeds and over the area's benchmarks.
@@ -152,7 +152,8 @@ def at_chance(match: BrainMatch) -> dict[str, tuple[float, float]]:
     for area, estimate in match.areas.items():
         parts = [match.benchmarks[name] for name in sorted(match._behind(area))]
         raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
-        if not raw > 2 * np.nan_to_num(error) or not estimate.value > 0:
+        resampled = 2 * estimate.error if {"stimuli", "units"} & estimate.errors.keys() else 0.0
+        if not raw > 2 * np.nan_to_num(error) or not estimate.value > np.nan_to_num(resampled):
             found[area] = raw, error
     return found
 

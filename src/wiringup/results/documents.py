@@ -18,7 +18,7 @@ class StudySpec(TypedDict):
     """Of a study's specification, what readers rely on."""
 
     reference: str
-    labels: NotRequired[Mapping[str, str]]
+    labels: NotRequired[Sequence[str]]
     diverged: NotRequired[Sequence[Diverged]]
 
 

@@ -117,9 +117,10 @@ class Store:
                 f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
             )
         document = _document(path, StudyDocument)
-        labels = document["spec"].get("labels", {})  # one run may be of several studies
         records = [self._of_study(uid) for uid in document["runs"]]
-        return document, [replace(r, label=labels.get(r.uid, r.label)) for r in records]
+        labels = document["spec"].get("labels") or [r.label for r in records]
+        # one run may be of several studies, and of several conditions
+        return document, [replace(r, label=label) for r, label in zip(records, labels, strict=True)]
 
     def studies(self) -> list[dict[str, Any]]:
         """Return the document of every study and sweep."""

@@ -150,7 +150,7 @@ def between(
     end = duration.in_images(dataset, batch)
     at = {moment.in_images(dataset, batch): moment for moment in moments}
     if beyond := [str(moment) for images, moment in sorted(at.items()) if images > end]:
-        log.info("Not scored, as the training ends after %s: %s.", duration, ", ".join(beyond))
+        log.warning("Not scored, as the training ends after %s: %s.", duration, ", ".join(beyond))
     return tuple(moment for images, moment in sorted(at.items()) if 0 < images < end)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from toy_inputs import BASE
 from wiringup.core.errors import BusyError, DivergedError
-from wiringup.experiments import launch as launching
+from wiringup.experiments import run as running
 from wiringup.experiments import sharing
 from wiringup.experiments.launch import launch
 from wiringup.experiments.recipes.main_study import REFERENCE, WC_CRITICAL, Scale, main_study
@@ -108,8 +108,8 @@ def test_a_run_that_diverged_is_not_tried_again(inputs, tmp_path, monkeypatch, m
             raise DivergedError("the loss is nan.")
         return execute(run, *args)
 
-    execute, tried = launching.execute, []
-    monkeypatch.setattr(launching, "execute", diverging)
+    execute, tried = running._execute, []
+    monkeypatch.setattr(running, "_execute", diverging)
     study, store = sweep(BASE, inputs, AXES, (0,)), Store(tmp_path)
     first = launch(study, store, inputs=inputs)
     assert len(tried) == 3 and [d.why for d in first.diverged] == ["the loss is nan."]

@@ -11,7 +11,6 @@ from wiringup.birth.distill import distill
 from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.progress import Progress
 from wiringup.experiments import inputs as loading
-from wiringup.experiments import launch as launching
 from wiringup.experiments import run as running
 from wiringup.experiments.births import born
 from wiringup.experiments.launch import launch, warn_if_idle
@@ -107,8 +106,8 @@ def test_a_training_that_diverges_is_noted_and_the_sweep_goes_on(inputs, store, 
             raise DivergedError("the loss is nan")
         return execute(run, *args, **kwargs)
 
-    execute, diverges = launching.execute, "critical"
-    monkeypatch.setattr(launching, "execute", diverging)
+    execute, diverges = running._execute, "critical"
+    monkeypatch.setattr(running, "_execute", diverging)
     study, found = made(SMALL, inputs, store)
     assert [r.label.split(", ")[1] for r in found.records] == ["all", "decoder"]
     assert [(d.label, d.seed, d.why) for d in found.diverged] == [
@@ -117,7 +116,8 @@ def test_a_training_that_diverges_is_noted_and_the_sweep_goes_on(inputs, store, 
     kept, records = store.study(study.uid)
     assert len(records) == 2 and kept["spec"]["diverged"][0]["label"] == found.diverged[0].label
     diverges = "all"
-    with pytest.raises(DivergedError):
+    (store.folder(records[0].uid) / "record.json").unlink()
+    with pytest.raises(DivergedError, match="the loss is nan To try it again, remove"):
         launch(study, store, inputs=inputs)
 
 

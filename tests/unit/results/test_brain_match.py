@@ -171,15 +171,19 @@ def test_seeds_of_the_reference_count():
 
 
 def test_nothing_is_a_fraction_of_chance():
-    """The raw score and its own error decide (here .01), whatever the normalisation does with it."""
+    """The raw score and its own error (here .01) decide, and the errors that resampling finds."""
     mine = brain_match("mine", "s@1", [[made("a", 0.3)], [made("b", 0.2, "IT")]], {})
     chance = brain_match("chance", "s@1", [[made("a", 0.02)], [made("b", 0.4, "IT")]], {})
     found = mine.fraction_of(chance)
     assert np.isnan(found["V4"].value) and found["IT"].value == pytest.approx(0.5)
     assert found["mean"].value == pytest.approx(0.5)  # of IT alone, on both sides
     assert at_chance(chance) == {"V4": (0.02, 0.01)}
-    above = brain_match("above", "s@1", [[made("a", 0.04, score=0.04**2)], [made("b", 0.4, "IT")]], {})
+    above = brain_match(
+        "above", "s@1", [[made("a", 0.04, score=0.04**2, sd=(1e-6,) * 3)], [made("b", 0.4, "IT")]], {}
+    )
     assert at_chance(above) == {} and np.isfinite(mine.fraction_of(above)["V4"].value)
+    wide = brain_match("wide", "s@1", [[made("a", 0.04, sd=(0.03,) * 3)], [made("b", 0.4, "IT")]], {})
+    assert list(at_chance(wide)) == ["V4"]  # resampling finds more than the metric's own error
     nowhere = brain_match("nowhere", "s@1", [[made("a", 0.02)], [made("b", -0.1, "IT")]], {})
     assert np.isnan([e.value for e in mine.fraction_of(nowhere).values()]).all()
 

@@ -80,13 +80,13 @@ def sweep(base: RunSpec, inputs: StudyInputs, axes: Axes, seeds: Sequence[int] =
         birth, genome = inputs.birth(name, 0, base.birth.batchnorm, base.model)
         told = name if name.endswith(".json") else birth.recipe
         born = replace(base, birth=birth, genome=genome)
-        cells |= _cells(born, told, varied, controls=axes.controls)
+        cells |= _cells(born, told, varied, inputs if axes.controls else None)
     runs = seeded([run for run, _ in cells.values()], seeds, inputs)
     return Study(tuple(runs), reference, {"cells": {label: cell for label, (_, cell) in cells.items()}})
 
 
 def _cells(
-    base: RunSpec, birth: str, axes: Mapping[str, Sequence[Any]], *, controls: bool = False
+    base: RunSpec, birth: str, axes: Mapping[str, Sequence[Any]], controls: StudyInputs | None = None
 ) -> dict[str, tuple[RunSpec, dict[str, Any]]]:
     """Return label -> a run of one seed, and what tells its cell from others."""
     found = {}
