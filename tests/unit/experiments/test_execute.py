@@ -12,16 +12,24 @@ from safetensors.torch import load_file
 
 from made_images import class_folders, noise, write_folder
 from tests_world import write_toy_benchmark
-from toy_inputs import BASE
+from toy_inputs import BASE, recording
+from wiringup.benchmarks.predictivity import Predictivity
+from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
+from wiringup.birth.distill import distill
 from wiringup.cli.main import main
-from wiringup.core.errors import InputError
+from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.spec import from_dict, to_dict
-from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments import run as running
+from wiringup.experiments.births import born
+from wiringup.experiments.grid import PLASTICITY, grid
+from wiringup.experiments.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.launch import Study, launch
 from wiringup.experiments.recipes.main_study import Scale, main_study
-from wiringup.experiments.run import SPEC, execute, read_spec
+from wiringup.experiments.run import SPEC, execute, read_spec, spec_of
 from wiringup.experiments.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, born_from, with_source
 from wiringup.models.architecture import ModelSpec
+from wiringup.models.readout import subject
 from wiringup.results.record import to_dict as record_to_dict
 from wiringup.results.store import Store
 from wiringup.training.label_free import LabelFreeSpec
@@ -194,3 +202,88 @@ def test_seeds_of_birth_and_training_are_set_apart(run, tmp_path, monkeypatch, c
     assert births["0", "0"] == births["0", "1"]
     assert len({tuple(one) for one in losses.values()}) == 3
     assert found["1", "0"]["seed"] == 1
+
+
+def test_other_read_outs_of_one_birth_have_scores_of_their_own(inputs):
+    inputs.benchmarks = lambda spec, size: (Suite("t@1", ("toy.V4",)), (Predictivity(recording()),))
+    found = []
+    for areas in ((), ("V4=V1.output",)):
+        run = inputs.pin(replace(BASE, model=replace(BASE.model, areas=areas)))
+        exam = inputs.exam(run.exam, inputs.load(run.images).held_out, 32)
+        subject_ = subject(born(run.model, BirthSpec()), run.model)
+        found.append(exam.evaluate(subject_)[0][0].raw)
+    assert found[0] != found[1]
+
+
+def test_one_run_under_two_labels_stays_two_conditions(inputs, tmp_path):
+    run = inputs.pin(replace(BASE, label="a"))
+    study = Study((run, replace(run, label="b")), "a")
+    assert [r.label for r in launch(study, Store(tmp_path), inputs=inputs).records] == ["a", "b"]
+    assert [r.label for r in Store(tmp_path).study(study.uid)[1]] == ["a", "b"]
+
+
+def test_a_folder_called_rendered_is_a_folder(run, tmp_path, monkeypatch):
+    Path(run.images.source).rename(tmp_path / "rendered")
+    monkeypatch.chdir(tmp_path)
+    assert StudyInputs().load(replace(run.images, source="rendered")).chosen.classes == ("a", "b")
+
+
+def test_controls_count_the_synapses_of_the_classes_that_there_are(inputs):
+    names = [r.training.plasticity for r in grid(BASE, {PLASTICITY: ["critical"]}, controls=inputs)]
+    learned = plasticity_of("critical", inputs.network(BASE)).count()
+    assert names == ["critical", f"random:{learned}"]
+    assert learned != plasticity_of("critical", BASE.model).count()
+
+
+def test_what_decides_nothing_is_no_part_of_an_address(inputs):
+    plain = replace(BASE, birth=BirthSpec(batchnorm="default"))
+    runs = [replace(plain, images=replace(BASE.images, calibration=n, seed=n)) for n in (0, 16)]
+    assert len({inputs.pin(run).uid for run in runs}) == 1
+    sizes = [replace(BASE, training=replace(BASE.training, size=size)) for size in (None, 32, 48)]
+    assert {inputs.pin(run).training.size for run in sizes} == {32}
+
+
+def test_a_spec_of_another_version_is_made_anew_with_a_word(run, tmp_path, caplog):
+    record = execute(replace(run, version="9.9"), Store(tmp_path))
+    assert record.uid == run.uid and "made by wiringup 9.9" in caplog.text
+
+
+def test_genomes_of_several_recipes_are_distilled_from_one_run(inputs, tmp_path):
+    parent = inputs.pin(BASE)
+    for recipe in ("weight_compression", "kernel_normal"):
+        child = born_from(inputs.pin(replace(BASE, training=replace(BASE.training, lr=0.01))), parent, recipe)
+        execute(child, Store(tmp_path), inputs=inputs)
+    names = {path.name for path in (tmp_path / parent.uid).glob("genome*")}
+    assert names == {"genome.json", "genome-kernel_normal.json"}
+    with pytest.raises(InputError, match="Pin the run"):
+        born_from(BASE, BASE)
+
+
+def test_a_spec_by_hand_may_name_a_birth_and_says_what_it_cannot_be(run, tmp_path):
+    teacher = born(BASE.model, BirthSpec("kaiming_normal", 1))
+    distill(teacher.state_dict(), recipe="layer_normal").save(tmp_path / "g.json")
+    brief = {"model": {"width": 0.125, "size": 32}, "birth": {"recipe": str(tmp_path / "g.json"), "seed": 3}}
+    found = spec_of(brief, StudyInputs())
+    assert (found.birth.recipe, found.birth.seed, found.birth.batchnorm) == ("layer_normal", 3, "calibrated")
+    assert found.genome.name == str(tmp_path / "g.json") and len(found.birth.genome) == 64
+    with pytest.raises(InputError, match=r"Unknown field of the spec, birth 'sed'. Did you mean 'seed'"):
+        spec_of(brief | {"birth": {"sed": 1}}, StudyInputs())
+
+
+def test_a_training_that_diverged_is_not_tried_again(run, tmp_path, monkeypatch):
+    def diverging(*_):
+        tried.append(1)
+        raise DivergedError("the loss is nan.")
+
+    tried = []
+    monkeypatch.setattr(running, "_execute", diverging)
+    for message in ("^the loss is nan.$", "the loss is nan. To try it again, remove"):
+        with pytest.raises(DivergedError, match=message):
+            execute(run, Store(tmp_path))
+    assert len(tried) == 1
+
+
+def test_weights_that_were_not_kept_are_told(run, tmp_path, caplog):
+    execute(run, Store(tmp_path))
+    execute(replace(run, keep_weights=True), Store(tmp_path))
+    assert "The weights of its moments were not kept" in caplog.text
