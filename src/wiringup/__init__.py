@@ -12,9 +12,10 @@ __version__ = version("wiringup")
 
 _FROM = {
     **dict.fromkeys(
-        ("Network", "brain_match", "create_model", "distill", "execute", "give_birth", "score", "train"),
+        ("brain_match", "create_model", "distill", "execute", "give_birth", "score", "train"),
         "api",
     ),
+    "Network": "experiments.network",
     "load_benchmark": "benchmarks.catalog",
     "Results": "figures.results",
 }

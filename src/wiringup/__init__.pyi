@@ -1,4 +1,3 @@
-from wiringup.api import Network as Network
 from wiringup.api import brain_match as brain_match
 from wiringup.api import create_model as create_model
 from wiringup.api import distill as distill
@@ -7,6 +6,7 @@ from wiringup.api import give_birth as give_birth
 from wiringup.api import score as score
 from wiringup.api import train as train
 from wiringup.benchmarks.catalog import load_benchmark as load_benchmark
+from wiringup.experiments.network import Network as Network
 from wiringup.figures.results import Results as Results
 
 __version__: str

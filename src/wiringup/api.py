@@ -5,11 +5,9 @@ itself, as in ``wiringup.create_model``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from torch import nn
 
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.catalog import load_benchmark, load_present
@@ -25,6 +23,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION
 from wiringup.data.images.reading import read_stimuli
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.network import UNBORN, Network
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.single import single
 from wiringup.experiments.references import REFERENCES
@@ -33,9 +32,9 @@ from wiringup.experiments.run import read_spec, restored, spec_of
 from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
-from wiringup.models.architecture import ModelSpec, build
+from wiringup.models.architecture import build
 from wiringup.models.preprocessing import preprocess
-from wiringup.models.readout import NetworkSubject, Subject, subject
+from wiringup.models.readout import Subject
 from wiringup.models.storage import Storage
 from wiringup.models.trained import read_trained
 from wiringup.results import brain_match as matching
@@ -46,55 +45,7 @@ from wiringup.training.schedule import epochs as passes
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:
-    import pandas
-
-UNBORN = "unborn"
-
-
-@dataclass(eq=False)
-class Network:
-    """A network, and where its weights are from.
-
-    Attributes:
-        spec: what it is.
-        module: the network itself, as any ``nn.Module``.
-        origin: a birth, or in words what its weights are.
-    """
-
-    spec: ModelSpec
-    module: nn.Module
-    origin: BirthSpec | str = UNBORN
-    born_from: str = ""
-
-    def __repr__(self) -> str:
-        spec = self.spec
-        return f"Network({spec.architecture}, width {spec.width:g}, {spec.size} px, {self.description})"
-
-    @property
-    def description(self) -> str:
-        """Where its weights are from, in words."""
-        if isinstance(self.origin, str):
-            return self.origin
-        if self.origin.recipe == OWN:
-            return "its own weights"
-        return f"{self.origin.recipe}, seed {self.origin.seed}, BatchNorm {self.origin.batchnorm}"
-
-    def subject(self, device: str = "cpu", classes: tuple[str, ...] | None = None) -> NetworkSubject:
-        """Return it as benchmarks look at it."""
-        if self.origin == UNBORN:
-            raise InputError("This network was never born: its weights are 0. Give it a birth (give_birth).")
-        return replace(subject(self.module, self.spec, classes=classes), device=device)
-
-    def to_frame(self) -> "pandas.DataFrame":
-        """Return its synapses as a pandas frame: a row for every parameter, with layer, area and number."""
-        import pandas
-
-        from wiringup.experiments.inputs import plasticity_of
-
-        rows = plasticity_of("all", self.spec).synapses
-        return pandas.DataFrame(
-            [{"parameter": r.parameter, "area": r.area, "kind": r.kind, "synapses": r.count} for r in rows]
-        )
+    pass
 
 
 class TrainedResults(Results):
@@ -366,15 +317,16 @@ def brain_match(
     if suite and benchmarks:
         raise InputError("A suite is a list of benchmarks; leave out one of the two.")
     asked = chosen(_listed(benchmarks)) if benchmarks else find_suite(suite or "real@1")
-    first, *_ = _listed(model) or [None]
-    side = first.spec.size if isinstance(first, Network) else size
+    if not (seeds := _listed(model)):
+        raise InputError("There is no model to match; give at least one.")
+    side = seeds[0].spec.size if isinstance(seeds[0], Network) else size
     found, missing = load_present(asked.benchmarks, size=side)
 
     def match(of: Any) -> matching.BrainMatch:
-        seeds = _listed(of)
-        subjects = [_subject(one, size, device)[0] for one in seeds]
+        each_seed = _listed(of)
+        subjects = [_subject(one, size, device)[0] for one in each_seed]
         each = [evaluate(one, found, normalisation=normalisation) for one in subjects]
-        label = seeds[0].description if isinstance(seeds[0], Network) else subjects[0].name
+        label = each_seed[0].description if isinstance(each_seed[0], Network) else subjects[0].name
         scores = [list(of_benchmark) for of_benchmark in zip(*each, strict=True)]
         return matching.brain_match(label, asked.name, scores, missing)
 

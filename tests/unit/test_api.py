@@ -114,3 +114,25 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
     labels = [record.label for record in found["found"].records]
     assert len(labels) == 12 and "all, lr 0.1" in labels
     assert sum(label.startswith("random:") for label in labels) == 4
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda n: wiringup.train(n, "x", lr=-1), "lr is -1"),
+        (lambda n: wiringup.train(n, "x", moments="soon"), "soon"),
+        (lambda n: wiringup.give_birth("cornet_s"), "make one with create_model"),
+        (lambda n: wiringup.score(n.module, "toy"), "does not answer to images"),
+        (lambda n: wiringup.score("cornet_s", "toy"), "create_model, give_birth"),
+        (lambda n: wiringup.score(n, "tyo"), "Did you mean 'toy'"),
+        (lambda n: wiringup.score(n, "toy", "V5"), "no layer 'V5'"),
+        (lambda n: wiringup.brain_match([]), "no model"),
+        (lambda n: wiringup.brain_match(n, "real@1", benchmarks="toy"), "leave out one of the two"),
+        (lambda n: wiringup.create_model(areas="V4=V2"), "give a dictionary"),
+        (lambda n: wiringup.create_model(men=(0, 0, 0)), "Did you mean 'mean'"),
+        (lambda n: wiringup.distill(wiringup.create_model(width=0.125, size=32)), "never born"),
+    ],
+)
+def test_wrong_input_is_answered_in_words(newborn, call, message):
+    with pytest.raises(InputError, match=message):
+        call(newborn)
