@@ -38,6 +38,12 @@ def encoder() -> nn.Module:
     return nn.Sequential(Block(3, 4), Block(4, 6))
 
 
+def bare() -> nn.Module:
+    """Return a network without BatchNorm and biases."""
+    flat = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5, bias=False)]
+    return nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), *flat)
+
+
 def transformer() -> nn.Module:
     return Transformer()
 

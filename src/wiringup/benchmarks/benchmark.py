@@ -125,6 +125,14 @@ class Measured(Generic[Data]):
     data: Data
     name: str = ""
 
+    def __init_subclass__(cls, **more: object) -> None:
+        super().__init_subclass__(**more)
+        cls.__repr__ = Measured.__repr__  # type: ignore[method-assign]  # or dataclass would write its own
+
+    def __repr__(self) -> str:
+        area = getattr(self, "area", None)
+        return f"{type(self).__name__}({self.name!r}, {area}, {self.metric})"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", self.name or self.data.name)
 

@@ -40,7 +40,8 @@ class BirthSpec:
         batchnorm: one of `batchnorm.POLICIES`.
 
     Raises:
-        InputError: for an unknown recipe or policy, or a genome that is missing or of no use.
+        InputError: for an unknown recipe or policy, a policy that own weights have no use for, or a genome
+            that is missing or of no use.
     """
 
     recipe: str = "kaiming_normal"
@@ -50,6 +51,11 @@ class BirthSpec:
 
     def __post_init__(self) -> None:
         if self.recipe == OWN:
+            if self.batchnorm not in ("default", "calibrated"):
+                raise InputError(
+                    f"BatchNorm {self.batchnorm!r} is of births, and own weights are kept as they are; leave "
+                    "out --batchnorm, or name a birth: --birth kn."
+                )
             object.__setattr__(self, "batchnorm", "default")
             return
         object.__setattr__(self, "recipe", RECIPES.canonical(self.recipe))

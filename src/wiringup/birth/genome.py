@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,9 @@ from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
 from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path
 from wiringup.core.spec import content_hash
+
+if TYPE_CHECKING:
+    import pandas
 
 CONVOLUTIONS: Mapping[str, type[ConvolutionLayer]] = {
     kind.kind: kind
@@ -78,7 +81,7 @@ ADVICE = (
 )
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Genome:
     """Distributions of the layers of one network.
 
@@ -96,6 +99,16 @@ class Genome:
     source: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = "weight_compression"
     statistics: Mapping[str, RunningStatistics] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"Genome({self.recipe} of {self.architecture}, {len(self.layers)} layers)"
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return a pandas frame: a row for every layer, its kind and number of parameters."""
+        import pandas
+
+        held = (*self.layers.items(), *self.statistics.items())
+        return pandas.DataFrame([{"layer": n, "kind": h.kind, "parameters": h.n_parameters} for n, h in held])
 
     @cached_property
     def sha256(self) -> str:

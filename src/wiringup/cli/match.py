@@ -10,6 +10,7 @@ from tyro.conf import OmitArgPrefixes, arg
 from wiringup.cli.arguments import Benchmarks, Json, LayersFrom, Runs, SuiteName, Unseen
 from wiringup.cli.score import with_layers
 from wiringup.cli.show import as_json, number, table
+from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.experiments import match as matching
 from wiringup.experiments.scoring import ScoreSpec
@@ -68,6 +69,8 @@ def match(
         check_format(figure)
     spec, home = with_layers(spec, layers_from, unseen), data_home()
     specs = [spec]
+    if reference_area and not reference:
+        raise InputError("--reference-area is of a reference; name it with --reference, or use --area.")
     if reference:
         specs.append(matching.reference_of(reference, spec, out, reference_area))
     exam = matching.exam_of(suite if suite or benchmark else SUITE, spec, home, benchmark)

@@ -1,6 +1,7 @@
 """``wiringup birth`` and ``distill``: networks in, networks out."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,9 @@ def birth(
     batchnorm: BatchNorm | None = None,
     before: Before = NO_PHASE,
     classes: Classes = 1000,
+    device: Annotated[
+        str, arg(metavar="DEVICE", help="Where BatchNorm is calibrated and --before is learned.")
+    ] = "auto",
     json: Json = False,
 ) -> None:
     """Give birth to a network and write its weights as safetensors.
@@ -77,9 +81,9 @@ def birth(
     if calibrate is not None and not uses_images(policy):
         raise InputError(f"BatchNorm {policy!r} uses no images; leave out --calibrate.")
     images = None if calibrate is None else read_stimuli(calibrate, size)
-    phase = before.spec(SMALL, size, seed)
+    phase = before.spec(replace(SMALL, device=device), size, seed)
     plan({"train:label-free": phase.frames if phase else 0})
-    model, accounts = pretrained(model_spec, spec, genome, images, phase)
+    model, accounts = pretrained(model_spec, spec, genome, images, phase, device=device)
     save_weights(model, out, names)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}

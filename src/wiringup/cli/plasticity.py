@@ -12,9 +12,9 @@ from wiringup.cli.show import as_json, table
 from wiringup.experiments.options import NetworkOptions
 from wiringup.models.architecture import architecture_of, outline
 from wiringup.training.flops import Flops, flops_by_layer
-from wiringup.training.named_sets import PATTERN, names
+from wiringup.training.named_sets import PATTERN, members, names
 from wiringup.training.plasticity import Plasticity, resolve
-from wiringup.training.synapses import KINDS, Synapses
+from wiringup.training.synapses import KINDS, Network, Synapses
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,13 @@ def plasticity(
         facts = _facts(found, model, spec.size)
         as_json(facts | {"synapses": [_row(row) for row in found.synapses]}) if json else _print(found, facts)
         return
+    network_of = Network.of(model, architecture)
     known = {name: says for name, says in names(architecture).items() if not name.endswith(PATTERN)}
-    sets = [(resolve(model, architecture, name), says) for name, says in known.items()]
+    sets = [
+        (resolve(model, architecture, name), says)
+        for name, says in known.items()
+        if members(network_of, *name.split(":"))  # without BatchNorm there is nothing to learn of it
+    ]
     if json:
         as_json([{"name": p.name, "trained": p.count(), "share": p.share, "meaning": m} for p, m in sets])
         return

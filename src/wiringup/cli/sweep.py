@@ -1,6 +1,6 @@
 """``wiringup sweep``: births x plasticities x images x epochs, as percentages of one reference."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,16 +11,28 @@ from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, sou
 from wiringup.cli.run import finish
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.sweep import Axes
+from wiringup.models.any_network import is_foreign
+from wiringup.models.architecture import ModelSpec
 from wiringup.training.spec import TrainSpec
 
 
 @dataclass(frozen=True)
 class SmallNetwork(NetworkOptions):
-    """A network that trains in minutes on a processor."""
+    """A network that trains in minutes on a processor.
+
+    Attributes:
+        width: Factor on the number of channels; by default 0.25, and 1 for another package's network.
+    """
 
     model: str = "cornet_s"
-    width: float = 0.25
+    width: Annotated[float | None, arg(metavar="FLOAT")] = None  # type: ignore[assignment]  # see `network`
     size: Annotated[int, arg(metavar="PX")] = 64
+
+    def network(self, classes: int = 1000) -> ModelSpec:
+        """Return the network before birth; errors as `NetworkOptions.network`."""
+        if self.width is not None:
+            return super().network(classes)
+        return replace(self, width=1.0 if is_foreign(self.model) else 0.25).network(classes)
 
 
 SMALL_NETWORK, AXES = SmallNetwork(), Axes()

@@ -13,6 +13,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.any_network import make
 from wiringup.models.architecture import ModelSpec, architecture_of, build, own_network
+from wiringup.models.device import check_device
 from wiringup.models.preprocessing import preprocess
 from wiringup.training.flops import flops_by_layer
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
@@ -29,7 +30,11 @@ def own_weights(name: str) -> str:
 
 
 def born(
-    spec: ModelSpec, birth: BirthSpec, genome: Genome | None = None, calibration: Stimuli | None = None
+    spec: ModelSpec,
+    birth: BirthSpec,
+    genome: Genome | None = None,
+    calibration: Stimuli | None = None,
+    device: str = "cpu",
 ) -> nn.Module:
     """Build a network and give birth to it (see `birth.apply.give_birth`), or let it have its own weights."""
     if birth.recipe == OWN:
@@ -39,7 +44,7 @@ def born(
                 "earlier ones, or start anew with what it has now."
             )
         return own_network(spec, birth.seed)
-    model = build(spec)
+    model = build(spec).to(check_device(device))
     inputs = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)
     give_birth(model, birth, genome, inputs, spec.size)
     return model
@@ -53,6 +58,7 @@ def pretrained(
     before: LabelFreeSpec | None = None,
     folder: Path | None = None,
     label: str = "",
+    device: str = "cpu",
 ) -> tuple[nn.Module, dict[str, Account]]:
     """Give birth to a network and let it learn without labels; return it, and what each phase has spent.
 
@@ -68,8 +74,9 @@ def pretrained(
         before: the phase without labels; None for none.
         folder: where its checkpoint is kept.
         label: how progress calls it.
+        device: where BatchNorm is calibrated.
     """
-    model = born(spec, birth, genome, calibration)
+    model = born(spec, birth, genome, calibration, device)
     seen = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)
     images = images_for(birth.batchnorm, seen, birth.seed, spec.size)
     shown = 0 if images is None else len(images)

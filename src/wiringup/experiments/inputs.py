@@ -163,7 +163,7 @@ class StudyInputs:
             MissingDataError: if the genome is not here.
         """
         if name == OWN and is_foreign(model.architecture):
-            return BirthSpec(OWN, seed, own_weights(model.architecture)), NO_GENOME
+            return BirthSpec(OWN, seed, own_weights(model.architecture), batchnorm), NO_GENOME
         recipe, genome = find_genome(name, self.home, model, keep_gain=keep_gain)
         if genome is None and keep_gain:
             raise InputError(

@@ -17,6 +17,7 @@ from wiringup.core.spec import from_dict, uid
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.run import WEIGHTS
 from wiringup.experiments.scoring import CALIBRATED, KAIMING, ScoreSpec, reportable, scored
+from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.preprocessing import IMAGENET
 from wiringup.results.brain_match import BrainMatch, brain_match
@@ -96,13 +97,22 @@ def reference_of(names: Sequence[str], spec: ScoreSpec, runs: Path, areas: Seque
         areas: AREA=LAYER of a network of another package that is not the model's.
 
     Raises:
-        InputError: if a name is none of these.
+        InputError: if a name is none of these, or areas are missing or of no use.
     """
     nothing: dict[str, Any] = {"weights": (), "layers": (), "seeds": (0,), "batchnorm": CALIBRATED}
     plain = replace(spec, birth=None, weights_key=None, class_names=None, **nothing)
     name = names[0]
+    if areas and not (len(names) == 1 and is_network(name)):
+        raise InputError(
+            f"--reference-area is of a network; {' '.join(names)} is read out as it is. Leave it out."
+        )
     if len(names) == 1 and (name in REFERENCES or is_network(name)):
         same = is_network(name) and _same_network(name, spec)
+        if is_foreign(name) and not (areas or (same and (spec.areas or spec.layer_map))):
+            raise InputError(
+                f"{name} does not say where its areas are. Name them: --reference-area V4=LAYER ...; "
+                f"wiringup layers {name} ... searches."
+            )
         drawn = name in ARCHITECTURES or name in REFERENCES
         return replace(
             _of_another(plain, name) if not same else plain,
@@ -118,6 +128,8 @@ def _of_another(plain: ScoreSpec, name: str) -> ScoreSpec:
     """Return a spec without what belongs to another model: layers, preprocessing and, where fixed, width."""
     width = plain.width if name in ARCHITECTURES else 1.0
     none: dict[str, Any] = dict.fromkeys(("layer_map", "mean", "std", "interpolation", "crop"))
+    if name in REFERENCES:
+        none |= {"classes": 1000, "precision": "float32"}
     return replace(plain, model=name, unseen=False, areas=(), width=width, **none)
 
 

@@ -24,6 +24,7 @@ from wiringup.experiments.inputs import Exam, Images, StudyInputs
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec, of_this_version
+from wiringup.models import any_network
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import architecture_of, build
 from wiringup.models.device import AUTO
@@ -273,6 +274,7 @@ def _record(spec: RunSpec, result: TrainResult, seconds: float) -> Record:
         synapses=totals | trained,
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
-        provenance=provenance(seconds) | {"threads": torch.get_num_threads()},
+        provenance=provenance(seconds, any_network.provenance(spec.model.architecture))
+        | {"threads": torch.get_num_threads()},
         ledger=result.ledger.summary(),
     )

@@ -133,10 +133,21 @@ class ScoreSpec(NetworkOptions):
             raise InputError("pixels have neither layers nor weights; leave out --layer and --weights.")
         if self.model in REFERENCES and self.class_names is not None:
             raise InputError(f"{self.model} has no classes to be named; leave out --classes.")
-        if not is_network(self.model) and self._given_preprocessing():
-            raise InputError(f"{self.model} sees images in its own way; leave out --mean, --std and --crop.")
+        if not is_network(self.model) and (given := self._of_networks()):
+            raise InputError(
+                f"{self.model} is no network, so {', '.join(given)} would do nothing; leave that out."
+            )
         if not self.weights and self.weights_key is not None:
             raise InputError("--weights-key says what to take of a checkpoint; give --weights too.")
+
+    def _of_networks(self) -> list[str]:
+        """Return the options that were given and are of networks alone."""
+        named = self.class_names is None and self.classes != 1000
+        given = {"--area": self.areas, "--width": self.width != 1, "--classes": named}
+        given |= {"--precision": self.precision != "float32"}
+        return [name for name, said in given.items() if said] + [
+            f"--{n}" for n in self._given_preprocessing()
+        ]
 
     def _check_birth(self) -> None:
         drawn = self.birth is not None or self.seeds != (0,)

@@ -1,6 +1,6 @@
 """`Results`: the table of what was kept, as a frame, a figure, or a file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import atomic_path, write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
-from wiringup.results.comparison import Comparison, compare
-from wiringup.results.record import Record, plain
+from wiringup.results.comparison import Comparison, compare, diverged_of
+from wiringup.results.labels import told_apart
+from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.store import STUDY, Store
 from wiringup.results.table import Row, rows, to_csv
 
@@ -31,18 +32,23 @@ class Results:
     Args:
         found: records, or rows of such a table or of ``wiringup score``.
         reference: label of the condition that percentages are of; "" where there is none.
+        diverged: runs that have no score.
     """
 
-    def __init__(self, found: Iterable[Record | Row], reference: str = "") -> None:
+    def __init__(
+        self, found: Iterable[Record | Row], reference: str = "", diverged: Sequence[Diverged] = ()
+    ) -> None:
         each = list(found)
         records = [one for one in each if isinstance(one, Record)]
         self.rows: list[dict[str, Any]] = rows(records)
         self.rows += [dict(plain(one)) for one in each if not isinstance(one, Record)]
-        self.reference = reference
+        self.reference, self.diverged = reference, tuple(diverged)
 
     @classmethod
     def load(cls, folder: Path | str) -> "Results":
         """Return the results in a folder: of a study (it holds ``study.json``), or all runs of a store.
+
+        Runs of a store that have one label but differ in more than seeds get labels that say in what.
 
         Raises:
             MissingDataError: if there are none.
@@ -51,13 +57,13 @@ class Results:
         folder = Path(folder)
         if (folder / STUDY).is_file():
             document, records = Store(folder.resolve().parent).study(folder.resolve().name)
-            return cls(records, document["spec"]["reference"])
+            return cls(records, document["spec"]["reference"], diverged_of(document))
         if not (records := Store(folder).records()):
             raise MissingDataError(
                 f"{folder} holds neither a study nor finished runs. Name a folder of runs (runs, if --out is "
                 "not given), or that of a study in it; make one with wiringup run."
             )
-        return cls(records)
+        return cls(told_apart(records))
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -84,7 +90,7 @@ class Results:
             InputError: if no reference is known, or there is no run of that label.
         """
         if reference := reference or self.reference:
-            return compare(self.rows, reference)
+            return compare(self.rows, reference, self.diverged)
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in self.rows))
         raise InputError(f"Percentages need a reference. Name one of the conditions: {labels}.")
 

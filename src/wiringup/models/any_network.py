@@ -11,7 +11,7 @@ import copy
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from importlib import import_module
@@ -233,11 +233,7 @@ def architecture(name: str, areas: tuple[tuple[str, str], ...]) -> Architecture:
         InputError: if there is no such network, or no such layer in it.
     """
     network = _outline(name)
-    modules = [module for module, _ in network.named_modules()]
-    for layer in (layer.partition("@")[0] for _, layer in areas):
-        if layer not in modules:
-            close = did_you_mean(layer, modules)
-            raise InputError(f"{name} has no layer {layer!r}.{close} Layers: wiringup layers {name} ...")
+    check_layers(name, [module for module, _ in network.named_modules()], areas)
     decoder, readouts = _decoder(network), dict(areas)
     return Architecture(
         name=name,
@@ -249,6 +245,14 @@ def architecture(name: str, areas: tuple[tuple[str, str], ...]) -> Architecture:
         width_and_classes=partial(_width_and_classes, decoder),
         smallest=1,
     )
+
+
+def check_layers(name: str, modules: Sequence[str], areas: Iterable[tuple[str, str]]) -> None:
+    """Raise `InputError` if a network whose modules are named lacks the layer of one of its (area, layer)."""
+    for layer in (layer.partition("@")[0] for _, layer in areas):
+        if layer not in modules:
+            close = did_you_mean(layer, modules)
+            raise InputError(f"{name} has no layer {layer!r}.{close} Layers: wiringup layers {name} ...")
 
 
 def parse_areas(areas: tuple[str, ...]) -> tuple[tuple[str, str], ...]:

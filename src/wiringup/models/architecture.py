@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -146,7 +147,7 @@ class ModelSpec:
         foreign = is_foreign(self.architecture)
         smallest = 1 if foreign else ARCHITECTURES[self.architecture].smallest
         at_least(self.size, smallest, f"the image size in pixels for {self.architecture}")
-        at_least(self.width, 1 / 64, "the width")
+        object.__setattr__(self, "width", float(at_least(self.width, 1 / 64, "the width")))
         if foreign and self.width != 1:
             raise InputError(f"{self.architecture} has one width; leave out the width of {self.width:g}.")
 
@@ -171,7 +172,7 @@ def architecture_of(spec: ModelSpec) -> Architecture:
     """Return what the rest of the package may know about the network of ``spec``.
 
     Raises:
-        InputError: if it is another package's and has no such network or layer.
+        InputError: if there is no such layer, or, in another package, no such network.
         MissingDataError: if that package is not installed.
     """
     areas = parse_areas(spec.areas)
@@ -179,7 +180,15 @@ def architecture_of(spec: ModelSpec) -> Architecture:
         found = any_network.architecture(spec.architecture, areas)
     else:
         found = ARCHITECTURES[spec.architecture]
+        any_network.check_layers(found.name, _modules(found.name) if areas else (), areas)
     return replace(found, readouts={**found.readouts, **dict(areas)}, preprocessing=spec.preprocessing)
+
+
+@cache
+def _modules(name: str) -> tuple[str, ...]:
+    """Return the modules of a registered architecture, which are the same at every width."""
+    with torch.device("meta"):
+        return tuple(module for module, _ in ARCHITECTURES[name].build(1.0, 2).named_modules())
 
 
 def build(spec: ModelSpec) -> nn.Module:

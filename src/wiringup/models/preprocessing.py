@@ -44,6 +44,10 @@ class Preprocessing:
 
     def __post_init__(self) -> None:
         one_of(self.interpolation, INTERPOLATIONS, "interpolation")
+        for name in ("mean", "std"):  # an address does not depend on the type of a number
+            object.__setattr__(self, name, tuple(map(float, getattr(self, name))))
+        if self.crop is not None:
+            object.__setattr__(self, "crop", float(self.crop))
         numbers = [*self.mean, *self.std]
         if len(self.mean) != 3 or len(self.std) != 3 or not all(map(math.isfinite, numbers)):
             raise InputError("Mean and deviation are three numbers each, for red, green and blue.")

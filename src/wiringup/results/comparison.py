@@ -1,5 +1,6 @@
 """Conditions beside a reference: brain match over seeds, and the percentage of the reference's that it is."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from wiringup.results.brain_match import BrainMatch, at_chance, brain_match
 from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
 from wiringup.results.stats import Estimate
 from wiringup.results.table import Row, rows
+
+log = logging.getLogger(__name__)
 
 COLUMNS = (*SCORED, MEAN)
 
@@ -188,11 +191,22 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
         diverged: runs that have no score.
 
     Raises:
-        InputError: if no run has the label ``reference``, or seeds were scored at different moments.
+        InputError: if no run has the label ``reference``, or its seeds were scored at different moments.
     """
-    conditions = {label: _moments(label, table) for label in dict.fromkeys(row["label"] for row in table)}
-    if reference not in conditions:
-        raise InputError(f"No run is labelled {reference!r}, so there is nothing to take percentages of.")
+    labels = dict.fromkeys(row["label"] for row in table)
+    if reference not in labels:
+        raise InputError(
+            f"No run is labelled {reference!r}, so there is nothing to take percentages of. There are: "
+            f"{', '.join(map(repr, labels))}."
+        )
+    conditions: dict[str, list[Runs]] = {}
+    for label in labels:
+        try:
+            conditions[label] = _moments(label, table)
+        except InputError as error:
+            if label == reference:
+                raise
+            log.warning("Left out: %s", error)
     last = conditions[reference][-1]
     base = _matched(reference, last)
     chance = at_chance(base)
@@ -205,8 +219,12 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
 
 def of_study(document: Mapping[str, Any], records: Sequence[Record]) -> Comparison:
     """Return the comparison of a study or sweep, whose document names its reference and what diverged."""
-    spec = document["spec"]
-    return compare(rows(records), spec["reference"], [Diverged(**one) for one in spec.get("diverged", ())])
+    return compare(rows(records), document["spec"]["reference"], diverged_of(document))
+
+
+def diverged_of(document: Mapping[str, Any]) -> list[Diverged]:
+    """Return the runs of a study that have no score."""
+    return [Diverged(**one) for one in document["spec"].get("diverged", ())]
 
 
 Runs = Sequence[Sequence[Row]]

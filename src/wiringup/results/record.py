@@ -107,11 +107,17 @@ class Diverged:
     why: str
 
 
-def provenance(seconds: float) -> dict[str, Any]:
-    """Return the versions, the machine and the date that belong beside every number."""
+def provenance(seconds: float, library: str = "") -> dict[str, Any]:
+    """Return the versions, the machine and the date that belong beside every number.
+
+    Args:
+        seconds: that it took.
+        library: that made the network, with its version, as in "timm 1.0.31"; "" for none.
+    """
     packages = ("wiringup", "torch", "numpy", "scipy", "scikit-learn")
+    versions = {"python": platform.python_version()} | {name: version(name) for name in packages}
     return {
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
+        "versions": versions | dict([library.split()] if library else []),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),

@@ -48,6 +48,13 @@ def test_size_in_parameters_and_bits():
         genome.bits(0)
 
 
+def test_it_is_shown_in_short_and_as_a_frame():
+    assert repr(example()) == "Genome(weight_compression of cornet_s, 4 layers)"
+    frame = example().to_frame()
+    assert list(frame["kind"]) == ["gabor", "clusters", "batchnorm", "linear"]
+    assert frame["parameters"].sum() == example().n_parameters
+
+
 def test_hash_follows_the_content_and_not_the_source():
     genome = example()
     assert Genome(genome.layers, "cornet_s", {"other": 1}).sha256 == genome.sha256

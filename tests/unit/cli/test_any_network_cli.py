@@ -9,8 +9,10 @@ import pytest
 from made_images import class_folders, noise, write_folder
 from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
+from wiringup.cli.sweep import SmallNetwork
 from wiringup.core.errors import InputError
 from wiringup.experiments.run import execute, read_spec
+from wiringup.models import any_network
 from wiringup.results.store import Store
 
 SMALL = ["foreign_networks:small", "--area", "V4=middle", "IT=late", "--size", "32"]
@@ -45,7 +47,7 @@ def test_it_is_scored_searched_and_matched_and_its_plasticity_shown(capsys):
     assert sets["decoder"] == 8 * 5 + 5 and "critical" not in sets
 
 
-def test_it_is_trained_from_its_own_weights_or_born(capsys, tmp_path):
+def test_it_is_trained_from_its_own_weights_or_born(capsys, tmp_path, monkeypatch):
     write_folder(tmp_path / "images", class_folders(noise(30)))
     form = ["train", *SMALL, "--images", "images", "--plasticity", "downstream:IT", "--epochs", "1"]
     form += ["--batch", "8", "--benchmark", "toy", "--crop", "0.9"]
@@ -63,12 +65,49 @@ def test_it_is_trained_from_its_own_weights_or_born(capsys, tmp_path):
     assert len(spec.birth.genome) == 64  # a hash of the weights
     with pytest.raises(InputError, match="comes with other weights than this run was made with"):
         execute(replace(spec, birth=replace(spec.birth, genome="0" * 64)), Store(tmp_path / "other"))
+    monkeypatch.setattr(any_network, "provenance", lambda name: "timm 1.0.31")
     other = answered(capsys, *form, "--std", "0.5", "0.5", "0.5")
+    versions = [run["provenance"]["versions"].get("timm") for run in (own, other)]
+    assert versions == [None, "1.0.31"]
+    with pytest.raises(SystemExit):
+        main([*form, "--batchnorm", "noise"])
+    assert "BatchNorm 'noise' is of births, and own weights are kept" in capsys.readouterr().err
     assert other["uid"] != own["uid"] and other["losses"] != own["losses"]
     match = answered(
         capsys, "match", "pixels", "--size", "32", "--benchmark", "toy", "--reference", own["uid"]
     )
     assert own["uid"] in match["reference"]
+
+
+def test_a_sweep_takes_a_network_that_has_one_width():
+    found = [
+        SmallNetwork(*form).network().width for form in ((), ("foreign_networks:small",), ("resnet50", 1))
+    ]
+    assert found == [0.25, 1, 1]
+    with pytest.raises(InputError, match="has one width"):
+        SmallNetwork("foreign_networks:small", 0.25).network()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--reference-area", "V4=late"], "name it with --reference"),
+        (["--reference", "pixels", "--reference-area", "V4=late"], "pixels is read out as it is"),
+        (["--reference", "0123abcd", "--reference-area", "V4=late"], "0123abcd is read out as it is"),
+        (["--reference", "foreign_networks:small"], "Name them: --reference-area V4=LAYER"),
+    ],
+)
+def test_areas_of_a_reference_are_used_or_refused(capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        main(["match", "pixels", "--size", "32", "--benchmark", "toy", *arguments])
+    assert message in " ".join(capsys.readouterr().err.split())
+
+
+def test_what_is_of_networks_alone_does_not_reach_a_reference_that_is_none(capsys):
+    form = ["--precision", "bf16", "--width", "0.125", "--classes", "7", "--area", "V4=V4.conv3"]
+    answered(
+        capsys, "match", "cornet_s", "--size", "32", "--benchmark", "toy", *form, "--reference", "pixels"
+    )
 
 
 def test_a_suite_is_scored_by_name_and_what_is_missing_is_said(capsys):

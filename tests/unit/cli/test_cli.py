@@ -138,6 +138,7 @@ def test_a_set_without_repeats_has_no_ceiling(home, tmp_path, capsys):
         (["sweep", "--images", "nowhere", "--birth", "wc"], "Weight compression draws from the published"),
         (["distill", "none.pth"], "There is no checkpoint none.pth"),
         (["birth", "cornet_s", "--birth", "kaming", "--out", "x"], "Did you mean 'kaiming_normal'"),
+        (["birth", "cornet_s", "--device", "cuda:99", "--out", "x"], "There is no device 'cuda:99' here"),
         (["birth", "cornet_s", "--width", "0.3", "--out", "x"], "the nearest that does is 0.296875"),
         (["distill", "junk.safetensors"], "is no whole safetensors file"),
         (["distill", "junk.pth"], "cannot be read as a checkpoint"),

@@ -24,6 +24,14 @@ def test_the_named_sets_of_the_published_network(capsys):
     assert "1,889,256" in shown.out and "3.54%" in shown.out and "downstream:IT" in shown.out
 
 
+def test_sets_that_hold_nothing_are_not_listed(capsys):
+    sets = {row["name"]: row["trained"] for row in told(capsys, "plasticity", "foreign_networks:bare")}
+    assert sets["all"] == 3 * 4 * 9 + 4 * 1000 and sets["decoder"] == sets["batchnorm"] == 4 * 1000
+    assert "kind:convolution" in sets and not {"kind:batchnorm", "kind:bias"} & set(sets)
+    main(["plasticity", "foreign_networks:bare"])
+    assert "kind:batchnorm" not in capsys.readouterr().out
+
+
 def test_the_table_of_one_set(capsys):
     name = "lowrank:2:layer:V2.conv2 + random:(V1 & kind:convolution) from V1 + sign:decoder@1..epochs"
     facts = told(capsys, "plasticity", "cornet_s", "--plasticity", name, "--width", "0.25", "--classes", "10")

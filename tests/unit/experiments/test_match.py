@@ -75,11 +75,10 @@ def test_references_by_name(home, tmp_path):
         (tmp_path / name).write_bytes(b"weights")
     files = reference_of([str(tmp_path / n) for n in ("a.pth", "b.pth")], wc, tmp_path)
     assert [path.name for path in files.weights] == ["a.pth", "b.pth"]
-    policies = {
-        name: reference_of([name], replace(wc, batchnorm="noise"), tmp_path).batchnorm
-        for name in ("cornet-s", "pixels", "foreign_networks:small", str(tmp_path / "a.pth"))
-    }
-    assert [*policies.values()] == ["noise", "calibrated", "calibrated", "calibrated"]
+    noise, foreign = replace(wc, batchnorm="noise"), "foreign_networks:small"
+    found = [reference_of([n], noise, tmp_path) for n in ("cornet-s", "pixels", str(tmp_path / "a.pth"))]
+    found.append(reference_of([foreign], noise, tmp_path, ["V4=middle"]))
+    assert [one.batchnorm for one in found] == ["noise", "calibrated", "calibrated", "calibrated"]
     moment = Point(0, 0, 0, None, {"mean": 0.0}, (), ())
     for uid, size in (("0123abcd", 64), ("1123abcd", 32)):
         spec = {"model": {"architecture": "cornet_s", "size": size}}

@@ -142,7 +142,11 @@ def test_weight_compression_without_its_figures_says_how_to_get_them(home, bench
         ({"device": "cuda:99"}, "There is no device 'cuda:99' here"),
         ({"precision": "bf8"}, "Unknown precision 'bf8'"),
         ({"batch": 0}, "number of images in a forward pass is 0"),
-        ({"model": "pixels", "mean": (0.5, 0.5, 0.5)}, "sees images in its own way"),
+        ({"model": "pixels", "mean": (0.5, 0.5, 0.5)}, "pixels is no network, so --mean would do nothing"),
+        (
+            {"model": "pixels", "areas": ("V4=x",), "width": 0.5, "classes": 7, "precision": "bf16"},
+            "so --area, --width, --classes, --precision would do nothing",
+        ),
         (
             {"model": "foreign_networks:small", "seeds": (1,)},
             "has its own weights; with --seed, name a birth",

@@ -4,6 +4,7 @@ import builtins
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -63,8 +64,22 @@ def test_a_store_and_a_study_are_loaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path / "abc")
     study = Results.load(".")
     assert len(study) == 4 and study.reference == "ref"
+    lost = {"label": "few", "seed": 3, "why": "too fast"}
+    store.save_study("lost", {"reference": "ref", "diverged": [lost]}, [r.uid for r in RECORDS])
+    assert Results.load(tmp_path / "lost").compare().lost("few") == "3"
     with pytest.raises(MissingDataError, match="holds neither a study nor finished runs"):
         Results.load(tmp_path / "elsewhere")
+
+
+def test_runs_of_a_store_that_differ_in_more_than_seeds_are_no_seeds_of_one_condition(tmp_path):
+    for record in RECORDS[:2]:
+        other = replace(record, uid=f"{record.uid}-slow", spec={**record.spec, "lr": 0.01})
+        for one in (record, other):
+            Store(tmp_path).save(one)
+    Store(tmp_path).save_study("abc", {"reference": "ref"}, ["ref-0", "ref-0-slow"])
+    found = Results.load(tmp_path)
+    assert "2 conditions" in repr(found) and len(found.compare("ref, lr 0.1").moments[0].top1) == 2
+    assert "1 conditions" in repr(Results.load(tmp_path / "abc"))
 
 
 def test_files_hold_the_table(tmp_path):

@@ -6,7 +6,7 @@ import torch
 
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.core.errors import InputError
-from wiringup.core.spec import from_dict, to_dict
+from wiringup.core.spec import content_hash, from_dict, to_dict
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.any_network import classes_of, code_hash, is_foreign, parse_areas
 from wiringup.models.architecture import ModelSpec, architecture_of, build, outline, own_network
@@ -104,6 +104,18 @@ def test_a_layer_or_width_that_is_not_there_is_refused():
         ModelSpec(SMALL, width=0.5)
     with pytest.raises(InputError, match=r"Unknown architecture 'cornets'.*package.module:factory"):
         ModelSpec("cornets")
+
+
+def test_layers_of_registered_networks_are_checked_too():
+    with pytest.raises(InputError, match=r"cornet_s has no layer 'V4.conv33'. Did you mean 'V4.conv3'"):
+        architecture_of(ModelSpec(width=0.25, areas=("V4=V4.conv33@1",)))
+
+
+def test_addresses_do_not_depend_on_the_type_of_a_number():
+    whole = Preprocessing((0, 0, 0), (1, 1, 1), crop=1)
+    fraction = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), crop=1.0)
+    same = [ModelSpec(width=1, preprocessing=whole), ModelSpec(width=1.0, preprocessing=fraction)]
+    assert len({content_hash(spec) for spec in same}) == 1
 
 
 def test_a_module_is_found_in_the_working_directory(tmp_path, monkeypatch):

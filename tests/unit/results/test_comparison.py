@@ -42,6 +42,12 @@ def test_seeds_scored_at_different_moments_are_refused(record):
         moments([record("ref", 0, 0.1), record("ref", 1, 0.1, 0.2)], "ref")
 
 
+def test_other_conditions_that_were_scored_at_different_moments_are_left_out(record, caplog):
+    records = [record("ref", 0, 0.1, 0.4), record("odd", 0, 0.1), record("odd", 1, 0.1, 0.2)]
+    assert {one.label for one in moments(records, "ref")} == {"ref"}
+    assert "Left out: The seeds of 'odd' were scored at different moments" in caplog.text
+
+
 def test_no_percentages_of_a_reference_at_chance(record):
     found = compare(rows([record("ref", 0, 0.3, 0.015)]), "ref")  # the error of every score is .01
     birth = found.moments[0]

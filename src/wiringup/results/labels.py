@@ -1,0 +1,72 @@
+"""Labels of runs of several studies: where one label covers several conditions, it says which."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from wiringup.core.spec import content_hash
+from wiringup.results.record import Record
+
+Path = tuple[str, ...]
+Condition = Mapping[Path, Any]
+"""Where a specification says something -> what, but for what tells no condition from another."""
+
+NO_CONDITION = frozenset((
+    "seed", "source", "name", "label", "device", "workers", "keep_weights",
+    "calibration_sha256", "held_out",  # follow from the images
+))  # fmt: skip
+LONG = 40
+
+
+def told_apart(records: Iterable[Record]) -> list[Record]:
+    """Return records whose labels name in what runs of one label differ, apart from seeds.
+
+    As in "kaiming_normal + critical, lr 0.01". Other images are told by their hash; by their source, where
+    they were chosen by several seeds.
+    """
+    found: dict[str, list[Record]] = {}
+    for record in (each := list(records)):
+        found.setdefault(record.label, []).append(record)
+    labels = {}
+    for same in found.values():
+        chosen = len({_images(record, "seed") for record in same}) > 1
+        told = "source" if chosen else "sha256"
+        conditions = [dict(_leaves(r.spec)) | {("images",): _images(r, told)} for r in same]
+        for record, condition in zip(same, conditions, strict=True):
+            labels[record.uid] = ", ".join([record.label, *_differences(condition, conditions)])
+    return [replace(record, label=labels[record.uid]) for record in each]
+
+
+def _differences(mine: Condition, conditions: Sequence[Condition]) -> list[str]:
+    paths = dict.fromkeys(path for condition in conditions for path in condition)
+    differ = (
+        p for p in paths if any(c.get(p) != mine.get(p) for c in conditions) and mine.get(p) is not None
+    )
+    return list(dict.fromkeys(f"{p[-1] if len(p) < 3 else ' '.join(p)} {_text(mine[p])}" for p in differ))
+
+
+def _images(record: Record, name: str) -> Any:
+    images = record.spec.get("images")
+    return images.get(name) if isinstance(images, Mapping) else None
+
+
+def _leaves(value: Any, path: Path = ()) -> Iterable[tuple[Path, Any]]:
+    """Yield (path, value) of what decides a condition; a duration and a list of benchmarks are one value."""
+    if isinstance(value, Mapping) and "unit" not in value and path[-1:] != ("benchmarks",):
+        for name, of in value.items():
+            if name not in NO_CONDITION and (*path, name) != ("images", "sha256"):
+                yield from _leaves(of, (*path, name))
+    elif not str(value).startswith("run:"):  # distilled with every seed from another run, which is told too
+        yield path, value
+
+
+def _text(value: Any) -> str:
+    """Return a value in few words, or the beginning of a hash."""
+    if isinstance(value, Mapping):
+        return f"{value['value']:.12g} {value['unit']}" if "unit" in value else content_hash(value)[:8]
+    text = f"{value:.12g}" if isinstance(value, float) else str(value)
+    if isinstance(value, list | tuple):
+        text = " ".join(map(_text, value)) or "none"
+    if len(text) == 64 and isinstance(value, str):  # a hash already
+        return text[:8]
+    return text if len(text) <= LONG else content_hash(value)[:8]

@@ -1,0 +1,44 @@
+"""One label, several conditions: what differs is told."""
+
+from dataclasses import replace
+
+from wiringup.core.spec import to_dict
+from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec, born_from
+from wiringup.results.labels import told_apart
+from wiringup.training.schedule import parse_moments
+from wiringup.training.spec import TrainSpec
+
+RUN = RunSpec(ImagesSpec("train.zip", sha256="a" * 64), label="kn + all")
+
+
+def labels(record, *runs):
+    records = [
+        replace(record("kn + all", i, 0.1, uid=str(i)), spec=to_dict(run)) for i, run in enumerate(runs)
+    ]
+    return [one.label.removeprefix("kn + all") for one in told_apart(records)]
+
+
+def seeded(run, seed):
+    return replace(run, birth=replace(run.birth, seed=seed), training=replace(run.training, seed=seed))
+
+
+def test_seeds_devices_and_places_are_one_condition(record):
+    elsewhere = replace(RUN, images=replace(RUN.images, source="other/train.zip"), keep_weights=True)
+    on = replace(RUN, training=replace(RUN.training, device="cuda:1"))
+    assert set(labels(record, RUN, seeded(RUN, 1), elsewhere, on)) == {""}
+    distilled = [born_from(seeded(RUN, seed), seeded(RUN, seed)) for seed in (0, 1)]
+    assert set(labels(record, *distilled)) == {""}
+    subsets = [replace(RUN, images=replace(RUN.images, seed=s, sha256=f"{s}" * 64)) for s in (0, 1)]
+    assert set(labels(record, *subsets)) == {""}
+
+
+def test_all_that_differs_is_named(record):
+    slow = replace(RUN, training=TrainSpec(lr=0.01))
+    assert labels(record, RUN, slow, seeded(slow, 1)) == [", lr 0.1", ", lr 0.01", ", lr 0.01"]
+    along = replace(RUN, moments=parse_moments("0.5 1"), exam=ExamSpec("real@1", {"b": "c" * 64}))
+    first, second = labels(record, RUN, along)
+    assert "suite simulated@1" in first and "moments none" in first
+    assert "suite real@1" in second and "moments 0.5 epochs 1 epochs" in second
+    assert len(set(labels(record, RUN, replace(RUN, images=ImagesSpec("b.zip", sha256="b" * 64))))) == 2
+    taught = [born_from(RUN, one) for one in (RUN, slow)]
+    assert labels(record, *taught) == [f", genome distilled_from training lr {lr}" for lr in ("0.1", "0.01")]
