@@ -25,7 +25,9 @@ def draw(comparison: Comparison) -> Figure:
         _panel(axes, area, comparison)
     legend(figure)
     title = "Brain match against supervised synaptic updates"
-    head(figure, title, comparison.simulated, comparison.norms, comparison.left_out)
+    lost = dict.fromkeys(f"{d.label} (seed {comparison.lost(d.label)})" for d in comparison.diverged)
+    gone = f"Without a score, because the training diverged: {', '.join(lost)}." if lost else ""
+    head(figure, title, comparison.simulated, comparison.norms, comparison.left_out, gone)
     return figure
 
 

@@ -66,7 +66,9 @@ def test_a_store_and_a_study_are_loaded(tmp_path, monkeypatch):
     assert len(study) == 4 and study.reference == "ref"
     lost = {"label": "few", "seed": 3, "why": "too fast"}
     store.save_study("lost", {"reference": "ref", "diverged": [lost]}, [r.uid for r in RECORDS])
-    assert Results.load(tmp_path / "lost").compare().lost("few") == "3"
+    study = Results.load(tmp_path / "lost")
+    assert study.compare().lost("few") == "3"
+    assert "training diverged: few (seed 3)." in " ".join(study.plot().get_suptitle().split())
     with pytest.raises(MissingDataError, match="holds neither a study nor finished runs"):
         Results.load(tmp_path / "elsewhere")
 
