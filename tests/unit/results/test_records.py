@@ -53,7 +53,7 @@ def test_a_study_lists_its_runs_and_says_which_is_not_finished(tmp_path, record)
     document, records = store.study("abc")
     assert document["spec"] == {"reference": "A"}
     assert [r.uid for r in records] == ["A-0"]
-    store.save_study("abc", {"reference": "B", "labels": {"A-0": "B"}}, ["A-0"])
+    store.save_study("abc", {"reference": "B", "labels": ["B"]}, ["A-0"])
     assert [r.label for r in store.study("abc")[1]] == ["B"]
     store.save_study("abc", {"reference": "A"}, ["A-0", "A-1"])
     with pytest.raises(MissingDataError, match="Run A-1 of this study is not finished"):
