@@ -80,6 +80,7 @@ def _write_table(path: Path, out: Path) -> None:
 
 def _print_runs(records: Sequence["Record"], title: str) -> None:
     from wiringup.figures.tables import count
+    from wiringup.results.labels import told_apart
 
     header = ["run", "condition", "norms", "seed", "epochs", "updates", "syn. updates"]
     header += ["mean match", "simulated"]
@@ -88,7 +89,7 @@ def _print_runs(records: Sequence["Record"], title: str) -> None:
             r.uid, r.label, r.norms, str(r.seed), f"{r.last.epoch:g}", count(r.last.updates),
             count(r.last.synaptic_updates), number(r.last.match["mean"]), "yes" if r.simulated else "no",
         ]
-        for r in records
+        for r in told_apart(records)
     ]  # fmt: skip
     table(header, body, title=title)
 

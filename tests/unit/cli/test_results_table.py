@@ -1,6 +1,7 @@
 """``wiringup results --table``: the table of runs as a file."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
@@ -30,3 +31,9 @@ def test_an_ending_that_is_no_table_is_refused(runs, capsys):
     with pytest.raises(SystemExit):
         main(["results", "--table", "all.xlsx"])
     assert "Unknown ending of a table's file '.xlsx'" in capsys.readouterr().err
+
+
+def test_runs_that_differ_in_more_than_seeds_are_listed_with_what_differs(runs, tmp_path, capsys):
+    Store(tmp_path / "runs").save(replace(make_record("A", 2, 0.1, 0.4), spec={"lr": 0.01}))
+    main(["results"])
+    assert capsys.readouterr().out.count("A, lr 0.1 ") == 2
