@@ -17,13 +17,16 @@ import numpy as np
 import torch
 
 from wiringup.benchmarks.layer_map import LayerMap, Searched, load_layer_map
+from wiringup.benchmarks.suites import find_suite, make_suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome, beside
 from wiringup.core.errors import InputError
 from wiringup.core.files import sha256_of
 from wiringup.core.score import Score
+from wiringup.core.sealed import write_sealed
 from wiringup.core.seeds import numpy_stream
+from wiringup.core.spec import to_dict as plain
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.images.packed import beside as beside_packed
 from wiringup.data.images.packed import read_packed, write_packed
@@ -31,6 +34,8 @@ from wiringup.data.measurements import Recording
 from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
 from wiringup.experiments.births import born
+from wiringup.experiments.run import SPEC, read_spec
+from wiringup.experiments.spec import RunSpec
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache
 from wiringup.models.weights import read_weights, save_weights
@@ -113,7 +118,11 @@ def results(folder: Path) -> list[Kind]:
     store.save_scores("score", [{"model": "cornet_s", "birth": "kn", "seed": 0, **score_to_dict(score)}])
     store.save_match("match", to_dict(brain_match("KN", "b@1", [[score]], {})))
     store.save_diverged("gone", spec, "the loss is nan at step 3")
+    write_sealed(folder / "run" / SPEC, plain(RunSpec()))
+    suite = make_suite("lab@1", ["simulated.V1"], folder)
     return [
+        Kind("spec.json", folder / "run" / SPEC, lambda: read_spec(folder / "run" / SPEC)),
+        Kind("suite", suite, lambda: find_suite("lab@1", folder)),
         Kind("record.json", folder / "run" / "record.json", lambda: store.record("run")),
         Kind("study.json", folder / "study" / "study.json", lambda: store.study("study")),
         Kind("scores.json", folder / "score" / "scores.json", store.scores),
