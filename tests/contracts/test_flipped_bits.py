@@ -27,7 +27,8 @@ def flipped_bits():
 
 NAMES = (
     "checkpoint.pt", "before/checkpoint.pt", "weights.safetensors", "genome.json",
-    "genome.weights.safetensors", "spec.json", "suite", "record.json", "study.json", "scores.json", "match.json",
+    "genome.weights.safetensors", "spec.json", "suite",
+    "record.json", "study.json", "scores.json", "match.json",
     "diverged.json", "layer map", "imported set: meta.json", "imported set: arrays.npz", "packed images",
     "packed images: labels", "downloaded file", "kept response",
 )  # fmt: skip
