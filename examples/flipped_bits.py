@@ -3,8 +3,11 @@
     python examples/flipped_bits.py
 
 Each kind is made and read with the package's own functions. Nothing may be accepted. Takes two minutes.
+Packed images are known by size and time stamp once they were found whole: a flip is written as any program
+writes, which changes the stamp; where the stamp is put back, they are read with ``verify``.
 """
 
+import os
 import random
 import sys
 import tempfile
@@ -148,10 +151,17 @@ def data(folder: Path) -> list[Kind]:
     write_packed(packed, shown.stimuli.pixels, 32, shown.stimuli.ids, shown.labels, shown.classes)
     fetched.write_text("object,choice\n" * 100)
     source = SourceFile("fetched.csv", sha256_of(fetched))
+    stamp = packed.stat().st_mtime_ns
+
+    def verified() -> LabelledImages:
+        os.utime(packed, ns=(stamp, stamp))
+        return read_packed(packed, verify=True)
+
     return [
         Kind("imported set: meta.json", made / "meta.json", lambda: load_set(folder, "mine")),
         Kind("imported set: arrays.npz", made / "arrays.npz", lambda: load_set(folder, "mine")),
         Kind("packed images", packed, lambda: read_packed(packed)),
+        Kind("packed images: same time", packed, verified),
         Kind("packed images: labels", beside_packed(packed), lambda: read_packed(packed)),
         Kind("downloaded file", fetched, lambda: there(source.is_at(fetched) or None)),
     ]

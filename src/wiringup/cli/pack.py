@@ -12,13 +12,17 @@ from wiringup.core.memory import in_gb
 def pack(
     source: Annotated[Positional[Images], arg(name="source")],
     size: Size = 224,
+    verify: Annotated[
+        bool, arg(help="Hash packed images again, whatever their size and time stamp.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Decode labelled images and keep them as plain pixels.
 
     wiringup train and run do so by themselves; this does it ahead, for all images of a source. The short side
     is resized to --size (bilinear, antialiased) and the centre is cut out. Corrupt images are named. The file
-    lies in the folder of wiringup cache, is found by its content and checked by its hash whenever it is read.
+    lies in the folder of wiringup cache and is found by its content. Its hash is checked once, and again when
+    its size or time stamp has changed; --verify checks it in any case. A damaged file is packed again.
 
     For example:
       wiringup pack imagenet/train --size 288
@@ -30,7 +34,7 @@ def pack(
     from wiringup.data.images.cache import default_cache
 
     cache = default_cache()
-    images = cache.load(source, size)
+    images = cache.load(source, size, verify=verify)
     facts = {
         "images": len(images),
         "classes": len(images.classes),

@@ -52,8 +52,9 @@ class CacheFolder:
         found = []
         for path in (path for suffix in self.SUFFIXES for path in self.folder.glob(f"[!.]*{suffix}")):
             with contextlib.suppress(FileNotFoundError):
-                size = sum(part.stat().st_size for part in self.parts(path) if part.exists())
-                found.append(Entry(path, size, path.stat().st_mtime))
+                parts = [part.stat() for part in self.parts(path) if part == path or part.exists()]
+                used = max(part.st_mtime for part in parts)
+                found.append(Entry(path, sum(part.st_size for part in parts), used))
         return sorted(found, key=lambda entry: entry.used)
 
     def parts(self, path: Path) -> tuple[Path, ...]:

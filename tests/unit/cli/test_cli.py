@@ -1,8 +1,10 @@
 import csv
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -191,6 +193,14 @@ def test_images_are_packed_once_and_then_served_from_the_store(home, tmp_path, c
     assert (packed["images"], packed["classes"], packed["bytes"]) == (40, 2, 40 * 32 * 32 * 3)
     main(["cache", "show", "--json"])
     (entry,) = json.loads(capsys.readouterr().out)["images"]["entries"]
+    array = Path(entry["file"])
+    about, content = array.stat(), array.read_bytes()
+    array.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # damage that keeps size and time
+    os.utime(array, ns=(about.st_atime_ns, about.st_mtime_ns))
+    for more, same in (([], False), (["--verify"], True)):
+        main(["pack", str(folder), "--size", "32", "--json", *more])
+        again = capsys.readouterr()
+        assert (json.loads(again.out) == packed) is same and ("damaged" in again.err) is same
     form = ["train", "cornet_s", "--images", str(folder), "--size", "32", "--width", "0.125", "--batch", "4",
             "--plasticity", "decoder", "--epochs", "1", "--json", "--limit", "8"]  # fmt: skip
     spent = []

@@ -20,7 +20,7 @@ from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.images.decoding import Content, Seen, side_by_side, squared, warn_of
-from wiringup.data.images.packed import SUFFIX, beside, read_packed, write_packed
+from wiringup.data.images.packed import SUFFIX, beside, noted, read_packed, write_packed
 from wiringup.data.images.source import Choose, ImageSource, open_source
 
 RULE = "short side to size, centre crop; 2"
@@ -41,10 +41,12 @@ class ImageCache(CacheFolder):
     SUFFIXES = (SUFFIX, ".safetensors")  # of earlier versions, which nobody reads: they are evicted in time
 
     def parts(self, path: Path) -> tuple[Path, ...]:
-        """Return the array and the JSON beside it."""
-        return path, beside(path)
+        """Return the array, the JSON beside it and the note of when it was found whole."""
+        return path, beside(path), noted(path)
 
-    def load(self, path: Path | str, size: int, choose: Choose | None = None) -> LabelledImages:
+    def load(
+        self, path: Path | str, size: int, choose: Choose | None = None, verify: bool = False
+    ) -> LabelledImages:
         """Return labelled images whose pixels lie in a file of the store, packing them if they do not yet.
 
         All images of a source are packed together, so that every choice among them is served by one file. A
@@ -54,6 +56,7 @@ class ImageCache(CacheFolder):
             path: see `source.ALLOWED`.
             size: side in px; images are made square by `decoding.squared`.
             choose: picks images by their labels; by default all.
+            verify: hash the file also if it has the size and time stamp with which it was found whole.
 
         Raises:
             MissingDataError: if there is nothing at ``path``.
@@ -62,33 +65,40 @@ class ImageCache(CacheFolder):
         """
         with open_source(path, size) as source:
             rows = np.arange(len(source)) if choose is None else choose(source.labels)
-            everything = self.find(_key(source, size))
+            everything = self.find(_key(source, size), verify)
             if everything is None and len(rows) < len(source) / WHOLE:
-                return self._packed(source, size, rows)
-            return (everything or self._packed(source, size, None)).take(rows)
+                return self._packed(source, size, rows, verify)
+            return (everything or self._packed(source, size, None, verify)).take(rows)
 
-    def find(self, key: str) -> LabelledImages | None:
-        """Return the images cached under ``key``, or None; a damaged file is removed."""
+    def find(self, key: str, verify: bool = False) -> LabelledImages | None:
+        """Return the images cached under ``key``, or None; a damaged file is removed.
+
+        Args:
+            key: see `_key`.
+            verify: as in `load`.
+        """
         path = self._path(key)
         try:
-            found = read_packed(path)
+            found = read_packed(path, verify)
         except (MissingDataError, FileNotFoundError):  # not packed, or evicted by another process just now
             return None
         except InputError:
             caution(f"Packed images are damaged and are packed again: {path}")
             self.remove(path)
             return None
-        touch(path)
+        touch(beside(path))  # the time stamp of the array says that it is as it was
         return found
 
-    def _packed(self, source: ImageSource, size: int, rows: NDArray[np.intp] | None) -> LabelledImages:
+    def _packed(
+        self, source: ImageSource, size: int, rows: NDArray[np.intp] | None, verify: bool
+    ) -> LabelledImages:
         from filelock import FileLock
 
         key = _key(source, size, rows)
         writable(self.folder, "WIRINGUP_CACHE")
         # of several processes that begin together one packs, and the others wait for it
         with FileLock(self.folder / f".{key}.lock"):
-            found = self.find(key)
+            found = self.find(key, verify)
             if found is not None:
                 return found
             rows = np.arange(len(source)) if rows is None else rows

@@ -3,11 +3,18 @@
 KEY.npy holds the pixels, uint8 (images, side, side, 3). KEY.json beside it holds ids, labels, names of the
 classes and the SHA-256 of the array; it carries a seal of its own (`core.sealed`) and is written last, so
 that an array without it was never finished.
+
+The array is hashed once: KEY.verified.json notes which size and time stamp it had then, and as long as it has
+them it is opened without being read. Whoever wants to know hashes it again (``verify``).
 """
 
+import contextlib
 import hashlib
 import io
 import json
+import logging
+import os
+import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import chain
@@ -18,15 +25,23 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from wiringup.core.errors import InputError
-from wiringup.core.files import atomic_path, regular, sha256_of
-from wiringup.core.sealed import BLANK, KEY, sealed_path, verify
+from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.files import atomic_path, read_json, regular, sha256_of
+from wiringup.core.memory import GB, in_gb
+from wiringup.core.sealed import BLANK, KEY, sealed_path, write_sealed
+from wiringup.core.sealed import verify as seal_matches
 from wiringup.core.stimuli import LabelledImages, Rows, Stimuli
 
 SUFFIX = ".npy"
 FORMAT = "wiringup images 2"
 
 _ADVICE = "Pack the images again."
+_SETTLED = (
+    2.0  # seconds; within so many, two changes may leave one time stamp, on the coarsest of file systems
+)
+_BACK = 10.0  # seconds by which a new array is stamped back, so that every later change has another stamp
+
+log = logging.getLogger(__name__)
 
 
 class PackedStimuli(Stimuli):
@@ -83,6 +98,11 @@ def beside(path: Path) -> Path:
     return path.with_suffix(".json")
 
 
+def noted(path: Path) -> Path:
+    """Return where it is noted of the array at ``path`` when it was found whole."""
+    return path.with_suffix(".verified.json")
+
+
 def write_packed(
     path: Path,
     pixels: Iterable[NDArray[np.uint8]],
@@ -108,38 +128,75 @@ def write_packed(
     shape = (len(ids), side, side, 3)
     npy.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     digest = hashlib.sha256()
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        for part in chain([header.getvalue()], (image.tobytes() for image in pixels)):
-            digest.update(part)
-            stream.write(part)
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as stream:
+            for part in chain([header.getvalue()], (image.tobytes() for image in pixels)):
+                digest.update(part)
+                stream.write(part)
+        os.utime(temporary, (stamp := time.time() - _BACK, stamp))
     about = {"format": FORMAT, "sha256": digest.hexdigest(), "classes": classes}
     about |= {"labels": labels.tolist(), "ids": ids}
-    with sealed_path(beside(path)) as temporary:
-        temporary.write_text(json.dumps({KEY: BLANK, **about}), encoding="utf-8")
+    with sealed_path(beside(path)) as described:
+        described.write_text(json.dumps({KEY: BLANK, **about}), encoding="utf-8")
 
 
-def read_packed(path: Path) -> LabelledImages:
-    """Open packed images, after all their bytes were checked; no pixels stay in memory.
+def read_packed(path: Path, verify: bool = False) -> LabelledImages:
+    """Open packed images that are, or were when they had their size and time stamp, found whole.
+
+    No pixels stay in memory.
 
     Args:
         path: of the array.
+        verify: hash the array whatever was noted of it. Without it, a change that left size and time stamp as
+            they were goes unnoticed.
 
     Raises:
         MissingDataError: if the array, or the JSON beside it, is not there.
         InputError: if they are none of ours, or damaged.
     """
     about = _read_beside(regular(path, "file of packed images"))
-    if sha256_of(path) != about["sha256"]:
-        raise damaged(path, "its content does not match its hash")
-    # copy-on-write: torch wants arrays that may be written, and the file must not change
-    stack = np.load(path, mmap_mode="c", allow_pickle=False)
+    _check(path, about["sha256"], verify)
+    try:
+        # copy-on-write: torch wants arrays that may be written, and the file must not change
+        stack = np.load(path, mmap_mode="c", allow_pickle=False)
+    except Exception as error:  # of a damaged header numpy raises many kinds
+        raise damaged(path, str(error)) from error
+    if stack.dtype != np.uint8 or stack.ndim != 4 or len(stack) != len(about["ids"]):
+        raise damaged(path, f"it holds {stack.dtype} {stack.shape}")
     stimuli = PackedStimuli(stack, np.arange(len(stack)), json.dumps(about["ids"]).encode())
     return LabelledImages(stimuli, np.array(about["labels"], np.int64), tuple(about["classes"]))
 
 
+def _check(path: Path, sha256: str, verify: bool) -> None:
+    """Hash an array, unless it has the size and the time stamp with which it was found whole."""
+    # looked at before it is hashed: what changes meanwhile has another stamp than the one that is noted
+    now, about = time.time(), path.stat()
+    whole = {"sha256": sha256, "bytes": about.st_size, "modified_ns": about.st_mtime_ns}
+    if not verify and _is_noted(path, whole):
+        return
+    if about.st_size >= GB:
+        log.info("Checking %s of packed images by their hash ...", in_gb(about.st_size))
+    if sha256_of(path) != sha256:
+        raise damaged(path, "its content does not match its hash")
+    if now - about.st_mtime > _SETTLED:
+        with contextlib.suppress(OSError, WiringupError):  # a folder that may only be read, a full disk
+            write_sealed(noted(path), whole)
+
+
+def _is_noted(path: Path, whole: dict[str, Any]) -> bool:
+    """Return whether there is a note of an array that is itself whole, and says ``whole``."""
+    try:
+        if not seal_matches(regular(noted(path)), ""):
+            return False
+        found = read_json(noted(path))
+    except (OSError, WiringupError):
+        return False
+    return isinstance(found, dict) and whole.items() <= found.items()
+
+
 def _read_beside(path: Path) -> dict[str, Any]:
     described = regular(beside(path), "description of packed images")
-    if not verify(described, _ADVICE):
+    if not seal_matches(described, _ADVICE):
         raise damaged(described, "it carries no hash of itself")
     about: dict[str, Any] = json.loads(described.read_bytes())  # whole, as it was written here
     if about.get("format") != FORMAT:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,14 +12,15 @@ from PIL import Image
 
 from made_images import class_folders, encoded, flat, noise, write_folder, write_tar, write_zip
 from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.files import sha256_of
 from wiringup.core.memory import GB
 from wiringup.core.progress import Progress
 from wiringup.core.sealed import write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.images import cache, pictures
+from wiringup.data.images import cache, packed, pictures
 from wiringup.data.images.cache import REPORTED, ImageCache
 from wiringup.data.images.decoding import squared
-from wiringup.data.images.packed import read_packed, write_packed
+from wiringup.data.images.packed import noted, read_packed, write_packed
 from wiringup.data.images.source import read_labelled
 
 PIXELS = noise(12, 16, 16)
@@ -220,6 +222,111 @@ def test_another_format_is_packed_again(store, folder):
     assert kept.load(folder, 16).sha256 == good
 
 
+@pytest.fixture
+def array(store, folder, monkeypatch):
+    """A packed array that was found whole, and a list that receives each array that is hashed from now on."""
+    store[0].load(folder, 16)
+    (path,) = files(store[0])
+    hashed = []
+    monkeypatch.setattr(packed, "sha256_of", lambda path: hashed.append(path) or sha256_of(path))
+    return path, hashed
+
+
+def flip(path, at=-2000):
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+
+
+def test_what_was_found_whole_is_known_by_size_and_time(store, folder, array):
+    path, hashed = array
+    stamp = path.stat().st_mtime_ns
+    for _ in range(2):
+        store[0].load(folder, 16)
+    assert hashed == [] and path.stat().st_mtime_ns == stamp
+    store[0].load(folder, 16, verify=True)
+    assert hashed == [path]
+
+
+@pytest.mark.parametrize(
+    "change", ["time", "size", "note lost", "note damaged", "note of another", "no note"]
+)
+def test_what_may_have_changed_is_hashed(array, change):
+    path, hashed = array
+    note, about = noted(path), path.stat()
+    if change == "time":
+        os.utime(path, (1, 1))
+    elif change == "size":
+        path.write_bytes(path.read_bytes() + b"x")
+        os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+        with pytest.raises(InputError, match="its content does not match its hash"):
+            read_packed(path)
+        return
+    elif change == "note lost":
+        note.unlink()
+    elif change == "note damaged":
+        flip(note, -5)
+    elif change == "note of another":
+        write_sealed(note, json.loads(note.read_text()) | {"sha256": "0" * 64})
+    else:
+        note.write_text("[]")
+    for _ in range(2):  # noted again by the first
+        read_packed(path)
+    assert hashed == [path]
+
+
+@pytest.mark.parametrize("at", [-2000, 12, 30])  # a pixel, and what numpy reads of the header
+def test_a_flip_that_kept_size_and_time_is_found_on_demand(store, folder, array, at):
+    path, hashed = array
+    kept, told = store
+    good, about = read_packed(path).sha256, path.stat()
+    content = path.read_bytes()
+    path.unlink()  # another file: what is mapped from the old one stays as it was
+    path.write_bytes(content)
+    flip(path, at)
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+    if at < 0:
+        assert read_packed(path).sha256 != good and hashed == []
+    else:
+        with pytest.raises(InputError, match="no whole file of packed images"):
+            read_packed(path)
+    with pytest.raises(InputError, match="its content does not match its hash"):
+        read_packed(path, verify=True)
+    assert kept.load(folder, 16, verify=True).sha256 == good
+    assert len(told.messages) == 1 and "damaged" in told.messages[0]
+
+
+def test_nothing_is_noted_of_what_changed_just_now(array):
+    """Another change within the clock's tick would leave the same time stamp."""
+    path, hashed = array
+    os.utime(path)
+    for _ in range(2):
+        read_packed(path)
+    assert hashed == [path, path]
+
+
+def test_a_store_without_a_note_is_served_where_none_can_be_written(array, monkeypatch):
+    path, hashed = array
+    noted(path).unlink()
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(packed, "write_sealed", refused)
+    assert len(read_packed(path)) == 12 and hashed == [path] and not noted(path).exists()
+
+
+def test_using_packed_images_counts_for_the_cache(store, folder, array):
+    path, _ = array
+    kept, _ = store
+    for part in kept.parts(path):
+        os.utime(part, (1, 1))
+    before = time.time() - 1
+    kept.load(folder, 16)
+    (entry,) = kept.entries()
+    assert entry.used > before
+
+
 @pytest.mark.parametrize("lost", [".npy", ".json"])
 def test_half_of_a_pair_is_packed_again(store, folder, lost):
     """As a process leaves it that is killed between the two, or is evicting them."""
@@ -236,7 +343,8 @@ def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path,
     kept = ImageCache(tmp_path / "store", 2 * one / GB)
     kept.load(folder, 16)
     (first,) = files(kept)
-    os.utime(first, (1, 1))
+    for part in kept.parts(first):
+        os.utime(part, (1, 1))
     kept.load(folder, 15)
     kept.load(folder, 14)
     assert len(files(kept)) == 2 and first not in files(kept)
