@@ -156,6 +156,7 @@ def train(
     epochs: float = 6,
     duration: str | None = None,
     limit: int | None = None,
+    val: Path | str | None = None,
     birth: str = "",
     seed: int = 0,
     batchnorm: str | None = None,
@@ -180,6 +181,7 @@ def train(
         epochs: passes over the images.
         duration: instead of epochs: "10000 images", "300 steps".
         limit: learn from this many images only.
+        val: a validation set of the same classes, for top-1; by default some of ``images`` are held out.
         birth: a recipe or a genome file; by default as ``model`` was born, or "kn".
         seed: of the training, and of a birth that ``model`` does not bring.
         batchnorm: BatchNorm at birth; by default as ``model`` was born, or "calibrated" on images to learn
@@ -217,7 +219,7 @@ def train(
     when = moments if isinstance(moments, str) else " ".join(map(str, _listed(moments)))
     usual = known.batchnorm if known and not birth else "calibrated"
     base = RunSpec(
-        images=ImagesSpec(str(images), pool=limit, side=size),
+        images=ImagesSpec(str(images), pool=limit, side=size, val=str(val or "")),
         model=network.spec,
         birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual),
         training=how,

@@ -84,6 +84,10 @@ def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, 
     assert repr(found.model).endswith(f"trained, run {run})")
     again = wiringup.execute(home / "runs" / run / "spec.json", home / "elsewhere")
     assert again.to_frame().equals(found.to_frame())
+    val = write_folder(home / "val", class_folders(noise(12, seed=9)))
+    tested = wiringup.train(newborn, folder, val=val, **how | {"epochs": 1})
+    assert {row["top1_protocol"][:27] for row in tested.rows} == {"validation set of 12 images"}
+    assert tested.rows[0]["n_images"] == 30
     genome = wiringup.distill(found.model, "layer_normal")
     assert genome.recipe == "layer_normal"
     with pytest.raises(InputError, match="Unknown option of a training 'learning_rate'"):

@@ -23,6 +23,14 @@ Images = Annotated[
         "shards (a .tar, 'shard-{000..003}.tar' or a folder of them), or rendered:N for N rendered objects.",
     ),
 ]
+Val = Annotated[
+    Path | None,
+    arg(
+        metavar="PATH",
+        help="Validation set for top-1, of the same classes, in any form of --images. Without it, some of "
+        "the images are held out.",
+    ),
+]
 Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]", help="Seeds; every seed is one birth.")]
 Size = Annotated[int, arg(metavar="PX", help="Side of the model's input in pixels.")]
 WeightsKey = Annotated[

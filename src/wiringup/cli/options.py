@@ -116,7 +116,7 @@ __all__ = [
     "Network",
     "Training",
     "base_run",
-    "source",
+    "shown",
 ]
 
 Exam = Annotated[ExamOptions, OmitArgPrefixes]
@@ -142,8 +142,8 @@ def base_run(model: "ModelSpec", images: "ImagesSpec", exam: ExamOptions, traini
     )
 
 
-def source(images: Path | None) -> str:
-    """Return the source of images that a path names; None renders objects."""
-    from wiringup.experiments.spec import RENDERED
+def shown(images: Path | None, val: Path | None, side: int, limit: int | None = None) -> "ImagesSpec":
+    """Return the images that paths name: to learn from (None renders objects), and a validation set."""
+    from wiringup.experiments.spec import RENDERED, ImagesSpec
 
-    return RENDERED if images is None else str(images)
+    return ImagesSpec(str(images or RENDERED), side=side, val=str(val or ""), pool=limit)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds
-from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, source
+from wiringup.cli.arguments import Json, Runs, Seeds, Val
+from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, shown
 from wiringup.cli.show import as_json, table
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
@@ -30,6 +30,7 @@ def run(
             help="Learn from these images (as for wiringup train), not from rendered objects.",
         ),
     ] = None,
+    val: Val = None,
     exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
     training: Training = SMALL,
@@ -50,10 +51,9 @@ def run(
     """
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.recipes.main_study import FULL, MODEL, QUICK, main_study
-    from wiringup.experiments.spec import ImagesSpec
 
-    shown = ImagesSpec(source(images), side=MODEL.size)
-    base, inputs = base_run(MODEL, shown, exam, TrainSpec.of(training)), StudyInputs()
+    seen = shown(images, val, MODEL.size)
+    base, inputs = base_run(MODEL, seen, exam, TrainSpec.of(training)), StudyInputs()
     finish(main_study(base, inputs, QUICK if quick else FULL, seed), inputs, out, training, json)
 
 

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds
-from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, source
+from wiringup.cli.arguments import Json, Runs, Seeds, Val
+from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, shown
 from wiringup.cli.run import finish
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.sweep import Axes
@@ -43,6 +43,7 @@ def sweep(
         Path | None,
         arg(metavar="PATH", help="Learn from these images, not from rendered objects."),
     ] = None,
+    val: Val = None,
     axes: Annotated[Axes, OmitArgPrefixes, arg(name="")] = AXES,
     exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
@@ -66,8 +67,7 @@ def sweep(
     """
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
-    from wiringup.experiments.spec import ImagesSpec
 
-    shown = ImagesSpec(source(images), side=network.size)
-    base, inputs = base_run(network.network(), shown, exam, TrainSpec.of(training)), StudyInputs()
+    seen = shown(images, val, network.size)
+    base, inputs = base_run(network.network(), seen, exam, TrainSpec.of(training)), StudyInputs()
     finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep")

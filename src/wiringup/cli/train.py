@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, KeepGain, Runs
-from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training, base_run
+from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, KeepGain, Runs, Val
+from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training, base_run, shown
 from wiringup.cli.show import as_json, number, table
 from wiringup.training.spec import TrainSpec
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 def train(
     network: Network,
     images: Images,
+    val: Val = None,
     birth: Birth | None = None,
     keep_gain: KeepGain = False,
     batchnorm: BatchNorm = "calibrated",
@@ -61,10 +62,10 @@ def train(
 ) -> None:
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
-    A fifth of the images (at most 400) is held out for top-1. Images are decoded once and kept as plain
-    pixels (wiringup pack, wiringup cache). Interrupted, the same command continues; so it does after SIGTERM,
-    by which schedulers take machines back (exit code 75). Several processes share every batch if torchrun
-    starts them; they learn what one would.
+    A fifth of the images (at most 400) is held out for top-1, none if --val is given. Images are decoded
+    once and kept as plain pixels (wiringup pack, wiringup cache). Interrupted, the same command continues;
+    so it does after SIGTERM, by which schedulers take machines back (exit code 75). Several processes share
+    every batch if torchrun starts them; they learn what one would.
 
     For example:
       wiringup train cornet_s --images imagenet100.zip --birth wc --plasticity critical --epochs 6
@@ -75,6 +76,8 @@ def train(
       wiringup train cornet_s --images train.zip --birth wc --before waves:10000 --size 64
 
       wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
+
+      wiringup train cornet_s --images imagenet/train --val imagenet/val --image-size 256 --crop 0.875
 
       wiringup train cornet_s --images train.zip --suite real@1 --moments published --keep-weights
 
@@ -89,7 +92,6 @@ def train(
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.launch import warn_if_idle
     from wiringup.experiments.recipes.single import single
-    from wiringup.experiments.spec import ImagesSpec
     from wiringup.training.schedule import Duration
     from wiringup.training.schedule import epochs as passes
 
@@ -100,8 +102,8 @@ def train(
         seed=seed,
     )
     born = seed if birth_seed is None else birth_seed
-    shown = ImagesSpec(str(images), pool=limit, seed=subset_seed, side=image_size or network.size)
-    base, inputs = base_run(network.network(), shown, exam, how), StudyInputs()
+    seen = replace(shown(images, val, image_size or network.size, limit), seed=subset_seed)
+    base, inputs = base_run(network.network(), seen, exam, how), StudyInputs()
     base = replace(
         base,
         birth=replace(base.birth, seed=born, batchnorm=batchnorm),
@@ -116,6 +118,9 @@ def execute(
     spec: Annotated[Positional[Path], arg(metavar="SPEC", help="spec.json of a run, or one of your own.")],
     images: Annotated[
         str | None, arg(metavar="PATH", help="Where the images lie here, if not where the spec says.")
+    ] = None,
+    val: Annotated[
+        str | None, arg(metavar="PATH", help="Where the validation set lies here, likewise.")
     ] = None,
     device: Annotated[str, arg(help="Where networks run: auto, cpu, cuda or cuda:N.")] = "auto",
     out: Runs = Path("runs"),
@@ -135,7 +140,7 @@ def execute(
 
     inputs = StudyInputs()
     found = read_spec(spec, inputs)
-    make(with_source(found, images) if images else found, inputs, out, device, json)
+    make(with_source(found, images, val), inputs, out, device, json)
 
 
 def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
@@ -161,6 +166,8 @@ def _print_record(record: "Record", weights: Path) -> None:
         for p in record.points
     ]
     table(header, body, title=f"{record.label}, norms {record.norms}, seed {record.seed}  [{record.uid}]")
+    if record.last.top1_protocol:
+        log.info("Top-1: %s.", record.last.top1_protocol)
     for phase, before_labels in record.ledger.get("label-free", {}).items():
         log.info(
             "Before the first label, %s: %s images or frames, %s label-free synaptic updates.",

@@ -1,4 +1,4 @@
-"""Images to learn from and images held out: rendered, or from the files of a user."""
+"""Images to learn from, and others to be tested on: rendered, or from the files of a user."""
 
 import logging
 from pathlib import Path
@@ -25,15 +25,20 @@ log = logging.getLogger(__name__)
 Labels = NDArray[np.int64]
 
 
-def rendered(images: int | None, side: int) -> tuple[LabelledImages, LabelledImages]:
-    """Return rendered objects to learn from, and others held out."""
+def rendered(images: int | None, side: int, hold_out: bool = True) -> tuple[LabelledImages, LabelledImages]:
+    """Return rendered objects to learn from, and others held out, none if ``hold_out`` is False."""
     number = RENDERED_IMAGES if images is None else images
-    log.info("Rendering %s images to learn from and %s to be held out ...", f"{number:,}", HELD_OUT_IMAGES)
-    train = render(RenderSpec(number, side, LEVEL, split="train"))
-    return train.images, render(RenderSpec(HELD_OUT_IMAGES, side, LEVEL, split="test")).images
+    aside = f" and {HELD_OUT_IMAGES} to be held out" if hold_out else ""
+    log.info("Rendering %s images to learn from%s ...", f"{number:,}", aside)
+    train = render(RenderSpec(number, side, LEVEL, split="train")).images
+    if not hold_out:
+        return train, train.take(np.arange(0))
+    return train, render(RenderSpec(HELD_OUT_IMAGES, side, LEVEL, split="test")).images
 
 
-def from_files(path: Path, side: int, images: int | None, seed: int) -> tuple[LabelledImages, LabelledImages]:
+def from_files(
+    path: Path, side: int, images: int | None, seed: int, hold_out: bool = True
+) -> tuple[LabelledImages, LabelledImages]:
     """Return labelled images to learn from, and others held out, from the cache of packed images.
 
     Args:
@@ -42,6 +47,7 @@ def from_files(path: Path, side: int, images: int | None, seed: int) -> tuple[La
         images: how many to learn from, class-balanced; None for all. With one seed, fewer images are among
             more, and what is held out is the same for all.
         seed: of that choice.
+        hold_out: False if there is a validation set: no image is held out then.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
@@ -52,11 +58,14 @@ def from_files(path: Path, side: int, images: int | None, seed: int) -> tuple[La
     alone: list[int] = []  # classes of one image
 
     def choose(labels: Labels) -> NDArray[np.intp]:
-        learned, held_out = split(labels)
-        alone.extend(np.flatnonzero(np.bincount(labels) == 1))
+        learned, held_out = np.arange(len(labels)), np.arange(0)
+        if hold_out:
+            learned, held_out = split(labels)
+            alone.extend(np.flatnonzero(np.bincount(labels) == 1))
         if images is not None and len(learned) < images:
+            aside = f" beside {len(held_out)} held-out ones" if hold_out else ""
             raise InputError(
-                f"{path} leaves {len(learned)} images to learn from beside {len(held_out)} held-out ones; "
+                f"{path} leaves {len(learned)} images to learn from{aside}; "
                 f"{images} were asked for. Give more images, or ask for fewer."
             )
         if images is not None:
@@ -70,6 +79,38 @@ def from_files(path: Path, side: int, images: int | None, seed: int) -> tuple[La
         log.warning("Never held out, as there is one image of each: %s.", names)
     rows = np.arange(len(found))
     return found.take(rows[: counts[0]]), found.take(rows[counts[0] :])
+
+
+def validation(path: Path, side: int) -> LabelledImages:
+    """Return a validation set, all of it, from the cache of packed images.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        InputError: if some images are corrupt.
+    """
+    log.info("Reading the validation set %s ...", path)
+    return default_cache().load(path, side)
+
+
+def relabelled(found: LabelledImages, classes: tuple[str, ...]) -> LabelledImages:
+    """Return a validation set labelled by ``classes``, those of the images that are learned from.
+
+    Raises:
+        InputError: if its own classes are not the same, by name and in any order.
+    """
+    lacks = listed([name for name in classes if name not in found.classes])
+    unknown = listed([name for name in found.classes if name not in classes])
+    if lacks or unknown:
+        told = [
+            f"{what} {names}" for what, names in (("it lacks", lacks), ("nobody learns", unknown)) if names
+        ]
+        raise InputError(
+            f"The validation set has {len(found.classes)} classes, the images to learn from "
+            f"{len(classes)}: {'; '.join(told)}. Both need the same classes, by name, in any order."
+        )
+    number = {name: label for label, name in enumerate(classes)}
+    renumbered = np.array([number[name] for name in found.classes])
+    return LabelledImages(found.stimuli, renumbered[found.labels], classes)
 
 
 def split(labels: Labels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

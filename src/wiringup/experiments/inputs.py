@@ -15,7 +15,13 @@ from wiringup.core.score import Score
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.experiments.births import own_weights
 from wiringup.experiments.genomes import find_genome
-from wiringup.experiments.images import calibration_images, from_files, rendered
+from wiringup.experiments.images import (
+    calibration_images,
+    from_files,
+    relabelled,
+    rendered,
+    validation,
+)
 from wiringup.experiments.spec import (
     NO_GENOME,
     RENDERED,
@@ -44,13 +50,15 @@ class Images:
         pool: images that may be learned from.
         chosen: those of them that are.
         calibration: unlabelled images for BatchNorm at birth; None where none are asked for.
-        held_out: never learned from.
+        held_out: never learned from: held out of the source, or a validation set.
+        tested_on: what the held-out images are, in words.
     """
 
     pool: LabelledImages
     chosen: LabelledImages
     calibration: Stimuli | None
     held_out: LabelledImages
+    tested_on: str
 
 
 @dataclass(frozen=True)
@@ -97,10 +105,18 @@ class StudyInputs:
         self._exams: dict[object, Exam] = {}
 
     def read(self, spec: ImagesSpec) -> tuple[LabelledImages, LabelledImages]:
-        """Return the pool of ``spec``, and what is held out."""
+        """Return the pool of ``spec``, and what is held out or its validation set."""
+        if spec.val and absolute(spec.val) == absolute(spec.source):
+            raise InputError(
+                f"The validation set {spec.val} is what is learned from. Give other images, or none: "
+                "some of those to learn from are held out then."
+            )
+        val = validation(Path(spec.val), spec.side) if spec.val else None
         if spec.source == RENDERED:
-            return rendered(spec.pool, spec.side)
-        return from_files(Path(spec.source), spec.side, spec.pool, spec.seed)
+            pool, held_out = rendered(spec.pool, spec.side, val is None)
+        else:
+            pool, held_out = from_files(Path(spec.source), spec.side, spec.pool, spec.seed, val is None)
+        return pool, held_out if val is None else relabelled(val, pool.classes)
 
     def load(self, spec: ImagesSpec) -> Images:
         """Return the images of a spec; only the last pool is held in memory.
@@ -110,11 +126,11 @@ class StudyInputs:
             InputError: if they are other images than a pinned spec says, or too few.
         """
         if spec not in self._images:
-            source = absolute(spec.source)
-            key = (source, spec.pool, spec.seed, spec.side)
+            source, val = absolute(spec.source), absolute(spec.val)
+            key = (source, spec.pool, spec.seed, spec.side, val)
             if key not in self._read:
                 pool, held_out = self.read(spec)
-                pinned = (source, len(pool), spec.seed if spec.pool else 0, spec.side)
+                pinned = (source, len(pool), spec.seed if spec.pool else 0, spec.side, val)
                 self._read, self._images = {key: (pool, held_out), pinned: (pool, held_out)}, {}
             self._images[spec] = _chosen(spec, *self._read[key])
         return self._images[spec]
@@ -132,6 +148,7 @@ class StudyInputs:
             InputError: if a name is unknown, or data are other ones than a pinned spec says.
             MissingDataError: if no benchmark is here, or one is not that has to be.
         """
+        _same("The images for top-1, held out or of --val", held_out.sha256, spec.held_out)
         key = (spec.suite, tuple(spec.benchmarks), spec.normalisation, held_out.sha256, size)
         if key not in self._exams:
             suite, benchmarks = self.benchmarks(spec, size)
@@ -214,6 +231,7 @@ class StudyInputs:
             images=replace(
                 spec.images,
                 source=absolute(spec.images.source),
+                val=absolute(spec.images.val),
                 pool=len(images.pool),
                 number=len(images.chosen),
                 seed=spec.images.seed if spec.images.pool and spec.images.source != RENDERED else 0,
@@ -249,7 +267,14 @@ def _chosen(spec: ImagesSpec, pool: LabelledImages, held_out: LabelledImages) ->
     _same(f"The images at {spec.source}", chosen.sha256, spec.sha256)
     if calibration is not None:
         _same(f"The images at {spec.source}", calibration.sha256, spec.calibration_sha256)
-    return Images(pool, chosen, calibration, held_out)
+    return Images(pool, chosen, calibration, held_out, _tested_on(spec, len(held_out)))
+
+
+def _tested_on(spec: ImagesSpec, images: int) -> str:
+    kept = f"kept as {spec.side} px squares"
+    if spec.val:
+        return f"validation set of {images:,} images, {kept}"
+    return f"{images:,} held-out {'rendered' if spec.source == RENDERED else 'training'} images, {kept}"
 
 
 def _same(what: str, found: str, pinned: str) -> None:

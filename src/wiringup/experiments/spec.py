@@ -40,6 +40,8 @@ class ImagesSpec:
         calibration: how many of the pool are seen without labels, for BatchNorm at birth.
         sha256, calibration_sha256: hashes of what is learned from and of what is calibrated on; "" before the
             spec is pinned, and where nothing is.
+        val: where a validation set lies, of the same classes; "" where images of the source are held out
+            instead. Its hash is the exam's.
     """
 
     source: str = neutral(RENDERED)
@@ -50,6 +52,7 @@ class ImagesSpec:
     calibration: int = 128
     sha256: str = ""
     calibration_sha256: str = ""
+    val: str = neutral("")
 
     def __post_init__(self) -> None:
         for name in ("pool", "number"):
@@ -67,7 +70,7 @@ class ExamSpec:
         suite: its name.
         benchmarks: the benchmarks that count -> their hashes; None for one that is not here, and "" for all
             before the spec is pinned.
-        held_out: hash of the images for top-1 of the model's own decoder.
+        held_out: hash of the images for top-1 of the model's own decoder: held out, or a validation set.
         normalisation: of scores by ceilings.
     """
 
@@ -154,12 +157,14 @@ def born_from(run: RunSpec, parent: RunSpec, recipe: str = "weight_compression")
 
 def absolute(source: str) -> str:
     """Return a source by a name that does not depend on the working directory."""
-    return str(Path(source).absolute()) if source != RENDERED and Path(source).exists() else source
+    named = source not in ("", RENDERED) and Path(source).exists()
+    return str(Path(source).absolute()) if named else source
 
 
-def with_source(run: RunSpec, source: str) -> RunSpec:
-    """Return a run with images that lie elsewhere."""
-    return _throughout(run, lambda one: replace(one, images=replace(one.images, source=absolute(source))))
+def with_source(run: RunSpec, source: str | None = None, val: str | None = None) -> RunSpec:
+    """Return a run with images, or a validation set, that lie elsewhere; None leaves them where they are."""
+    moved = {k: absolute(v) for k, v in (("source", source), ("val", val)) if v is not None}
+    return _throughout(run, lambda one: replace(one, images=replace(one.images, **moved)))
 
 
 def of_this_version(run: RunSpec) -> RunSpec:

@@ -56,6 +56,17 @@ class Preprocessing:
         if self.crop is not None and not 0 < self.crop <= 1:
             raise InputError(f"A crop is a fraction of the image, above 0 and at most 1; got {self.crop}.")
 
+    def short_side(self, size: int) -> int:
+        """Return the length in px to which the short side is resized before ``size`` px are cut out."""
+        return math.floor(size / (self.crop or 1) + 1e-6)  # a fraction such as 224 / 256 gives 256 again
+
+    def describe(self, size: int) -> str:
+        """Return in words how an image becomes a square of ``size`` px."""
+        how = "" if self.interpolation == "bilinear" else f" ({self.interpolation})"
+        if self.crop is None:
+            return f"squashed to {size} px{how}"
+        return f"resize {self.short_side(size)}{how} + centre crop {size}"
+
 
 IMAGENET = Preprocessing()
 """Bilinear, antialiased, aspect not kept (as Brain-Score does); ImageNet mean and deviation."""
@@ -67,7 +78,7 @@ def preprocess(pixels: np.ndarray, size: int, how: Preprocessing = IMAGENET) -> 
     if how.crop is None:
         x = _resized(x, size, size, how)
     else:
-        short = math.floor(size / how.crop + 1e-6)  # a fraction such as 224 / 256 gives 256 again
+        short = how.short_side(size)
         height, width = (short * side // min(x.shape[-2:]) for side in x.shape[-2:])
         x = _resized(x, height, width, how)
         top, left = (round((side - size) / 2) for side in x.shape[-2:])

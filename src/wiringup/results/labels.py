@@ -13,7 +13,7 @@ Condition = Mapping[Path, Any]
 
 NO_CONDITION = frozenset((
     "seed", "source", "name", "label", "device", "workers", "keep_weights",
-    "calibration_sha256", "held_out",  # follow from the images
+    "calibration_sha256", "held_out", "val",  # follow from the images, or are told by hash
 ))  # fmt: skip
 LONG = 40
 
@@ -31,7 +31,9 @@ def told_apart(records: Iterable[Record]) -> list[Record]:
     for same in found.values():
         chosen = len({_images(record, "seed") for record in same}) > 1
         told = "source" if chosen else "sha256"
-        conditions = [dict(_leaves(r.spec)) | {("images",): _images(r, told)} for r in same]
+        conditions = [
+            dict(_leaves(r.spec)) | {("images",): _images(r, told), ("val",): _validation(r)} for r in same
+        ]
         for record, condition in zip(same, conditions, strict=True):
             labels[record.uid] = ", ".join([record.label, *_differences(condition, conditions)])
     return [replace(record, label=labels[record.uid]) for record in each]
@@ -48,6 +50,12 @@ def _differences(mine: Condition, conditions: Sequence[Condition]) -> list[str]:
 def _images(record: Record, name: str) -> Any:
     images = record.spec.get("images")
     return images.get(name) if isinstance(images, Mapping) else None
+
+
+def _validation(record: Record) -> Any:
+    """Return the hash of a validation set; None where images were held out."""
+    exam = record.spec.get("exam")
+    return exam.get("held_out") if _images(record, "val") and isinstance(exam, Mapping) else None
 
 
 def _leaves(value: Any, path: Path = ()) -> Iterable[tuple[Path, Any]]:

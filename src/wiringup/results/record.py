@@ -41,6 +41,7 @@ class Point:
         missing: benchmarks that the suite names but that could not be scored.
         images: distinct labelled images seen so far; None in records made before they were counted.
         flops: floating-point operations so far, forward and backward; None as above.
+        top1_protocol: which images these are and how they were shown; "" in records made before it was said.
     """
 
     epoch: float
@@ -52,6 +53,7 @@ class Point:
     scores: tuple[Score, ...]
     images: int | None = None
     flops: int | None = None
+    top1_protocol: str = ""
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,9 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     A row names the run ("run" is its uid, "label" its condition, "seed" that of its birth), what decided it
     ("birth", "plasticity", ..., "n_images" and "epochs" as trained in all), what was spent until the moment
     ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" synapses), and what
-    came out: "top1", "brain_match" (the mean of the suite), and one `Score`, with its ceiling, error and
-    normalisation. A moment at which nothing was scored but accuracy has one row without a score.
+    came out: "top1" (by "top1_protocol"), "brain_match" (the mean of the suite), and one `Score`, with its
+    ceiling, error and normalisation. A moment at which nothing was scored but accuracy has one row without a
+    score.
     """
     return [
         {**_of_run(record), **_of_moment(point), **score}
@@ -67,7 +68,7 @@ def _said(record: Record, part: str, name: str) -> Any:
 
 
 def _of_moment(point: Point) -> dict[str, Any]:
-    names = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1")
+    names = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1", "top1_protocol")
     return {name: getattr(point, name) for name in names} | {"brain_match": plain(point.match[MEAN])}
 
 

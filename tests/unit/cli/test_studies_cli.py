@@ -63,6 +63,31 @@ def test_benchmarks_by_name_and_options_of_a_training(images, capsys):
     assert list(spec["exam"]["benchmarks"]) == ["toy"] and spec["exam"]["suite"] == "chosen@1"
 
 
+def test_a_validation_set_of_its_own_and_the_protocol_beside_the_number(images, tmp_path, capsys):
+    val = str(write_folder(tmp_path / "val", class_folders(noise(12, seed=9), classes="ba")))
+    flags = ["--benchmark", "toy", "--plasticity", "decoder", "--n-images", "30", "--epochs", "1"]
+    protocol = "validation set of 12 images, kept as 32 px squares, squashed to 32 px"
+    rows = sweep(capsys, images, "--val", val, *flags)["rows"]
+    assert {(row["n_images"], row["top1_protocol"]) for row in rows} >= {(30, protocol)}
+    assert {row["top1_protocol"] for row in rows} == {protocol}
+    train = ["train", "cornet_s", "--images", images, *TINY[:6], "--epochs", "1", "--plasticity", "decoder"]
+    main([*train, "--val", val])
+    assert f"Top-1: {protocol}." in capsys.readouterr().err
+    main([*train, "--crop", "0.8"])
+    kept = "6 held-out training images, kept as 32 px squares"
+    assert f"Top-1: {kept}, resize 40 + centre crop 32." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "command", [["run", "--quick"], ["sweep"], ["train", "cornet_s", "--images", "images"]]
+)
+def test_a_validation_set_that_is_not_here_is_told_first(images, capsys, command):
+    with pytest.raises(SystemExit):
+        main([*command, "--val", "nowhere"])
+    err = capsys.readouterr().err
+    assert "nowhere" in err and "Rendering" not in err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -74,6 +99,8 @@ def test_benchmarks_by_name_and_options_of_a_training(images, capsys):
         (["--benchmark", "toy", "--lr", "-1"], "lr is -1"),
         (["--benchmark", "toy", "--n-images", "16", "16"], "one of them twice"),
         (["--benchmark", "toy", "--n-images", "500"], "500 were asked for"),
+        (["--benchmark", "toy", "--val", "images"], "is what is learned from"),
+        (["--benchmark", "toy", "--val", "data"], "data"),
     ],
 )
 def test_bad_input_is_answered_in_one_line(images, capsys, flags, message):

@@ -134,6 +134,43 @@ def test_images_may_lie_elsewhere_and_have_to_be_the_same(run, tmp_path):
         StudyInputs().load(replace(run.images, source=str(other)))
 
 
+def with_val(run: RunSpec, folder: Path, seed: int = 9) -> RunSpec:
+    """Return an unpinned run with the validation set that is written to ``folder``."""
+    val = write_folder(folder, class_folders(noise(12, seed=seed)))
+    images = ImagesSpec(run.images.source, side=32, calibration=8, val=str(val))
+    return replace(run, images=images, exam=replace(run.exam, held_out=""))
+
+
+def test_a_validation_set_decides_the_address_by_its_hash_alone(run, tmp_path):
+    inputs = StudyInputs()
+    one, other = (inputs.pin(with_val(run, tmp_path / str(seed), seed)) for seed in (9, 8))
+    assert (run.images.pool, one.images.pool) == (24, 30)
+    assert len({run.uid, one.uid, other.uid}) == 3 and one.images.sha256 == other.images.sha256
+    assert replace(one, images=replace(one.images, val="there")).uid == one.uid
+    assert inputs.pin(one) == one
+    assert run.images.val == ""
+
+
+def test_a_validation_set_may_lie_elsewhere_and_has_to_be_the_same(run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = execute(with_val(run, tmp_path / "val"), Store("here"))
+    protocol = "validation set of 12 images, kept as 32 px squares, squashed to 32 px"
+    assert {p.top1_protocol for p in made.points} == {protocol}
+    (tmp_path / "val").rename("moved")
+    spec = str(tmp_path / "here" / made.uid / SPEC)
+    main(["execute", spec, "--val", "moved", "--json"])
+    assert json.loads(capsys.readouterr().out)["points"] == content(made)["points"]
+    write_folder(tmp_path / "other", class_folders(noise(12, seed=8)))
+    with pytest.raises(SystemExit):
+        main(["execute", spec, "--val", "other", "--out", "anew"])
+    assert "The images for top-1, held out or of --val: here is" in capsys.readouterr().err
+
+
+def test_images_that_are_learned_from_are_no_validation_set(run):
+    with pytest.raises(InputError, match=r"The validation set .* is what is learned from"):
+        StudyInputs().load(replace(run.images, sha256="", val=run.images.source))
+
+
 def test_a_recording_that_changed_is_noticed(run, tmp_path):
     other = replace(run, exam=replace(run.exam, benchmarks={"toy": "0" * 64}))
     with pytest.raises(InputError, match="The data behind toy: here is"):

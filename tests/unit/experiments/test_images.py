@@ -6,7 +6,14 @@ from made_images import class_folders, encoded, noise, write_folder
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.experiments.images import HELD_OUT_IMAGES, calibration_images, from_files, split
+from wiringup.experiments.images import (
+    HELD_OUT_IMAGES,
+    calibration_images,
+    from_files,
+    relabelled,
+    rendered,
+    split,
+)
 from wiringup.training.batches import nested_subset
 
 
@@ -71,3 +78,37 @@ def test_too_few_images_say_how_many_there_are(tmp_path):
             Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(tmp_path / label / f"{i}.png")
     with pytest.raises(InputError, match="leaves 8 images to learn from beside 2 held-out ones"):
         from_files(tmp_path, 8, 9, 0)
+
+
+def test_beside_a_validation_set_no_training_image_is_held_out(tmp_path, caplog):
+    pixels = noise(12)
+    path = write_folder(tmp_path, class_folders(pixels) | {"rare/0.png": encoded(pixels[0])})
+    learned, held_out = from_files(path, 8, None, 0, hold_out=False)
+    assert (len(learned), len(held_out)) == (13, 0)
+    assert not any("Never held out" in message for message in caplog.messages)
+    with pytest.raises(InputError, match="leaves 13 images to learn from; 14 were asked for"):
+        from_files(path, 8, 14, 0, hold_out=False)
+    whole, beside = (rendered(16, 8, hold_out) for hold_out in (True, False))
+    assert whole[0].sha256 == beside[0].sha256
+    assert (len(whole[1]), len(beside[1])) == (HELD_OUT_IMAGES, 0)
+
+
+def test_classes_of_a_validation_set_are_those_learned_by_name_in_any_order():
+    found = relabelled(images(8), ("d", "b", "a", "c"))
+    assert found.classes == ("d", "b", "a", "c") and found.stimuli.sha256 == images(8).stimuli.sha256
+    assert [found.classes[i] for i in found.labels] == list("abcdabcd")
+    assert relabelled(images(8), tuple("abcd")).sha256 == images(8).sha256
+
+
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        ("abcde", "it lacks e. Both"),
+        ("abc", "nobody learns d. Both"),
+        ("abcx", "it lacks x; nobody learns d. Both need the same classes"),
+        ("abcdefghijklmn", r"it lacks e, f, g, h, i, j, k, l \.\.\.\. Both"),
+    ],
+)
+def test_other_classes_in_a_validation_set_are_refused(classes, told):
+    with pytest.raises(InputError, match=f"has 4 classes, the images to learn from {len(classes)}: {told}"):
+        relabelled(images(8), tuple(classes))

@@ -42,3 +42,12 @@ def test_all_that_differs_is_named(record):
     assert len(set(labels(record, RUN, replace(RUN, images=ImagesSpec("b.zip", sha256="b" * 64))))) == 2
     taught = [born_from(RUN, one) for one in (RUN, slow)]
     assert labels(record, *taught) == [f", genome distilled_from training lr {lr}" for lr in ("0.1", "0.01")]
+
+
+def test_validation_sets_are_told_by_their_hash_wherever_they_lie(record):
+    def on(val, sha256):
+        images, exam = replace(RUN.images, val=val), replace(RUN.exam, held_out=sha256 * 64)
+        return replace(RUN, images=images, exam=exam)
+
+    assert set(labels(record, on("val", "c"), on("elsewhere/val", "c"))) == {""}
+    assert labels(record, on("val", "c"), on("val", "d")) == [", val cccccccc", ", val dddddddd"]

@@ -13,6 +13,12 @@ def test_rows_are_one_for_each_score(record):
     assert (table[1]["brain_match"], table[1]["top1"], table[1]["trained"]) == (0.6, 0.25, 10)
 
 
+def test_the_protocol_of_top1_stands_beside_it(record):
+    one = record("A", 0, 0.5)
+    told = replace(one, points=(replace(one.points[0], top1_protocol="400 images, squashed to 64 px"),))
+    assert [r["top1_protocol"] for r in rows([one, told])] == ["", "400 images, squashed to 64 px"]
+
+
 def test_a_moment_without_scores_still_has_a_row(record):
     one = record("A", 0, float("nan"))
     (row,) = rows([replace(one, points=(replace(one.points[0], scores=()),))])
