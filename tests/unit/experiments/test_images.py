@@ -88,7 +88,7 @@ def test_beside_a_validation_set_no_training_image_is_held_out(tmp_path, caplog)
     assert not any("Never held out" in message for message in caplog.messages)
     with pytest.raises(InputError, match="leaves 13 images to learn from; 14 were asked for"):
         from_files(path, 8, 14, 0, hold_out=False)
-    whole, beside = (rendered(16, 8, hold_out) for hold_out in (True, False))
+    whole, beside = (rendered(16, 16, hold_out) for hold_out in (True, False))
     assert whole[0].sha256 == beside[0].sha256
     assert (len(whole[1]), len(beside[1])) == (HELD_OUT_IMAGES, 0)
 
