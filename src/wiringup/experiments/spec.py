@@ -163,8 +163,13 @@ def absolute(source: str) -> str:
 
 def with_source(run: RunSpec, source: str | None = None, val: str | None = None) -> RunSpec:
     """Return a run with images, or a validation set, that lie elsewhere; None leaves them where they are."""
-    moved = {k: absolute(v) for k, v in (("source", source), ("val", val)) if v is not None}
-    return _throughout(run, lambda one: replace(one, images=replace(one.images, **moved)))
+
+    def moved(one: RunSpec) -> RunSpec:
+        here = absolute(one.images.source if source is None else source)
+        there = absolute(one.images.val if val is None else val)
+        return replace(one, images=replace(one.images, source=here, val=there))
+
+    return _throughout(run, moved)
 
 
 def of_this_version(run: RunSpec) -> RunSpec:
