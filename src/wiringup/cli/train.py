@@ -140,7 +140,8 @@ def execute(
 
     inputs = StudyInputs()
     found = read_spec(spec, inputs)
-    make(with_source(found, images, val), inputs, out, device, json)
+    moved = with_source(found, images, val) if images or val else found
+    make(moved, inputs, out, device, json)
 
 
 def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
