@@ -118,13 +118,11 @@ def aligned(
     beside = Table(source, lists) if lists else None
     groups, labels = _properties(table or beside, options)
     doubt = order_doubt(stimuli.ids) if free and not stack and options.order is None else ""
-    assumed = ["the images stand in the natural order of their names"] if doubt else []
-    assumed += ["responses stand in the order of the images, whatever their names"] if odd else []
-    assumed += (
-        [f"{listed([repr(n) for n in numbers])} says nothing about the order of the images"]
-        if numbers
-        else []
-    )
+    assumed = {
+        "the images stand in the natural order of their names": doubt,
+        "responses stand in the order of the images, whatever their names": odd,
+        f"{listed([repr(n) for n in numbers])} says nothing about the order of the images": numbers,
+    }
     used = {"groups": groups.columns, "labels": labels.columns}
     for doubtful in (odd, doubt, *map(_of_numbers, numbers)):
         if doubtful:
@@ -137,7 +135,9 @@ def aligned(
     if beside is not None:
         warn_of_columns(beside, {"order": place.names} | (used if table is None else {}))
     how = _order_in_words(rows, place, free, STACK if stack else options.order, source)
-    return Aligned(found, images, groups, labels, how, tuple(assumed))
+    return Aligned(
+        found, images, groups, labels, how, tuple(said for said, holds in assumed.items() if holds)
+    )
 
 
 def _refuse_two_orders(table: Table, place: Place, source: Path) -> None:
