@@ -83,7 +83,7 @@ class BeforeOptions:
         from wiringup.training.label_free import LabelFreeSpec
 
         if self.before is None:
-            if (self.before_plasticity, self.before_lr) != ("all", 0.05):
+            if self != BeforeOptions():
                 raise InputError("--before-plasticity and --before-lr are of a phase; give --before too.")
             return None
         how = TrainSpec(

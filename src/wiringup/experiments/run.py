@@ -25,7 +25,6 @@ from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec, of_this_version
 from wiringup.models import any_network
-from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import architecture_of, build
 from wiringup.models.device import AUTO
 from wiringup.models.readout import subject
@@ -105,8 +104,8 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     images = inputs.load(spec.images)
     exam = inputs.exam(spec.exam, images.held_out, spec.model.size)
     birth = replace(spec.birth, genome=genome.sha256) if genome else spec.birth
-    calibration = images.calibration if spec.images.calibration_sha256 else None
     shown = spec.images.calibration_sha256
+    calibration = images.calibration if shown else None
     stage = uid("pretrained", [spec.model, birth, shown, spec.before, spec.version])
     folder = store.folder(spec.uid)
     model, accounts = pretrained(
@@ -161,12 +160,12 @@ def spec_of(values: Any, inputs: StudyInputs, where: str = "the spec") -> RunSpe
     birth = values.get("birth") or {}
     run = from_dict(RunSpec, {k: v for k, v in values.items() if k != "birth"}, where)
     model = run.model
-    if is_foreign(model.architecture) and "preprocessing" not in values["model"]:
+    if any_network.is_foreign(model.architecture) and "preprocessing" not in values["model"]:
         model = NetworkOptions(model.architecture, size=model.size, areas=model.areas).network(model.classes)
     if birth.get("genome"):
         return replace(run, model=model, birth=from_dict(BirthSpec, birth, f"{where}, birth"))
     asked: dict[str, Any] = {
-        "recipe": OWN if is_foreign(model.architecture) else "kaiming_normal",
+        "recipe": OWN if any_network.is_foreign(model.architecture) else "kaiming_normal",
         "seed": 0,
         "genome": "",
         "batchnorm": "calibrated",
@@ -210,16 +209,15 @@ def _genome_path(run: RunSpec, store: Store, recipe: str) -> Path:
 
 def _distil(run: RunSpec, record: Record, store: Store, recipe: str) -> None:
     """Distil a trained network, unless that was done before, and check what lies there."""
-    path = _genome_path(run, store, recipe)
+    path, state = _genome_path(run, store, recipe), restored(run, store).state_dict()
     if not path.is_file():
-        about = {"run": run.uid, "label": run.label}
-        state, architecture = restored(run, store).state_dict(), run.model.architecture
+        about, architecture = {"run": run.uid, "label": run.label}, run.model.architecture
         distill(state, run.birth.seed, about, recipe=recipe, architecture=architecture).save(path)
         record = replace(record, genome="")
         advance("distil", 1, f"distilled {run.title}")
     genome = Genome.load(path)
     known = path.name != GENOME or record.genome in ("", genome.sha256)
-    if not known or genome.source.get("state_sha256") != state_hash(restored(run, store).state_dict()):
+    if not known or genome.source.get("state_sha256") != state_hash(state):
         raise InputError(
             f"{path} holds another genome ({genome.sha256:.12}...) than was distilled from this run. Restore "
             "it from a copy, or delete it: it is then distilled again."
