@@ -7,11 +7,11 @@ itself, as in ``wiringup.create_model``.
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
-from wiringup.benchmarks.catalog import load_benchmark, load_present
-from wiringup.benchmarks.suites import chosen, find_suite
+from wiringup.benchmarks.catalog import load_benchmark
+from wiringup.benchmarks.suites import chosen, load_suite
 from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.apply import give_birth as give_birth_in_place
 from wiringup.birth.distill import distill as distill_state
@@ -43,9 +43,6 @@ from wiringup.results.store import Store
 from wiringup.training.schedule import Duration, parse_moments
 from wiringup.training.schedule import epochs as passes
 from wiringup.training.spec import TrainingOptions, TrainSpec
-
-if TYPE_CHECKING:
-    pass
 
 
 class TrainedResults(Results):
@@ -199,14 +196,13 @@ def train(
         MissingDataError: if images, a genome or a benchmark are not here.
     """
     network = create_model(model) if isinstance(model, str) else model
+    _check_network(network)
     known = network.origin if isinstance(network.origin, BirthSpec) else None
     if not (birth or known or isinstance(model, str)):
         raise InputError(f"{network!r} has no birth to start from; name one, as in birth='kn'.")
-    _check_network(network)
     for given in options:
         one_of(given, [f.name for f in fields(TrainingOptions)], "option of a training")
-    if suite and benchmarks:
-        raise InputError("A suite is a list of benchmarks; leave out one of the two.")
+    _check_one_of(suite, benchmarks)
     size = network.spec.size
     how = TrainSpec.of(
         TrainingOptions(**options),
@@ -243,12 +239,13 @@ def execute(
         InputError: if the data here are other ones than the run was made with, or it is no run.
         MissingDataError: if they are not here.
     """
+    inputs = StudyInputs()
     if isinstance(spec, Path | str):
-        spec = read_spec(Path(spec))
+        spec = read_spec(Path(spec), inputs)
     elif not isinstance(spec, RunSpec):
-        spec = spec_of(spec, StudyInputs())
+        spec = spec_of(spec, inputs)
     with watched():
-        return _executed(spec, Store(Path(runs)), StudyInputs(), device)
+        return _executed(spec, Store(Path(runs)), inputs, device)
 
 
 def _executed(run: RunSpec, store: Store, inputs: StudyInputs, device: str | None = None) -> TrainedResults:
@@ -316,13 +313,12 @@ def brain_match(
         InputError: for an unknown name.
         MissingDataError: if no benchmark is here.
     """
-    if suite and benchmarks:
-        raise InputError("A suite is a list of benchmarks; leave out one of the two.")
-    asked = chosen(_listed(benchmarks)) if benchmarks else find_suite(suite or "real@1")
+    _check_one_of(suite, benchmarks)
     if not (seeds := _listed(model)):
         raise InputError("There is no model to match; give at least one.")
     side = seeds[0].spec.size if isinstance(seeds[0], Network) else size
-    found, missing = load_present(asked.benchmarks, size=side)
+    named = None if benchmarks else suite or "real@1"
+    asked, found, missing = load_suite(named, _listed(benchmarks) if benchmarks else (), size=side)
 
     def match(of: Any) -> matching.BrainMatch:
         each_seed = _listed(of)
@@ -339,6 +335,11 @@ def brain_match(
 def _listed(value: Any) -> list[Any]:
     """Return several things as a list, and one as a list of one."""
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def _check_one_of(suite: str | None, benchmarks: Any) -> None:
+    if suite and benchmarks:
+        raise InputError("A suite is a list of benchmarks; leave out one of the two.")
 
 
 def _check_network(model: Any) -> None:

@@ -126,6 +126,7 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
         (lambda n: wiringup.train(n, "x", lr=-1), "lr is -1"),
         (lambda n: wiringup.train(n, "x", moments="soon"), "soon"),
         (lambda n: wiringup.give_birth("cornet_s"), "make one with create_model"),
+        (lambda n: wiringup.train(n.module, "x"), "make one with create_model"),
         (lambda n: wiringup.score(n.module, "toy"), "does not answer to images"),
         (lambda n: wiringup.score("cornet_s", "toy"), "create_model, give_birth"),
         (lambda n: wiringup.score(n, "tyo"), "Did you mean 'toy'"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from wiringup.benchmarks.benchmark import Benchmark
 from wiringup.benchmarks.catalog import check_benchmark, load_benchmark, load_present
-from wiringup.benchmarks.simulated import SIMULATED
+from wiringup.benchmarks.simulated import SIMULATED, SIZE
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.home import data_home, writable
@@ -83,7 +83,7 @@ def find_suite(name: str, home: Path | None = None) -> Suite:
 
 
 def load_suite(
-    name: str | None, benchmarks: Sequence[str] = (), home: Path | None = None
+    name: str | None, benchmarks: Sequence[str] = (), home: Path | None = None, size: int = SIZE
 ) -> tuple[Suite, list[Benchmark], dict[str, str]]:
     """Return a suite, its benchmarks that are here, and for each of the others why it is not.
 
@@ -91,6 +91,7 @@ def load_suite(
         name: of a suite; or None for the `chosen` ``benchmarks``, all of which have to be here.
         benchmarks: see ``name``.
         home: the data folder; by default `core.home.data_home`.
+        size: side in px of the images of simulated benchmarks.
 
     Raises:
         InputError: if a name is unknown, or not one of the two is given.
@@ -99,9 +100,9 @@ def load_suite(
     if (name is None) == (not benchmarks):
         raise InputError("Name benchmarks (--benchmark) or a suite (--suite): one of the two, and not both.")
     if name is None:
-        return chosen(benchmarks), [load_benchmark(b, home) for b in benchmarks], {}
+        return chosen(benchmarks), [load_benchmark(b, home, size) for b in benchmarks], {}
     suite = find_suite(name, home)
-    return suite, *load_present(suite.benchmarks, home)
+    return suite, *load_present(suite.benchmarks, home, size)
 
 
 def make_suite(name: str, benchmarks: Sequence[str], home: Path | None = None) -> Path:
