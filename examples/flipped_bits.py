@@ -32,7 +32,7 @@ from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict as plain
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.images.packed import beside as beside_packed
-from wiringup.data.images.packed import read_packed, write_packed
+from wiringup.data.images.packed import index_of, read_packed, write_packed
 from wiringup.data.measurements import Recording
 from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
@@ -162,6 +162,7 @@ def data(folder: Path) -> list[Kind]:
         Kind("imported set: arrays.npz", made / "arrays.npz", lambda: load_set(folder, "mine")),
         Kind("packed images", packed, lambda: read_packed(packed)),
         Kind("packed images: same time", packed, verified),
+        Kind("packed images: index", index_of(packed), lambda: read_packed(packed)),
         Kind("packed images: labels", beside_packed(packed), lambda: read_packed(packed)),
         Kind("downloaded file", fetched, lambda: there(source.is_at(fetched) or None)),
     ]

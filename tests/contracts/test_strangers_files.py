@@ -45,7 +45,7 @@ from wiringup.data.formats.tables import read_table
 from wiringup.data.images.cifar import read_cifar
 from wiringup.data.images.decoding import FORMATS, decode, squared
 from wiringup.data.images.names import read_class_names
-from wiringup.data.images.packed import beside, read_packed, write_packed
+from wiringup.data.images.packed import beside, index_of, read_packed, write_packed
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import open_source, read_labelled
 from wiringup.data.recordings.rdms import read_matrices
@@ -87,12 +87,20 @@ def packed(folder):
 
 
 def read_packed_array(path):
-    shutil.copyfile(beside(path.parent.parent / path.name), beside(path))
+    for part in (beside, index_of):
+        shutil.copyfile(part(path.parent.parent / path.name), part(path))
     read_packed(path)
 
 
 def read_packed_json(path):
-    shutil.copyfile(path.parent.parent / "packed.npy", path.with_suffix(".npy"))
+    for suffix in (".npy", ".index"):
+        shutil.copyfile(path.parent.parent / f"packed{suffix}", path.with_suffix(suffix))
+    read_packed(path.with_suffix(".npy"))
+
+
+def read_packed_index(path):
+    for suffix in (".npy", ".json"):
+        shutil.copyfile(path.parent.parent / f"packed{suffix}", path.with_suffix(suffix))
     read_packed(path.with_suffix(".npy"))
 
 
@@ -244,6 +252,7 @@ KINDS = {
         lambda path: read_weights(path, STATE),
     ),
     "packed.npy": (lambda f: packed(f)[0].read_bytes(), read_packed_array),
+    "packed.index": (lambda f: index_of(packed(f)[0]).read_bytes(), read_packed_index),
     "packed.json": (lambda f: packed(f)[1].read_bytes(), read_packed_json),
     "genome.json": (layers, Genome.load),
     "record.json": (lambda _: json.dumps(to_dict(make_record("A", 0, 0.5, 0.6))).encode(), store_of),

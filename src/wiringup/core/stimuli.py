@@ -64,6 +64,12 @@ class Stimuli:
         """Return the images at ``index``, in that order."""
         return Stimuli(self.pixels[index], tuple(self.ids[i] for i in index))
 
+    @property
+    def image_sha256(self) -> NDArray[np.uint8]:
+        """The SHA-256 of the pixels of each image (uint8, height x width x 3): uint8 (images, 32)."""
+        hashes = [hashlib.sha256(np.ascontiguousarray(image).data).digest() for image in self.pixels]
+        return np.frombuffer(b"".join(hashes), np.uint8).reshape(len(self), 32)
+
     @cached_property
     def sha256(self) -> str:
         """The hash of the pixels and their order; names do not enter."""

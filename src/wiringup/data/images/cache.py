@@ -20,7 +20,7 @@ from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.images.decoding import Content, Seen, side_by_side, squared, warn_of
-from wiringup.data.images.packed import SUFFIX, beside, noted, read_packed, write_packed
+from wiringup.data.images.packed import SUFFIX, beside, index_of, noted, read_packed, write_packed
 from wiringup.data.images.source import Choose, ImageSource, open_source
 
 RULE = "short side to size, centre crop; 2"
@@ -41,8 +41,8 @@ class ImageCache(CacheFolder):
     SUFFIXES = (SUFFIX, ".safetensors")  # of earlier versions, which nobody reads: they are evicted in time
 
     def parts(self, path: Path) -> tuple[Path, ...]:
-        """Return the array, the JSON beside it and the note of when it was found whole."""
-        return path, beside(path), noted(path)
+        """Return the array, index and JSON beside it, and the note of when it was found whole."""
+        return path, index_of(path), beside(path), noted(path)
 
     def load(
         self, path: Path | str, size: int, choose: Choose | None = None, verify: bool = False

@@ -1,8 +1,8 @@
 """Labelled images as an array of pixels in a file, which is mapped and never read whole into memory.
 
-KEY.npy holds the pixels, uint8 (images, side, side, 3). KEY.json beside it holds ids, labels, names of the
-classes and the SHA-256 of the array; it carries a seal of its own (`core.sealed`) and is written last, so
-that an array without it was never finished.
+KEY.npy holds the pixels, uint8 (images, side, side, 3); KEY.index the SHA-256 of each image (32 bytes each).
+KEY.json beside them holds ids, labels, names of the classes and the SHA-256 of both files; it carries a seal
+of its own (`core.sealed`) and is written last, so that an array without it was never finished.
 
 The array is hashed once: KEY.verified.json notes which size and time stamp it had then, and as long as it has
 them it is opened without being read. Whoever wants to know hashes it again (``verify``).
@@ -17,7 +17,6 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,14 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from wiringup.core.errors import InputError, WiringupError
-from wiringup.core.files import atomic_path, read_json, regular, sha256_of
+from wiringup.core.files import atomic_path, read_json, regular, sha256_of, write_bytes
 from wiringup.core.memory import GB, in_gb
 from wiringup.core.sealed import BLANK, KEY, sealed_path, write_sealed
 from wiringup.core.sealed import verify as seal_matches
 from wiringup.core.stimuli import LabelledImages, Rows, Stimuli
 
 SUFFIX = ".npy"
-FORMAT = "wiringup images 2"
+FORMAT = "wiringup images 3"
 
 _ADVICE = "Pack the images again."
 _SETTLED = (
@@ -51,13 +50,17 @@ class PackedStimuli(Stimuli):
         stack: uint8 (all images, side, side, 3), mapped from the file.
         rows: which of them these are.
         names: the ids of all as JSON, which takes a fraction of the memory of as many strings.
+        hashes: uint8 (all images, 32), of each.
     """
 
-    def __init__(self, stack: NDArray[np.uint8], rows: NDArray[np.intp], names: bytes) -> None:
+    def __init__(
+        self, stack: NDArray[np.uint8], rows: NDArray[np.intp], names: bytes, hashes: NDArray[np.uint8]
+    ) -> None:
         # the base class is frozen, and its fields are computed here when they are asked for
-        self.__dict__.update(_stack=stack, _rows=rows, _names=names)
+        self.__dict__.update(_stack=stack, _rows=rows, _names=names, _hashes=hashes)
 
     _stack: NDArray[np.uint8]
+    _hashes: NDArray[np.uint8]
     _rows: NDArray[np.intp]
     _names: bytes
 
@@ -90,12 +93,22 @@ class PackedStimuli(Stimuli):
 
     def take(self, index: NDArray[np.intp]) -> "PackedStimuli":
         """Return the images at ``index``, in that order; none is read."""
-        return PackedStimuli(self._stack, self._rows[index], self._names)
+        return PackedStimuli(self._stack, self._rows[index], self._names, self._hashes)
+
+    @property
+    def image_sha256(self) -> NDArray[np.uint8]:
+        """The SHA-256 of the pixels of each image, as they were packed: uint8 (images, 32)."""
+        return self._hashes[self._rows]
 
 
 def beside(path: Path) -> Path:
     """Return where the JSON lies that belongs to the array at ``path``."""
     return path.with_suffix(".json")
+
+
+def index_of(path: Path) -> Path:
+    """Return where the hashes of the images lie that belong to the array at ``path``."""
+    return path.with_suffix(".index")
 
 
 def noted(path: Path) -> Path:
@@ -127,14 +140,19 @@ def write_packed(
     header = io.BytesIO()
     shape = (len(ids), side, side, 3)
     npy.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
-    digest = hashlib.sha256()
+    digest, hashes = hashlib.sha256(header.getvalue()), np.empty((len(ids), 32), np.uint8)
     with atomic_path(path) as temporary:
         with temporary.open("wb") as stream:
-            for part in chain([header.getvalue()], (image.tobytes() for image in pixels)):
-                digest.update(part)
-                stream.write(part)
+            stream.write(header.getvalue())
+            for row, image in enumerate(pixels):
+                content = image.tobytes()
+                digest.update(content)
+                hashes[row] = np.frombuffer(hashlib.sha256(content).digest(), np.uint8)
+                stream.write(content)
         os.utime(temporary, (stamp := time.time() - _BACK, stamp))
+    write_bytes(index_of(path), hashes.tobytes())
     about = {"format": FORMAT, "sha256": digest.hexdigest(), "classes": classes}
+    about["index_sha256"] = hashlib.sha256(hashes.data).hexdigest()
     about |= {"labels": labels.tolist(), "ids": ids}
     with sealed_path(beside(path)) as described:
         described.write_text(json.dumps({KEY: BLANK, **about}), encoding="utf-8")
@@ -163,8 +181,16 @@ def read_packed(path: Path, verify: bool = False) -> LabelledImages:
         raise damaged(path, str(error)) from error
     if stack.dtype != np.uint8 or stack.ndim != 4 or len(stack) != len(about["ids"]):
         raise damaged(path, f"it holds {stack.dtype} {stack.shape}")
-    stimuli = PackedStimuli(stack, np.arange(len(stack)), json.dumps(about["ids"]).encode())
+    names = json.dumps(about["ids"]).encode()
+    stimuli = PackedStimuli(stack, np.arange(len(stack)), names, _read_index(path, about["index_sha256"]))
     return LabelledImages(stimuli, np.array(about["labels"], np.int64), tuple(about["classes"]))
+
+
+def _read_index(path: Path, sha256: str) -> NDArray[np.uint8]:
+    content = regular(index_of(path), "index of packed images").read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise damaged(index_of(path), "its content does not match its hash")
+    return np.frombuffer(content, np.uint8).reshape(-1, 32)
 
 
 def _check(path: Path, sha256: str, verify: bool) -> None:

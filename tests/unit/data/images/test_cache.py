@@ -89,6 +89,16 @@ def test_images_of_any_size_become_square_as_torchvision_does(store, tmp_path):
         assert np.array_equal(found.stimuli.at(np.array([row]))[0], resized[top : top + 12, left : left + 12])
 
 
+def test_every_image_has_a_hash_of_its_own(store, folder):
+    found, plain = store[0].load(folder, 16).stimuli, read_labelled(folder).stimuli
+    expected = [list(hashlib.sha256(image.tobytes()).digest()) for image in plain.pixels]
+    rows = np.array([7, 2, 9, 2])
+    for stimuli in (found, plain):
+        assert stimuli.image_sha256.dtype == np.uint8 and stimuli.image_sha256.tolist() == expected
+        assert stimuli.take(rows).image_sha256.tolist() == [expected[row] for row in rows]
+    assert plain.take(rows[:0]).image_sha256.shape == (0, 32)
+
+
 def test_changes_in_memory_never_reach_the_file(store, folder):
     kept, told = store
     found = kept.load(folder, 16)
@@ -176,7 +186,9 @@ def test_only_so_many_corrupt_images_are_named(store, tmp_path):
         (".npy", lambda b: b.replace(b"|u1", b"|i1")),
         (".npy", lambda b: b[:5]),
         (".npy", lambda b: b""),
-        (".json", lambda b: b.replace(b"wiringup images 2", b"wiringup images 1")),
+        (".index", lambda b: b[:-1]),
+        (".index", lambda b: bytes([b[0] ^ 1]) + b[1:]),
+        (".json", lambda b: b.replace(b"wiringup images 3", b"wiringup images 1")),
         (".json", lambda b: b.replace(b'["a", "b"]', b'["b", "a"]')),
         (".json", lambda b: b[:-1]),
         (".json", lambda b: b"\xff" * len(b)),
@@ -189,6 +201,8 @@ def test_only_so_many_corrupt_images_are_named(store, tmp_path):
         "type",
         "stub",
         "empty",
+        "hashes cut",
+        "a hash",
         "format",
         "classes",
         "cut",
@@ -327,7 +341,7 @@ def test_using_packed_images_counts_for_the_cache(store, folder, array):
     assert entry.used > before
 
 
-@pytest.mark.parametrize("lost", [".npy", ".json"])
+@pytest.mark.parametrize("lost", [".npy", ".index", ".json"])
 def test_half_of_a_pair_is_packed_again(store, folder, lost):
     """As a process leaves it that is killed between the two, or is evicting them."""
     kept, told = store
@@ -335,11 +349,11 @@ def test_half_of_a_pair_is_packed_again(store, folder, lost):
     (path,) = files(kept)
     path.with_suffix(lost).unlink()
     assert kept.load(folder, 16).sha256 == good and told.messages == []
-    assert {p.suffix for p in kept.folder.glob("[!.]*")} == {".npy", ".json"}
+    assert {p.suffix for p in kept.folder.glob("[!.]*")} == {".npy", ".index", ".json"}
 
 
 def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path, folder):
-    one = 12 * 16 * 16 * 3 + 1500
+    one = 12 * 16 * 16 * 3 + 2000
     kept = ImageCache(tmp_path / "store", 2 * one / GB)
     kept.load(folder, 16)
     (first,) = files(kept)
