@@ -73,7 +73,8 @@ class TopK:
     @cached_property
     def sha256(self) -> str:
         """Hash of images, data and metric."""
-        return content_hash([self.metric, self.fit.sha256 if self.fit else None, self.test.sha256])
+        fit = self.fit.pixels_sha256 if self.fit else None
+        return content_hash([self.metric, fit, self.test.pixels_sha256])
 
     def score(self, responses: Responses, layer: str, normalisation: str = DEFAULT_NORMALISATION) -> Score:
         """Score ``responses`` (images, features) of ``layer`` to `stimuli`.

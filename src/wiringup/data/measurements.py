@@ -123,8 +123,8 @@ class Choices(Brief):
     @cached_property
     def sha256(self) -> str:
         """The hash of everything that decides a score on these choices."""
-        fit = None if self.fit is None else self.fit.sha256
-        return _digest(self.counts, f"{self.test.sha256}/{fit}")
+        fit = None if self.fit is None else self.fit.pixels_sha256
+        return _digest(self.counts, f"{self.test.pixels_sha256}/{fit}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +179,7 @@ class TwoChoice(Brief):
         """The hash of everything that decides a score on these trials."""
         trials = np.stack([self.image, self.sample, self.distractor, self.choice])
         who = None if self.subject is None else self.subject.tolist()
-        return _digest(trials, f"{self.test.sha256}/{self.fit.sha256}/{who}")
+        return _digest(trials, f"{self.test.pixels_sha256}/{self.fit.pixels_sha256}/{who}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,8 +222,8 @@ class Judgements(Brief):
     @cached_property
     def sha256(self) -> str:
         """The hash of everything that decides a score on these judgements."""
-        fit = None if self.fit is None else self.fit.sha256
-        return _digest(np.stack([self.image, self.subject, self.choice]), f"{self.test.sha256}/{fit}")
+        fit = None if self.fit is None else self.fit.pixels_sha256
+        return _digest(np.stack([self.image, self.subject, self.choice]), f"{self.test.pixels_sha256}/{fit}")
 
 
 def _check_decodable(name: str, test: LabelledImages, fit: LabelledImages | None) -> None:

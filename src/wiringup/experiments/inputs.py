@@ -148,7 +148,7 @@ class StudyInputs:
             InputError: if a name is unknown, or data are other ones than a pinned spec says.
             MissingDataError: if no benchmark is here, or one is not that has to be.
         """
-        _same("The images for top-1, held out or of --val", held_out.sha256, spec.held_out)
+        _same_images("The images for top-1, held out or of --val", held_out, spec.held_out)
         key = (spec.suite, tuple(spec.benchmarks), spec.normalisation, held_out.sha256, size)
         if key not in self._exams:
             suite, benchmarks = self.benchmarks(spec, size)
@@ -264,7 +264,7 @@ def _chosen(spec: ImagesSpec, pool: LabelledImages, held_out: LabelledImages) ->
     whole = spec.number is None or spec.number == len(pool)
     chosen = pool if whole else pool.take(nested_subset(pool.labels, spec.number or 0, 0))
     calibration = calibration_images(pool, spec.calibration) if spec.calibration else None
-    _same(f"The images at {spec.source}", chosen.sha256, spec.sha256)
+    _same_images(f"The images at {spec.source}", chosen, spec.sha256)
     if calibration is not None:
         _same(f"The images at {spec.source}", calibration.sha256, spec.calibration_sha256)
     return Images(pool, chosen, calibration, held_out, _tested_on(spec, len(held_out)))
@@ -275,6 +275,12 @@ def _tested_on(spec: ImagesSpec, images: int) -> str:
     if spec.val:
         return f"validation set of {images:,} images, {kept}"
     return f"{images:,} held-out {'rendered' if spec.source == RENDERED else 'training'} images, {kept}"
+
+
+def _same_images(what: str, found: LabelledImages, pinned: str) -> None:
+    """Raise as `_same`; earlier versions pinned a spec to all pixels in a row, which counts too."""
+    if pinned and found.sha256 != pinned != found.pixels_sha256:
+        _same(what, found.sha256, pinned)
 
 
 def _same(what: str, found: str, pinned: str) -> None:

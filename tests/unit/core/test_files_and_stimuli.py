@@ -1,4 +1,5 @@
 import errno
+import hashlib
 
 import numpy as np
 import pytest
@@ -68,6 +69,24 @@ def test_the_hash_of_stimuli_depends_on_pixels_and_order_only():
     assert one.sha256 == Stimuli(pixels.copy(), ("c", "d")).sha256
     assert one.sha256 != one.take(np.array([1, 0])).sha256
     assert one.take(np.array([1])).ids == ("b",)
+
+
+def test_the_hash_of_labelled_images_is_made_of_the_hashes_of_each_and_follows_all_that_they_are():
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 2, 3), np.uint8)
+    found = LabelledImages(Stimuli(pixels, tuple("abcdef")), np.arange(6) % 3, ("x", "y", "z"))
+    each = found.stimuli.image_sha256
+    assert [row.tobytes() for row in each] == [hashlib.sha256(image.tobytes()).digest() for image in pixels]
+    turned = pixels.reshape(6, 2, 4, 3)  # the same bytes
+    others = [
+        found.take(np.arange(6)[::-1]),
+        found.take(np.arange(5)),
+        LabelledImages(found.stimuli, (found.labels + 1) % 3, found.classes),
+        LabelledImages(found.stimuli, found.labels, ("x", "y", "zz")),
+        LabelledImages(Stimuli(turned, found.stimuli.ids), found.labels, found.classes),
+        LabelledImages(from_pixels(255 - pixels), found.labels, found.classes),
+    ]
+    assert len({one.sha256 for one in (found, *others)}) == 7
+    assert LabelledImages(from_pixels(pixels.copy()), found.labels, found.classes).sha256 == found.sha256
 
 
 def test_grey_pixels_become_three_equal_channels():

@@ -66,3 +66,8 @@ def test_hash_follows_trials_images_and_subjects():
     ]
     assert trials().sha256 == data.sha256
     assert len({d.sha256 for d in (data, *others)}) == 5
+
+
+def test_a_hash_stays_what_it_was_when_sets_were_imported():
+    expected = "12ae82c1a5b85e4ae9c7f3a57cf3fa09e25f94a296fd8e64cc8e2a9938ae0ac3"
+    assert trials().sha256 == expected

@@ -134,6 +134,16 @@ def test_images_may_lie_elsewhere_and_have_to_be_the_same(run, tmp_path):
         StudyInputs().load(replace(run.images, source=str(other)))
 
 
+def test_a_run_that_an_earlier_version_pinned_to_its_pixels_is_still_known(run):
+    inputs = StudyInputs()
+    images = inputs.load(run.images)
+    before = replace(run.images, sha256=images.chosen.pixels_sha256)
+    assert before.sha256 != run.images.sha256
+    assert inputs.load(before).chosen.sha256 == run.images.sha256
+    exam = replace(run.exam, held_out=images.held_out.pixels_sha256)
+    assert inputs.exam(exam, images.held_out, 32).held_out is images.held_out
+
+
 def with_val(run: RunSpec, folder: Path, seed: int = 9) -> RunSpec:
     """Return an unpinned run with the validation set that is written to ``folder``."""
     val = write_folder(folder, class_folders(noise(12, seed=seed)))
