@@ -79,16 +79,6 @@ class Stimuli:
             digest.update(np.ascontiguousarray(self.at(slice(start, start + _BLOCK))).data)
         return digest.hexdigest()
 
-    @cached_property
-    def image_sha256(self) -> NDArray[np.uint8]:
-        """The SHA-256 of the pixels of each image: uint8 (images, 32). Images in a file keep theirs there."""
-        found = np.empty((len(self), 32), np.uint8)
-        for start in range(0, len(self), _BLOCK):
-            for row, image in enumerate(self.at(slice(start, start + _BLOCK)), start):
-                digest = hashlib.sha256(np.ascontiguousarray(image).data).digest()
-                found[row] = np.frombuffer(digest, np.uint8)
-        return found
-
 
 def from_pixels(pixels: NDArray[np.uint8]) -> Stimuli:
     """Make `Stimuli` of (n, h, w) grey or (n, h, w, 3) colour pixels, numbering the images."""
