@@ -293,14 +293,16 @@ def test_what_may_have_changed_is_hashed(array, change):
 def test_a_flip_that_kept_size_and_time_is_found_on_demand(store, folder, array, at):
     path, hashed = array
     kept, told = store
-    good, about = read_packed(path).sha256, path.stat()
+    whole, about = read_packed(path), path.stat()
+    good, pixels = whole.sha256, whole.pixels_sha256
     content = path.read_bytes()
     path.unlink()  # another file: what is mapped from the old one stays as it was
     path.write_bytes(content)
     flip(path, at)
     os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
     if at < 0:
-        assert read_packed(path).sha256 != good and hashed == []
+        found = read_packed(path)  # the hashes of its images are those with which it was packed
+        assert found.pixels_sha256 != pixels and found.sha256 == good and hashed == []
     else:
         with pytest.raises(InputError, match="no whole file of packed images"):
             read_packed(path)
