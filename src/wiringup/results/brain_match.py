@@ -152,6 +152,7 @@ def at_chance(match: BrainMatch) -> dict[str, tuple[float, float]]:
     for area, estimate in match.areas.items():
         parts = [match.benchmarks[name] for name in sorted(match._behind(area))]
         raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
+        raw = estimate.value if np.isnan(raw) else raw  # published scores come without
         resampled = 2 * estimate.error if {"stimuli", "units"} & estimate.errors.keys() else 0.0
         if not raw > 2 * np.nan_to_num(error) or not estimate.value > np.nan_to_num(resampled):
             found[area] = raw, error

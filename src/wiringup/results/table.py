@@ -23,6 +23,17 @@ _OF_SPEC = {
 }  # fmt: skip
 """Column -> the part of a run's specification that says it."""
 
+_OF_MOMENT = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1", "top1_protocol")
+
+COLUMNS = (
+    "source", "run", "label", "seed", "norms", "trained", "n_images", "epochs", "birth", "train_seed",
+    *_OF_SPEC, *_OF_MOMENT, "brain_match",
+)  # fmt: skip
+"""What every row has, before the columns of its score."""
+
+OWN = "own"
+"""The source of what this package computed; published scores have another, see `results.published`."""
+
 UNIT_COLUMNS = (
     "model", "birth", "seed", "size", "identity", "benchmark", "metric", "layer", "unit", "raw",
 )  # fmt: skip
@@ -31,12 +42,12 @@ UNIT_COLUMNS = (
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return the table of runs.
 
-    A row names the run ("run" is its uid, "label" its condition, "seed" that of its birth), what decided it
-    ("birth", "plasticity", ..., "n_images" and "epochs" as trained in all), what was spent until the moment
-    ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" synapses), and what
-    came out: "top1" (by "top1_protocol"), "brain_match" (the mean of the suite), and one `Score`, with its
-    ceiling, error and normalisation. A moment at which nothing was scored but accuracy has one row without a
-    score.
+    A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" its condition, "seed"
+    that of its birth), what decided it ("birth", "plasticity", ..., "n_images" and "epochs" as trained in
+    all), what was spent until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen,
+    "flops"; "trained" synapses), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean of
+    the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which nothing was
+    scored but accuracy has one row without a score.
     """
     return [
         {**_of_run(record), **_of_moment(point), **score}
@@ -48,6 +59,7 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
 
 def _of_run(record: Record) -> dict[str, Any]:
     return {
+        "source": OWN,
         "run": record.uid,
         "label": record.label,
         "seed": record.seed,
@@ -68,8 +80,7 @@ def _said(record: Record, part: str, name: str) -> Any:
 
 
 def _of_moment(point: Point) -> dict[str, Any]:
-    names = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1", "top1_protocol")
-    return {name: getattr(point, name) for name in names} | {"brain_match": plain(point.match[MEAN])}
+    return {name: getattr(point, name) for name in _OF_MOMENT} | {"brain_match": plain(point.match[MEAN])}
 
 
 def unit_rows(scores: Iterable[Row]) -> list[dict[str, Any]]:

@@ -55,7 +55,11 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class Source:
-    """A public data set: what it is, where it comes from, what it may be used for and what to cite."""
+    """A public data set: what it is, where it comes from, what it may be used for and what to cite.
+
+    Attributes:
+        condensed: files that say the same in other words; a folder that holds them can stand for ``files``.
+    """
 
     name: str
     what: str
@@ -63,6 +67,7 @@ class Source:
     licence: str
     citation: str
     files: tuple[SourceFile, ...]
+    condensed: tuple[SourceFile, ...] = ()
 
     @property
     def line(self) -> str:
@@ -81,8 +86,10 @@ class Source:
 
 
 def _read(name: str, about: Mapping[str, Any]) -> Source:
-    files = (SourceFile(**file | {"mirrors": tuple(file.get("mirrors", ()))}) for file in about["files"])
-    return Source(name, **{**about, "files": tuple(files)})
+    def listed(key: str) -> tuple[SourceFile, ...]:
+        return tuple(SourceFile(**f | {"mirrors": tuple(f.get("mirrors", ()))}) for f in about.get(key, ()))
+
+    return Source(name, **{**about, "files": listed("files"), "condensed": listed("condensed")})
 
 
 _LISTED = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -36,6 +36,8 @@ def fetch(name: str, home: Path | None = None, from_dir: Path | None = None) -> 
         WiringupError: if there is no connection, no space or no permission to write.
     """
     source, files = files_of(name)
+    if from_dir is not None and _lie_below(source.condensed, from_dir):
+        files = list(source.condensed)
     _announce(source, files)
     folder = writable((data_home() if home is None else home) / source.name)
     missing = [file for file in files if not file.is_at(folder / file.name)]
@@ -65,7 +67,7 @@ def files_of(name: str) -> tuple[Source, list[SourceFile]]:
 
 
 def check_whole(name: str, home: Path) -> None:
-    """Check that the files of a source, or of a part of one, still have their published hashes.
+    """Check that the files of a source, or of a part of one, or its condensed ones, still have their hashes.
 
     A file that is not there is left to its reader. One that was checked is not read again before it changes.
 
@@ -73,7 +75,7 @@ def check_whole(name: str, home: Path) -> None:
         InputError: naming those that have not, and how to bring them back.
     """
     source, files = files_of(name)
-    paths = {file: home / source.name / file.name for file in files}
+    paths = {file: home / source.name / file.name for file in (*files, *source.condensed)}
     damaged = [str(path) for file, path in paths.items() if path.is_file() and not _is_whole(file, path)]
     if damaged:
         raise InputError(
@@ -126,6 +128,11 @@ def _download_all(source: Source, missing: list[SourceFile], folder: Path) -> No
                 f"{error} What has arrived is kept and continued next time. Without a network, download the "
                 f"files on another machine, copy them here and run: wiringup fetch {source.name} --from DIR."
             ) from error
+
+
+def _lie_below(files: Sequence[SourceFile], folder: Path) -> bool:
+    below = files_below(folder) if files and folder.is_dir() else []
+    return bool(below) and all(any(_matches(file, below)) for file in files)
 
 
 def _located(name: str, missing: list[SourceFile], from_dir: Path) -> dict[SourceFile, Path]:
