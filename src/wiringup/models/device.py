@@ -46,16 +46,23 @@ def check_device(name: str) -> torch.device:
 def arithmetic(device: torch.device, precision: str = "float32") -> Iterator[None]:
     """Run the block's convolutions and products in float32 as it is defined, or by autocast in bfloat16.
 
-    A card may otherwise round the factors of float32 convolutions to 10 bits (TF32).
-
     Raises:
         InputError: for another precision.
     """
     reduced = one_of(precision, PRECISIONS, "precision") == "bf16"
+    with strict_float32(), torch.autocast(device.type, torch.bfloat16, enabled=reduced):
+        yield
+
+
+@contextlib.contextmanager
+def strict_float32() -> Iterator[None]:
+    """Let a card multiply float32 as it is defined, in the block.
+
+    It may otherwise round the factors of convolutions to 10 bits (TF32), and does so by default.
+    """
     before = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     try:
-        with torch.autocast(device.type, torch.bfloat16, enabled=reduced):
-            yield
+        yield
     finally:
         torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = before

@@ -72,9 +72,10 @@ IMAGENET = Preprocessing()
 """Bilinear, antialiased, aspect not kept (as Brain-Score does); ImageNet mean and deviation."""
 
 
-def preprocess(pixels: np.ndarray, size: int, how: Preprocessing = IMAGENET) -> Tensor:
+def preprocess(pixels: np.ndarray | Tensor, size: int, how: Preprocessing = IMAGENET) -> Tensor:
     """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the network was trained."""
-    x = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float().div_(255)
+    x = pixels if isinstance(pixels, Tensor) else torch.from_numpy(np.ascontiguousarray(pixels))
+    x = x.permute(0, 3, 1, 2).float().div_(255)
     if how.crop is None:
         x = _resized(x, size, size, how)
     else:

@@ -89,25 +89,24 @@ def _weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
     return weights / weights.sum(-1, keepdim=True)
 
 
+def draw_crops(
+    n: int, height: int, width: int, generator: torch.Generator, share: slice = slice(None)
+) -> tuple[Tensor, Tensor]:
+    """Draw the boxes and flips of a batch of ``n`` images, and return those of a ``share`` of it."""
+    boxes, flips = draw_boxes(n, height, width, generator), draw_flips(n, generator)
+    return boxes[share], flips[share]
+
+
 def crop_and_flip(
-    pixels: Tensor,
-    size: int,
-    generator: torch.Generator,
-    batch: int | None = None,
-    share: slice = slice(None),
-    how: Preprocessing = IMAGENET,
+    pixels: Tensor, boxes: Tensor, flips: Tensor, size: int, how: Preprocessing = IMAGENET
 ) -> Tensor:
     """Return the augmented, normalised images: uint8 (n, h, w, 3) -> float32 (n, 3, size, size).
 
     Args:
         pixels: the images.
+        boxes: int64 (n, 4): top, left, height, width in px.
+        flips: bool (n,).
         size: side of the result in px.
-        generator: decides crops and flips.
-        batch: number of images for which they are drawn, if ``pixels`` is only a share of a batch.
-        share: which of the batch ``pixels`` is.
         how: mean and deviation of the colours; a crop is always resized bilinearly, and antialiased.
     """
-    n, height, width, _ = pixels.shape
-    drawn = n if batch is None else batch
-    boxes, flips = draw_boxes(drawn, height, width, generator), draw_flips(drawn, generator)
-    return standardise(crop_resize(pixels, boxes[share], flips[share], size), WHITE, how)
+    return standardise(crop_resize(pixels, boxes, flips, size), WHITE, how)

@@ -91,6 +91,12 @@ class Plan:
         epoch, steps = divmod(start, steps_per_epoch(self.images, self.batch))
         return min(epoch * self.images + steps * self.batch, self.total)
 
+    def steps_left(self, start: int = 0) -> int:
+        """Return how many steps the run has from the ``start``-th on."""
+        epochs, rest = divmod(self.total, self.images)
+        last = steps_per_epoch(rest, self.batch) if rest else 0
+        return epochs * steps_per_epoch(self.images, self.batch) + last - start
+
     def steps(self, start: int = 0) -> Iterator[Step]:
         """Yield the steps of the run from the ``start``-th on."""
         epoch, skip = divmod(start, steps_per_epoch(self.images, self.batch))

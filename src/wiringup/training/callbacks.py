@@ -50,7 +50,8 @@ class Reporting:
         """Report what was seen since the last call."""
         new, self.seen = state.seen - self.seen, state.seen
         if new:
-            message = f"{self.label}: {state.seen:,} of {self.total:,} images, loss {state.losses[-1]:.2f}"
+            loss = f", loss {state.losses[-1]:.2f}" if state.losses else ""
+            message = f"{self.label}: {state.seen:,} of {self.total:,} images{loss}"
             progress.advance(self.kind, new, message)
 
 
@@ -69,6 +70,7 @@ class Observing:
         reached = (m.in_images(plan.images, plan.batch) for m in (images(0), *self.moments))
         if not any(since < moment <= now for moment in reached) and not (state.over and since < now):
             return
+        state.fetch()
         check_finite(state.model)
         epoch = now / plan.images
         moment = TrainingMoment(epoch, now, state.steps, state.model, state.ledger, state.losses)
@@ -110,6 +112,7 @@ class Stopping:
         """Write the state down and raise `PreemptedError`, if it is time."""
         (asked,) = self.group.mean(self.asked())
         if asked:
+            state.fetch()
             self.checkpoint.write(state)
             phase = " of the phase without labels" if state.phase else ""
             raise PreemptedError(

@@ -94,6 +94,9 @@ class ProcessGroup:
             dist.barrier()
 
 
+ALONE = ProcessGroup()
+
+
 def join(device: str) -> ProcessGroup:
     """Join the processes that torchrun started, if it did: known by the environment variables that it sets.
 

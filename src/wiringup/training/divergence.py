@@ -21,6 +21,8 @@ def check_finite(model: nn.Module) -> None:
 def bad_weight(model: nn.Module) -> str | None:
     """Return the first parameter or statistic of a model that is not finite; None if all are."""
     named = [*model.named_parameters(), *model.named_buffers()]
+    if not named or _finite(torch.stack([value.detach().sum(dtype=torch.float64) for _, value in named])):
+        return None  # looked at together, as every look at a card waits for it
     return next((name for name, value in named if not _finite(value)), None)
 
 

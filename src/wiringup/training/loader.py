@@ -4,7 +4,8 @@ The augmentation of a batch is derived from (seed, epoch, batch), as the order o
 epoch): any step of a training can be loaded without those before it.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,15 +22,17 @@ from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, preprocess
 from wiringup.models.storage import Storage
-from wiringup.training.augment import crop_and_flip
+from wiringup.training.augment import crop_and_flip, draw_crops
 from wiringup.training.batches import Plan, Step
-from wiringup.training.distributed import ProcessGroup, place
+from wiringup.training.distributed import ALONE, ProcessGroup, place
 from wiringup.training.frozen import Activations, Frozen, Remembered, remember
 from wiringup.training.numerics import memory_format
+from wiringup.training.pixels import Pixels, sent
 from wiringup.training.spec import TrainSpec
 
 ALL = slice(None)
-ALONE = ProcessGroup()
+WORKERS = min(8, max(1, (os.cpu_count() or 1) // 2))
+"""Threads that load ahead of a card, unless a spec says how many."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,9 @@ class Loader:
     ) -> None:
         self.plan, self.size, self.group, self.form = plan, size, group, form
         self.spec = replace(spec, device=place(spec.device))
+        self.device = torch.device(self.spec.device)
+        self.on_card = self.device.type == "cuda"
+        self.workers = (WORKERS if self.on_card else 0) if spec.workers is None else spec.workers
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -87,16 +93,20 @@ class Loader:
 
     def batches(self, start: int = 0, frozen: Frozen | None = None) -> Iterator[Batch]:
         """Yield the batches from step ``start`` on, or what a frozen part makes of them."""
-        for batch in ahead(self.load, self.plan.steps(start), self.spec.workers):
+        for batch in self.loaded(self.plan.steps(start)):
             yield replace(batch, inputs=frozen(*batch.inputs)) if frozen else batch
 
-    def preprocessed(self, pixels: NDArray[np.uint8]) -> Tensor:
+    def loaded(self, steps: Iterable[Step]) -> Iterator[Batch]:
+        """Yield the batches of steps; threads load ahead."""
+        yield from ahead(self.load, steps, self.workers)
+
+    def preprocessed(self, pixels: NDArray[np.uint8] | Tensor) -> Tensor:
         """Return images (n, h, w, 3) as the network takes them: (n, 3, size, size)."""
         return self.placed(preprocess(pixels, self.size, self.form.preprocessing))
 
     def placed(self, images: Tensor) -> Tensor:
         """Return preprocessed images on the device, in the type and the memory format of the network."""
-        return images.to(self.spec.device).to(self.form.dtype, memory_format=self.form.layout)
+        return images.to(self.device).to(self.form.dtype, memory_format=self.form.layout)
 
 
 DEFAULT = InputFormat()
@@ -118,6 +128,7 @@ class ImageLoader(Loader):
             raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
         super().__init__(Plan.of(len(data), spec), spec.size or height, spec, group, form)
         self.data = data
+        self.pixels = Pixels(data.stimuli, self.device)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -126,15 +137,33 @@ class ImageLoader(Loader):
 
     def load(self, step: Step, share: slice | None = None) -> Batch:
         """Return a batch, augmented and normalised: each share of it as it is in the whole batch."""
+        return self._finish(self._draw(step, share))
+
+    def loaded(self, steps: Iterable[Step]) -> Iterator[Batch]:
+        """Yield the batches of steps; threads read and draw ahead, and a card does the rest by itself."""
+        if self.on_card:
+            yield from map(self._finish, ahead(self._draw, steps, self.workers))
+        else:
+            yield from super().loaded(steps)
+
+    def _draw(self, step: Step, share: slice | None = None) -> "Drawn":
+        """Read the images of a step, and draw what of them is seen."""
         share = self.group.share(len(step.rows)) if share is None else share
-        rows = step.rows[share]
-        if self.spec.augmentation == "none":
-            return Batch(step, (self.images(rows),), self.labels(rows))
-        stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
-        pixels = torch.from_numpy(self.data.stimuli.at(rows)).to(self.spec.device)
-        how = self.form.preprocessing
-        images = crop_and_flip(pixels, self.size, stream, len(step.rows), share, how)
-        return Batch(step, (self.placed(images),), self.labels(rows))
+        rows, crops = step.rows[share], None
+        if self.spec.augmentation != "none":
+            stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
+            crops = draw_crops(len(step.rows), *self.data.stimuli.sides, stream, share)
+        return Drawn(step, rows, self.pixels.read(rows), crops)
+
+    def _finish(self, drawn: "Drawn") -> Batch:
+        """Cut, scale, mirror and normalise images, on the device."""
+        labels, pixels = self.labels(drawn.rows), self.pixels.on_device(drawn.pixels)
+        if drawn.crops is None:
+            images = self.preprocessed(pixels)
+        else:
+            boxes, flips = (sent(values, self.device) for values in drawn.crops)
+            images = self.placed(crop_and_flip(pixels, boxes, flips, self.size, self.form.preprocessing))
+        return Batch(drawn.step, (images,), labels)
 
     def batches(self, start: int = 0, frozen: Frozen | None = None) -> Iterator[Batch]:
         """Yield the batches from step ``start`` on, or what a frozen part makes of them.
@@ -148,7 +177,7 @@ class ImageLoader(Loader):
             yield from super().batches(start, frozen)
             return
         for step in self.plan.steps(start):
-            inputs = tuple(answer.to(self.spec.device) for answer in remembered(step.rows))
+            inputs = tuple(sent(answer, self.device) for answer in remembered(step.rows))
             yield Batch(step, inputs, self.labels(step.rows))
 
     def _remembered(self, frozen: Frozen, start: int) -> Remembered | None:
@@ -159,8 +188,24 @@ class ImageLoader(Loader):
 
     def images(self, rows: slice | NDArray[np.int64]) -> Tensor:
         """Return images without augmentation: (n, 3, size, size)."""
-        return self.preprocessed(self.data.stimuli.at(rows))
+        return self.preprocessed(torch.from_numpy(self.data.stimuli.at(rows)).to(self.device))
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the labels of some images: int64 (n,)."""
-        return torch.from_numpy(self.data.labels[rows]).to(self.spec.device)
+        return sent(torch.from_numpy(self.data.labels[rows]), self.device)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a step shows, before it is on the device.
+
+    Attributes:
+        rows: int64 (n,) into the images.
+        pixels: uint8 (n, h, w, 3), or where they lie on the card (see `pixels.Pixels`).
+        crops: boxes (n, 4) and flips (n,); None without augmentation.
+    """
+
+    step: Step
+    rows: NDArray[np.int64]
+    pixels: Tensor
+    crops: tuple[Tensor, Tensor] | None

@@ -16,10 +16,12 @@ from torch import Tensor, nn
 from wiringup.core.errors import DivergedError
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
+from wiringup.models.device import strict_float32
 from wiringup.models.forward import hooked
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping, noticing
 from wiringup.training.checkpoint import Checkpoint, held
+from wiringup.training.compiled import Compiled, worth_compiling
 from wiringup.training.distributed import SharedNorm, join, place
 from wiringup.training.divergence import NotFinite, bad_gradient, explain
 from wiringup.training.flops import Flops, flops_by_layer
@@ -36,6 +38,11 @@ from wiringup.training.schedule import Duration, converged, learning_rate
 from wiringup.training.spec import TrainSpec
 from wiringup.training.state import TrainState
 from wiringup.training.updates import Updates
+
+AT_ONCE = 32
+"""Steps on a card between two looks at their losses."""
+
+Network = Callable[..., Tensor]
 
 
 @dataclass(frozen=True)
@@ -136,7 +143,8 @@ def run(
         checkpoint = Checkpoint(folder, identity, group.leads)
         model.to(spec.device, memory_format=loader.form.layout)  # type: ignore[call-overload]
         updates = Updates(model, plasticity, plan, spec.seed, spec.norms)
-        state = TrainState(model, optimiser(updates.parameters, spec), updates, Ledger.of(plasticity), phase)
+        moving = optimiser(updates.parameters, spec), updates, Ledger.of(plasticity)
+        state = TrainState(model, *moving, phase, group)
         state.ledger.label_free |= before or {}
         checkpoint.restore(state)
         kind, name = ("label-free", phase) if phase else (spec.plasticity, spec.plasticity)
@@ -164,6 +172,9 @@ def run(
 def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequence[Callback]) -> None:
     """Make the steps that are left.
 
+    On a card they are made without waiting for it. Where it is found after some steps that something is not
+    finite, these steps are made again one by one, to tell where it began.
+
     Args:
         state: moved in place.
         loader: gives the batches, and says how they are learned from (``spec``) and by whom (``group``).
@@ -173,19 +184,38 @@ def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequ
     Raises:
         NotFinite: if a loss, a gradient or a weight is not finite.
     """
+    with strict_float32():
+        if loader.on_card:
+            try:
+                _steps(state, loader, objective, callbacks, AT_ONCE)
+                return
+            except NotFinite:
+                state.rewind()
+        _steps(state, loader, objective, callbacks, 1)
+
+
+def _steps(
+    state: TrainState, loader: Loader, objective: Objective, callbacks: Sequence[Callback], at_once: int
+) -> None:
+    """Make the steps that are left, ``at_once`` of them between two looks at their losses."""
     spec, plan, group = loader.spec, loader.plan, loader.group
+    network: Network | None = None
 
     def notify() -> None:
         for callback in callbacks:
             callback(state)
 
     while True:
+        if state.waiting >= at_once or state.ends_epoch or state.seen >= plan.total:
+            state.fetch()
+        if at_once > 1 and not state.waiting:
+            state.keep()
         rate = _rate(state, loader)
         state.over = state.seen >= plan.total or converged(spec.schedule, rate)
         notify()
         if state.over:
             return
-        if state.updates.begin(state.seen):  # other synapses learn from here on
+        if state.updates.begin(state.seen) or network is None:  # other synapses learn from here on
             flops = sum(flops_by_layer(state.model, loader.size, objective.reads).values(), Flops())
             network, batches = _prepare(state, loader, objective, notify)
         batch = next(batches)
@@ -194,18 +224,24 @@ def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequ
         with dropout_stream(state.model, spec.seed, state.steps, group.rank), precision(spec):
             output = _answer(network, batch.inputs, state.model, objective.reads)
         share = group.loss(objective, output.to(loader.form.dtype), batch.labels, len(batch.step.rows))
-        (loss,) = group.mean(share.item())
-        if not math.isfinite(loss):
-            (images,) = loader.load(batch.step, ALL).inputs
-            raise NotFinite(f"the loss is {loss} and {explain(state.model, images)}")
+        loss = share if at_once > 1 else _checked(share, state, loader, batch)
         state.optimiser.zero_grad()
         share.backward()  # type: ignore[no-untyped-call]
-        if name := bad_gradient(state.model):
+        if at_once == 1 and (name := bad_gradient(state.model)):
             raise NotFinite(f"the gradient of {name} is not finite")
         state.updates.project_gradients()
         state.optimiser.step()
         state.updates.write_weights()
         state.record(batch.step, loss, flops, plan)
+
+
+def _checked(share: Tensor, state: TrainState, loader: Loader, batch: Batch) -> float:
+    """Return the loss of all processes, from this one's share of it."""
+    (loss,) = loader.group.mean(share.item())
+    if not math.isfinite(loss):
+        (images,) = loader.load(batch.step, ALL).inputs
+        raise NotFinite(f"the loss is {loss} and {explain(state.model, images)}")
+    return loss
 
 
 def _rate(state: TrainState, loader: Loader) -> float:
@@ -217,20 +253,26 @@ def _rate(state: TrainState, loader: Loader) -> float:
 
 def _prepare(
     state: TrainState, loader: Loader, objective: Objective, pause: Callable[[], None]
-) -> tuple[nn.Module, Iterator[Batch]]:
+) -> tuple[Network, Iterator[Batch]]:
     """Return the network as it is run while the same synapses learn, and the batches that are left."""
-    group = loader.group
+    group, spec = loader.group, loader.spec
     if objective.reads:  # it may lie inside a module that a split would dissolve
         return state.model, loader.batches(state.steps)
     parts = split_frozen(state.model, SharedNorm if group.size > 1 else None)
-    if not parts.frozen:
-        return group.wrap(parts.learning), loader.batches(state.steps)
     chunk = -(-min(loader.plan.batch, loader.plan.images) // group.size)
-    how = loader.form.layout, partial(precision, loader.spec), state.updates.norms_stand_still, pause
-    return group.wrap(parts.learning), loader.batches(state.steps, Frozen(parts.frozen, chunk, *how))
+    faster = worth_compiling(spec, loader.plan.steps_left(state.steps), group)
+
+    def compiled(part: nn.Module) -> nn.Module:
+        return Compiled(part, chunk) if faster else part
+
+    network = group.wrap(compiled(parts.learning))
+    if not parts.frozen:
+        return network, loader.batches(state.steps)
+    how = loader.form.layout, partial(precision, spec), state.updates.norms_stand_still, pause
+    return network, loader.batches(state.steps, Frozen(compiled(parts.frozen), chunk, *how))
 
 
-def _answer(network: nn.Module, inputs: Activations, model: nn.Module, reads: str | None) -> Tensor:
+def _answer(network: Network, inputs: Activations, model: nn.Module, reads: str | None) -> Tensor:
     """Return what the network answers, or what its module ``reads`` does."""
     answers: list[Tensor] = []
     with hooked(model, [reads] if reads else [], lambda name, module, given, output: answers.append(output)):

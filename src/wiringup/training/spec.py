@@ -12,6 +12,7 @@ from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epoch
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
 AUGMENTATIONS = ("crop+flip", "none")
 PRECISIONS = ("float32", "bf16")
+COMPILE = ("auto", "on", "off")
 
 BATCH, HELD, RUNNING = "batch", "held", "running"
 
@@ -56,7 +57,10 @@ class TrainingOptions:
         norms: BatchNorm whose affine does not learn: batch normalises by the batch while its running
             averages follow (as published); held the same while they stand still; running normalises by them.
         device: Where networks run: auto, cpu, cuda or cuda:N; changes no address.
-        workers: Threads that prepare batches ahead; changes no result.
+        workers: Threads that prepare batches ahead, by default several for a card and none for a CPU; changes
+            no result.
+        compile: Compile the network (torch.compile): on, off; auto does it on a card where the training is
+            long enough to pay for it. Changes no address: losses differ in their rounding.
 
     Raises:
         InputError: naming the field that is out of range and what is allowed.
@@ -70,7 +74,8 @@ class TrainingOptions:
     schedule: str = "step"
     augmentation: str = "crop+flip"
     device: str = neutral("auto")
-    workers: int = neutral(0)
+    workers: int | None = neutral(None)
+    compile: str = neutral("auto")
     nesterov: bool = omit_default(False)
     betas: tuple[float, float] = omit_default((0.9, 0.999))
     eps: float | None = omit_default(None)
@@ -86,7 +91,8 @@ class TrainingOptions:
         one_of(self.precision, PRECISIONS, "precision")
         one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
         at_least(self.batch, 2, "the batch size")
-        at_least(self.workers, 0, "the number of workers")
+        one_of(self.compile, COMPILE, "choice of compile")
+        at_least(self.workers or 0, 0, "the number of workers")
         for name in ("lr", "momentum", "weight_decay", "lr_decay", "accumulator"):
             at_least(getattr(self, name), 0, name)
             # 1 and 1.0 are one learning rate and have to have one address

@@ -1,14 +1,19 @@
 """All that changes in the course of a training."""
 
+import copy
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from wiringup.training.batches import Plan, Step
+from wiringup.training.distributed import ALONE, ProcessGroup
+from wiringup.training.divergence import NotFinite, check_finite
 from wiringup.training.flops import Flops
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.updates import Updates
@@ -20,9 +25,12 @@ _PLAIN = ("losses", "epoch_losses", "observations", "observed")
 class TrainState:
     """All that changes: the loop (`loop.fit`) owns and moves it, callbacks look at it.
 
+    Losses that lie on a card wait there until `fetch`, so that no step has to wait for one before it.
+
     Attributes:
+        group: the processes that share every step.
         phase: name of the account of a phase without labels; empty where what is spent is supervised.
-        losses: training loss of every step.
+        losses: training loss of every step that was fetched.
         epoch_losses: mean training loss of every completed epoch.
         observations: what observers saw, see `observers.observe`.
         observed: images seen when observers last looked; -1 before birth was observed.
@@ -34,11 +42,14 @@ class TrainState:
     updates: Updates
     ledger: Ledger
     phase: str = ""
+    group: ProcessGroup = ALONE
     losses: list[float] = field(default_factory=list)
     epoch_losses: list[float] = field(default_factory=list)
     observations: list[dict[str, Any]] = field(default_factory=list)
     observed: int = -1
     over: bool = False
+    _waiting: list[tuple[Tensor, list[int]]] = field(default_factory=list)
+    _good: dict[str, Any] | None = None
 
     @property
     def account(self) -> Account:
@@ -48,22 +59,72 @@ class TrainState:
     @property
     def steps(self) -> int:
         """Steps of the optimiser that have been made."""
-        return len(self.losses)
+        return len(self.losses) + self.waiting
+
+    @property
+    def waiting(self) -> int:
+        """Steps whose loss has not been fetched."""
+        return len(self._waiting)
 
     @property
     def seen(self) -> int:
         """Images that have been seen."""
         return self.account.updates
 
-    def record(self, step: Step, loss: float, flops: Flops, plan: Plan) -> None:
-        """Enter a step that was made: its loss, and what it has cost for every image."""
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the loss of the last step of an epoch waits."""
+        return bool(self._waiting and self._waiting[-1][1])
+
+    def record(self, step: Step, loss: float | Tensor, flops: Flops, plan: Plan) -> None:
+        """Enter a step that was made, and what it has cost for every image.
+
+        Args:
+            step: the step.
+            loss: its loss; a tensor is this process's share of it, and waits for `fetch`.
+            flops: operations for one image.
+            plan: of the training.
+        """
         images, moved = len(step.rows), self.updates
         new = images if step.epoch == 0 else 0
         self.account.record(images, moved.learning, moved.statistics, flops, new)
+        sizes = [stop - start for start, stop in plan.bounds(step.epoch)] if step.ends_epoch else []
+        if isinstance(loss, Tensor):
+            self._waiting.append((loss.detach(), sizes))
+        else:
+            self._enter(loss, sizes)
+
+    def _enter(self, loss: float, sizes: list[int]) -> None:
         self.losses.append(loss)
-        if step.ends_epoch:
-            sizes = [stop - start for start, stop in plan.bounds(step.epoch)]
+        if sizes:
             self.epoch_losses.append(float(np.average(self.losses[-len(sizes) :], weights=sizes)))
+
+    def fetch(self) -> None:
+        """Fetch the losses that wait, in all processes at once.
+
+        Raises:
+            NotFinite: if one of them, or a weight by now, is not finite.
+        """
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        losses = self.group.mean(*torch.stack([loss for loss, _ in waiting]).tolist())
+        for loss, (_, sizes) in zip(losses, waiting, strict=True):
+            if not math.isfinite(loss):
+                raise NotFinite(f"the loss is {loss}")
+            self._enter(loss, sizes)
+        check_finite(self.model)
+
+    def keep(self) -> None:
+        """Keep a copy of the state, to which `rewind` returns."""
+        self._good = copy.deepcopy(self.to_dict())
+
+    def rewind(self) -> None:
+        """Return to the state that was kept last."""
+        self._waiting = []
+        if self._good is not None:
+            self.load(self._good)
+            self._good = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as tensors and plain values, which load without running code."""

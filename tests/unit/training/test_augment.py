@@ -10,7 +10,7 @@ from torch.nn.functional import interpolate
 
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.models.preprocessing import preprocess, standardise
-from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_flips
+from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_crops, draw_flips
 
 N = 4000
 
@@ -104,6 +104,7 @@ def test_half_of_the_images_are_mirrored():
 
 def test_augmentation_is_decided_by_its_generator():
     pixels = torch.randint(0, 256, (6, 32, 32, 3), generator=torch_stream(0), dtype=torch.uint8)
-    once, again, other = (crop_and_flip(pixels, 32, torch_stream(seed)) for seed in (1, 1, 2))
+    drawn = (draw_crops(6, 32, 32, torch_stream(seed)) for seed in (1, 1, 2))
+    once, again, other = (crop_and_flip(pixels, *crops, 32) for crops in drawn)
     assert torch.equal(once, again)
     assert not torch.equal(once, other)

@@ -1,0 +1,86 @@
+"""A network compiled by `torch.compile`, where that pays."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from wiringup.training.distributed import ProcessGroup
+from wiringup.training.spec import TrainSpec
+
+log = logging.getLogger(__name__)
+
+PAYS_AFTER = 1500
+"""Steps: compiling takes about 15 s, and a step then 10 ms less."""
+
+Network = Callable[..., Any]
+
+OPTIONS: dict[str, str | int | bool | Callable[..., Any]] = {
+    "fallback_random": True
+}  # dropout draws what it draws uncompiled
+GRAPHED = OPTIONS | {"triton.cudagraphs": True}
+"""Kernels are launched all at once: where images are small, launching takes longer than computing."""
+
+
+def worth_compiling(spec: TrainSpec, steps: int, group: ProcessGroup) -> bool:
+    """Return whether a training with so many steps to go is compiled."""
+    if spec.compile == "auto":
+        return torch.device(spec.device).type == "cuda" and group.size == 1 and steps >= PAYS_AFTER
+    return spec.compile == "on"
+
+
+class Compiled(nn.Module):
+    """A network that is compiled when it is first called, for batches of ``images``.
+
+    Batches of other sizes (the last of an epoch) are answered by the network as it is, and so are all if it
+    cannot be compiled. The first batch is tried: forward and backward, with the same statistics of BatchNorm
+    afterwards as before.
+    """
+
+    def __init__(self, network: nn.Module, images: int) -> None:
+        super().__init__()
+        self.network, self.images = network, images
+        self._compiled: Network | None = None
+        self._tried = False
+
+    def forward(self, *inputs: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return what the network answers."""
+        if len(inputs[0]) == self.images and not self._tried:
+            self._tried, self._compiled = True, self._try(inputs)
+        fast = self._compiled if len(inputs[0]) == self.images else None
+        answer: Tensor | tuple[Tensor, ...] = (self.network if fast is None else fast)(*inputs)
+        return answer
+
+    def _try(self, inputs: Sequence[Tensor]) -> Network | None:
+        """Return the compiled network, or None if it cannot be compiled; the network is left as it was."""
+        buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
+        on_card = inputs[0].is_cuda
+        options = GRAPHED if on_card else OPTIONS
+        try:
+            compiled: Network = torch.compile(self.network, dynamic=False, options=options)
+            with torch.random.fork_rng([inputs[0].device] if on_card else []):
+                for _ in range(2 if on_card else 1):  # a graph of kernels is recorded in the second call
+                    self._forward_and_backward(compiled, inputs)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # compilers fail in whatever way they happen to
+            log.warning("The network is run as it is; it could not be compiled (%s).", _line(error))
+            return None
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+        return compiled
+
+    def _forward_and_backward(self, compiled: Network, inputs: Sequence[Tensor]) -> None:
+        answer = compiled(*inputs)
+        if torch.is_grad_enabled():
+            learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
+            torch.autograd.grad(answer.float().sum(), learning)
+
+
+def _line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
