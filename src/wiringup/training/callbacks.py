@@ -90,10 +90,12 @@ class Saving:
     _written: float = field(default_factory=time.monotonic)
 
     def __call__(self, state: TrainState) -> None:
-        """Write the state if it is time."""
+        """Write the state if it is time, and whole: losses that wait on a card come first."""
+        if state.waiting:
+            return
         every = self.interval.steps
         due = time.monotonic() - self._written >= self.interval.seconds or (
-            every and state.steps % every == 0
+            every and state.steps - self.steps >= every
         )
         if state.observed > self.observed or (due and state.steps > self.steps):
             self.checkpoint.write(state)
