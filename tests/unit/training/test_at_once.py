@@ -36,7 +36,9 @@ def look_back(monkeypatch):
 SPECS = {
     "all": TrainSpec("all", epochs(2.5), batch=4, lr=0.01, workers=2),
     "plateau": TrainSpec("critical", epochs(4), batch=4, lr=2e-4, schedule="plateau"),
-    "windows": TrainSpec("conv1@0..1epochs + decoder@1..2epochs", epochs(2), batch=4, lr=0.01, augmentation="none"),
+    "windows": TrainSpec(
+        "conv1@0..1epochs + decoder@1..2epochs", epochs(2), batch=4, lr=0.01, augmentation="none"
+    ),
     "low rank": TrainSpec("lowrank:2:(critical & kind:convolution) + decoder", epochs(1), batch=4, lr=0.01),
 }
 
