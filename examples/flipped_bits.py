@@ -31,8 +31,10 @@ from wiringup.core.sealed import write_sealed
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict as plain
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.data.images.packed import beside as beside_packed
-from wiringup.data.images.packed import index_of, read_packed, write_packed
+from wiringup.data.images.cache import ImageCache
+from wiringup.data.images.pack_file import beside as beside_packed
+from wiringup.data.images.pack_file import index_of
+from wiringup.data.images.packed import Packed, read_packed
 from wiringup.data.measurements import Recording
 from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
@@ -143,17 +145,24 @@ def layer_map(folder: Path) -> list[Kind]:
     return [Kind("layer map", path, lambda: load_layer_map(path))]
 
 
+def _packed(store: ImageCache, source: Path, keep: str) -> Path:
+    before = {entry.path for entry in store.entries()}
+    store.load(source, 32, keep=keep)
+    return next(entry.path for entry in store.entries() if entry.path not in before)
+
+
 def data(folder: Path) -> list[Kind]:
     """Return an imported set, packed images and a downloaded file."""
     trials = numpy_stream(0, "trials").normal(size=(4, 16, 3)).astype(np.float32)
     made = save_set(Recording("mine", "V4", trials, images().stimuli), folder, {"file": "mine.npy"})
-    packed, fetched, shown = folder / "packed.npy", folder / "fetched.csv", images()
-    write_packed(packed, shown.stimuli.pixels, 32, shown.stimuli.ids, shown.labels, shown.classes)
+    fetched, shown, kept = folder / "fetched.csv", images(), ImageCache(folder / "packed")
+    np.savez(folder / "images.npz", images=shown.stimuli.pixels, labels=shown.labels)
+    packed, photographs = (_packed(kept, folder / "images.npz", keep) for keep in ("squares", "jpeg:90"))
     fetched.write_text("object,choice\n" * 100)
     source = SourceFile("fetched.csv", sha256_of(fetched))
     stamp = packed.stat().st_mtime_ns
 
-    def verified() -> LabelledImages:
+    def verified() -> Packed:
         os.utime(packed, ns=(stamp, stamp))
         return read_packed(packed, verify=True)
 
@@ -161,6 +170,7 @@ def data(folder: Path) -> list[Kind]:
         Kind("imported set: meta.json", made / "meta.json", lambda: load_set(folder, "mine")),
         Kind("imported set: arrays.npz", made / "arrays.npz", lambda: load_set(folder, "mine")),
         Kind("packed images", packed, lambda: read_packed(packed)),
+        Kind("packed images: whole ones", photographs, lambda: read_packed(photographs)),
         Kind("packed images: same time", packed, verified),
         Kind("packed images: index", index_of(packed), lambda: read_packed(packed)),
         Kind("packed images: labels", beside_packed(packed), lambda: read_packed(packed)),

@@ -30,8 +30,8 @@ NAMES = (
     "genome.weights.safetensors", "spec.json", "suite",
     "record.json", "study.json", "scores.json", "match.json",
     "diverged.json", "layer map", "imported set: meta.json", "imported set: arrays.npz", "packed images",
-    "packed images: same time", "packed images: index", "packed images: labels", "downloaded file",
-    "kept response",
+    "packed images: whole ones", "packed images: same time", "packed images: index",
+    "packed images: labels", "downloaded file", "kept response",
 )  # fmt: skip
 
 

@@ -42,10 +42,12 @@ from wiringup.data.behavior.counts import read_counts
 from wiringup.data.behavior.trials import read_trial_table
 from wiringup.data.formats.matlab import read_mat
 from wiringup.data.formats.tables import read_table
+from wiringup.data.images.cache import ImageCache
 from wiringup.data.images.cifar import read_cifar
 from wiringup.data.images.decoding import FORMATS, decode, squared
 from wiringup.data.images.names import read_class_names
-from wiringup.data.images.packed import beside, index_of, read_packed, write_packed
+from wiringup.data.images.pack_file import beside, index_of, noted
+from wiringup.data.images.packed import read_packed
 from wiringup.data.images.reading import read_stimuli
 from wiringup.data.images.source import open_source, read_labelled
 from wiringup.data.recordings.rdms import read_matrices
@@ -80,10 +82,15 @@ def of_file(folder, name, write):
 
 def packed(folder):
     """Write packed images; return the files of the pixels and of what is known of them."""
-    path = Path(folder) / "packed.npy"
-    stimuli = PACKED.stimuli
-    write_packed(path, stimuli.pixels, stimuli.sides[0], stimuli.ids, PACKED.labels, PACKED.classes)
-    return path, beside(path)
+    folder = Path(folder)
+    np.savez(folder / "images.npz", images=PACKED.stimuli.pixels, labels=PACKED.labels)
+    store = ImageCache(folder / "store", 1.0)
+    store.load(folder / "images.npz", PACKED.stimuli.sides[0])
+    (entry,) = store.entries()
+    for part in (index_of, beside):
+        part(entry.path).replace(part(folder / "packed.npy"))
+    noted(entry.path).unlink()
+    return entry.path.replace(folder / "packed.npy"), beside(folder / "packed.npy")
 
 
 def read_packed_array(path):

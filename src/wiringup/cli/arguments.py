@@ -31,6 +31,14 @@ Val = Annotated[
         "the images are held out.",
     ),
 ]
+Keep = Annotated[
+    str,
+    arg(
+        metavar="HOW",
+        help="What is kept of an image: squares (short side resized, centre cut out; plain pixels), or the "
+        "whole of it, its short side at most that many px: raw (plain pixels) or jpeg:QUALITY.",
+    ),
+]
 Seeds = Annotated[tuple[int, ...], arg(metavar="N [N ...]", help="Seeds; every seed is one birth.")]
 Size = Annotated[int, arg(metavar="PX", help="Side of the model's input in pixels.")]
 WeightsKey = Annotated[

@@ -15,7 +15,14 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 QUIET_SECONDS = 10.0  # between lines where the output is no terminal
-GUESS = {"train": 1 / 250, "score": 4.0, "prepare": 1.0, "pack": 1 / 1000, "render": 1 / 300}
+GUESS = {
+    "train": 1 / 250,
+    "score": 4.0,
+    "prepare": 1.0,
+    "pack": 1 / 1000,
+    "check": 1 / 10000,
+    "render": 1 / 300,
+}
 """Seconds for one unit of work before any was measured: an image, a scoring, a preparation step."""
 WIDTH = 118
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +24,8 @@ class Stimuli:
     """Images of one size.
 
     Those who need only some at a time ask for them with `at`: images that lie in a file
-    (`data.images.packed.PackedStimuli`) are then read a few at a time, and never all into memory.
+    (`data.images.packed.PackedStimuli`) are then read a few at a time, and never all into memory. Whole
+    photographs, which lie there with sides of their own, are no stack: they come with `each`.
 
     Attributes:
         pixels: uint8, (images, height, width, 3), RGB.
@@ -56,6 +58,25 @@ class Stimuli:
         """Height and width in px."""
         height, width = self.pixels.shape[1:3]
         return height, width
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all images have one size, so that they can be stacked."""
+        return True
+
+    @property
+    def form(self) -> tuple[int | str, ...]:
+        """What decides, beside the bytes of each image, what is shown: height and width in px."""
+        return self.sides
+
+    def sides_of(self, rows: Rows) -> NDArray[np.int64]:
+        """Return height and width in px of some images: int64 (rows, 2)."""
+        number = len(np.arange(len(self))[rows])
+        return np.tile(np.array(self.sides, np.int64), (number, 1))
+
+    def each(self, rows: Rows) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pixels of some images, one after the other: uint8 (height, width, 3)."""
+        yield from self.at(rows)
 
     def at(self, rows: Rows) -> NDArray[np.uint8]:
         """Return the pixels of some images: uint8 (rows, height, width, 3)."""
@@ -156,7 +177,7 @@ class LabelledImages(Brief):
 
         No pixel is read where the images lie in a file that keeps their hashes.
         """
-        shape = [len(self), *self.stimuli.sides]
+        shape = [len(self), *self.stimuli.form]
         digest = hashlib.sha256(json.dumps([shape, self.classes]).encode())
         digest.update(np.ascontiguousarray(self.stimuli.image_sha256).data)
         digest.update(self.labels.astype("<i8").data)

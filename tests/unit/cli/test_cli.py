@@ -197,10 +197,10 @@ def test_images_are_packed_once_and_then_served_from_the_store(home, tmp_path, c
     about, content = array.stat(), array.read_bytes()
     array.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))  # damage that keeps size and time
     os.utime(array, ns=(about.st_atime_ns, about.st_mtime_ns))
-    for more, same in (([], False), (["--verify"], True)):
+    for more, noticed in (([], False), (["--verify"], True)):
         main(["pack", str(folder), "--size", "32", "--json", *more])
         again = capsys.readouterr()
-        assert (json.loads(again.out) == packed) is same and ("damaged" in again.err) is same
+        assert json.loads(again.out) == packed and ("damaged" in again.err) is noticed
     form = ["train", "cornet_s", "--images", str(folder), "--size", "32", "--width", "0.125", "--batch", "4",
             "--plasticity", "decoder", "--epochs", "1", "--json", "--limit", "8"]  # fmt: skip
     spent = []

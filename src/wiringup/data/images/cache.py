@@ -1,126 +1,200 @@
-"""Images decoded once: packed files of plain pixels, cached and found by their content.
+"""Images decoded once: packed files, cached and found by their content.
 
-The key of a file is a hash of the source (`ImageSource.fingerprint`), of the size, of the rule by which
-images become square, and of which images it holds.
+The key of a file is a hash of the source (`ImageSource.fingerprint`) and of which images it holds, after one
+of the size and of what is kept of an image: files that begin alike may lend each other images.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.cautions import caution
+from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.home import cache_home, writable
 from wiringup.core.memory import GB, in_gb
-from wiringup.core.progress import task
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
-from wiringup.data.images.decoding import Content, Seen, side_by_side, squared, warn_of
-from wiringup.data.images.packed import SUFFIX, beside, index_of, noted, read_packed, write_packed
-from wiringup.data.images.source import Choose, ImageSource, open_source
+from wiringup.data.images.estimate import disk_of
+from wiringup.data.images.keeping import SQUARES, Keeping
+from wiringup.data.images.pack_file import SQUARES_SUFFIX, WHOLE_SUFFIX, beside, index_of, noted
+from wiringup.data.images.packed import Packed, read_packed
+from wiringup.data.images.packing import Asked, pack, reopen, unfinished
+from wiringup.data.images.source import Choose, open_source
 
 RULE = "short side to size, centre crop; 2"
-"""How an image becomes square (`decoding`); raise the number when that changes, or cached ones were stale.
+"""How an image is decoded and becomes square (`decoding`); raise the number when that changes, or cached ones
+were stale.
 
 2: upright and on grey. Images without EXIF orientation and transparency have the same pixels as by 1.
 """
 
-REPORTED = 20  # corrupt images that are named in one message
-STEP = 64  # images between two reports of progress
 WHOLE = 4  # a part of the images is packed by itself if it is less than 1 / WHOLE of all
+_WEEK = 7 * 24 * 3600  # seconds after which nobody is expected to go on with a pack
+_PREFIX = 12  # characters of a key that say size and what is kept
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImageCache(CacheFolder):
     """Packed images in a folder, bounded in size."""
 
-    SUFFIXES = (SUFFIX, ".safetensors")  # of earlier versions, which nobody reads: they are evicted in time
+    # .safetensors are of earlier versions, which nobody reads: they are evicted in time
+    SUFFIXES = (SQUARES_SUFFIX, WHOLE_SUFFIX, ".safetensors")
 
     def parts(self, path: Path) -> tuple[Path, ...]:
-        """Return the array, index and JSON beside it, and the note of when it was found whole."""
+        """Return the images, index and JSON beside them, and the note of when they were found whole."""
         return path, index_of(path), beside(path), noted(path)
 
     def load(
-        self, path: Path | str, size: int, choose: Choose | None = None, verify: bool = False
+        self,
+        path: Path | str,
+        size: int,
+        choose: Choose | None = None,
+        verify: bool = False,
+        keep: str = SQUARES,
     ) -> LabelledImages:
-        """Return labelled images whose pixels lie in a file of the store, packing them if they do not yet.
+        """Return labelled images that lie in a file of the store, packing them if they do not yet.
 
         All images of a source are packed together, so that every choice among them is served by one file. A
         choice of few is packed by itself, unless all are there already.
 
         Args:
             path: see `source.ALLOWED`.
-            size: side in px; images are made square by `decoding.squared`.
+            size: side in px, see `keeping`.
             choose: picks images by their labels; by default all.
-            verify: hash the file also if it has the size and time stamp with which it was found whole.
+            verify: compare the images with their hashes also if the file has the size and time stamp with
+                which it was found whole.
+            keep: what is kept of an image, see `keeping.ALLOWED`.
 
         Raises:
             MissingDataError: if there is nothing at ``path``.
             InputError: if it cannot be used, or images are corrupt (they are named).
-            WiringupError: if the pixels do not fit the limit or the disk.
+            WiringupError: if the images do not fit the limit or the disk.
         """
+        keeping = Keeping.parse(keep)
         with open_source(path, size) as source:
-            rows = np.arange(len(source)) if choose is None else choose(source.labels)
-            everything = self.find(_key(source, size), verify)
-            if everything is None and len(rows) < len(source) / WHOLE:
-                return self._packed(source, size, rows, verify)
-            return (everything or self._packed(source, size, None, verify)).take(rows)
+            everything = Asked(source, np.arange(len(source)), keeping, size)
+            found = self.find(_path(self.folder, everything), verify)
+            rows = None
+            if found is None and choose is not None:
+                rows = choose(source.labels)
+                if len(rows) < len(source) / WHOLE:
+                    return self._packed(replace(everything, rows=rows), verify).images
+            found = found or self._packed(everything, verify)
+        _warn_of_left_out(found)
+        if choose is not None and (rows is None or found.left_out):
+            rows = choose(found.images.labels)
+        return found.images if rows is None else found.images.take(rows)
 
-    def find(self, key: str, verify: bool = False) -> LabelledImages | None:
-        """Return the images cached under ``key``, or None; a damaged file is removed.
+    def pack(
+        self,
+        path: Path | str,
+        size: int,
+        verify: bool = False,
+        keep: str = SQUARES,
+        skip_corrupt: bool = False,
+    ) -> Packed:
+        """Return all images of a source, packing them if they are not yet.
 
         Args:
-            key: see `_key`.
+            path: as in `load`.
+            size: as in `load`.
+            verify: as in `load`.
+            keep: as in `load`.
+            skip_corrupt: leave out images that cannot be decoded, and write down which they are.
+
+        Raises:
+            MissingDataError: as `load`.
+            InputError: as `load`.
+            WiringupError: as `load`.
+        """
+        keeping = Keeping.parse(keep)
+        with open_source(path, size) as source:
+            asked = Asked(source, np.arange(len(source)), keeping, size)
+            found = self._packed(asked, verify, skip_corrupt)
+        _warn_of_left_out(found)
+        return found
+
+    def find(self, path: Path, verify: bool = False) -> Packed | None:
+        """Return the images cached at ``path``, or None; a damaged file is removed.
+
+        Args:
+            path: of the images.
             verify: as in `load`.
         """
-        path = self._path(key)
         try:
             found = read_packed(path, verify)
         except (MissingDataError, FileNotFoundError):  # not packed, or evicted by another process just now
             return None
-        except InputError:
-            caution(f"Packed images are damaged and are packed again: {path}")
+        except InputError as error:
+            caution(f"Packed images are damaged and are packed again: {path} ({error})")
+            reopen(path)
             self.remove(path)
             return None
-        touch(beside(path))  # the time stamp of the array says that it is as it was
+        touch(beside(path))  # the time stamp of the images says that they are as they were
         return found
 
-    def _packed(
-        self, source: ImageSource, size: int, rows: NDArray[np.intp] | None, verify: bool
-    ) -> LabelledImages:
+    def evict(self) -> None:
+        """Remove what is over the limit, and what was begun long ago and never finished."""
+        super().evict()
+        self._remove_unfinished(_WEEK)
+
+    def clear(self) -> int:
+        """Remove everything that is kept, packed by halves too; return how many bytes that were."""
+        return super().clear() + self._remove_unfinished(0)
+
+    def _remove_unfinished(self, age: float) -> int:
+        from filelock import FileLock, Timeout
+
+        removed = 0
+        for images in self.folder.glob("*.unfinished"):
+            with contextlib.suppress(FileNotFoundError, Timeout):  # whoever holds the lock is packing it
+                about = images.stat()
+                if about.st_mtime <= time.time() - age:
+                    with FileLock(_lock(images), timeout=0):
+                        for part in unfinished(images):
+                            part.unlink(missing_ok=True)
+                    removed += about.st_size
+        return removed
+
+    def _packed(self, asked: Asked, verify: bool, skip_corrupt: bool = False) -> Packed:
         from filelock import FileLock
 
-        key = _key(source, size, rows)
+        path = _path(self.folder, asked)
         writable(self.folder, "WIRINGUP_CACHE")
         # of several processes that begin together one packs, and the others wait for it
-        with FileLock(self.folder / f".{key}.lock"):
-            found = self.find(key, verify)
+        with FileLock(_lock(path)):
+            found = self.find(path, verify)
             if found is not None:
                 return found
-            rows = np.arange(len(source)) if rows is None else rows
-            self._check_room(len(rows), size)
-            ids, seen = tuple(source.ids[row] for row in rows), list[str]()
-            pixels = _decoded(source, size, rows, seen.append)
-            write_packed(self._path(key), pixels, size, ids, source.labels[rows], source.classes)
-            warn_of(seen, len(rows))
+            self._check_room(asked)
+            pack(path, asked, self._others(path), skip_corrupt)
             with self.locked():
                 self.evict()
-            return read_packed(self._path(key))
+            return read_packed(path)
 
-    def _path(self, key: str) -> Path:
-        return self.folder / f"{key}{SUFFIX}"
+    def _others(self, path: Path) -> Iterator[Path]:
+        """Return packs of the same size that keep the same of an image, finished or not."""
+        for suffix in (".index", ".journal"):
+            for other in self.folder.glob(f"{path.stem[:_PREFIX]}*{suffix}"):
+                if other.stem != path.stem:
+                    yield other.with_suffix(path.suffix)
 
-    def _check_room(self, images: int, size: int) -> None:
-        needed = images * size**2 * 3
+    def _check_room(self, asked: Asked) -> None:
+        needed = disk_of(asked.source, asked.rows, asked.side, asked.keeping)
         if not self.has_room(needed):
             raise WiringupError(
-                f"{images:,} images at {size} px take {in_gb(needed)}; {self.folder} may hold "
-                f"{in_gb(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on "
-                "a larger disk, or learn from fewer images."
+                f"{len(asked.rows):,} images at {asked.side} px take {in_gb(needed)} ({asked.keeping}); "
+                f"{self.folder} may hold {in_gb(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, "
+                "WIRINGUP_CACHE to a folder on a larger disk, or learn from fewer images."
             )
 
 
@@ -129,50 +203,22 @@ def default_cache() -> ImageCache:
     return ImageCache(cache_home() / "images", limit_asked())
 
 
-def _decoded(
-    source: ImageSource, size: int, rows: NDArray[np.intp], seen: Seen
-) -> Iterator[NDArray[np.uint8]]:
-    """Yield square images in order: read one after the other, decoded side by side.
-
-    Raises:
-        InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
-    """
-    corrupt: list[str] = []
-
-    def shown(content: Content | InputError, where: str) -> NDArray[np.uint8] | InputError:
-        try:
-            return content if isinstance(content, InputError) else squared(content, where, size, seen)
-        except InputError as error:
-            return error
-
-    with task("pack", len(rows), "images packed") as finished:
-        for done, image in enumerate(side_by_side(shown, _contents(source, rows)), 1):
-            if isinstance(image, InputError):
-                corrupt.append(str(image))
-                # never kept: the rest is read only to name all that is wrong
-                image = np.zeros((size, size, 3), np.uint8)
-            yield image
-            if done % STEP == 0 or done == len(rows):
-                finished(done)
-    if corrupt:
-        raise InputError(_named(corrupt, len(rows)))
+def _warn_of_left_out(found: Packed) -> None:
+    if names := list(found.left_out):
+        total = len(found.images) + len(names)
+        caution(
+            f"{len(names):,} of {total:,} images are corrupt and left out, as pack --skip-corrupt asked: "
+            f"{listed(names)}."
+        )
 
 
-def _contents(source: ImageSource, rows: NDArray[np.intp]) -> Iterator[tuple[Content | InputError, str]]:
-    for row in rows.tolist():
-        try:
-            yield source.read(row), source.where(row)
-        except InputError as error:
-            yield error, source.where(row)
+def _lock(path: Path) -> Path:
+    return path.with_name(f".{path.stem}.lock")
 
 
-def _named(corrupt: Sequence[str], number: int) -> str:
-    if len(corrupt) == 1:
-        return corrupt[0]
-    more = [f"... and {len(corrupt) - REPORTED:,} more"] if len(corrupt) > REPORTED else []
-    return "\n  ".join([f"{len(corrupt):,} of {number:,} images cannot be used:", *corrupt[:REPORTED], *more])
-
-
-def _key(source: ImageSource, size: int, rows: NDArray[np.intp] | None = None) -> str:
-    chosen = None if rows is None else rows.tolist()
-    return content_hash({"source": source.fingerprint, "size": size, "rule": RULE, "rows": chosen})[:40]
+def _path(folder: Path, asked: Asked) -> Path:
+    everything = np.array_equal(asked.rows, np.arange(len(asked.source)))
+    how = content_hash({"size": asked.side, "keep": str(asked.keeping), "rule": RULE})[:_PREFIX]
+    rows = None if everything else asked.rows.tolist()
+    what = content_hash({"source": asked.source.fingerprint, "rows": rows})[: 40 - _PREFIX]
+    return folder / f"{how}{what}{WHOLE_SUFFIX if asked.keeping.whole else SQUARES_SUFFIX}"

@@ -174,6 +174,48 @@ def squared(content: Content, where: str, size: int, seen: Seen | None = None) -
         return shown(image)
 
 
+def photograph(
+    content: Content, where: str, short: int, seen: Seen | None = None
+) -> tuple[NDArray[np.uint8], bool]:
+    """Return the RGB pixels (height, width, 3) of a whole image whose short side is at most ``short`` px.
+
+    A larger image is resized (bilinear with antialiasing, aspect kept, lengths rounded down); none is
+    enlarged.
+
+    Args:
+        content: as in `decode`.
+        where: how messages call it.
+        short: of the result, in px.
+        seen: as in `decode`.
+
+    Returns:
+        The pixels; and whether they are what any reader of JPEGs shows of the file as it is.
+
+    Raises:
+        InputError: as `decode`.
+    """
+    if isinstance(content, np.ndarray):
+        height, width = content.shape[:2]
+        return resize_to(content, *_at_most(height, width, short)), False
+
+    def shown(image: "Image.Image") -> tuple[NDArray[np.uint8], bool]:
+        said: list[str] = []
+        plain = image.format == "JPEG" and image.mode in ("RGB", "L")
+        upright, (width, height) = _loaded(image, where, short, said.append)
+        if seen is not None:
+            for what in said:
+                seen(what)
+        sides = _at_most(height, width, short)
+        return _to_sides(upright, sides[::-1]), plain and not said and sides == (height, width)
+
+    with _opened(content, where) as image:
+        return shown(image)
+
+
+def _at_most(height: int, width: int, short: int) -> tuple[int, int]:
+    return (height, width) if min(height, width) <= short else _short_sides(height, width, short)
+
+
 def square(pixels: NDArray[np.uint8], short: int, crop: int) -> NDArray[np.uint8]:
     """Resize the short side of RGB ``pixels`` (h, w, 3) to ``short`` px and cut out the centre.
 
