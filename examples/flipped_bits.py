@@ -32,6 +32,7 @@ from wiringup.core.seeds import numpy_stream
 from wiringup.core.spec import to_dict as plain
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.images.cache import ImageCache
+from wiringup.data.images.listing import known_samples, read_list, write_list
 from wiringup.data.images.pack_file import beside as beside_packed
 from wiringup.data.images.pack_file import index_of
 from wiringup.data.images.packed import Packed, read_packed
@@ -179,12 +180,19 @@ def data(folder: Path) -> list[Kind]:
 
 
 def kept(folder: Path) -> list[Kind]:
-    """Return a kept response."""
+    """Return a kept response, and the list of a large folder with what is known of its samples."""
     cache = ResponseCache(folder)
     with cache.filling(8, {"V4": 16}, {"V4": "key"}) as stores:
         stores["V4"].copy_(torch.arange(128.0).reshape(8, 16))
     (path,) = folder.glob("*.npy")
-    return [Kind("kept response", path, lambda: there(cache.find("key")))]
+    names, samples = folder / "list.names", folder / "list.json"
+    write_list(names, ["a/1.png", "b/2.png"] * 500, {})
+    write_sealed(samples, {"seen": "0" * 64, "samples": "1" * 64})
+    return [
+        Kind("kept response", path, lambda: there(cache.find("key"))),
+        Kind("list of a folder", names, lambda: there(read_list(names, folder))),
+        Kind("samples of a folder", samples, lambda: there(known_samples(samples, "0" * 64))),
+    ]
 
 
 def refuse(path: Path, why: str) -> None:

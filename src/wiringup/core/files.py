@@ -8,13 +8,13 @@ import math
 import os
 import stat
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from wiringup.core.errors import BusyError, InputError, MissingDataError, WiringupError
-from wiringup.core.limits import JSON_BYTES, JSON_DEPTH, SAME_FOLDER
+from wiringup.core.folders import below
+from wiringup.core.limits import JSON_BYTES, JSON_DEPTH
 
 SAMPLE = 4096
 """Bytes in each of the blocks that `sample_of` reads."""
@@ -88,23 +88,9 @@ def files_below(folder: Path) -> list[Path]:
     """Return everything below ``folder`` that is no folder itself; links to folders are followed.
 
     Raises:
-        InputError: if a link leads back to a folder that it lies in, or links lead to one folder again and
-            again (`core.limits.SAME_FOLDER`).
+        InputError: as `core.folders.below`.
     """
-    found: list[Path] = []
-    visits: Counter[str] = Counter()
-    for top, folders, files in os.walk(folder, followlinks=True):
-        found += (Path(top, file) for file in files)
-        real = os.path.realpath(top)
-        visits[real] += 1
-        for link in (Path(top, name) for name in folders):
-            if link.is_symlink() and Path(real).is_relative_to(link.resolve()):
-                raise InputError(f"{link} is a link to a folder that it lies in; remove the link.")
-        if visits[real] > SAME_FOLDER:
-            raise InputError(
-                f"Links below {folder} lead to {real} more than {SAME_FOLDER} times; remove them."
-            )
-    return found
+    return [folder / name for name in below(folder).files]
 
 
 @contextlib.contextmanager

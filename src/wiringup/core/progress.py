@@ -22,6 +22,9 @@ GUESS = {
     "pack": 1 / 1000,
     "check": 1 / 10000,
     "render": 1 / 300,
+    "list": 1 / 500,
+    "look": 1 / 100_000,
+    "sample": 1 / 10_000,
 }
 """Seconds for one unit of work before any was measured: an image, a scoring, a preparation step."""
 WIDTH = 118

@@ -3,10 +3,10 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import takewhile
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,49 +22,82 @@ from wiringup.data.images.decoding import SUFFIXES
 Parts = tuple[str, ...]
 
 _PIECES = re.compile(r"\d+|\D+")
+_NUMBER = re.compile(r"\d+")
+_MARKS = re.compile("[\0\1]")
 
 
-def in_natural_order(names: list[str]) -> list[str]:
-    """Return ``names`` sorted so that numbers count by their value: ``image2`` before ``image10``."""
+def in_natural_order(names: Iterable[str]) -> list[str]:
+    """Return ``names`` sorted so that numbers count by their value: ``image2`` before ``image10``.
 
-    def key(name: str) -> list[list[tuple[int, int | str]]]:
-        pieces = [_PIECES.findall(part) for part in name.split("/")]
-        return [[(0, int(p)) if p.isdecimal() else (1, p) for p in part] for part in pieces]
+    Part by part of a path and, within a part, piece by piece: numbers come before texts. Names that differ in
+    leading zeros alone are in the order of their characters.
+    """
+    ordered = sorted(names)
+    # of a million names, texts are compared five times as fast as lists of pieces
+    ordered.sort(key=_pieces if any(map(_MARKS.search, ordered)) else _as_text)
+    return ordered
 
-    return sorted(names, key=lambda name: (key(name), name))
+
+def _pieces(name: str) -> list[list[tuple[int, int | str]]]:
+    pieces = [_PIECES.findall(part) for part in name.split("/")]
+    return [[(0, int(p)) if p.isdecimal() else (1, p) for p in part] for part in pieces]
+
+
+def _as_text(name: str) -> str:
+    """Return a text that is less than another's where `_pieces` are; for names without `_MARKS`.
+
+    The end of a part is written as 0, and a number as 1, the number of its digits and these: both are less
+    than any other character.
+    """
+    return _NUMBER.sub(_number, name.replace("/", "\0"))
+
+
+def _number(digits: re.Match[str]) -> str:
+    value = str(int(digits[0]))
+    return f"\1{chr(len(value))}{value}"
 
 
 def is_hidden(name: str) -> bool:
     """Return whether a file is hidden, lies in a hidden folder, or is what macOS adds to a zip."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+    if "/." not in name and not name.startswith(".") and "__MACOSX" not in name:
+        return False
+    return any((part.startswith(".") and part != ".") or part == "__MACOSX" for part in name.split("/"))
 
 
 def unwrapped(names: list[str]) -> list[str]:
     """Return ``names`` without the folders that all of them share."""
-    levels = zip(*{tuple(name.split("/")[:-1]) for name in names}, strict=False)
+    levels = zip(*(folder.split("/") for folder in _folders(names)), strict=False)
     shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
+    if not shared or "" in _folders(names):
+        return names
     return [name.split("/", shared)[-1] for name in names]
 
 
-def class_of_each(path: Path, ids: list[str]) -> list[str]:
+def _folders(names: Sequence[str]) -> set[str]:
+    return {name.rpartition("/")[0] for name in names}
+
+
+def class_of_each(path: Path, ids: Sequence[str]) -> list[str]:
     """Return the class folder of every unwrapped name.
 
     Raises:
         InputError: if images lie outside class folders, or the folders are splits and not classes.
     """
-    parts = [tuple(name.split("/")) for name in ids]
-    if any(len(p) < 2 for p in parts):
+    folders = _folders(ids)
+    if "" in folders:
+        alone = next(name for name in ids if "/" not in name)
         raise InputError(
-            f"{path} has images outside class folders (such as {min(parts, key=len)[0]!r}); labelled images "
+            f"{path} has images outside class folders (such as {alone!r}); labelled images "
             "need at least two folders, one for each class."
         )
     # train/cat beside val/cat would otherwise become the two classes 'train' and 'val'.
-    if len({p[:-1] for p in parts}) > len({p[0] for p in parts}):
+    if len(folders) > len({folder.partition("/")[0] for folder in folders}):
+        deepest = max(folders, key=lambda folder: (folder.count("/"), folder))
         raise InputError(
-            f"{path} has folders within its folders (such as {'/'.join(max(parts, key=len)[:-1])!r}); give "
+            f"{path} has folders within its folders (such as {deepest!r}); give "
             "the folder whose sub-folders are the classes."
         )
-    return [p[0] for p in parts]
+    return [name.partition("/")[0] for name in ids]
 
 
 def labels_of(folders: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:

@@ -1,21 +1,19 @@
 """Single image files: where they lie (folder or zip), and their bytes."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
-from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.core.files import files_below, read_bounded, regular, sample_of
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import read_bounded
 from wiringup.core.limits import PICTURE_BYTES
 from wiringup.data.formats.zips import open_zip, read_member
 from wiringup.data.images.decoding import SUFFIXES
-from wiringup.data.images.names import is_hidden
-
-MOST_SAMPLED = 20_000
-
-Mark = tuple[int | str, ...]
+from wiringup.data.images.listing import images_below, is_image, marks_of
+from wiringup.data.images.names import in_natural_order
 
 
 @dataclass(frozen=True)
@@ -24,16 +22,16 @@ class Pictures:
 
     Attributes:
         path: the folder or zip.
-        names: their names below ``path``, with forward slashes, in no particular order.
+        names: their names below ``path``, with forward slashes, in natural order.
         content: returns the bytes of a name.
-        mark: returns what changes when those bytes do: size and checksum from the directory of a zip; of a
-            file, its size, the time of its last change and a sample of its bytes.
+        marks: returns what changes when one of them does: sizes and checksums from the directory of a zip; of
+            files see `listing.marks_of`.
     """
 
     path: Path
     names: list[str]
     content: Callable[[str], bytes]
-    mark: Callable[[str], Mark]
+    marks: Callable[[], list[Any]]
 
     def where(self, name: str) -> str:
         """Return how messages call the image ``name``."""
@@ -59,48 +57,28 @@ def open_pictures(path: Path) -> Iterator[Pictures]:
         InputError: if ``path`` is no readable zip or holds no image.
     """
     with contextlib.ExitStack() as stack:
-        if path.is_dir():
-            pictures = _folder(path)
-        else:
-            archive = stack.enter_context(open_zip(path))
-            pictures = Pictures(
-                path,
-                archive.namelist(),
-                lambda name: read_member(archive, name, PICTURE_BYTES, "picture"),
-                lambda name: (archive.getinfo(name).file_size, archive.getinfo(name).CRC),
-            )
-        names = [name for name in pictures.names if _is_image(name)]
-        if not names:
+        pictures = _folder(path) if path.is_dir() else _zipped(path, stack.enter_context(open_zip(path)))
+        if not pictures.names:
             raise InputError(f"{path} holds no images (looked for {', '.join(SUFFIXES)}).")
-        yield replace(pictures, names=names)
+        yield pictures
+
+
+def _zipped(path: Path, archive: ZipFile) -> Pictures:
+    names = in_natural_order(filter(is_image, archive.namelist()))
+    about = [archive.getinfo(name) for name in names]
+    return Pictures(
+        path,
+        names,
+        lambda name: read_member(archive, name, PICTURE_BYTES, "picture"),
+        lambda: [(one.file_size, one.CRC) for one in about],
+    )
 
 
 def _folder(path: Path) -> Pictures:
-    names = [file.relative_to(path).as_posix() for file in files_below(path)]
-    sampled = set(sorted(names)[:: -(-len(names) // MOST_SAMPLED) or 1])
+    names = images_below(path)
     return Pictures(
         path,
         names,
         lambda name: read_bounded(path / name, PICTURE_BYTES, "picture"),
-        lambda name: _mark(path / name, name in sampled),
+        lambda: marks_of(path, names),
     )
-
-
-def _mark(file: Path, sampled: bool) -> Mark:
-    """Return size, time and, where it is to be ``sampled``, sample of a file.
-
-    Size and time alone are no mark: what was unpacked from a reproducible archive has equal times, and
-    bitmaps have equal sizes. For 4,000 files the samples take 0.3 s where the system has them in memory, and
-    some 1.7 s from disk (two cores, busy); of more than `MOST_SAMPLED` files, that many are sampled.
-    """
-    try:
-        with regular(file).open("rb", buffering=0) as stream:
-            about = os.fstat(stream.fileno())
-            sample = sample_of(stream, 0, about.st_size) if sampled else ""
-            return about.st_size, about.st_mtime_ns, sample
-    except (OSError, WiringupError):
-        return ("unreadable",)  # who reads the image is told; nothing is kept of it
-
-
-def _is_image(name: str) -> bool:
-    return not is_hidden(name) and name.lower().endswith(SUFFIXES)

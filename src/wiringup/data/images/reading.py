@@ -27,7 +27,7 @@ from wiringup.data.images.decoding import (
     square,
     warn_of,
 )
-from wiringup.data.images.names import in_natural_order, unwrapped
+from wiringup.data.images.names import unwrapped
 from wiringup.data.images.pictures import open_pictures
 
 Key = TypeVar("Key")
@@ -59,8 +59,7 @@ def read_stimuli(path: Path | str, size: int | None = None) -> Stimuli:
     if path.suffix.lower() == ".npz" and not path.is_dir():
         return _from_npz(path, size)
     with open_pictures(path) as pictures:
-        names = in_natural_order(pictures.names)
-        return Stimuli(decoded(pictures.file, names, size, path), tuple(unwrapped(names)))
+        return Stimuli(decoded(pictures.file, pictures.names, size, path), tuple(unwrapped(pictures.names)))
 
 
 def read_named(path: Path, names: Sequence[str], as_stored: bool = False) -> NDArray[np.uint8]:

@@ -87,7 +87,7 @@ class ImageSource:
         """
         digest = hashlib.sha256()
         for mark in self.marks():
-            digest.update(json.dumps(mark).encode())
+            digest.update(mark if isinstance(mark, bytes) else json.dumps(mark).encode())
         return digest.hexdigest()
 
 
@@ -169,15 +169,15 @@ def _exists(path: Path) -> bool:
 
 
 def _class_folders(pictures: Pictures) -> ImageSource:
-    names = in_natural_order(pictures.names)
+    names = pictures.names
     ids = tuple(unwrapped(names))
-    folders = class_of_each(pictures.path, list(ids))
+    folders = class_of_each(pictures.path, ids)
     classes = tuple(dict.fromkeys(folders))
     return ImageSource(
         ids,
         labels_of(folders, classes),
         classes,
-        lambda: [ids, [pictures.mark(name) for name in names]],
+        lambda: [ids, *pictures.marks()],
         lambda i: pictures.read(names[i]),
         lambda i: pictures.where(names[i]),
     )
