@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
@@ -13,14 +13,52 @@ from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
     from wiringup.results.record import Record
 
 log = logging.getLogger(__name__)
 
+SHOWN = (
+    "run",
+    "label",
+    "seed",
+    "epoch",
+    "updates",
+    "synaptic_updates",
+    "brain_match",
+    "top1",
+    "benchmark",
+    "score",
+)
+MOST = 200  # rows on a screen
+
 
 def results(
+    words: Annotated[
+        Positional[tuple[str, ...]],
+        arg(name="diff", metavar="[diff RUN RUN]", help="Say why two runs differ."),
+    ] = (),
+    where: Annotated[
+        str,
+        arg(metavar="CONDITION", help="Rows of the table that fit: one expression of SQL on its columns."),
+    ] = "",
+    group: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="COLUMN [COLUMN ...]",
+            help="Means over runs of each combination of values, with 95 %% intervals; without 'epoch' among "
+            "them, of the last moment of each run.",
+        ),
+    ] = (),
+    columns: Annotated[
+        tuple[str, ...], arg(metavar="COLUMN [COLUMN ...]", help="Columns of the answer.")
+    ] = (),
+    format: Annotated[
+        Literal["table", "csv", "parquet", "json"] | None,
+        arg(help="Form of the rows; parquet goes into the file of --table."),
+    ] = None,
     file: Annotated[
         Path | None,
         arg(
@@ -32,15 +70,28 @@ def results(
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """List what was kept: finished runs, scores, brain matches, studies and sweeps.
+    """List what was kept: finished runs, scores, brain matches, studies and sweeps; or ask the table of runs.
 
     For example:
       wiringup results
 
-      wiringup results --json > results.json
+      wiringup results --where "birth = 'wc' and epoch = 6" --group plasticity norms
+
+      wiringup results --where "benchmark like '%V4%' and final" --columns run label seed score --format csv
+
+      wiringup results diff 0123456789ab ba9876543210
 
       wiringup results --table runs.parquet
     """
+    if words:
+        _diff(words, out, json)
+    elif where or group or columns or format:
+        _ask(where, group, columns, _form(format, file, json), file, out)
+    else:
+        _list(file, out, json)
+
+
+def _list(file: Path | None, out: Path, json: bool) -> None:
     from wiringup.results.store import Store
     from wiringup.results.table import rows
 
@@ -67,6 +118,69 @@ def results(
         log.warning("Not listed: %s/%s. %s", path.parent.name, path.name, why)
     if not (records or scores or matches or studies or lost):
         log.info("Nothing is kept in %s yet. Start with: wiringup run --quick", out)
+
+
+def _form(format: str | None, file: Path | None, json: bool) -> str:
+    """Return the form of an answer; the flags that say it have to agree."""
+    said = {format, "json" if json else None, file and file.suffix.lower().removeprefix(".")} - {None}
+    if len(said) > 1 or (said == {"parquet"} and file is None) or (file and said == {"table"}):
+        raise InputError(
+            f"--format {format or 'table'}{' --json' if json else ''}, --table {file}: give one form. "
+            "Parquet is written into a file: --table FILE.parquet; csv and json into one, or printed."
+        )
+    form = said.pop() if said else "table"
+    return one_of(str(form), ("table", "csv", "parquet", "json"), "form of a table")
+
+
+def _ask(
+    where: str, group: Sequence[str], columns: Sequence[str], form: str, file: Path | None, out: Path
+) -> None:
+    from wiringup.birth.recipes import RECIPES
+    from wiringup.results.query import Query, ask
+    from wiringup.results.table import save, to_csv
+
+    shown = columns or (() if group or form != "table" else SHOWN)
+    found = ask(out, Query(where, group, shown, {"birth": RECIPES.full_names}))
+    if file is not None:
+        save(found, file)
+        log.info("%d rows: %s", len(found), file)
+    elif form == "csv":
+        print(to_csv(found), end="")
+    elif form == "json":
+        as_json(found)
+    else:
+        body = [[told(value) for value in row.values()] for row in found[:MOST]]
+        table(list(found[0]), body, title=f"{len(found):,} rows of {out}")
+        if len(found) > MOST:
+            log.info("%d more rows; --format csv or json prints all.", len(found) - MOST)
+
+
+def told(value: Any) -> str:
+    """Return a cell for people."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"
+    return str(value)
+
+
+def _diff(words: Sequence[str], out: Path, json: bool) -> None:
+    from wiringup.results.differences import differences
+    from wiringup.results.store import Store
+
+    if len(words) != 3 or words[0] != "diff":
+        raise InputError(f"{' '.join(words)!r}: write wiringup results diff RUN RUN, or no words at all.")
+    found = differences(Store(out), *words[1:])
+    if json:
+        as_json(found)
+        return
+    print(found["summary"])
+    for title, differ in found["differences"].items():
+        body = [[name, told(a), told(b)] for name, (a, b) in differ.items()]
+        if body:
+            table([title, *(f"{run}" for run in found["runs"])], body)
 
 
 def _write_table(path: Path, out: Path) -> None:

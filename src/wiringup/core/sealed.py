@@ -1,9 +1,10 @@
 """Files that carry a seal: the SHA-256 of all their bytes, written into them and checked when they are read.
 
 A seal is a line of text for which the file's own format has room: the first field of a JSON document, the
-metadata of a safetensors file, the comment of a zip archive (as PyTorch's and numpy's files are). While the
-hash is computed the seal's 64 digits count as zeros, so that it covers every other byte: headers, white space
-and padding too. Nothing lies beside the file that could get lost, or be older after a process was killed.
+metadata of a safetensors or Parquet file, the comment of a zip archive (as PyTorch's and numpy's files are).
+While the hash is computed the seal's 64 digits count as zeros, so that it covers every other byte: headers,
+white space and padding too. Nothing lies beside the file that could get lost, or be older after a process was
+killed.
 
 The line begins and ends with words of its own. A file in which only one end is left is damaged; it is not
 mistaken for one that never had a seal, which is read with a word.
@@ -32,6 +33,7 @@ BLANK = _ZEROS.join(_ENDS)
 
 _SEAL = re.compile(re.escape(_ENDS[0].encode()) + b"([0-9a-f]{64})" + re.escape(_ENDS[1].encode()))
 _NEAR = 1 << 20  # bytes at the beginning of a file among which a seal is looked for, besides its very end
+_PARQUET_END = 8  # bytes: the length of the metadata before them, and PAR1
 _READ = 1 << 24  # bytes that are hashed at a time
 _LOG = logging.getLogger(__name__)
 _SAID: set[str] = set()
@@ -122,7 +124,7 @@ def verify(path: Path, advice: str) -> bool:
 def _found(stream: BinaryIO) -> tuple[int, bytes] | None:
     """Return where the digits of a seal begin and what they are; -1 for a broken seal, None for no seal."""
     size = stream.seek(0, os.SEEK_END)
-    for start in (0, max(0, size - len(BLANK))):
+    for start in (0, max(0, size - max(len(BLANK), _footer(stream, size)))):
         stream.seek(start)
         part = stream.read(_NEAR)
         if seal := _SEAL.search(part):
@@ -130,6 +132,15 @@ def _found(stream: BinaryIO) -> tuple[int, bytes] | None:
         if any(end.encode() in part for end in _ENDS):
             return -1, b""
     return None
+
+
+def _footer(stream: BinaryIO, size: int) -> int:
+    """Return the length of the metadata with which a Parquet file ends; 0 for other files."""
+    if size < _PARQUET_END:
+        return 0
+    stream.seek(size - _PARQUET_END)
+    length, mark = stream.read(4), stream.read(4)
+    return _PARQUET_END + int.from_bytes(length, "little") if mark == b"PAR1" else 0
 
 
 def hash_with_zeros(stream: BinaryIO, start: int) -> str:

@@ -6,6 +6,7 @@ against the form of a dataclass or a `TypedDict`.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import types
@@ -27,6 +28,9 @@ _PLAIN: dict[Any, tuple[type | tuple[type, ...], str]] = {
     type(None): (type(None), "null"),
     Path: (str, "a path"),
 }
+
+_EXACT: dict[Any, set[type]] = {float: {float, int, type(None)}, str: {str}, int: {int}}
+"""Type -> those that surely fit it."""
 
 NEUTRAL = "wiringup_neutral"
 OMITTED = "wiringup_omitted_at_default"
@@ -93,8 +97,8 @@ def from_dict(kind: type[Spec], values: Any, where: str = "the spec") -> Spec:
     known = {f.name: f for f in dataclasses.fields(kind) if f.init}  # type: ignore[arg-type]
     for name in values:
         one_of(name, known, f"field of {where}")
-    hints = typing.get_type_hints(kind)
-    if absent := [name for name in _required(kind) if name not in values]:
+    hints = _hints(kind)  # type: ignore[arg-type]
+    if absent := [name for name in _required(kind) if name not in values]:  # type: ignore[arg-type]
         raise InputError(f"{where} lacks {absent[0]!r}.")
     return kind(**{name: _value(hints[name], value, f"{where}, {name}") for name, value in values.items()})
 
@@ -148,8 +152,8 @@ def _misfit(value: Any, kind: Any, where: str) -> str | None:
         return _object(value, kind, where)
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        found = [_misfit(value, one, where) for one in args]
-        return None if None in found else found[0]
+        first = _misfit(value, args[0], where)
+        return first if first and all(_misfit(value, one, where) for one in args[1:]) else None
     if origin is Mapping:
         return _holder(value, dict, "an object", args[1], where)
     if origin in (tuple, list, Sequence):
@@ -160,6 +164,8 @@ def _misfit(value: Any, kind: Any, where: str) -> str | None:
 def _holder(value: Any, holds: Any, name: str, kind: Any, where: str) -> str | None:
     if not isinstance(value, holds):
         return _instead(value, name, where)
+    if kind in _EXACT and {*map(type, value.values() if isinstance(value, dict) else value)} <= _EXACT[kind]:
+        return None  # thousands of numbers at once
     parts = value.items() if isinstance(value, dict) else enumerate(value)
     return _first(_misfit(part, kind, f"{where}, {key}") for key, part in parts)
 
@@ -167,13 +173,23 @@ def _holder(value: Any, holds: Any, name: str, kind: Any, where: str) -> str | N
 def _object(value: Any, kind: Any, where: str) -> str | None:
     if not isinstance(value, dict):
         return _instead(value, "an object", where)
-    kinds = typing.get_type_hints(kind)
+    kinds = _hints(kind)
     absent = [name for name in _required(kind) if name not in value]
     if absent:
         return f"{where} lacks {absent[0]!r}"
-    return _first(_misfit(value[name], kinds[name], f"{where}, {name}") for name in kinds if name in value)
+    return _first(
+        _misfit(value[name], kinds[name], f"{where}, {name}")
+        for name in kinds
+        if name in value and type(value[name]) not in _EXACT.get(kinds[name], ())
+    )
 
 
+@functools.cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+@functools.cache
 def _required(kind: Any) -> Sequence[str]:
     if not dataclasses.is_dataclass(kind):
         return sorted(kind.__required_keys__)

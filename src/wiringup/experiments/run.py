@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from wiringup.birth.apply import OWN, BirthSpec
+from wiringup.birth.description import of_birth
 from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import one_of
@@ -125,7 +126,8 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
         before=accounts,
         label=spec.title,
     )
-    record = _record(spec, result, time.monotonic() - started)
+    bits = None if birth.recipe == OWN else of_birth(birth, genome).bits
+    record = _record(spec, result, time.monotonic() - started, bits)
     if leads():
         save_weights(model, folder / WEIGHTS, images.chosen.classes)
         store.save(record)
@@ -262,7 +264,7 @@ def _not_finite(images: int) -> str:
     return "The newborn network's responses to images are not finite. Choose another birth or BatchNorm."
 
 
-def _record(spec: RunSpec, result: TrainResult, seconds: float) -> Record:
+def _record(spec: RunSpec, result: TrainResult, seconds: float, bits: int | None) -> Record:
     trained = {area: count for area, (count, _) in result.plasticity.by_area().items()}
     totals = {"trained": result.plasticity.count(), "all": result.plasticity.count(trained=False)}
     return Record(
@@ -276,4 +278,5 @@ def _record(spec: RunSpec, result: TrainResult, seconds: float) -> Record:
         provenance=provenance(seconds, any_network.provenance(spec.model.architecture))
         | {"threads": torch.get_num_threads()},
         ledger=result.ledger.summary(),
+        bits=bits,
     )

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import atomic_path, write_text
+from wiringup.core.files import write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare, diverged_of
+from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
 from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.store import STUDY, Store
@@ -115,20 +116,7 @@ class Results:
         Raises:
             MissingDataError: if DuckDB, which writes it, is not installed.
         """
-        try:
-            import duckdb
-        except ImportError as error:
-            raise MissingDataError(
-                "Parquet is written by DuckDB, which is not installed. Run: pip install 'wiringup[results]', "
-                "or write a CSV."
-            ) from error
-        with atomic_path(Path(path)) as temporary, duckdb.connect() as connection:
-            connection.register("results", self.to_frame())
-            connection.execute(f"COPY results TO '{_quoted(temporary)}' (FORMAT parquet)")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
+        save_parquet(self.rows, Path(path))
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,16 @@ def told_apart(records: Iterable[Record]) -> list[Record]:
     return [replace(record, label=labels[record.uid]) for record in each]
 
 
+def condition(record: Record) -> str:
+    """Return a short hash of all that a run's specification says, but for its seeds.
+
+    Images are told by their source and number, because those that a seed chose have a hash of their own.
+    """
+    source = str(_images(record, "source") or "").replace("\\", "/").rsplit("/", 1)[-1]
+    said = sorted((".".join(path), value) for path, value in _leaves(record.spec))
+    return content_hash([said, source, record.norms])[:8]
+
+
 def _differences(mine: Condition, conditions: Sequence[Condition]) -> list[str]:
     paths = dict.fromkeys(path for condition in conditions for path in condition)
     differ = (

@@ -1,6 +1,7 @@
 """The record of one run: what was asked, what was counted, what was scored, and on which machine."""
 
 import dataclasses
+import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
@@ -69,6 +70,8 @@ class Record:
         ledger: what was spent in all, see `Ledger.summary` of the training.
         genome: hash of the genome that was distilled from what was learned (`birth.genome.Genome.sha256`); ""
             if none was.
+        bits: description length of the birth state (`birth.description`); None in records made before it was
+            counted.
     """
 
     uid: str
@@ -82,6 +85,7 @@ class Record:
     schema: int = field(default=SCHEMA)
     ledger: Mapping[str, Any] = field(default_factory=dict)
     genome: str = ""
+    bits: int | None = None
 
     @property
     def simulated(self) -> bool:
@@ -144,21 +148,31 @@ def score_to_dict(score: Score, *, units: bool = True) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """Return dataclasses, mappings and sequences as plain JSON types; a number that is not finite is None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str | int):  # before the rarer kinds: a table has millions
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {key: plain(v) for key, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return value
 
 
 def score_from_dict(values: Mapping[str, Any]) -> Score:
     """Return the score that `score_to_dict` wrote; raise `InputError` if it did not."""
+    check_shape(values, Score, "a score")
+    return _score(values)
+
+
+def _score(values: Mapping[str, Any]) -> Score:
+    """Return a score whose own fields have been checked."""
     check_shape(values, _Units, "a score")
     units, fields = values.get("units"), _known(Score, values)
     fields |= {k: np.nan for k in ("raw", "score", "error") if fields[k] is None}
-    fields["units"] = None if units is None else np.array([np.nan if u is None else u for u in units])
+    fields["units"] = None if units is None else np.array(units, np.float64)  # None is NaN
     fields["unit_ids"] = None if fields.get("unit_ids") is None else tuple(fields["unit_ids"])
     return Score(**fields)
 
@@ -186,17 +200,22 @@ def from_dict(values: Mapping[str, Any]) -> Record:
     check_shape(values, Record, "the record")
     if not values["points"] or "trained" not in values["synapses"]:
         raise InputError("the record has no scored moment, or does not count its trained synapses.")
-    points = tuple(point_from_dict(p) for p in values["points"])
+    points = tuple(_point(p) for p in values["points"])
     return Record(**{**_known(Record, values), "points": points, "losses": tuple(values["losses"])})
 
 
 def point_from_dict(values: Mapping[str, Any]) -> Point:
     """Return the moment that `point_to_dict` wrote; raise `InputError` if it did not."""
     check_shape(values, Point, "a scored moment")
+    return _point(values)
+
+
+def _point(values: Mapping[str, Any]) -> Point:
+    """Return a moment whose form has been checked."""
     match = {area: np.nan if value is None else value for area, value in values["match"].items()}
     if MEAN not in match:
         raise InputError(f"A scored moment has no {MEAN!r} in its match.")
-    scores = tuple(score_from_dict(s) for s in values["scores"])
+    scores = tuple(map(_score, values["scores"]))
     made = {"match": match, "missing": tuple(values["missing"]), "scores": scores}
     return Point(**{**_known(Point, values), **made})
 

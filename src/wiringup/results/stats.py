@@ -90,6 +90,30 @@ def mean_interval(values: Array, generator: np.random.Generator, draws: int = DR
     return Estimate(float(values.mean()), float(drawn.std(ddof=1)), *percentiles(drawn, LEVEL, n - 1))
 
 
+def mean_of_runs(values: Array, common: Mapping[str, float] | None = None) -> Estimate:
+    """Return the mean over runs (seeds) with a t interval, widened by errors that all runs have in common.
+
+    Args:
+        values: (n,); one run has no spread, none has no mean.
+        common: source ("stimuli", "units") -> standard error that no further seed makes smaller: all runs
+            were scored on the same stimuli and units.
+    """
+    n, errors = len(values), dict(common or {})
+    if not n:
+        return Estimate(float("nan"))
+    if n > 1:
+        errors["seeds"] = float(values.std(ddof=1) / np.sqrt(n))
+    if not errors:
+        return Estimate(float(values.mean()))
+    variance = sum(error**2 for error in errors.values())
+    of_seeds = errors.get("seeds", 0.0) ** 2
+    # Satterthwaite: the fewer seeds and the more they matter, the wider
+    df = (n - 1) * (variance / of_seeds) ** 2 if of_seeds else np.inf
+    half = float(stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(variance))
+    mean = float(values.mean())
+    return Estimate(mean, float(np.sqrt(variance)), mean - half, mean + half, errors)
+
+
 @dataclass(frozen=True)
 class Difference:
     """A paired difference and how often chance alone makes one as large.

@@ -142,6 +142,10 @@ class Store:
         """Return the rows of every ``wiringup score`` call that was kept."""
         return [row for rows in self._each(SCORES, _score_rows) for row in rows]
 
+    def scores_of(self, uid: str) -> list[dict[str, Any]]:
+        """Return the rows of one ``wiringup score`` call; raise `InputError` if they are damaged."""
+        return _score_rows(self.folder(uid) / SCORES)
+
     def matches(self) -> list[dict[str, Any]]:
         """Return every brain match that was kept."""
         return self._each(MATCH, lambda path: _document(path, MatchDocument))

@@ -7,10 +7,15 @@ table read back says as much as the records did.
 import csv
 import io
 import itertools
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from wiringup.core.checks import one_of
+from wiringup.core.files import write_text
+from wiringup.results.labels import condition
 from wiringup.results.record import MEAN, Point, Record, plain, score_to_dict
 
 Row = Mapping[str, Any]
@@ -25,14 +30,24 @@ _OF_SPEC = {
 
 _OF_MOMENT = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1", "top1_protocol")
 
-COLUMNS = (
-    "source", "run", "label", "seed", "norms", "trained", "n_images", "epochs", "birth", "train_seed",
-    *_OF_SPEC, *_OF_MOMENT, "brain_match",
-)  # fmt: skip
-"""What every row has, before the columns of its score."""
+OWN, SCORE = "own", "score"
+"""Sources of rows: runs made here, and what ``wiringup score`` kept; see `results.published` for the others."""
 
-OWN = "own"
-"""The source of what this package computed; published scores have another, see `results.published`."""
+COLUMNS = {
+    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "seed": "BIGINT",
+    "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR", "genome": "VARCHAR",
+    "batchnorm": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR", "norms": "VARCHAR",
+    "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE",
+    "batch": "BIGINT", "schedule": "VARCHAR", "augmentation": "VARCHAR", "train_seed": "BIGINT",
+    "suite": "VARCHAR", "date": "VARCHAR", "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN",
+    "updates": "DOUBLE", "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE",
+    "top1": "DOUBLE", "top1_protocol": "VARCHAR", "brain_match": "DOUBLE", "benchmark": "VARCHAR",
+    "area": "VARCHAR", "metric": "VARCHAR", "layer": "VARCHAR", "raw": "DOUBLE", "ceiling": "DOUBLE",
+    "score": "DOUBLE", "normalisation": "VARCHAR", "error": "DOUBLE", "n_stimuli": "BIGINT",
+    "n_units": "BIGINT", "simulated": "BOOLEAN", "note": "VARCHAR", "weights": "VARCHAR",
+    "identity": "VARCHAR",
+}  # fmt: skip
+"""Every column of the kept table (`results.kept`) and its SQL type; counts may be larger than 64 bits."""
 
 UNIT_COLUMNS = (
     "model", "birth", "seed", "size", "identity", "benchmark", "metric", "layer", "unit", "raw",
@@ -42,16 +57,18 @@ UNIT_COLUMNS = (
 def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     """Return the table of runs.
 
-    A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" its condition, "seed"
-    that of its birth), what decided it ("birth", "plasticity", ..., "n_images" and "epochs" as trained in
-    all), what was spent until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen,
-    "flops"; "trained" synapses), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean of
-    the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which nothing was
-    scored but accuracy has one row without a score.
+    A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
+    it, "seed" that of its birth, "condition" a hash of all of its specification but seeds), what decided it
+    ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs" as trained in all), what was spent
+    until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of all "synapses"; "final" at
+    the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean of the suite), and one
+    `Score`, with its ceiling, error and normalisation. A moment at which nothing was scored but accuracy has
+    one row without a score.
     """
     return [
-        {**_of_run(record), **_of_moment(point), **score}
+        {**of_run, **_of_moment(point), "final": point is record.last, **score}
         for record in records
+        for of_run in [_of_run(record)]
         for point in record.points
         for score in [score_to_dict(s, units=False) for s in point.scores] or [{}]
     ]
@@ -62,9 +79,14 @@ def _of_run(record: Record) -> dict[str, Any]:
         "source": OWN,
         "run": record.uid,
         "label": record.label,
+        "condition": condition(record),
         "seed": record.seed,
+        "bits": record.bits,
         "norms": record.norms,
         "trained": record.synapses["trained"],
+        "synapses": record.synapses.get("all"),
+        "date": record.provenance.get("date"),
+        "seconds": record.provenance.get("seconds"),
         "n_images": record.last.images,
         "epochs": record.last.epoch,
         "birth": _said(record, "birth", "recipe"),
@@ -81,6 +103,26 @@ def _said(record: Record, part: str, name: str) -> Any:
 
 def _of_moment(point: Point) -> dict[str, Any]:
     return {name: getattr(point, name) for name in _OF_MOMENT} | {"brain_match": plain(point.match[MEAN])}
+
+
+def score_rows(uid: str, scores: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the table of what one ``wiringup score`` call kept; a newborn is at epoch 0.
+
+    Args:
+        uid: of the call.
+        scores: as it keeps them.
+    """
+    return [
+        {name: row[name] for name in COLUMNS if name in row}
+        | {"source": SCORE, "run": uid, "label": _called(row), "architecture": row["model"]}
+        | ({"epoch": 0.0, "updates": 0, "synaptic_updates": 0} if row["birth"] else {})
+        for row in scores
+    ]
+
+
+def _called(row: Row) -> str:
+    how = row.get("weights") or row["birth"]
+    return f"{row['model']} ({how})" if how else str(row["model"])
 
 
 def unit_rows(scores: Iterable[Row]) -> list[dict[str, Any]]:
@@ -112,6 +154,24 @@ def to_csv(table: Sequence[Row], columns: Sequence[str] | None = None) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([names, *([_cell(row.get(name)) for name in names] for row in table)])
     return text.getvalue()
+
+
+def save(table: Sequence[Row], path: Path) -> None:
+    """Write rows as a file: CSV, JSON or Parquet, as its ending says.
+
+    Raises:
+        InputError: for another ending.
+        MissingDataError: if DuckDB, which writes Parquet, is not installed.
+    """
+    kind = one_of(path.suffix.lower(), (".csv", ".parquet", ".json"), "ending of a table's file")
+    if kind == ".parquet":
+        from wiringup.results.kept import save_parquet
+
+        save_parquet(table, path)
+    elif kind == ".csv":
+        write_text(path, to_csv(table))
+    else:
+        write_text(path, json.dumps(plain(list(table)), indent=2) + "\n")
 
 
 def _cell(value: Any) -> str:

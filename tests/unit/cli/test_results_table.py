@@ -1,6 +1,7 @@
 """``wiringup results --table``: the table of runs as a file."""
 
 import csv
+import json
 from dataclasses import replace
 
 import pytest
@@ -37,3 +38,43 @@ def test_runs_that_differ_in_more_than_seeds_are_listed_with_what_differs(runs, 
     Store(tmp_path / "runs").save(replace(make_record("A", 2, 0.1, 0.4), spec={"lr": 0.01}))
     main(["results"])
     assert capsys.readouterr().out.count("A, lr 0.1 ") == 2
+
+
+def test_the_table_is_asked_from_the_command_line(runs, tmp_path, capsys):
+    pytest.importorskip("duckdb", reason="the table is queried by the extra 'results'")
+    ask = ["results", "--where", "epoch = 1", "--columns", "run", "score", "--format"]
+    main([*ask, "csv"])
+    assert capsys.readouterr().out == "run,score\nA-0,0.4\nA-1,0.4\n"
+    main([*ask, "json"])
+    assert json.loads(capsys.readouterr().out)[1] == {"run": "A-1", "score": 0.4}
+    main(["results", "--group", "label", "epoch"])
+    out = capsys.readouterr().out
+    assert "brain_match_low" in out and out.count(" A ") == 2
+    main([*ask, "parquet", "--table", "few.parquet"])
+    assert (tmp_path / "few.parquet").read_bytes()[:4] == b"PAR1"
+    for wrong in (
+        ["--format", "parquet"],
+        ["--format", "csv", "--table", "x.parquet"],
+        ["--format", "csv", "--json"],
+    ):
+        with pytest.raises(SystemExit):
+            main(["results", *wrong])
+        assert "give one form" in capsys.readouterr().err
+
+
+def test_short_names_of_births_are_known(runs, tmp_path, capsys):
+    pytest.importorskip("duckdb", reason="the table is queried by the extra 'results'")
+    spec = {"birth": {"recipe": "weight_compression"}}
+    Store(tmp_path / "runs").save(replace(make_record("W", 2, 0.7), spec=spec))
+    main(["results", "--where", "birth = 'wc'", "--columns", "run", "--format", "csv"])
+    assert capsys.readouterr().out == "run\nW-2\n"
+
+
+def test_two_runs_are_compared(runs, capsys):
+    main(["results", "diff", "A-0", "A-1", "--json"])
+    assert json.loads(capsys.readouterr().out)["runs"] == ["A-0", "A-1"]
+    main(["results", "diff", "A-0", "A-1"])
+    assert "numbers are the same" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["results", "dif", "A-0"])
+    assert "'dif A-0': write wiringup results diff RUN RUN" in capsys.readouterr().err
