@@ -40,6 +40,7 @@ _COMPARED = re.compile(
     rf"\b(?P<column>[a-z_0-9]+)\s*(?:==?|<>|!=|(?:not\s+)?in\s*\()\s*(?P<values>{_LITERAL}(?:\s*,\s*{_LITERAL})*)",
     re.IGNORECASE,
 )
+_SOURCE = re.compile(r"\bsource\b", re.IGNORECASE)
 _MISSING = re.compile(r'Referenced column "([^"]*)"')
 
 
@@ -48,8 +49,8 @@ class Query:
     """What is asked of a table of results.
 
     Attributes:
-        where: a condition on its columns, in SQL; "" for all rows. Rows that are no runs of one's own (see
-            ``source``) are left out unless it names ``source``.
+        where: a condition on its columns, in SQL; "" for all rows. What is no run of one's own (single
+            scores, published points that have been fetched) is left out unless it names ``source``.
         group: columns; each combination of their values is one row of means over runs.
         columns: which are returned, if there is no ``group``; all by default.
         names: short names of values.
@@ -82,9 +83,22 @@ def ask(root: Path, query: Query) -> list[dict[str, Any]]:
         raise MissingDataError(
             f"There is no folder {root}. Name a folder of runs, or make one: wiringup run."
         )
-    with opened(root) as connection:
+    with opened(root, _published() if _SOURCE.search(query.where) else ()) as connection:
         _fitting(connection, root, query).create_view("asked")
         return _grouped(connection, query.group) if query.group else _plain(connection, query.columns)
+
+
+def _published() -> list[dict[str, Any]]:
+    """Return the published points of all studies that are here."""
+    from wiringup.results.published import STUDIES, published_rows
+
+    found = []
+    for study in STUDIES:
+        try:
+            found += published_rows(study)
+        except MissingDataError as error:
+            log.info("%s", error)
+    return found
 
 
 def _fitting(connection: Any, root: Path, query: Query) -> Any:
@@ -96,7 +110,7 @@ def _fitting(connection: Any, root: Path, query: Query) -> Any:
         )
     where = _spelled(query.where, query.names)
     found = _filtered(every, where) if where.strip() else every
-    if not re.search(r"\bsource\b", where):
+    if not _SOURCE.search(where):
         others = found.filter(f"source <> '{OWN}'").aggregate("count(*)").fetchall()[0][0]
         found = found.filter(f"source = '{OWN}'")
         if others:

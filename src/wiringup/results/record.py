@@ -163,12 +163,6 @@ def plain(value: Any) -> Any:
 
 def score_from_dict(values: Mapping[str, Any]) -> Score:
     """Return the score that `score_to_dict` wrote; raise `InputError` if it did not."""
-    check_shape(values, Score, "a score")
-    return _score(values)
-
-
-def _score(values: Mapping[str, Any]) -> Score:
-    """Return a score whose own fields have been checked."""
     check_shape(values, _Units, "a score")
     units, fields = values.get("units"), _known(Score, values)
     fields |= {k: np.nan for k in ("raw", "score", "error") if fields[k] is None}
@@ -215,7 +209,7 @@ def _point(values: Mapping[str, Any]) -> Point:
     match = {area: np.nan if value is None else value for area, value in values["match"].items()}
     if MEAN not in match:
         raise InputError(f"A scored moment has no {MEAN!r} in its match.")
-    scores = tuple(map(_score, values["scores"]))
+    scores = tuple(map(score_from_dict, values["scores"]))
     made = {"match": match, "missing": tuple(values["missing"]), "scores": scores}
     return Point(**{**_known(Point, values), **made})
 

@@ -31,7 +31,7 @@ _OF_SPEC = {
 _OF_MOMENT = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1", "top1_protocol")
 
 OWN, SCORE = "own", "score"
-"""Sources of rows: runs made here, and what ``wiringup score`` kept; see `results.published` for the others."""
+"""Sources of rows: runs made here, and what ``wiringup score`` kept; `results.published` has the others."""
 
 COLUMNS = {
     "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "seed": "BIGINT",
@@ -60,10 +60,10 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
     it, "seed" that of its birth, "condition" a hash of all of its specification but seeds), what decided it
     ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs" as trained in all), what was spent
-    until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of all "synapses"; "final" at
-    the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean of the suite), and one
-    `Score`, with its ceiling, error and normalisation. A moment at which nothing was scored but accuracy has
-    one row without a score.
+    until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of
+    all "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the
+    mean of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which nothing
+    was scored but accuracy has one row without a score.
     """
     return [
         {**of_run, **_of_moment(point), "final": point is record.last, **score}
