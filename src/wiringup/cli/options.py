@@ -32,6 +32,8 @@ class ExamOptions:
         moments: Score at these epochs too, beside birth and end: 0.1 0.5 1 ..., or "5000 images"; published
             for those of the paper.
         keep_weights: Keep the weights of each of these moments.
+        top1: How images for top-1 are shown: own (as the network's preprocessing says), or resize-crop (as
+            usual for ImageNet: Resize(256) and CenterCrop(224), or in this proportion).
     """
 
     brain: Annotated[str, arg(metavar="simulated|real|none")] = BRAINS[0]
@@ -40,6 +42,7 @@ class ExamOptions:
     normalisation: str = DEFAULT_NORMALISATION
     moments: Annotated[tuple[str, ...], arg(metavar="WHEN [WHEN ...]")] = ()
     keep_weights: bool = False
+    top1: Annotated[str, arg(metavar="own|resize-crop")] = "own"
 
     def spec(self) -> "ExamSpec":
         """Return the exam.
@@ -57,10 +60,10 @@ class ExamOptions:
             )
         if self.benchmark or (self.brain == "none" and not self.suite):
             return ExamSpec(
-                chosen(()).name, dict.fromkeys(self.benchmark, ""), normalisation=self.normalisation
+                chosen(()).name, dict.fromkeys(self.benchmark, ""), "", self.normalisation, self.top1
             )
         suite = self.suite or f"{self.brain}@1"
-        return ExamSpec(suite, normalisation=self.normalisation)
+        return ExamSpec(suite, normalisation=self.normalisation, top1=self.top1)
 
 
 @dataclass(frozen=True)
@@ -142,8 +145,10 @@ def base_run(model: "ModelSpec", images: "ImagesSpec", exam: ExamOptions, traini
     )
 
 
-def shown(images: Path | None, val: Path | None, side: int, limit: int | None = None) -> "ImagesSpec":
+def shown(
+    images: Path | None, val: Path | None, side: int, limit: int | None = None, keep: str = "squares"
+) -> "ImagesSpec":
     """Return the images that paths name: to learn from (None renders objects), and a validation set."""
     from wiringup.experiments.spec import RENDERED, ImagesSpec
 
-    return ImagesSpec(str(images or RENDERED), side=side, val=str(val or ""), pool=limit)
+    return ImagesSpec(str(images or RENDERED), side=side, val=str(val or ""), pool=limit, keep=keep)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import OmitArgPrefixes, arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds, Val
+from wiringup.cli.arguments import Json, Keep, Runs, Seeds, Val
 from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, shown
 from wiringup.cli.run import finish
 from wiringup.experiments.options import NetworkOptions
@@ -44,6 +44,10 @@ def sweep(
         arg(metavar="PATH", help="Learn from these images, not from rendered objects."),
     ] = None,
     val: Val = None,
+    image_size: Annotated[
+        int | None, arg(metavar="PX", help="Side at which images are kept. By default --size.")
+    ] = None,
+    keep: Keep = "squares",
     axes: Annotated[Axes, OmitArgPrefixes, arg(name="")] = AXES,
     exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
@@ -68,6 +72,6 @@ def sweep(
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
 
-    seen = shown(images, val, network.size)
+    seen = shown(images, val, image_size or network.size, keep=keep)
     base, inputs = base_run(network.network(), seen, exam, TrainSpec.of(training)), StudyInputs()
     finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep")

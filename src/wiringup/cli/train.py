@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, KeepGain, Runs, Val
+from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, Keep, KeepGain, Runs, Val
 from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training, base_run, shown
 from wiringup.cli.show import as_json, number, table
 from wiringup.training.spec import TrainSpec
@@ -49,9 +49,10 @@ def train(
         int | None,
         arg(
             metavar="PX",
-            help="Side at which images are kept; random crops are cut out of it. By default --size.",
+            help="Side at which images are kept; random crops are cut out of them. By default --size.",
         ),
     ] = None,
+    keep: Keep = "squares",
     exam: Exam = NOTHING,
     seed: Annotated[int, arg(help="Seed of the training, and of the birth.")] = 0,
     birth_seed: Annotated[int | None, arg(metavar="N", help="Seed of the birth alone.")] = None,
@@ -63,7 +64,7 @@ def train(
     """Train few synapses on few labelled images, count every update, and score birth and end.
 
     A fifth of the images (at most 400) is held out for top-1, none if --val is given. Images are decoded
-    once and kept as plain pixels (wiringup pack, wiringup cache). Interrupted, the same command continues;
+    once and kept (wiringup pack, wiringup cache). Interrupted, the same command continues;
     so it does after SIGTERM, by which schedulers take machines back (exit code 75). Several processes share
     every batch if torchrun starts them; they learn what one would.
 
@@ -77,7 +78,8 @@ def train(
 
       wiringup train cornet_s --images 'imagenet-{0000..1023}.tar' --image-size 288 --limit 50000
 
-      wiringup train cornet_s --images imagenet/train --val imagenet/val --image-size 256 --crop 0.875
+      wiringup train cornet_s --images imagenet/train --val imagenet/val.csv --image-size 256 --keep jpeg:90
+          --top1 resize-crop
 
       wiringup train cornet_s --images train.zip --suite real@1 --moments published --keep-weights
 
@@ -102,7 +104,7 @@ def train(
         seed=seed,
     )
     born = seed if birth_seed is None else birth_seed
-    seen = replace(shown(images, val, image_size or network.size, limit), seed=subset_seed)
+    seen = replace(shown(images, val, image_size or network.size, limit, keep), seed=subset_seed)
     base, inputs = base_run(network.network(), seen, exam, how), StudyInputs()
     base = replace(
         base,

@@ -3,18 +3,19 @@
 from functools import lru_cache
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from wiringup.birth.apply import OWN, BirthSpec, give_birth
 from wiringup.birth.batchnorm import calibrate_batchnorm, images_for
 from wiringup.birth.distill import state_hash
 from wiringup.birth.genome import Genome
+from wiringup.core.ahead import THREADS
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.any_network import make
 from wiringup.models.architecture import ModelSpec, architecture_of, build, own_network
 from wiringup.models.device import check_device
-from wiringup.models.preprocessing import preprocess
+from wiringup.models.preprocessing import network_input
 from wiringup.training.flops import flops_by_layer
 from wiringup.training.label_free import LabelFreeSpec, learn_label_free
 from wiringup.training.ledger import Account
@@ -45,9 +46,13 @@ def born(
             )
         return own_network(spec, birth.seed)
     model = build(spec).to(check_device(device))
-    inputs = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)
+    inputs = None if calibration is None else _shown(calibration, spec)
     give_birth(model, birth, genome, inputs, spec.size)
     return model
+
+
+def _shown(images: Stimuli, spec: ModelSpec) -> Tensor:
+    return network_input(images, slice(None), spec.size, spec.preprocessing, THREADS)
 
 
 def pretrained(
@@ -77,7 +82,7 @@ def pretrained(
         device: where BatchNorm is calibrated.
     """
     model = born(spec, birth, genome, calibration, device)
-    seen = None if calibration is None else preprocess(calibration.pixels, spec.size, spec.preprocessing)
+    seen = None if calibration is None else _shown(calibration, spec)
     images = images_for(birth.batchnorm, seen, birth.seed, spec.size)
     shown = 0 if images is None else len(images)
     accounts = {} if images is None else {CALIBRATION: _calibration(model, spec, shown)}

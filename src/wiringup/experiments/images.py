@@ -12,6 +12,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images.cache import default_cache
+from wiringup.data.images.keeping import SQUARES
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.training.batches import balanced_order, nested_subset
@@ -37,7 +38,7 @@ def rendered(images: int | None, side: int, hold_out: bool = True) -> tuple[Labe
 
 
 def from_files(
-    path: Path, side: int, images: int | None, seed: int, hold_out: bool = True
+    path: Path, side: int, images: int | None, seed: int, hold_out: bool = True, keep: str = SQUARES
 ) -> tuple[LabelledImages, LabelledImages]:
     """Return labelled images to learn from, and others held out, from the cache of packed images.
 
@@ -48,6 +49,7 @@ def from_files(
             more, and what is held out is the same for all.
         seed: of that choice.
         hold_out: False if there is a validation set: no image is held out then.
+        keep: what is kept of an image, see `data.images.keeping.ALLOWED`.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
@@ -61,7 +63,7 @@ def from_files(
         learned, held_out = np.arange(len(labels)), np.arange(0)
         if hold_out:
             learned, held_out = split(labels)
-            alone.extend(np.flatnonzero(np.bincount(labels) == 1))
+            alone[:] = np.flatnonzero(np.bincount(labels) == 1)
         if images is not None and len(learned) < images:
             aside = f" beside {len(held_out)} held-out ones" if hold_out else ""
             raise InputError(
@@ -70,10 +72,10 @@ def from_files(
             )
         if images is not None:
             learned = learned[nested_subset(labels[learned], images, seed)]
-        counts.append(len(learned))
+        counts[:] = [len(learned)]
         return np.concatenate([learned, held_out])
 
-    found = default_cache().load(path, side, choose)
+    found = default_cache().load(path, side, choose, keep=keep)
     if alone:
         names = listed([found.classes[label] for label in alone])
         log.warning("Never held out, as there is one image of each: %s.", names)
@@ -81,7 +83,7 @@ def from_files(
     return found.take(rows[: counts[0]]), found.take(rows[counts[0] :])
 
 
-def validation(path: Path, side: int) -> LabelledImages:
+def validation(path: Path, side: int, keep: str = SQUARES) -> LabelledImages:
     """Return a validation set, all of it, from the cache of packed images.
 
     Raises:
@@ -89,7 +91,7 @@ def validation(path: Path, side: int) -> LabelledImages:
         InputError: if some images are corrupt.
     """
     log.info("Reading the validation set %s ...", path)
-    return default_cache().load(path, side)
+    return default_cache().load(path, side, keep=keep)
 
 
 def relabelled(found: LabelledImages, classes: tuple[str, ...]) -> LabelledImages:

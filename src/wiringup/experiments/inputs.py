@@ -13,6 +13,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.core.score import Score
 from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.images.keeping import Keeping
 from wiringup.experiments.births import own_weights
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.images import (
@@ -23,6 +24,7 @@ from wiringup.experiments.images import (
     validation,
 )
 from wiringup.experiments.spec import (
+    CROPPED,
     NO_GENOME,
     RENDERED,
     ExamSpec,
@@ -31,8 +33,10 @@ from wiringup.experiments.spec import (
     RunSpec,
     absolute,
 )
+from wiringup.experiments.spec import OWN as BY_NETWORK
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
+from wiringup.models.preprocessing import CENTRE, Preprocessing
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.batches import nested_subset
 from wiringup.training.norms import effective
@@ -63,12 +67,21 @@ class Images:
 
 @dataclass(frozen=True)
 class Exam:
-    """What an `ExamSpec` names: the benchmarks of a suite that are here, and held-out images."""
+    """What an `ExamSpec` names: the benchmarks of a suite that are here, and held-out images.
+
+    Attributes:
+        suite: the suite.
+        benchmarks: those of its benchmarks that are here.
+        held_out: images for top-1.
+        normalisation: of scores by ceilings.
+        top1: how images for top-1 are shown, see `ExamSpec`.
+    """
 
     suite: Suite
     benchmarks: tuple[Benchmark, ...]
     held_out: LabelledImages
     normalisation: str
+    top1: str = BY_NETWORK
     _known: dict[object, tuple[list[Score], float]] = field(default_factory=dict, repr=False)
 
     def evaluate(self, candidate: NetworkSubject) -> tuple[list[Score], float]:
@@ -81,9 +94,14 @@ class Exam:
         if key not in self._known:
             found = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
             scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
-            accuracy = top1(candidate.module, self.held_out, candidate.size, how=candidate.preprocessing)
+            how = self.shown(candidate.preprocessing)
+            accuracy = top1(candidate.module, self.held_out, candidate.size, how=how)
             self._known[key] = scores, accuracy
         return self._known[key]
+
+    def shown(self, how: Preprocessing) -> Preprocessing:
+        """Return how images for top-1 are shown to a network with such a preprocessing."""
+        return replace(how, crop=CENTRE) if self.top1 == CROPPED else how
 
     @property
     def hashes(self) -> dict[str, str | None]:
@@ -111,11 +129,13 @@ class StudyInputs:
                 f"The validation set {spec.val} is what is learned from. Give other images, or none: "
                 "some of those to learn from are held out then."
             )
-        val = validation(Path(spec.val), spec.side) if spec.val else None
+        val = validation(Path(spec.val), spec.side, spec.keep) if spec.val else None
         if spec.source == RENDERED:
             pool, held_out = rendered(spec.pool, spec.side, val is None)
         else:
-            pool, held_out = from_files(Path(spec.source), spec.side, spec.pool, spec.seed, val is None)
+            pool, held_out = from_files(
+                Path(spec.source), spec.side, spec.pool, spec.seed, val is None, spec.keep
+            )
         return pool, held_out if val is None else relabelled(val, pool.classes)
 
     def load(self, spec: ImagesSpec) -> Images:
@@ -127,10 +147,10 @@ class StudyInputs:
         """
         if spec not in self._images:
             source, val = absolute(spec.source), absolute(spec.val)
-            key = (source, spec.pool, spec.seed, spec.side, val)
+            key = (source, spec.pool, spec.seed, spec.side, spec.keep, val)
             if key not in self._read:
                 pool, held_out = self.read(spec)
-                pinned = (source, len(pool), spec.seed if spec.pool else 0, spec.side, val)
+                pinned = (source, len(pool), spec.seed if spec.pool else 0, spec.side, spec.keep, val)
                 self._read, self._images = {key: (pool, held_out), pinned: (pool, held_out)}, {}
             self._images[spec] = _chosen(spec, *self._read[key])
         return self._images[spec]
@@ -149,10 +169,10 @@ class StudyInputs:
             MissingDataError: if no benchmark is here, or one is not that has to be.
         """
         _same_images("The images for top-1, held out or of --val", held_out, spec.held_out)
-        key = (spec.suite, tuple(spec.benchmarks), spec.normalisation, held_out.sha256, size)
+        key = (spec.suite, tuple(spec.benchmarks), spec.normalisation, spec.top1, held_out.sha256, size)
         if key not in self._exams:
             suite, benchmarks = self.benchmarks(spec, size)
-            self._exams[key] = Exam(suite, benchmarks, held_out, spec.normalisation)
+            self._exams[key] = Exam(suite, benchmarks, held_out, spec.normalisation, spec.top1)
         found = self._exams[key]
         for name, sha256 in found.hashes.items():
             _same(f"The data behind {name}", sha256 or "", spec.benchmarks.get(name) or "")
@@ -271,7 +291,7 @@ def _chosen(spec: ImagesSpec, pool: LabelledImages, held_out: LabelledImages) ->
 
 
 def _tested_on(spec: ImagesSpec, images: int) -> str:
-    kept = f"kept as {spec.side} px squares"
+    kept = Keeping.parse(spec.keep).described(spec.side)
     if spec.val:
         return f"validation set of {images:,} images, {kept}"
     return f"{images:,} held-out {'rendered' if spec.source == RENDERED else 'training'} images, {kept}"

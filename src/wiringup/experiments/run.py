@@ -242,7 +242,7 @@ def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:
             updates=moment.images,
             synaptic_updates=moment.ledger.synaptic_updates,
             top1=accuracy,
-            top1_protocol=f"{images.tested_on}, {read.preprocessing.describe(read.size)}",
+            top1_protocol=f"{images.tested_on}, {exam.shown(read.preprocessing).describe(read.size)}",
             match=match.values,
             missing=tuple(match.missing),
             scores=tuple(scores),

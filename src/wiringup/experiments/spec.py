@@ -12,16 +12,21 @@ from pathlib import Path
 
 from wiringup import __version__
 from wiringup.birth.apply import BirthSpec
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, check_normalisation
-from wiringup.core.spec import neutral, uid
+from wiringup.core.spec import neutral, omit_default, uid
+from wiringup.data.images.keeping import SQUARES, Keeping
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
 
 log = logging.getLogger(__name__)
+
+OWN, CROPPED = "own", "resize-crop"
+"""How images for top-1 are shown: by the network's own preprocessing, or Resize and CenterCrop as usual for
+ImageNet (256 and 224 px where the network takes 224)."""
 
 RENDERED = "(rendered objects)"
 """The source of rendered objects to learn from, and others held out; no path is called so."""
@@ -36,12 +41,13 @@ class ImagesSpec:
         pool: how many of the source may be learned from, class-balanced; None for all that are not held out.
         number: how many of the pool are; None for all. With one seed smaller numbers lie within larger ones.
         seed: of the choice of the pool.
-        side: in px, at which images are kept: crops are cut out of it.
+        side: in px, at which images are kept: crops are cut out of them.
         calibration: how many of the pool are seen without labels, for BatchNorm at birth.
         sha256, calibration_sha256: hashes of what is learned from and of what is calibrated on; "" before the
             spec is pinned, and where nothing is.
         val: where a validation set lies, of the same classes; "" where images of the source are held out
             instead. Its hash is the exam's.
+        keep: what is kept of an image, a square or the whole of it (`data.images.keeping.ALLOWED`).
     """
 
     source: str = neutral(RENDERED)
@@ -53,8 +59,12 @@ class ImagesSpec:
     sha256: str = ""
     calibration_sha256: str = ""
     val: str = neutral("")
+    keep: str = omit_default(SQUARES)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "keep", str(Keeping.parse(self.keep)))  # one quality has one address
+        if self.keep != SQUARES and self.source == RENDERED:
+            raise InputError(f"Rendered objects are squares; leave out --keep {self.keep}.")
         for name in ("pool", "number"):
             if (asked := getattr(self, name)) is not None:
                 at_least(asked, 2, "the number of images")
@@ -72,15 +82,18 @@ class ExamSpec:
             before the spec is pinned.
         held_out: hash of the images for top-1 of the model's own decoder: held out, or a validation set.
         normalisation: of scores by ceilings.
+        top1: how images for top-1 are shown: as the network's own preprocessing says, or `CROPPED`.
     """
 
     suite: str = "simulated@1"
     benchmarks: Mapping[str, str | None] = field(default_factory=dict)
     held_out: str = ""
     normalisation: str = DEFAULT_NORMALISATION
+    top1: str = omit_default(OWN)
 
     def __post_init__(self) -> None:
         check_normalisation(self.normalisation)
+        one_of(self.top1, (OWN, CROPPED), "way to show images for top-1")
 
 
 @dataclass(frozen=True)

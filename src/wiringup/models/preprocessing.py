@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wiringup.core.ahead import THREADS, ahead
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
-from wiringup.core.stimuli import Stimuli
+from wiringup.core.stimuli import Rows, Stimuli
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -71,6 +72,9 @@ class Preprocessing:
 IMAGENET = Preprocessing()
 """Bilinear, antialiased, aspect not kept (as Brain-Score does); ImageNet mean and deviation."""
 
+CENTRE = 224 / 256
+"""The crop by which networks of ImageNet are tested: Resize(256) and CenterCrop(224)."""
+
 
 def preprocess(pixels: np.ndarray | Tensor, size: int, how: Preprocessing = IMAGENET) -> Tensor:
     """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the network was trained."""
@@ -85,6 +89,28 @@ def preprocess(pixels: np.ndarray | Tensor, size: int, how: Preprocessing = IMAG
         top, left = (round((side - size) / 2) for side in x.shape[-2:])
         x = x[..., top : top + size, left : left + size]
     return standardise(x.contiguous(memory_format=torch.channels_last), how=how)
+
+
+def network_input(
+    stimuli: Stimuli, rows: Rows, size: int, how: Preprocessing = IMAGENET, threads: int = 0
+) -> Tensor:
+    """Return some images as a network sees them (`preprocess`); photographs are decoded one by one.
+
+    Args:
+        stimuli: the images, of one size or each of its own.
+        rows: which of them.
+        size: side of the network's input in px.
+        how: what happens to an image on its way to it.
+        threads: that decode photographs; 0 decodes in the caller's.
+    """
+    if stimuli.uniform:
+        return preprocess(stimuli.at(rows), size, how)
+    images = ahead(
+        lambda row: preprocess(next(stimuli.each(row))[None], size, how),
+        np.arange(len(stimuli))[rows, None],
+        threads,
+    )
+    return torch.cat([torch.empty(0, 3, size, size), *images]).contiguous(memory_format=torch.channels_last)
 
 
 def _resized(x: Tensor, height: int, width: int, how: Preprocessing) -> Tensor:
@@ -114,4 +140,4 @@ def batches(
     """Yield the images as a network sees them (`preprocess`), ``batch`` at a time, with their rows."""
     for start in range(0, len(stimuli), batch):
         rows = slice(start, start + batch)
-        yield rows, preprocess(stimuli.at(rows), size, how)
+        yield rows, network_input(stimuli, rows, size, how, THREADS)

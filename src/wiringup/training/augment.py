@@ -2,15 +2,23 @@
 
 Boxes follow the documented definition of torchvision's RandomResizedCrop (Szegedy et al. 2015): area
 uniform in 8 to 100 % of the image, log aspect ratio uniform between 3/4 and 4/3, ten tries, then the
-largest central crop of an allowed ratio. Resizing is bilinear and antialiased, as two matrix products
-per image, so it equals ``interpolate(crop, antialias=True)`` on every crop.
+largest central crop of an allowed ratio. They are cut out of what is kept of an image: a square, or the whole
+photograph with sides of its own (`data.images.keeping`).
+
+Resizing is bilinear and antialiased. Images of one size are resized at once, as two matrix products for each,
+which equals ``interpolate(crop, antialias=True)`` on every crop; photographs one by one, by Pillow, in bytes,
+as torchvision does it with image files.
 """
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from wiringup.core.stimuli import Stimuli
+from wiringup.data.images.decoding import resize_to
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, standardise
 
 SCALE = (0.08, 1.0)
@@ -19,12 +27,13 @@ TRIES = 10
 WHITE = 255.0
 
 
-def draw_boxes(n: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Draw ``n`` crops of images of ``height`` x ``width`` px.
+def draw_boxes(n: int, height: int | Tensor, width: int | Tensor, generator: torch.Generator) -> Tensor:
+    """Draw ``n`` crops of images of ``height`` x ``width`` px, of all or (n,) of each.
 
     Returns:
         int64 (n, 4): top, left, height, width in px.
     """
+    height, width = (torch.as_tensor(side, dtype=torch.float64).view(-1, 1) for side in (height, width))
     area, ratio, vertical, horizontal = torch.rand(
         4, n, TRIES, generator=generator, dtype=torch.float64
     ).unbind()
@@ -36,7 +45,8 @@ def draw_boxes(n: int, height: int, width: int, generator: torch.Generator) -> T
     tried = torch.stack([top, left, h, w], dim=-1)
     first = fits.to(torch.uint8).argmax(1)
     boxes = tried[torch.arange(n), first]
-    central = torch.tensor(_central_box(height, width), dtype=boxes.dtype)
+    sides = zip(height.long().flatten().tolist(), width.long().flatten().tolist(), strict=True)
+    central = torch.tensor([_central_box(*each) for each in sides], dtype=boxes.dtype)
     return torch.where(fits.any(1, keepdim=True), boxes, central).long()
 
 
@@ -90,23 +100,46 @@ def _weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
 
 
 def draw_crops(
-    n: int, height: int, width: int, generator: torch.Generator, share: slice = slice(None)
+    n: int,
+    height: int | Tensor,
+    width: int | Tensor,
+    generator: torch.Generator,
+    share: slice = slice(None),
 ) -> tuple[Tensor, Tensor]:
     """Draw the boxes and flips of a batch of ``n`` images, and return those of a ``share`` of it."""
     boxes, flips = draw_boxes(n, height, width, generator), draw_flips(n, generator)
     return boxes[share], flips[share]
 
 
+def cut(stimuli: Stimuli, rows: NDArray[np.int64], boxes: Tensor, size: int) -> Tensor:
+    """Return the boxes of some images, each cut out and scaled: uint8 (n, size, size, 3).
+
+    Args:
+        stimuli: the images, of any sides.
+        rows: int64 (n,), which of them.
+        boxes: int64 (n, 4): top, left, height, width in px.
+        size: side of the result in px.
+    """
+    found = np.empty((len(rows), size, size, 3), np.uint8)
+    for i, (image, box) in enumerate(zip(stimuli.each(rows), boxes.tolist(), strict=True)):
+        top, left, height, width = box
+        found[i] = resize_to(np.ascontiguousarray(image[top : top + height, left : left + width]), size, size)
+    return torch.from_numpy(found)
+
+
 def crop_and_flip(
-    pixels: Tensor, boxes: Tensor, flips: Tensor, size: int, how: Preprocessing = IMAGENET
+    pixels: Tensor, boxes: Tensor | None, flips: Tensor, size: int, how: Preprocessing = IMAGENET
 ) -> Tensor:
     """Return the augmented, normalised images: uint8 (n, h, w, 3) -> float32 (n, 3, size, size).
 
     Args:
         pixels: the images.
-        boxes: int64 (n, 4): top, left, height, width in px.
+        boxes: int64 (n, 4): top, left, height, width in px; None for what was `cut` already.
         flips: bool (n,).
         size: side of the result in px.
         how: mean and deviation of the colours; a crop is always resized bilinearly, and antialiased.
     """
+    if boxes is None:
+        mirrored = torch.where(flips[:, None, None, None], pixels.flip(2), pixels)
+        return standardise(mirrored.permute(0, 3, 1, 2).float(), WHITE, how)
     return standardise(crop_resize(pixels, boxes, flips, size), WHITE, how)

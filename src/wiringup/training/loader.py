@@ -20,9 +20,9 @@ from wiringup.core.seeds import torch_stream
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
-from wiringup.models.preprocessing import IMAGENET, Preprocessing, preprocess
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, network_input, preprocess
 from wiringup.models.storage import Storage
-from wiringup.training.augment import crop_and_flip, draw_crops
+from wiringup.training.augment import crop_and_flip, cut, draw_crops
 from wiringup.training.batches import Plan, Step
 from wiringup.training.distributed import ALONE, ProcessGroup, place
 from wiringup.training.frozen import Activations, Frozen, Remembered, remember
@@ -123,10 +123,7 @@ class ImageLoader(Loader):
     def __init__(
         self, data: LabelledImages, spec: TrainSpec, group: ProcessGroup = ALONE, form: InputFormat = DEFAULT
     ) -> None:
-        height, width = data.stimuli.sides
-        if spec.size is None and height != width:
-            raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
-        super().__init__(Plan.of(len(data), spec), spec.size or height, spec, group, form)
+        super().__init__(Plan.of(len(data), spec), spec.size or _side(data), spec, group, form)
         self.data = data
         self.pixels = Pixels(data.stimuli, self.device)
 
@@ -149,19 +146,26 @@ class ImageLoader(Loader):
     def _draw(self, step: Step, share: slice | None = None) -> "Drawn":
         """Read the images of a step, and draw what of them is seen."""
         share = self.group.share(len(step.rows)) if share is None else share
-        rows, crops = step.rows[share], None
-        if self.spec.augmentation != "none":
-            stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
-            crops = draw_crops(len(step.rows), *self.data.stimuli.sides, stream, share)
-        return Drawn(step, rows, self.pixels.read(rows), crops)
+        rows, stimuli = step.rows[share], self.data.stimuli
+        if self.spec.augmentation == "none":
+            pixels = self.pixels.read(rows) if stimuli.uniform else self._photographs(rows)
+            return Drawn(step, rows, pixels, None)
+        stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
+        sides = torch.from_numpy(stimuli.sides_of(step.rows))
+        boxes, flips = draw_crops(len(step.rows), sides[:, 0], sides[:, 1], stream, share)
+        if stimuli.uniform:
+            return Drawn(step, rows, self.pixels.read(rows), (boxes, flips))
+        return Drawn(step, rows, self.pixels.pinned(cut(stimuli, rows, boxes, self.size)), (None, flips))
 
     def _finish(self, drawn: "Drawn") -> Batch:
         """Cut, scale, mirror and normalise images, on the device."""
         labels, pixels = self.labels(drawn.rows), self.pixels.on_device(drawn.pixels)
         if drawn.crops is None:
-            images = self.preprocessed(pixels)
+            images = self.preprocessed(pixels) if self.data.stimuli.uniform else self.placed(pixels)
         else:
-            boxes, flips = (sent(values, self.device) for values in drawn.crops)
+            boxes, flips = drawn.crops
+            boxes = None if boxes is None else sent(boxes, self.device)
+            flips = sent(flips, self.device)
             images = self.placed(crop_and_flip(pixels, boxes, flips, self.size, self.form.preprocessing))
         return Batch(drawn.step, (images,), labels)
 
@@ -188,11 +192,25 @@ class ImageLoader(Loader):
 
     def images(self, rows: slice | NDArray[np.int64]) -> Tensor:
         """Return images without augmentation: (n, 3, size, size)."""
+        if not self.data.stimuli.uniform:
+            return self.placed(self._photographs(rows))
         return self.preprocessed(torch.from_numpy(self.data.stimuli.at(rows)).to(self.device))
+
+    def _photographs(self, rows: slice | NDArray[np.int64]) -> Tensor:
+        """Return whole photographs, decoded one by one, as the network takes them: (n, 3, size, size)."""
+        found = network_input(self.data.stimuli, rows, self.size, self.form.preprocessing)
+        return self.pixels.pinned(found)
 
     def labels(self, rows: NDArray[np.int64]) -> Tensor:
         """Return the labels of some images: int64 (n,)."""
         return sent(torch.from_numpy(self.data.labels[rows]), self.device)
+
+
+def _side(data: LabelledImages) -> int:
+    height, width = data.stimuli.sides
+    if height != width:
+        raise InputError(f"The images are {height} x {width} px; give the size of the network's input.")
+    return height
 
 
 @dataclass(frozen=True)
@@ -201,11 +219,12 @@ class Drawn:
 
     Attributes:
         rows: int64 (n,) into the images.
-        pixels: uint8 (n, h, w, 3), or where they lie on the card (see `pixels.Pixels`).
-        crops: boxes (n, 4) and flips (n,); None without augmentation.
+        pixels: uint8 (n, h, w, 3), or where they lie on the card (see `pixels.Pixels`); of photographs what
+            is cut out of them or, without augmentation, what the network takes.
+        crops: boxes (n, 4), None where they are cut out already, and flips (n,); None without augmentation.
     """
 
     step: Step
     rows: NDArray[np.int64]
     pixels: Tensor
-    crops: tuple[Tensor, Tensor] | None
+    crops: tuple[Tensor | None, Tensor] | None

@@ -12,7 +12,7 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages
-from wiringup.models.preprocessing import IMAGENET, Preprocessing, preprocess
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
 from wiringup.models.weights import save_weights
 from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.ledger import Ledger
@@ -87,9 +87,8 @@ def top1(
     device = next(model.parameters()).device
     right = 0
     with evaluating(model), torch.inference_mode():
-        for start in range(0, len(data), batch):
-            rows = slice(start, start + batch)
-            logits = model(preprocess(data.stimuli.at(rows), size, how).to(device))
+        for rows, images in batches(data.stimuli, size, batch, how):
+            logits = model(images.to(device))
             right += int((logits.argmax(1).cpu() == torch.from_numpy(data.labels[rows])).sum())
     return right / len(data)
 

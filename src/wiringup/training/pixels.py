@@ -27,13 +27,14 @@ class Pixels:
     """The pixels of images, by their rows.
 
     On a card all are copied there once, as bytes, if they take no more than `ROOM` of what is free; the
-    others are read into pinned memory, from which the card takes them by itself.
+    others are read into pinned memory, from which the card takes them by itself. Photographs with sides of
+    their own are decoded every time.
     """
 
     def __init__(self, stimuli: Stimuli, device: torch.device) -> None:
         self._stimuli, self._device = stimuli, device
         self._resident: Tensor | None = None
-        if device.type == "cuda":
+        if device.type == "cuda" and stimuli.uniform:
             self._resident = self._resident_if_it_fits()
 
     def _resident_if_it_fits(self) -> Tensor | None:
@@ -52,7 +53,10 @@ class Pixels:
         """Return what `on_device` makes the pixels of some images of; in any thread."""
         if self._resident is not None:
             return torch.from_numpy(rows)
-        pixels = torch.from_numpy(self._stimuli.at(rows))
+        return self.pinned(torch.from_numpy(self._stimuli.at(rows)))
+
+    def pinned(self, pixels: Tensor) -> Tensor:
+        """Return pixels where the device takes them from by itself; in any thread."""
         return pixels.pin_memory() if self._device.type == "cuda" else pixels
 
     def on_device(self, read: Tensor) -> Tensor:

@@ -122,6 +122,9 @@ class PackedSquares(PackedStimuli):
 class Photographs(PackedStimuli):
     """Whole images, each with its own height and width; they are decoded when they are looked at."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} images, {self._file.keeping.described(self._file.side)})"
+
     @property
     def uniform(self) -> bool:
         """False: they cannot be stacked."""
@@ -156,9 +159,10 @@ class Photographs(PackedStimuli):
             record = self._file.records[row]
             content = self._file.content[record["start"] : record["start"] + record["bytes"]]
             if self._file.keeping.kind == JPEG:
-                yield decode(content.tobytes(), f"image {row} of {self._file.path}", None)
+                pixels = decode(content.tobytes(), f"image {row} of {self._file.path}", None)
             else:
-                yield content.reshape(record["height"], record["width"], 3)
+                pixels = content.reshape(record["height"], record["width"], 3)
+            yield pixels.copy()  # torch wants arrays that may be written
 
     @property
     def form(self) -> tuple[int | str, ...]:
