@@ -176,6 +176,40 @@ def test_a_validation_set_may_lie_elsewhere_and_has_to_be_the_same(run, tmp_path
     assert "The images for top-1, held out or of --val: here is" in capsys.readouterr().err
 
 
+def test_whole_photographs_are_learned_from_and_the_protocol_says_so(run, tmp_path):
+    photographs = [noise(1, 20 + 3 * i, 40 - i, seed=i)[0] for i in range(12)]
+    for name in ("train", "val"):
+        write_folder(tmp_path / name, class_folders(photographs if name == "train" else photographs[::-1]))
+    images = ImagesSpec(
+        str(tmp_path / "train"), side=24, calibration=4, val=str(tmp_path / "val"), keep="jpeg"
+    )
+    base = replace(run, images=images, exam=replace(run.exam, held_out="", top1="resize-crop"))
+    inputs = StudyInputs()
+    pinned = inputs.pin(base)
+    others = [
+        replace(base, images=replace(images, keep="squares")),
+        replace(base, images=replace(images, keep="jpeg:80")),
+        replace(base, exam=replace(base.exam, top1="own")),
+    ]
+    assert len({pinned.uid, *(inputs.pin(other).uid for other in others)}) == 4
+    assert inputs.pin(replace(base, images=replace(images, keep="jpeg:90"))).uid == pinned.uid
+    record = execute(base, Store(tmp_path / "runs"), inputs=inputs)
+    kept = "kept whole (short side at most 24 px, JPEG of quality 90)"
+    protocol = f"validation set of 12 images, {kept}, resize 36 + centre crop 32"
+    assert {point.top1_protocol for point in record.points} == {protocol}
+
+
+def test_rendered_objects_are_kept_as_the_squares_that_they_are():
+    with pytest.raises(InputError, match=r"Rendered objects are squares; leave out --keep jpeg:90"):
+        ImagesSpec(keep="jpeg")
+
+
+@pytest.mark.parametrize("spec", [{"keep": "png"}, {"top1": "crop"}])
+def test_other_ways_to_keep_and_show_images_are_refused(spec):
+    with pytest.raises(InputError, match=r"allowed are squares, raw|own, resize-crop|resize-crop"):
+        ImagesSpec(**spec) if "keep" in spec else ExamSpec(**spec)
+
+
 def test_images_that_are_learned_from_are_no_validation_set(run):
     with pytest.raises(InputError, match=r"The validation set .* is what is learned from"):
         StudyInputs().load(replace(run.images, sha256="", val=run.images.source))
