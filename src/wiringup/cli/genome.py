@@ -238,7 +238,7 @@ def bits(
         check_format(figure)
     matches = by_size(Store(out).matches(), suite)
     if json:
-        as_json([_flat(m) for m in matches])
+        as_json([flat(m) for m in matches])
     else:
         table(*_bits_table(matches), title=f"Brain match on {suite} and description length")
         births = [m["described"] for m in matches]
@@ -251,7 +251,7 @@ def bits(
         write(draw(matches, suite), figure)
 
 
-def _flat(match: "Document") -> dict[str, Any]:
+def flat(match: "Document") -> dict[str, Any]:
     """Return what was scored, and its brain match, side by side."""
     facts = {name: match[name] for name in ("seeds", "simulated")}
     return {**match["described"], **facts, "match": {**match["areas"], "mean": match["mean"]}}

@@ -38,6 +38,7 @@ COMMANDS = {
     "import": "data:import_",
     "results": "results:results",
     "report": "results:report",
+    "figure": "figure:figure",
     "bench": "bench:bench",
     "bridge": "bridge:bridge",
     "cache": "cache:cache",

@@ -25,9 +25,9 @@ _NOTE = "as published: ceiled; the raw score, its error and the ceiling were not
 def published_rows(study: str = PAPER, home: Path | None = None) -> list[dict[str, Any]]:
     """Return the published points of a study as rows, with the columns of `results.table.rows`.
 
-    "source" is "published" and "suite" the study; a label ends in the citation, so that no own run has the
-    same. "trained" is counted as this package counts; what was not published is None. Points at epoch 0 of
-    networks that classify are left out: they were trained.
+    "source" is "published", "suite" the study, and "epochs" those until it converged; a label ends in the
+    citation, so that no own run has the same. "trained" is counted as this package counts; what was not
+    published is None. Points at epoch 0 of networks that classify are left out: they were trained.
 
     Args:
         study: one of `STUDIES`.
@@ -44,7 +44,8 @@ def published_rows(study: str = PAPER, home: Path | None = None) -> list[dict[st
         log.info(told, study, len(every) - len(points))
     ends: dict[str, float] = {}
     for point in points:
-        ends[_run(point)] = max(point.epoch, ends.get(_run(point), 0.0))
+        converged = paper_scores.CONVERGED.get((point.model, point.seed, point.images))
+        ends[_run(point)] = converged or max(point.epoch, ends.get(_run(point), 0.0))
     return [row for point in points for row in _rows(point, ends[_run(point)])]
 
 
@@ -70,6 +71,7 @@ def _rows(point: PublishedPoint, epochs: float) -> list[dict[str, Any]]:
         "birth": point.birth,
         "architecture": point.architecture,
         "plasticity": point.plasticity,
+        **_settings(point),
         "suite": point.study,
         "epoch": point.epoch,
         "updates": point.updates,
@@ -81,6 +83,14 @@ def _rows(point: PublishedPoint, epochs: float) -> list[dict[str, Any]]:
     }
     row = dict.fromkeys(COLUMNS) | said
     return [row | _score(point, area) for area in AREAS if area in point.match] or [row]
+
+
+def _settings(point: PublishedPoint) -> dict[str, Any]:
+    """Return how a CORnet-S of the paper was trained; of the other networks it is not said."""
+    if point.study != PAPER or point.architecture != "cornet_s":
+        return {}
+    usual = {"width": 1.0, "size": 224, "optimiser": "sgd", "lr": 0.1, "weight_decay": 1e-4, "batch": 256}
+    return {**usual, **paper_scores.SETTINGS[point.variant]}
 
 
 def label(point: PublishedPoint) -> str:

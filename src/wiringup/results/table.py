@@ -24,7 +24,7 @@ Row = Mapping[str, Any]
 _OF_SPEC = {
     "architecture": "model", "width": "model", "size": "model", "batchnorm": "birth", "genome": "birth",
     "plasticity": "training", "lr": "training", "batch": "training", "schedule": "training",
-    "augmentation": "training", "suite": "exam",
+    "augmentation": "training", "optimiser": "training", "weight_decay": "training", "suite": "exam",
 }  # fmt: skip
 """Column -> the part of a run's specification that says it."""
 

@@ -65,6 +65,17 @@ MODELS: Mapping[str, tuple[str, str | None, str | None, str]] = {
 }
 """Model of the database -> architecture, birth, what learns, and what else tells it from others."""
 
+SETTINGS: Mapping[str, Mapping[str, str | float | None]] = {
+    "": {},
+    "lr 0.01": {"lr": 0.01},
+    "lr 1.0": {"lr": 1.0},
+    "adagrad": {"optimiser": "adagrad", "lr": None},
+    "adam": {"optimiser": "adam", "lr": None},
+    "weight decay 1e-3": {"weight_decay": 1e-3},
+    "weight decay 1e-5": {"weight_decay": 1e-5},
+}
+"""What a variant changes of the usual training; None is not known."""
+
 TRAINED: Mapping[str, Mapping[str, int]] = {
     "cornet_s": {
         "all": 53_416_616, "critical": 1_889_256, "conv1": 1_889_256, "batchnorm": 556_520,
@@ -75,6 +86,14 @@ TRAINED: Mapping[str, Mapping[str, int]] = {
     "mobilenet_v1": {"all": 4_231_976, "critical": 1_688_552},
 }  # fmt: skip
 """Synapses that learn, counted as ``wiringup plasticity`` counts them (BatchNorm and decoder among them)."""
+
+CONVERGED: Mapping[tuple[str, int, int], float] = {
+    ("CORnet-S_full", 0, 500_000): 21,
+    ("CORnet-S_train_conv3_bi", 0, IMAGENET): 29,
+    ("CORnet-S_cluster2_v2_V4_trconv3_bi", 42, IMAGENET): 27,
+    ("resnet_v3_CORnet-S_cluster2_v2_IT_trconv3_bi", 0, IMAGENET): 22,
+}
+"""Model, seed, images -> the epoch that the paper takes as converged, where a later one was scored too."""
 
 # What these points have to be, to three digits, whatever they were read from.
 _KNOWN = {

@@ -11,8 +11,8 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.sources import paper_scores, scaling_scores, scores
 from wiringup.data.sources.fetch import fetch
 from wiringup.data.sources.scores import PAPER, SCALING, published_points
-from wiringup.experiments.inputs import plasticity_of
-from wiringup.models.architecture import ModelSpec
+from wiringup.models.architecture import ModelSpec, architecture_of, outline
+from wiringup.training.plasticity import resolve
 
 NAMES = [*paper_scores.BENCHMARKS.values(), paper_scores.TOP1]
 PRINTED = {
@@ -125,9 +125,9 @@ def test_the_tables_of_the_scaling_study(tmp_path):
 
 
 def test_trained_synapses_are_counted_as_everywhere():
-    for architecture, counts in paper_scores.TRAINED.items():
-        model = ModelSpec(architecture)
-        assert {name: plasticity_of(name, model).count() for name in counts} == counts
+    for name, counts in paper_scores.TRAINED.items():
+        network, architecture = outline(ModelSpec(name)), architecture_of(ModelSpec(name))
+        assert {p: resolve(network, architecture, p).count() for p in counts} == counts
 
 
 def test_a_changed_copy_is_refused_and_absence_says_what_to_run(home, tmp_path_factory):

@@ -1,0 +1,224 @@
+"""``wiringup figure``: the panels of the paper's figures, from own runs and from published scores."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from wiringup.cli.arguments import Json
+from wiringup.cli.show import as_json, table
+from wiringup.core.errors import InputError, MissingDataError
+
+if TYPE_CHECKING:
+    from wiringup.figures.panels.spots import Spot
+
+log = logging.getLogger(__name__)
+
+EVERY = "all"
+OTHERS_NEED = {"2a": "a genome", "s6": "a genome", "s7": "brain matches of several births"}
+MADE_BY = dict.fromkeys(("2a", "s6"), "wiringup fetch weight-compression") | {"s7": "wiringup match"}
+
+
+def figure(
+    panel: Annotated[
+        Positional[str | None],
+        arg(metavar="[PANEL]", help="As in 1a, s1, or all; without it, they are listed."),
+    ] = None,
+    list_: Annotated[bool, arg(name="list", help="Say which panels there are, and what each needs.")] = False,
+    study: Annotated[
+        str | None, arg(metavar="NAME", help="Draw this study alone: its address or folder, not all runs.")
+    ] = None,
+    published_only: Annotated[bool, arg(help="Draw what was published, without own runs.")] = False,
+    reference: Annotated[
+        str, arg(metavar="LABEL", help="The condition that percentages are of, if not the study's own.")
+    ] = "",
+    genome: Annotated[
+        str, arg(metavar="GENOME", help="Of panels 2a and s6: a recipe or a genome file.")
+    ] = "wc",
+    suite: Annotated[
+        str, arg(metavar="NAME", help="Of panel s7: brain matches on which benchmarks.")
+    ] = "real@1",
+    runs: Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")] = Path("runs"),
+    out: Annotated[Path, arg(metavar="DIR", help="Folder for the figures.")] = Path("figures"),
+    json: Json = False,
+) -> None:
+    """Draw a panel of the paper's figures: SVG, PNG, and its numbers as CSV.
+
+    Own runs (filled, solid) and published scores (hollow, dashed) each in percent of their own fully trained
+    CORnet-S. Published scores come from: wiringup fetch paper-scores, wiringup fetch scaling-scores.
+
+    For example:
+      wiringup figure --list
+
+      wiringup figure 4a --out figures
+
+      wiringup figure all --published-only --out published
+    """
+    from wiringup.figures.panels.catalog import OTHERS, PANELS, find_panel
+
+    asked = {"genome": genome, "suite": suite, "runs": runs, "out": out, "published_only": published_only}
+    if panel is None or list_:
+        if panel is not None:
+            raise InputError(f"--list lists every panel; leave it out to draw {panel}.")
+        _list(runs, study, reference, json)
+        return
+    every = panel == EVERY
+    names = [*PANELS, *OTHERS] if every else [find_panel(panel)]
+    of_runs = any(name in PANELS for name in names)
+    spots = _spots(runs, study, reference, published_only, panel) if of_runs else []
+    files: dict[str, list[Path]] = {}
+    for name in sorted(names):
+        try:
+            files[name] = _one(name, spots, asked) if name in PANELS else _other(name, asked)
+        except MissingDataError as error:
+            if not every:
+                raise
+            log.warning("Not drawn: %s", error)
+    if json:
+        as_json([{"panel": name, "files": [str(path) for path in paths]} for name, paths in files.items()])
+
+
+def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
+    from wiringup.figures.panels.catalog import PANELS
+    from wiringup.figures.panels.output import numbers, write
+
+    panel = PANELS[name]
+    title = f"Figure {name}. {panel.title}"
+    _check(name, spots, published_only=asked["published_only"])
+    drawn = panel.draw(spots, title, panel.caption)
+    about = {"title": title, "caption": panel.caption}
+    files = write(name, drawn.figure, numbers(name, drawn), asked["out"], about)
+    log.info("%s: %s", title, ", ".join(map(str, files)))
+    for note in drawn.notes:
+        log.info("  %s", note)
+    return files
+
+
+def _spots(runs: Path, study: str | None, reference: str, published_only: bool, panel: str) -> list["Spot"]:
+    from wiringup.figures.panels.loading import load_own, load_published
+
+    if published_only:
+        if study or reference:
+            raise InputError("--published-only draws no own runs; leave out --study and --reference, or it.")
+        return load_published(needed=True)
+    try:
+        return [*load_own(_folder(runs, study), reference), *load_published()]
+    except MissingDataError as error:
+        raise MissingDataError(
+            f"{error} What was published is drawn without runs: wiringup figure {panel} --published-only."
+        ) from error
+
+
+def _folder(runs: Path, study: str | None) -> Path:
+    if study is None:
+        return runs
+    folder = Path(study) if (Path(study) / "study.json").is_file() else runs / study
+    if not (folder / "study.json").is_file():
+        known = sorted(path.parent.name for path in runs.glob("*/study.json"))
+        raise MissingDataError(f"There is no study {study!r} in {runs}. Known: {', '.join(known) or 'none'}.")
+    return folder
+
+
+def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
+    """Raise `MissingDataError` with the command that makes the runs, if a panel would be empty of them."""
+    from wiringup.figures.panels.catalog import PANELS
+    from wiringup.results.published import PUBLISHED
+    from wiringup.results.table import OWN
+
+    panel = PANELS[name]
+    if missing := panel.missing(spots, PUBLISHED if published_only else OWN):
+        whose = "The published scores hold" if published_only else "The runs hold"
+        make = f"Make the runs with: wiringup run {panel.recipe} --scale small"
+        other = (
+            "" if published_only else f"; or draw what was published: wiringup figure {name} --published-only"
+        )
+        raise MissingDataError(f"Figure {name}: {whose} no {' and no '.join(missing)}. {make}{other}.")
+
+
+def _other(name: str, asked: dict[str, Any]) -> list[Path]:
+    """Draw a panel of a genome, or of description lengths."""
+    from wiringup.figures.panels.catalog import BITS, OTHERS
+    from wiringup.figures.panels.output import write
+
+    if asked["published_only"] and name == BITS:
+        raise MissingDataError(
+            "Figure s7 needs description lengths, which no published score has: leave out --published-only."
+        )
+    title = f"Figure {name}. {OTHERS[name]}"
+    drawn, rows = _bits(asked) if name == BITS else _genome(name, asked["genome"])
+    files = write(name, drawn, rows, asked["out"], {"title": title, "caption": OTHERS[name]})
+    log.info("%s: %s", title, ", ".join(map(str, files)))
+    return files
+
+
+def _genome(name: str, source: str) -> tuple[Any, list[dict[str, Any]]]:
+    from wiringup.core.home import data_home
+    from wiringup.experiments.genome_views import content, drawing
+    from wiringup.experiments.genomes import open_genome
+    from wiringup.figures.genome import draw
+
+    opened = open_genome(source, data_home())
+    layers = tuple(opened.layers)
+    shown = (layers[0], *(layer for layer in layers if layer.startswith("V2."))) if name == "2a" else ()
+    return draw(drawing(opened, 0, None, shown)), [
+        {"panel": name, **row} for row in content(opened)["layers"]
+    ]
+
+
+def _bits(asked: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
+    from wiringup.cli.genome import flat
+    from wiringup.figures.description_length import draw
+    from wiringup.results.bits import by_size
+    from wiringup.results.store import Store
+
+    matches = by_size(Store(asked["runs"]).matches(), asked["suite"])
+    rows = []
+    for match in map(flat, matches):
+        areas = match.pop("match")
+        rows += [{"panel": "s7", **match, "area": area, **of} for area, of in areas.items()]
+    return draw(matches, asked["suite"]), [{k: v for k, v in row.items() if k != "errors"} for row in rows]
+
+
+def _list(runs: Path, study: str | None, reference: str, json: bool) -> None:
+    from wiringup.figures.panels.catalog import OTHERS, PANELS
+    from wiringup.figures.panels.loading import load_own
+    from wiringup.results.table import OWN
+
+    try:
+        spots = load_own(_folder(runs, study), reference)
+    except MissingDataError as error:
+        log.info("No own runs: %s", error)
+        spots = []
+    facts: list[dict[str, Any]] = [
+        {
+            "panel": name,
+            "shows": panel.title,
+            "needs": list(panel.needs),
+            "missing": panel.missing(spots, OWN),
+            "command": f"wiringup run {panel.recipe}",
+        }
+        for name, panel in PANELS.items()
+    ]
+    facts += [
+        {
+            "panel": name,
+            "shows": title,
+            "needs": [OTHERS_NEED[name]],
+            "missing": None,
+            "command": MADE_BY[name],
+        }
+        for name, title in OTHERS.items()
+    ]
+    facts.sort(key=lambda fact: str(fact["panel"]))
+    if json:
+        as_json(facts)
+        return
+    here = {None: "–", True: "no", False: "yes"}
+    told = [here[None if fact["missing"] is None else bool(fact["missing"])] for fact in facts]
+    body = [
+        [fact["panel"], fact["shows"], "; ".join(fact["needs"]), there, fact["command"]]
+        for fact, there in zip(facts, told, strict=True)
+    ]
+    table(["panel", "shows", "needs", "here", "made by"], body)
+    log.info("Drawn with: wiringup figure PANEL --out DIR; what was published alone: --published-only.")

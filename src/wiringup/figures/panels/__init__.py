@@ -1,0 +1,1 @@
+"""The panels of the paper's figures, drawn from the table of results and from published scores."""

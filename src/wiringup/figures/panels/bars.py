@@ -1,0 +1,101 @@
+"""Panels of bars: conditions beside each other, for the mean and each area."""
+
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from wiringup.figures.panels.curves import percent
+from wiringup.figures.panels.series import Look, Series, looks, named
+from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
+from wiringup.figures.panels.spots import COLUMNS, Spot
+from wiringup.results.record import MEAN
+
+HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
+GROUPS = (MEAN, *COLUMNS[:-1])
+
+
+def draw(
+    series: Sequence[Series],
+    title: str,
+    caption: str,
+    *,
+    fixed: Mapping[Hashable, Look],
+    seeds: Mapping[str, Sequence[Spot]] | None = None,
+    width: float = PAGE,
+    height: float = 2.3,
+) -> Figure:
+    """Return a panel with a group of bars for the mean and each area; own bars are filled, published hollow.
+
+    Args:
+        series: what is drawn, each with a single moment.
+        title: above.
+        caption: below.
+        fixed: look of keys that have one.
+        seeds: name of a published series -> moments of its other seeds, drawn as dots.
+        width: in inches.
+        height: of the panel, in inches.
+    """
+    shown = [one for one in series if not one.minor]
+    styles = looks(shown, dict(fixed))
+    keys = list(styles)
+    hatches = {key: HATCHES[i % len(HATCHES)] for i, key in enumerate(keys)}
+    handles = [_patch(one, styles[one.key][0], hatches[one.key], label=_name(one, shown)) for one in shown]
+    figure, (axes,) = sheet(title, caption, handles, width, height)
+    groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
+    step = 0.84 / len(shown)
+    for i, one in enumerate(shown):
+        x = np.arange(len(groups)) + (i - (len(shown) - 1) / 2) * step
+        _bars(axes, one, groups, x, 0.9 * step, styles[one.key][0], hatches[one.key])
+        _dots(axes, one, groups, x, 0.6 * step, (seeds or {}).get(one.name, ()) if one.published else ())
+    axes.set_xticks(range(len(groups)), [named(area) for area in groups])
+    axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
+    axes.axhline(0, color="0.3", linewidth=0.7)
+    tidy(axes, y="brain match, % of full")
+    axes.grid(axis="x", visible=False)
+    axes.margins(x=0.01)
+    return figure
+
+
+def _name(one: Series, shown: Sequence[Series]) -> str:
+    return f"{one.name}, published" if one.published and not all(s.published for s in shown) else one.name
+
+
+def _patch(one: Series, color: str, hatch: str, label: str) -> Patch:
+    face = "white" if one.published else color
+    edge = color if one.published else "white"
+    return Patch(facecolor=face, edgecolor=edge, hatch=hatch, label=label, linewidth=0.8)
+
+
+def _bars(
+    axes: Axes, one: Series, groups: Sequence[str], x: np.ndarray, width: float, color: str, hatch: str
+) -> None:
+    values, low, high = (
+        np.array(v, float) for v in zip(*(percent(one.spots[-1], g) for g in groups), strict=True)
+    )
+    face, edge = ("white", color) if one.published else (color, "white")
+    axes.bar(x, values, width, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=0.8)
+    if one.published:
+        axes.bar(x, values, width, facecolor="none", edgecolor=color, linewidth=0.8)
+    known = np.isfinite(low) & np.isfinite(high)
+    if known.any():
+        reach = [np.maximum(values - low, 0)[known], np.maximum(high - values, 0)[known]]
+        axes.errorbar(x[known], values[known], reach, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=2)
+    if np.isfinite(values[0]):
+        top = max(values[0], high[0] if known[0] else values[0], 0)
+        axes.text(x[0], top + 1.5, f"{values[0]:.0f}", fontsize=TINY, ha="center", va="bottom")
+
+
+def _dots(
+    axes: Axes, one: Series, groups: Sequence[str], x: np.ndarray, width: float, others: Sequence[Spot]
+) -> None:
+    """Draw every seed: of own bars those that they are the mean of, of published ones the others."""
+    for place, group in zip(x, groups, strict=True):
+        found = [v for s in others for v in s.each.get(group, ())] or list(one.spots[-1].each.get(group, ()))
+        if len(found) > 1:
+            spread = np.linspace(-width / 2, width / 2, len(found))
+            axes.plot(
+                place + spread, found, "o", color="0.15", mfc="none", markersize=1.6, mew=0.45, zorder=4
+            )

@@ -1,0 +1,131 @@
+"""Panels of lines: percent of the reference against what was spent."""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from wiringup.figures.panels.series import BLACK, GREY, Look, Series, looks
+from wiringup.figures.panels.sheet import COLUMN, entry, sheet, tidy
+from wiringup.figures.panels.spots import Spot
+
+X = Callable[[Spot], float]
+Y = Callable[[Spot, str], tuple[float, float, float]]
+"""Returns a value and the ends of its interval (NaN where there is none) of a moment in an area."""
+
+
+def percent(spot: Spot, area: str) -> tuple[float, float, float]:
+    """Return the percentage of the reference with its interval."""
+    of = spot.percent.get(area)
+    return (of.value, of.low, of.high) if of else (np.nan, np.nan, np.nan)
+
+
+def draw(
+    series: Sequence[Series],
+    title: str,
+    caption: str,
+    x: X,
+    x_name: str,
+    *,
+    fixed: Mapping[Hashable, Look] = MappingProxyType({}),
+    y: Y = percent,
+    y_name: str = "brain match, % of full",
+    birth: str = "birth",
+    lines: Mapping[str, float] | None = None,
+    width: float = COLUMN,
+    height: float = 2.4,
+) -> Figure:
+    """Return a panel of lines on a logarithmic axis; what has spent nothing stands at its left end.
+
+    Own runs are filled and solid, with a band for their 95 % interval; published ones hollow and dashed.
+
+    Args:
+        series: what is drawn, back to front.
+        title: above.
+        caption: below.
+        x: what was spent until a moment.
+        x_name: what that is.
+        fixed: look of keys that have one.
+        y: what is drawn of a moment.
+        y_name: what that is.
+        birth: what the left end is called.
+        lines: name -> a height to draw a horizontal line at.
+        width: in inches.
+        height: of the panel, in inches.
+    """
+    styles = looks(series, dict(fixed))
+    figure, (axes,) = sheet(title, caption, _handles(series, styles, lines or {}), width, height)
+    spent = [x(s) for one in series for s in one.spots if x(s) > 0]
+    least = min(spent, default=1.0) / 3
+    for one in sorted(series, key=lambda s: not s.minor):
+        _line(axes, one, styles[one.key], lambda s: max(x(s), least), y)
+    for dash, (_, value) in enumerate((lines or {}).items()):
+        axes.axhline(value, color=GREY, linestyle=(":", "-.", "--")[dash % 3], linewidth=1)
+    axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
+    tidy(axes, x_name, y_name)
+    at_birth = any(x(s) <= 0 for one in series for s in one.spots)
+    _decades(axes, least if at_birth else 3 * least, birth if at_birth else "", max(spent, default=10.0))
+    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    return figure
+
+
+def _line(axes: Axes, one: Series, look: Look, x: X, y: Y) -> None:
+    color, marker = look
+    known = [(x(s), *y(s, one.area)) for s in one.spots]
+    xs, ys, low, high = (np.array(column, float) for column in zip(*known, strict=True))
+    there = np.isfinite(ys)
+    face = "white" if one.published else color
+    if one.minor:
+        axes.plot(xs[there], ys[there], marker, color=color, mfc=face, markersize=2, alpha=0.45, mew=0.5)
+        return
+    band = np.isfinite(low) & np.isfinite(high) & there
+    if band.sum() > 1:
+        axes.fill_between(xs, low, high, where=band, color=color, alpha=0.18, linewidth=0)
+    elif band.any():
+        reach = [np.maximum(ys - low, 0)[band], np.maximum(high - ys, 0)[band]]
+        axes.errorbar(xs[band], ys[band], reach, fmt="none", ecolor=color, elinewidth=0.9, capsize=1.5)
+    dash = (0, (4, 1.6)) if one.published else "-"
+    axes.plot(
+        xs[there], ys[there], color=color, marker=marker, mfc=face, markersize=3.4, linewidth=1.1, mew=0.8,
+        linestyle=dash,
+    )  # fmt: skip
+
+
+def _handles(
+    series: Sequence[Series], styles: Mapping[Hashable, Look], lines: Mapping[str, float]
+) -> list[Line2D]:
+    shown = {one.key: one for one in reversed(series) if not one.minor}
+    sources = {one.published for one in series}
+    found = [entry(one.name, *styles[key], hollow=one.published) for key, one in reversed(shown.items())]
+    if len(sources) > 1:
+        found = [entry(one.name, *styles[key]) for key, one in reversed(shown.items())]
+        found.append(entry("published", BLACK, "o", hollow=True))
+        found.append(entry("own runs", BLACK, "o"))
+    for dash, name in enumerate(lines):
+        found.append(
+            Line2D([], [], label=name, color=GREY, linestyle=(":", "-.", "--")[dash % 3], linewidth=1)
+        )
+    return found
+
+
+def _decades(axes: Axes, first: float, name: str, most: float) -> None:
+    axes.set_xscale("log")
+    decades = [
+        10.0**d for d in range(int(np.ceil(np.log10(first * (2 if name else 1)))), int(np.log10(most)) + 1)
+    ]
+    shown = decades[:: max(1, -(-len(decades) // 6))]
+    axes.xaxis.set_major_locator(FixedLocator([first, *shown] if name else shown))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda v, _: name if name and np.isclose(v, first) else _power(v))
+    )
+    axes.set_xlim(first / 1.5, most * 1.6)
+
+
+def _power(value: float) -> str:
+    exponent = round(float(np.log10(value)))
+    return {0: "1", 1: "10", 2: "100", -1: "0.1"}.get(exponent, f"$10^{{{exponent}}}$")

@@ -1,0 +1,125 @@
+"""Panels of what more images, epochs and updates give (Figures 1 and 4, and their supplement)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from wiringup.data.sources.scores import SCALING
+from wiringup.figures.panels import curves, maps
+from wiringup.figures.panels.panel import (
+    SOURCES,
+    Drawn,
+    Is,
+    Spots,
+    ends,
+    is_compressed,
+    is_standard,
+    usual,
+    with_most_images,
+)
+from wiringup.figures.panels.series import LOOKS, OF_AREAS, condition, grouped, per_area
+from wiringup.figures.panels.sheet import COLUMN
+from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
+from wiringup.results.published import PUBLISHED
+from wiringup.results.record import MEAN
+from wiringup.results.table import OWN
+
+SMALL = ("efficientnet_b0_imagenet_full", "resnet18_imagenet_full")
+"""Networks of the scaling study that stand beside CORnet-S."""
+
+
+def updates(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw brain match against updates, a line for each number of images."""
+    series = grouped(
+        [s for s in spots if is_standard(s) and s.images],
+        by=lambda s: s.images,
+        name=lambda s: f"{s.images:,} images",
+        key=lambda s: s.images,
+    )
+    series.sort(key=lambda one: one.spots[0].images)
+    name = "supervised updates (labelled images seen)"
+    return Drawn(curves.draw(series, title, caption, lambda s: s.updates, name), series)
+
+
+def epochs(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw each benchmark over epochs."""
+    shown = with_most_images(filter(is_standard, spots))
+    series = per_area(shown, order=lambda s: s.epoch)
+    return Drawn(curves.draw(series, title, caption, lambda s: s.epoch, "epochs", fixed=OF_AREAS), series, ())
+
+
+def images(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw each benchmark over the number of images."""
+    series = per_area(ends(filter(is_standard, spots)), order=lambda s: s.images)
+    figure = curves.draw(series, title, caption, lambda s: float(s.images), "labelled images", fixed=OF_AREAS)
+    return Drawn(figure, series, ())
+
+
+def synaptic(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw brain match against synaptic updates, beside other networks and what does not learn."""
+    learned = ((KN, ALL), (WC, CRITICAL), (KN, CRITICAL))
+    shown = [s for s in with_most_images(filter(usual, spots)) if (s.birth, s.plasticity) in learned]
+    shown += [s for s in spots if _beside(s)]
+    known = [s for s in shown if s.synaptic_updates is not None and np.isfinite(s.value)]
+    fixed = [s for s in spots if s.birth is None and s.plasticity is None and np.isfinite(s.value)]
+    told = {PUBLISHED: ", published", OWN: ""}
+    lines = {condition(s) + told[s.source]: s.value for s in fixed}
+    series = grouped(known)
+    figure = curves.draw(
+        series, title, caption, lambda s: float(s.synaptic_updates or 0), "supervised synaptic updates",
+        fixed=LOOKS, lines=lines, width=1.4 * COLUMN, height=2.7,
+    )  # fmt: skip
+    return Drawn(figure, [*series, *grouped(fixed)])
+
+
+def _beside(spot: Spot) -> bool:
+    """Return whether a moment is of a network with which a reader compares CORnet-S."""
+    if spot.study == SCALING:
+        return spot.label.startswith(SMALL) and not spot.seed and "checkpoint" in spot.label
+    others = spot.architecture in ("resnet50", "mobilenet_v1") and spot.ended and spot.epoch > 0
+    narrow = spot.source == OWN and spot.architecture == "cornet_s" and spot.variant.startswith("width")
+    return (others and spot.plasticity in (ALL, CRITICAL)) or (narrow and spot.plasticity == ALL)
+
+
+def difference(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw the map of compressed minus standard training, of each source."""
+    found, series, extra = {}, [], []
+    for source, name in SOURCES.items():
+        ours, theirs = (_cells(spots, source, is_) for is_ in (is_compressed, is_standard))
+        if both := sorted(ours.keys() & theirs.keys()):
+            found[name] = {key: ours[key].value - theirs[key].value for key in both}
+            series += grouped([of[key] for key in both for of in (ours, theirs)])
+            said = {"series": "difference", "source": source, "area": MEAN}
+            extra += [{**said, "images": n, "epoch": e, "percent": v} for (n, e), v in found[name].items()]
+    unit = "difference, percentage points"
+    return Drawn(maps.draw(found, title, caption, unit, difference=True), series, extra=extra)
+
+
+def standard_map(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw the map of standard training."""
+    return _map(spots, title, caption, is_standard)
+
+
+def compressed_map(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw the map of weight compression with critical training."""
+    return _map(spots, title, caption, is_compressed)
+
+
+def _map(spots: Spots, title: str, caption: str, is_: Is) -> Drawn:
+    found, series = {}, []
+    for source, name in SOURCES.items():
+        if cells := _cells(spots, source, is_):
+            found[name] = {key: spot.value for key, spot in cells.items()}
+            series += grouped(cells.values())
+    return Drawn(maps.draw(found, title, caption, "brain match, % of full"), series)
+
+
+def _cells(spots: Spots, source: str, is_: Is) -> Mapping[tuple[int, float], Spot]:
+    """Return (images, epochs) -> a moment, for epochs that were scored with several numbers of images."""
+    whole = [s for s in spots if s.source == source and is_(s) and s.images and not s.seed]
+    there = sorted((s for s in whole if MEAN in s.percent and np.isfinite(s.value)), key=lambda s: s.ended)
+    cells = {(s.images, s.epoch): s for s in there}
+    passes = [epoch for _, epoch in cells]
+    several = len({number for number, _ in cells}) > 1
+    common = (key for key in cells if not several or passes.count(key[1]) > 1)
+    return {key: cells[key] for key in sorted(common) if key[1] == int(key[1])}

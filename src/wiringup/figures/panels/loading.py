@@ -1,0 +1,115 @@
+"""The moments that panels are drawn from: own runs of a folder, and what was published."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from wiringup.core.areas import SCORED
+from wiringup.core.errors import MissingDataError
+from wiringup.data.sources.scores import PAPER
+from wiringup.figures.panels.spots import ALL, KN, Spot, own_spots, published_spots
+from wiringup.figures.results import Results
+from wiringup.results.bits import REFERENCE
+from wiringup.results.comparison import Comparison
+from wiringup.results.published import STUDIES, published_rows
+from wiringup.results.record import MEAN
+from wiringup.results.stats import Estimate
+from wiringup.results.store import Store
+from wiringup.results.table import OWN, Row
+
+log = logging.getLogger(__name__)
+
+Rows = Sequence[Row]
+
+
+def load_published(home: Path | None = None, *, needed: bool = False) -> list[Spot]:
+    """Return the published moments that are here; what is not is told.
+
+    Args:
+        home: the data folder.
+        needed: whether the paper's own are needed.
+
+    Raises:
+        MissingDataError: if they are, and are not here.
+    """
+    found: list[dict[str, Any]] = []
+    for study in STUDIES:
+        try:
+            found += published_rows(study, home)
+        except MissingDataError:
+            if needed and study == PAPER:
+                raise
+            log.info("Without the points of %s; bring them with: wiringup fetch %s", study, study)
+    return published_spots(found)
+
+
+def load_own(folder: Path, reference: str = "") -> list[Spot]:
+    """Return the moments of a study or of all runs of a folder, and the reference models scored beside them.
+
+    Args:
+        folder: of a study, or of runs.
+        reference: label of the condition that percentages are of; by default that of the study, or else of
+            the longest standard training.
+
+    Raises:
+        MissingDataError: if there are none, or nothing that percentages can be of.
+        InputError: if a record is damaged, or no run has the label.
+    """
+    found = Results.load(folder)
+    base = reference or found.reference or _longest(found.rows, folder)
+    suite = next((row.get("suite") for row in found.rows if row["label"] == base), None)
+    others = {row["label"] for row in found.rows if row.get("suite") != suite}
+    if suite is not None and others:
+        log.warning("Left out, as they were not scored on %s: %s.", suite, ", ".join(sorted(others)))
+        found.rows = [row for row in found.rows if row["label"] not in others]
+    comparison = found.compare(base)
+    log.info("Own runs: percentages are of %s (%s).", base, folder)
+    store = folder.resolve().parent if (folder / "study.json").is_file() else folder
+    return [
+        *own_spots(found.rows, comparison),
+        *_references(Store(store).matches(), comparison, str(suite or "")),
+    ]
+
+
+def _longest(rows: Rows, folder: Path) -> str:
+    """Return the label of the CORnet-S that learned most with all synapses from Kaiming normal."""
+    standard = [
+        row
+        for row in rows
+        if (row.get("architecture"), row.get("birth"), row.get("plasticity")) == ("cornet_s", KN, ALL)
+    ]
+    if not standard:
+        raise MissingDataError(
+            f"No run in {folder} is of a CORnet-S from Kaiming normal that learned with all synapses, of "
+            "which figures give percentages. Make one (wiringup run), or name the condition with "
+            "--reference LABEL."
+        )
+    return str(max(standard, key=lambda row: row["updates"])["label"])
+
+
+def _references(matches: Sequence[Mapping[str, Any]], comparison: Comparison, suite: str) -> list[Spot]:
+    """Return pixels, HMAX and the like, from kept brain matches on the same suite."""
+    base = [m for m in comparison.moments if m.label == comparison.reference][-1]
+    found = {}
+    for match in matches:
+        described = match.get("described") or {}
+        if described.get("kind") == REFERENCE and match["suite"] == suite:
+            values = {area: match["areas"][area]["value"] for area in SCORED if area in match["areas"]}
+            if set(comparison.areas) <= values.keys():
+                whole = {area: base.match[area].mean for area in comparison.areas}
+                found[described["network"]] = _reference(described["network"], suite, values, whole)
+    return list(found.values())
+
+
+def _reference(name: str, suite: str, values: Mapping[str, float], whole: Mapping[str, float]) -> Spot:
+    mean = sum(values[area] for area in whole) / len(whole)
+    percent = {area: 100 * values[area] / whole[area] for area in whole}
+    percent[MEAN] = 100 * mean * len(whole) / sum(whole.values())
+    each = {area: (value,) for area, value in percent.items()}
+    return Spot(
+        source=OWN, study=suite, label=name, architecture=name, birth=None, genome="", plasticity=None,
+        norms=None, variant="", images=0, epoch=0, updates=0, synaptic_updates=0, trained=0, ended=True,
+        seeds=1, seed=None, match={**values, MEAN: mean}, each=each, top1=float("nan"),
+        percent={area: Estimate(value) for area, value in percent.items()},
+    )  # fmt: skip

@@ -1,0 +1,108 @@
+"""What a panel is, and how moments are chosen for one."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from wiringup.figures.panels.series import Series, condition
+from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
+from wiringup.results.published import PUBLISHED
+from wiringup.results.table import OWN
+
+Spots = Sequence[Spot]
+Is = Callable[[Spot], bool]
+
+SOURCES = {OWN: "own runs", PUBLISHED: "published"}
+"""Source -> what it is called in figures."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A panel that was drawn.
+
+    Attributes:
+        series: what is in it.
+        areas: whose numbers belong beside it, if a series is not of one area.
+        notes: what has to be told beside the caption.
+        extra: rows of numbers that are of no single moment.
+    """
+
+    figure: Figure
+    series: Sequence[Series]
+    areas: Sequence[str] = COLUMNS
+    notes: Sequence[str] = ()
+    extra: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel.
+
+    Attributes:
+        title: what it shows, in a line.
+        caption: what a reader has to know.
+        recipe: of the study that makes its runs.
+        needs: what it cannot do without -> whether a moment is of it.
+        draw: draws the panel (title, caption) from the moments of all sources.
+    """
+
+    title: str
+    caption: str
+    recipe: str
+    needs: Mapping[str, Is]
+    draw: Callable[[Spots, str, str], Drawn] = field(repr=False)
+
+    def missing(self, spots: Spots, source: str) -> list[str]:
+        """Return what a source has no moments of."""
+        own = [spot for spot in spots if spot.source == source]
+        return [name for name, there in self.needs.items() if not any(map(there, own))]
+
+
+def usual(spot: Spot) -> bool:
+    """Return whether a moment is of a CORnet-S that was trained as the reference was."""
+    return spot.architecture == "cornet_s" and not spot.variant
+
+
+def is_standard(spot: Spot) -> bool:
+    """Return whether a moment is of standard training: Kaiming normal, all synapses."""
+    return usual(spot) and (spot.birth, spot.plasticity) == (KN, ALL)
+
+
+def is_compressed(spot: Spot) -> bool:
+    """Return whether a moment is of weight compression with critical training."""
+    return usual(spot) and (spot.birth, spot.plasticity) == (WC, CRITICAL)
+
+
+def with_most_images(spots: Iterable[Spot]) -> list[Spot]:
+    """Return the moments of each study with the most images to learn from, and those where nothing learns."""
+    spots = list(spots)
+    most: dict[str, int] = {}
+    for spot in spots:
+        most[spot.study] = max(spot.images, most.get(spot.study, 0))
+    return [spot for spot in spots if spot.images in (0, most[spot.study])]
+
+
+def ends(spots: Iterable[Spot]) -> list[Spot]:
+    """Return the end of the longest training of each condition, number of images and seed."""
+    found: dict[tuple[object, ...], Spot] = {}
+    for spot in sorted((s for s in spots if s.ended and s.epoch > 0), key=lambda s: s.epoch):
+        found[spot.source, condition(spot), spot.norms, spot.images, spot.seed] = spot
+    return list(found.values())
+
+
+def births(spots: Iterable[Spot]) -> list[Spot]:
+    """Return a newborn of each birth, source and seed, without what would have learned.
+
+    Births are the first moments of many trainings: taken is the one with the most seeds; of published ones
+    that of the run with all images that the paper reports.
+    """
+    told = {KN: ALL, WC: CRITICAL}
+    newborn = [s for s in spots if s.epoch == 0 and (usual(s) or s.birth is None)]
+    newborn = [s for s in newborn if s.source == OWN or s.birth is None or s.plasticity == told.get(s.birth)]
+    found: dict[tuple[object, ...], Spot] = {}
+    for spot in sorted(newborn, key=lambda s: (-s.seeds, -s.images)):
+        key = (spot.source, spot.architecture, spot.birth, spot.genome, spot.seed)
+        found.setdefault(key, replace(spot, plasticity=None))
+    return list(found.values())

@@ -1,0 +1,106 @@
+"""Panels of which synapses learn, in which network, and how (Figures 3 and 5A, and hyper-parameters)."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from wiringup.data.sources.scores import SCALING
+from wiringup.figures.panels import curves
+from wiringup.figures.panels.panel import Drawn, Spots, ends, is_standard, usual, with_most_images
+from wiringup.figures.panels.series import LOOKS, Look, Series, grouped, named
+from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
+from wiringup.results.record import MEAN
+
+_BIRTHS = (KN, WC, f"{WC}-to-V4", f"{WC}-to-V2")
+_FAMILIES = {
+    "critical:V2": "critical", "critical:V4": "critical", CRITICAL: "critical",
+    ALL: "downstream", "V4+IT+decoder": "downstream", "IT+decoder": "downstream", "decoder": "downstream",
+    "downstream:V4": "downstream", "downstream:IT": "downstream",
+}  # fmt: skip
+"""Sets of synapses that grow into each other -> what a line through them is called."""
+
+_LOOKS: Mapping[Hashable, Look] = {
+    "KN, downstream": LOOKS[KN, ALL],
+    "KN, critical": LOOKS[KN, CRITICAL],
+    "WC, critical": LOOKS[WC, CRITICAL],
+    "WC, downstream": LOOKS[WC, "decoder"],
+    "KN, conv1": LOOKS[KN, "conv1"],
+    "KN, batchnorm": LOOKS[KN, "batchnorm"],
+}
+_NETWORKS = ("cornet_s", "resnet50", "mobilenet_v1", "alexnet")
+
+
+def _synapses(spot: Spot) -> float:
+    return float(spot.trained or 0)
+
+
+def _family(spot: Spot) -> str:
+    learns = spot.plasticity or ""
+    birth = "WC" if str(spot.birth).startswith(WC) else named(spot.birth)
+    born = f"{birth} (distilled)" if spot.genome == "distilled" else birth
+    told = "as many at random" if learns.startswith("random:") else _FAMILIES.get(learns, learns)
+    return f"{born}, {told}"
+
+
+def _look(spot: Spot) -> str:
+    return _family(spot).replace(" (distilled)", "")
+
+
+def _of_sets(spots: Spots) -> list[Series]:
+    shown = [s for s in spots if usual(s) and s.birth in _BIRTHS and s.plasticity]
+    return grouped(ends(with_most_images(shown)), by=_family, name=_family, key=_look, order=_synapses)
+
+
+def matches(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw brain match against trained synapses."""
+    series = _of_sets(spots)
+    return Drawn(curves.draw(series, title, caption, _synapses, "trained synapses", fixed=_LOOKS), series)
+
+
+def accuracies(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw top-1 against trained synapses, in percent of standard training at its end."""
+    series = []
+    for one in _of_sets(spots):
+        if known := tuple(s for s in one.spots if np.isfinite(s.top1)):
+            series.append(replace(one, spots=known))
+    whole: dict[str, float] = {}
+    for spot in ends(with_most_images(filter(is_standard, spots))):
+        if np.isfinite(spot.top1) and not spot.seed:
+            whole[spot.study] = spot.top1
+    figure = curves.draw(
+        series, title, caption, _synapses, "trained synapses", fixed=_LOOKS,
+        y=lambda s, _: (100 * s.top1 / whole.get(s.study, np.nan), np.nan, np.nan), y_name="top-1, % of full",
+    )  # fmt: skip
+    return Drawn(figure, series, (MEAN,))
+
+
+def transfer(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw brain match against trained synapses of other networks: a line from critical training to all."""
+    there = [s for s in spots if s.architecture in _NETWORKS and s.study != SCALING]
+    there = [s for s in there if s.architecture != "cornet_s" or not s.variant]
+    shown = []
+    for architecture in _NETWORKS:
+        shown += ends(with_most_images(s for s in there if s.architecture == architecture))
+    told = ((KN, ALL), ("default", ALL), (WC, CRITICAL), (KN, CRITICAL))
+    shown = [s for s in shown if (s.birth, s.plasticity) in told]
+    series = grouped(shown, by=_network, name=_network, key=_network, order=_synapses)
+    return Drawn(curves.draw(series, title, caption, _synapses, "trained synapses"), series)
+
+
+def _network(spot: Spot) -> str:
+    alone = (spot.birth, spot.plasticity) == (KN, CRITICAL)
+    return f"{named(spot.architecture)}{', KN + critical' if alone else ''}"
+
+
+def settings(spots: Spots, title: str, caption: str) -> Drawn:
+    """Draw brain match over epochs with other optimisers, rates and weight decays."""
+    told = ((KN, ALL), (WC, CRITICAL))
+    usual_network = [s for s in spots if s.architecture == "cornet_s" and s.study != SCALING]
+    shown = [s for s in with_most_images(usual_network) if (s.birth, s.plasticity) in told]
+    varied = {(s.source, s.plasticity) for s in shown if s.variant}
+    shown = [s for s in shown if (s.source, s.plasticity) in varied and not s.seed and np.isfinite(s.value)]
+    series = grouped(s for s in shown if not s.variant.startswith(("width", "size")))
+    return Drawn(
+        curves.draw(series, title, caption, lambda s: s.epoch, "epochs", fixed=LOOKS, height=2.6), series
+    )
