@@ -38,6 +38,7 @@ COLUMNS = {
     "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR", "genome": "VARCHAR",
     "batchnorm": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR", "norms": "VARCHAR",
     "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE",
+    "optimiser": "VARCHAR", "weight_decay": "DOUBLE",
     "batch": "BIGINT", "schedule": "VARCHAR", "augmentation": "VARCHAR", "train_seed": "BIGINT",
     "suite": "VARCHAR", "date": "VARCHAR", "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN",
     "updates": "DOUBLE", "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE",
