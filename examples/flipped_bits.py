@@ -41,7 +41,9 @@ from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
 from wiringup.experiments.births import born
 from wiringup.experiments.run import SPEC, read_spec
+from wiringup.experiments.sharing import FAILED, failure, save_failure
 from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.study import RUNS, Listed, Listing
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache
 from wiringup.models.weights import read_weights, save_weights
@@ -125,12 +127,17 @@ def results(folder: Path) -> list[Kind]:
     store.save_match("match", to_dict(brain_match("KN", "b@1", [[score]], {})))
     store.save_diverged("gone", spec, "the loss is nan at step 3")
     write_sealed(folder / "run" / SPEC, plain(RunSpec()))
+    listing = Listing("study", {"reference": "KN"}, (Listed("run", "KN", 0, "KN, seed 0"),))
+    listing.save(store)
+    save_failure(store, "lost", "the memory was full")
     suite = make_suite("lab@1", ["simulated.V1"], folder)
     return [
         Kind("spec.json", folder / "run" / SPEC, lambda: read_spec(folder / "run" / SPEC)),
         Kind("suite", suite, lambda: find_suite("lab@1", folder)),
         Kind("record.json", folder / "run" / "record.json", lambda: store.record("run")),
         Kind("study.json", folder / "study" / "study.json", lambda: store.study("study")),
+        Kind("runs.json", folder / "study" / RUNS, lambda: Listing.load(store, "study")),
+        Kind("failed.json", folder / "lost" / FAILED, lambda: failure(store, "lost")),
         Kind("scores.json", folder / "score" / "scores.json", store.scores),
         Kind("match.json", folder / "match" / "match.json", store.matches),
         Kind("diverged.json", folder / "gone" / "diverged.json", lambda: store.diverged("gone")),

@@ -32,6 +32,7 @@ COMMANDS = {
     "genome": "genome:genome",
     "train": "train:train",
     "execute": "train:execute",
+    "work": "status:work",
     "pack": "pack:pack",
     "plasticity": "plasticity:plasticity",
     "fetch": "data:fetch",

@@ -9,6 +9,7 @@ from tyro.conf import OmitArgPrefixes, arg
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION
+from wiringup.experiments.launch_options import HERE, LaunchOptions
 from wiringup.experiments.options import NetworkOptions
 from wiringup.training.spec import PAPER, SMALL, TrainingOptions, TrainSpec
 
@@ -109,6 +110,7 @@ SIMULATED, NOTHING = ExamOptions(), ExamOptions(brain="none")
 NO_PHASE = BeforeOptions()
 
 __all__ = [
+    "HERE",
     "NOTHING",
     "NO_PHASE",
     "PAPER",
@@ -116,6 +118,7 @@ __all__ = [
     "SMALL",
     "Before",
     "Exam",
+    "Launch",
     "Network",
     "Training",
     "base_run",
@@ -123,6 +126,7 @@ __all__ = [
 ]
 
 Exam = Annotated[ExamOptions, OmitArgPrefixes]
+Launch = Annotated[LaunchOptions, OmitArgPrefixes]
 Before = Annotated[BeforeOptions, OmitArgPrefixes]
 Network = Annotated[NetworkOptions, OmitArgPrefixes, arg(name="")]
 Training = Annotated[TrainingOptions, OmitArgPrefixes]

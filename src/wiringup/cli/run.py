@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 from wiringup.cli.arguments import Json, Runs, Seeds, Val
-from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, shown
+from wiringup.cli.options import HERE, SIMULATED, SMALL, Exam, Launch, Training, base_run, shown
 from wiringup.cli.show import as_json, table
+from wiringup.experiments.launch_options import LaunchOptions
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def run(
     exam: Exam = SIMULATED,
     seed: Seeds = (0, 1),
     training: Training = SMALL,
+    launch: Launch = HERE,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -54,7 +56,7 @@ def run(
 
     seen = shown(images, val, MODEL.size)
     base, inputs = base_run(MODEL, seen, exam, TrainSpec.of(training)), StudyInputs()
-    finish(main_study(base, inputs, QUICK if quick else FULL, seed), inputs, out, training, json)
+    finish(main_study(base, inputs, QUICK if quick else FULL, seed), inputs, out, training, json, how=launch)
 
 
 def finish(
@@ -64,6 +66,7 @@ def finish(
     training: TrainingOptions,
     json: bool,
     kind: str = "study",
+    how: LaunchOptions = HERE,
 ) -> None:
     """Make a study, and show what came of it.
 
@@ -74,12 +77,13 @@ def finish(
         training: the options that were asked for.
         json: whether JSON is printed.
         kind: how JSON calls its address.
+        how: where its runs are made.
     """
     from wiringup.experiments.launch import launch, warn_if_idle
     from wiringup.results.store import Store
 
     warn_if_idle(training.norms, study.runs)
-    launch(study, Store(out), training.device, inputs)
+    launch(study, Store(out), training.device, inputs, how)
     show(Store(out), study.uid, json, kind)
 
 

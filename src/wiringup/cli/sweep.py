@@ -7,7 +7,7 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, arg
 
 from wiringup.cli.arguments import Json, Keep, Runs, Seeds, Val
-from wiringup.cli.options import SIMULATED, SMALL, Exam, Training, base_run, shown
+from wiringup.cli.options import HERE, SIMULATED, SMALL, Exam, Launch, Training, base_run, shown
 from wiringup.cli.run import finish
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.sweep import Axes
@@ -53,6 +53,7 @@ def sweep(
     seed: Seeds = (0, 1),
     network: Annotated[SmallNetwork, OmitArgPrefixes, arg(name="")] = SMALL_NETWORK,
     training: Training = SMALL,
+    launch: Launch = HERE,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -74,4 +75,4 @@ def sweep(
 
     seen = shown(images, val, image_size or network.size, keep=keep)
     base, inputs = base_run(network.network(), seen, exam, TrainSpec.of(training)), StudyInputs()
-    finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep")
+    finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep", launch)

@@ -1,54 +1,30 @@
-"""Studies, and how they are made: every run once, shared by all processes that work in one folder."""
+"""Studies, and how they are made: every run once, here, by several processes, or on a cluster."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from functools import partial
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 
-from wiringup.core.errors import DivergedError
+from wiringup.core.errors import WiringupError
 from wiringup.core.progress import plan
-from wiringup.core.spec import uid
+from wiringup.core.sealed import write_sealed
+from wiringup.core.spec import to_dict
 from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.run import execute
-from wiringup.experiments.sharing import Job, claimed, do_all
+from wiringup.experiments.launch_options import HERE, PROCESSES, LaunchOptions
+from wiringup.experiments.processes import share
+from wiringup.experiments.run import SPEC, execute, on_any_device
+from wiringup.experiments.sharing import LOG, forget_failure
 from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.study import Listed, Listing, Study
+from wiringup.experiments.work import Made, diverged, failed, settled, tell_diverged, work
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import Store
-from wiringup.training.distributed import place
+
+__all__ = ["Launched", "Study", "launch", "warn_if_idle"]
+
+SHOWN = 20
+"""Failed runs that an error names; `wiringup status` has them all."""
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Study:
-    """Runs that are compared with a reference.
-
-    Attributes:
-        runs: pinned; the conditions in the order in which they are told.
-        reference: label of the runs that percentages are of.
-        about: what a reader of the records needs to know besides, as plain JSON types.
-    """
-
-    runs: tuple[RunSpec, ...]
-    reference: str
-    about: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def uid(self) -> str:
-        """The study's address: its runs and how they are called."""
-        runs = [[run.uid, run.label] for run in self.runs]
-        return uid("study", {"runs": runs, "reference": self.reference, "about": self.about})
-
-    def document(self) -> dict[str, Any]:
-        """Return what the report says of the study as a whole."""
-        first = self.runs[0]
-        return {
-            "reference": self.reference,
-            "images": first.images.sha256,
-            "exam": asdict(first.exam),
-            **self.about,
-        }
 
 
 def warn_if_idle(norms: str, runs: Sequence[RunSpec]) -> None:
@@ -67,59 +43,136 @@ class Launched:
 
 
 def launch(
-    study: Study, store: Store, device: str | None = None, inputs: StudyInputs | None = None
+    study: Study,
+    store: Store,
+    device: str | None = None,
+    inputs: StudyInputs | None = None,
+    how: LaunchOptions = HERE,
 ) -> Launched:
-    """Make every run that is not finished yet; a training that diverges is noted, and the study goes on.
+    """Make every run that is not finished yet; one that diverges or fails is noted, and the study goes on.
 
-    Several processes in one store share the runs, see `sharing`.
+    Several processes in one store share the runs, see `sharing`. What failed earlier is tried again.
+
+    Args:
+        study: its runs.
+        store: where they are kept.
+        device: where networks run; by default as the runs say.
+        inputs: what was loaded already.
+        how: here, by several processes, or on a cluster.
 
     Raises:
         DivergedError: if a reference diverges, of which everything else is a percentage.
+        WiringupError: naming the runs that failed, after the others are made; a single run that failed here
+            raises its own error.
     """
-    inputs = inputs or StudyInputs()
-    todo = {run.uid for run in study.runs if not _known(run, store)}
-    for run in study.runs:
-        if run.uid in todo:
-            plan(_work(run, inputs))
-    jobs = [
-        Job(f"{r.title}  [{r.uid}]", partial(_one, r, study, store, device, inputs, todo)) for r in study.runs
-    ]
-    made = do_all(jobs)
-    records = [one for one in made if isinstance(one, Record)]
-    found = Launched(records, [one for one in made if isinstance(one, Diverged)])
-    document = study.document() | {"labels": [r.label for r in records]}
-    document |= {"diverged": [asdict(one) for one in found.diverged]}
-    store.save_study(study.uid, document, [r.uid for r in records])
-    return found
+    inputs, listing = inputs or StudyInputs(), study.listing()
+    made = _begin(study, listing, store)
+    if any(not settled(store, one) for one in listing.runs):
+        if how.kind == PROCESSES:
+            share(how.number, listing, store, device or _device(study), inputs.home)
+        else:
+            here = _here(study, listing, store, device, inputs)
+            made.records.update(here.records)
+            made.errors.update(here.errors)
+    return gather(listing, store, made)
 
 
-def _one(
-    run: RunSpec, study: Study, store: Store, device: str | None, inputs: StudyInputs, todo: set[str]
-) -> Record | Diverged:
-    with claimed(store, run.uid, place(device or run.training.device)):
-        known = _known(run, store)
-    if known and run.uid in todo:  # another process was faster
-        plan({kind: -amount for kind, amount in _work(run, inputs).items()})
-        todo.remove(run.uid)
-    log.info("%s: %s  [%s]", "Known" if known else "Now", run.title, run.uid)
-    try:
-        # one run may be part of several studies, under several names
-        return replace(execute(run, store, device, inputs), label=run.label)
-    except DivergedError as error:
-        why, folder = store.diverged(run.uid) or str(error), store.folder(run.uid)
-        if run.label == study.reference:
-            raise DivergedError(f"{why} To try it again, remove {folder}.") from error
-        log.warning("%s The study goes on without it (to try it again, remove %s).", why, folder)
-        return Diverged(run.label, run.birth.seed, why)
+def _begin(study: Study, listing: Listing, store: Store) -> Made:
+    """Write down what is to be done, and return what is finished already."""
+    made = Made()
+    for run in {run.uid: run for run in study.runs}.values():
+        if record := store.finished(run.uid, run):
+            made.records[run.uid] = record
+            continue
+        forget_failure(store, run.uid)
+        write_sealed(store.folder(run.uid) / SPEC, to_dict(on_any_device(run)))
+    if made.records:
+        log.info("Known: %d of %d runs.", len(made.records), len(listing.in_order()))
+    listing.save(store)
+    for one in listing.in_order():
+        if why := diverged(store, one):
+            tell_diverged(listing, store, one, why)
+    return made
 
 
-def _known(run: RunSpec, store: Store) -> bool:
-    return bool(store.diverged(run.uid) or store.finished(run.uid, run))
+def _device(study: Study) -> str:
+    """Return the device that all runs name."""
+    named = {run.training.device for run in study.runs}
+    if len(named) > 1:
+        raise WiringupError(f"The runs name several devices ({', '.join(sorted(named))}); give launch one.")
+    return named.pop()
 
 
-def _work(run: RunSpec, inputs: StudyInputs) -> dict[str, float]:
+def _here(study: Study, listing: Listing, store: Store, device: str | None, inputs: StudyInputs) -> Made:
+    runs = {run.uid: run for run in reversed(study.runs)}
+    for one in listing.in_order():
+        if not settled(store, one):
+            plan(_work(runs[one.run]))
+
+    def make(one: Listed) -> Record:
+        return execute(runs[one.run], store, device, inputs)
+
+    def passed(one: Listed) -> None:
+        log.info("Made by another process: %s  [%s]", one.title, one.run)
+        plan({kind: -amount for kind, amount in _work(runs[one.run]).items()})
+
+    return work(listing, store, make, passed=passed)
+
+
+def _work(run: RunSpec) -> dict[str, float]:
     """Return the work of one run: images to train on, scorings."""
-    seen = run.training.duration.in_images(len(inputs.load(run.images).chosen), run.training.batch)
+    seen = run.training.duration.in_images(run.images.number or 0, run.training.batch)
     frames = run.before.frames if run.before else 0
     work: dict[str, float] = {f"train:{run.training.plasticity}": seen, "train:label-free": frames}
     return work | {"score": len(run.moments) + 2}
+
+
+def gather(listing: Listing, store: Store, made: Made | None = None) -> Launched:
+    """Return what became of a study of which all runs are settled, and write down which it has.
+
+    Args:
+        listing: the study.
+        store: where it lies.
+        made: what is known already; every other record is read, once.
+
+    Raises:
+        DivergedError, WiringupError: as `launch`.
+    """
+    made = made or Made()
+    for one in listing.in_order():
+        if one.label == listing.reference and (why := diverged(store, one)):
+            tell_diverged(listing, store, one, why)
+    if lost := [(one, why) for one in listing.in_order() if (why := failed(store, one))]:
+        _raise(listing, store, made, lost)
+    if left := [one for one in listing.in_order() if not settled(store, one)]:
+        raise WiringupError(
+            f"{len(left)} runs are not finished, but the processes that were at them ended; their logs in "
+            f"{store.folder(listing.uid)} tell why. The same command again continues them."
+        )
+    found = Launched([], [])
+    for one in listing.runs:
+        if why := diverged(store, one):
+            found.diverged.append(Diverged(one.label, one.seed, why))
+            continue
+        made.records[one.run] = made.records.get(one.run) or store.record(one.run)
+        # one run may be part of several studies, under several names
+        found.records.append(replace(made.records[one.run], label=one.label))
+    document = {**listing.document, "labels": [r.label for r in found.records]}
+    document |= {"diverged": [asdict(one) for one in found.diverged]}
+    store.save_study(listing.uid, document, [r.uid for r in found.records])
+    return found
+
+
+def _raise(listing: Listing, store: Store, made: Made, lost: list[tuple[Listed, str]]) -> None:
+    """Raise the error that tells which runs failed."""
+    own = [made.errors[one.run] for one, _ in lost if one.run in made.errors]
+    if len(lost) == len(own) == 1:
+        raise own[0]
+    lines = [f"  {one.title}  [{one.run}]: {why}" for one, why in lost[:SHOWN]]
+    if len(lost) > SHOWN:
+        lines.append(f"  and {len(lost) - SHOWN} others")
+    raise WiringupError(
+        "\n".join([f"{len(lost)} of {len(listing.in_order())} runs failed:", *lines])
+        + f"\nWhat else there is was made and is kept. {LOG} in the folder of a run has more, wiringup "
+        f"status {listing.uid} lists all. The same command again tries what failed, and only that."
+    )

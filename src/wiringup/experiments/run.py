@@ -78,8 +78,9 @@ def execute(
         if why := store.diverged(spec.uid):
             raise DivergedError(f"{why} To try it again, remove {folder}.")
         genome = _genome(spec, store, device, inputs)
+        log.info("Now: %s  [%s]", spec.title, spec.uid)
         if group.leads:
-            write_sealed(folder / SPEC, to_dict(_with_device(spec, AUTO)))
+            write_sealed(folder / SPEC, to_dict(on_any_device(spec)))
         try:
             record = _execute(here, store, genome, inputs)
         except DivergedError as error:
@@ -93,6 +94,11 @@ def execute(
 def _on(spec: RunSpec, device: str | None) -> RunSpec:
     """Return a spec whose networks run on a device that is here."""
     return _with_device(spec, place(device or spec.training.device))
+
+
+def on_any_device(spec: RunSpec) -> RunSpec:
+    """Return a spec that names no device: as it is kept."""
+    return _with_device(spec, AUTO)
 
 
 def _with_device(spec: RunSpec, device: str) -> RunSpec:

@@ -1,19 +1,30 @@
 """Work that several processes share through one folder: each takes what is free, all end with everything."""
 
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Generic, TypeVar
 
-from wiringup.core.errors import BusyError
-from wiringup.core.files import locked
+from wiringup.core.errors import BusyError, WiringupError
+from wiringup.core.files import locked, read_json
+from wiringup.core.sealed import read_sealed, write_sealed
+from wiringup.core.spec import from_dict
 from wiringup.results.store import Store
 from wiringup.training.distributed import ProcessGroup, join
 
 LOCK = ".run.lock"
+CLAIM = ".claim.json"
+FAILED = "failed.json"
+LOG = "log.txt"
 PATIENCE = 1.0  # seconds between looks at what other processes do
+DEATHS = 3
+"""How often the process at a run may die without a word before nobody tries it again."""
 
 T = TypeVar("T")
 
@@ -26,6 +37,35 @@ class Job(Generic[T]):
 
     name: str
     do: Callable[[], T]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who is at work on a run.
+
+    Attributes:
+        host: name of the machine.
+        pid: number of the process.
+        since: when it began, UTC.
+        job: what SLURM calls the job; "" outside of SLURM.
+        deaths: processes before it that died at this run without a word.
+    """
+
+    host: str
+    pid: int
+    since: str
+    job: str = ""
+    deaths: int = 0
+
+    @classmethod
+    def mine(cls, deaths: int = 0) -> "Claim":
+        """Return the claim of this process."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return cls(socket.gethostname(), os.getpid(), now, slurm_job(), deaths)
+
+    def __str__(self) -> str:
+        job = f", job {self.job}" if self.job else ""
+        return f"{self.host}, process {self.pid}{job}"
 
 
 def pause() -> None:
@@ -44,6 +84,7 @@ def claimed(store: Store, uid: str, device: str = "cpu") -> Iterator[ProcessGrou
 
     Raises:
         BusyError: if another process has claimed it.
+        WiringupError: if `DEATHS` processes died at it one after the other.
     """
     group, folder, busy = join(device), store.folder(uid), ""
     with ExitStack() as stack:
@@ -54,7 +95,73 @@ def claimed(store: Store, uid: str, device: str = "cpu") -> Iterator[ProcessGrou
                 busy = str(error)
         if busy := group.broadcast(busy):
             raise BusyError(busy)
+        if group.leads:
+            stack.enter_context(_signed(folder / CLAIM))
         yield group
+
+
+@contextmanager
+def _signed(path: Path) -> Iterator[None]:
+    """Write down who is at work while the block runs; what a process leaves that dies is counted."""
+    before = _read_claim(path)
+    deaths = before.deaths + 1 if before else 0
+    if before and deaths >= DEATHS:
+        path.unlink()
+        raise WiringupError(
+            f"{deaths} processes died at this run without a word, the last on {before}. Often the memory "
+            "was full: see the log of the system or of the cluster; give more memory or smaller batches."
+        )
+    write_sealed(path, asdict(Claim.mine(deaths)))
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def slurm_job() -> str:
+    """Return what SLURM calls the job that this process is of, as in "1234_5"; "" outside of SLURM."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
+
+
+def _read_claim(path: Path) -> Claim | None:
+    """Return the claim that lies somewhere; None if there is none, or it is gone or being written."""
+    try:
+        values = read_json(path)
+        known = {f.name for f in fields(Claim)}
+        return from_dict(Claim, {k: v for k, v in values.items() if k in known})
+    except (WiringupError, AttributeError):
+        return None
+
+
+def claim_of(store: Store, uid: str) -> tuple[Claim | None, bool]:
+    """Return who claimed a run last without ending it, and whether that process is still at it."""
+    claim = _read_claim(store.folder(uid) / CLAIM)
+    if claim is None:
+        return None, False
+    try:
+        with locked(store.folder(uid) / LOCK, "held"):
+            return claim, False
+    except BusyError:
+        return claim, True
+
+
+def save_failure(store: Store, uid: str, cause: str) -> None:
+    """Write down that a run failed, so that nobody who works on its study now tries it again."""
+    write_sealed(store.folder(uid) / FAILED, {"why": cause})
+
+
+def failure(store: Store, uid: str) -> str | None:
+    """Return why a run failed when it was tried last; None if it did not."""
+    path = store.folder(uid) / FAILED
+    if not path.is_file():
+        return None
+    return str(read_sealed(path, "Delete it: the run is then tried again.")["why"])
+
+
+def forget_failure(store: Store, uid: str) -> None:
+    """Let a run that failed be tried again."""
+    (store.folder(uid) / FAILED).unlink(missing_ok=True)
 
 
 def do_all(jobs: Sequence[Job[T]]) -> list[T]:

@@ -1,6 +1,7 @@
 """Where networks run on this machine, and with which arithmetic."""
 
 import contextlib
+import os
 from collections.abc import Iterator
 
 import torch
@@ -17,6 +18,13 @@ def devices() -> list[str]:
     found = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     found += [f"xpu:{i}" for i in range(torch.xpu.device_count())]
     return found + (["mps"] if torch.backends.mps.is_available() else [])
+
+
+def cards() -> list[str]:
+    """Return what the environment variable CUDA_VISIBLE_DEVICES calls the CUDA cards that are here."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    here = [str(i) for i in range(torch.cuda.device_count())]
+    return here if named is None else [card.strip() for card in named.split(",")][: len(here)]
 
 
 def check_device(name: str) -> torch.device:

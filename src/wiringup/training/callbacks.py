@@ -14,6 +14,7 @@ from types import FrameType
 
 from wiringup.core import progress
 from wiringup.core.errors import PreemptedError
+from wiringup.core.preemption import unclaimed
 from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Checkpoint
 from wiringup.training.distributed import ProcessGroup
@@ -130,8 +131,7 @@ def noticing() -> Iterator[Callable[[], bool]]:
     Only the main thread hears signals, and a program that handles SIGTERM itself goes on doing so: there
     the answer is always no.
     """
-    in_charge = threading.current_thread() is threading.main_thread()
-    if not in_charge or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+    if not unclaimed():
         yield lambda: False
         return
     came = threading.Event()
@@ -139,8 +139,8 @@ def noticing() -> Iterator[Callable[[], bool]]:
     def hear(number: int, frame: FrameType | None) -> None:
         came.set()
 
-    signal.signal(signal.SIGTERM, hear)
+    before = signal.signal(signal.SIGTERM, hear)
     try:
         yield came.is_set
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, before)

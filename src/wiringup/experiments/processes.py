@@ -1,0 +1,133 @@
+"""Several processes of this machine at work on one study: each with its share of the cores, and a card."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from wiringup.core.errors import PreemptedError
+from wiringup.core.preemption import preemptible
+from wiringup.core.progress import task
+from wiringup.experiments.sharing import DEATHS, PATIENCE
+from wiringup.experiments.study import Listed, Listing
+from wiringup.experiments.work import diverged, failed, settled, tell_diverged
+from wiringup.models.device import AUTO, cards
+from wiringup.results.store import Store
+
+FOLDER = "processes"  # of their logs, in the study's
+ENDING = 60.0  # seconds in which a process may write its checkpoint before it is killed
+PREEMPTED = 75, -15
+"""Exit codes of a process that SIGTERM ended: in good order, or before it listened."""
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+log = logging.getLogger(__name__)
+
+Workers = dict[int, subprocess.Popen[bytes]]
+
+
+def share(number: int, listing: Listing, store: Store, device: str, home: Path) -> None:
+    """Make the runs of a study by several processes, each of which takes what is free.
+
+    A process that dies is started again; a run at which `DEATHS` die one after the other is noted as failed.
+
+    Args:
+        number: of processes; no more than there are runs are started.
+        listing: the study.
+        store: where it lies.
+        device: where networks run; for "auto" every process gets one of the cards, in turn.
+        home: the data folder.
+
+    Raises:
+        DivergedError: if a reference diverges.
+        PreemptedError: at SIGTERM, to this process or to one of the others.
+    """
+    todo = [one for one in listing.in_order() if not settled(store, one)]
+    number, total = min(number, len(todo)), len(todo)
+    logs = store.folder(listing.uid) / FOLDER
+    logs.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "wiringup", "work", listing.uid]
+    command += ["--out", str(store.root), "--device", device]
+
+    def start(i: int) -> subprocess.Popen[bytes]:
+        env = os.environ | surroundings(i, number, cards() if device == AUTO else [])
+        with (logs / f"{i}.log").open("ab") as out:
+            return subprocess.Popen(
+                command, env=env | {"WIRINGUP_DATA": str(home)}, stdout=out, stderr=subprocess.STDOUT
+            )
+
+    workers: Workers = {}
+    again = DEATHS * total  # more often no process is started again
+    log.info("%d processes for %d runs; what they say is in %s.", number, total, logs)
+    with preemptible(), task("run", total, "runs") as tell:
+        try:
+            workers |= {i: start(i) for i in range(number)}
+            while workers:
+                time.sleep(PATIENCE)
+                todo = _open(todo, listing, store)
+                tell(total - len(todo))
+                for i in _died(workers):
+                    if todo and again > 0:
+                        again -= 1
+                        workers[i] = start(i)
+        finally:
+            _stop(workers)
+
+
+def surroundings(i: int, number: int, cards: list[str]) -> Mapping[str, str]:
+    """Return the environment variables of one of several processes.
+
+    Args:
+        i: which.
+        number: of processes.
+        cards: as CUDA calls them; several may share one.
+    """
+    here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    threads = max(1, len(here) // number)
+    with suppress(KeyError, ValueError):
+        threads = min(threads, int(os.environ[THREADS[0]]))
+    card = {VISIBLE: cards[i % len(cards)]} if cards else {}
+    return dict.fromkeys(THREADS, str(threads)) | card
+
+
+def _open(todo: list[Listed], listing: Listing, store: Store) -> list[Listed]:
+    """Return which runs are not settled yet; tell those that diverged or failed."""
+    left = []
+    for one in todo:
+        if not settled(store, one):
+            left.append(one)
+        elif why := diverged(store, one):
+            tell_diverged(listing, store, one, why)
+        elif why := failed(store, one):
+            log.warning("Failed: %s  [%s]: %s", one.title, one.run, why)
+    return left
+
+
+def _died(workers: Workers) -> list[int]:
+    """Take out the processes that ended, and return those that died of a signal."""
+    died = []
+    for i, process in list(workers.items()):
+        if (code := process.poll()) is None:
+            continue
+        del workers[i]
+        if code in PREEMPTED:
+            raise PreemptedError("Stopped by SIGTERM. Run the same command again to continue.")
+        if code < 0:
+            log.warning("Process %d died of signal %d; it is started again.", i, -code)
+            died.append(i)
+    return died
+
+
+def _stop(workers: Workers) -> None:
+    """End the processes: each writes its checkpoint first."""
+    for process in workers.values():
+        process.terminate()
+    for process in workers.values():
+        try:
+            process.wait(ENDING)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -1,0 +1,142 @@
+"""A study: as a value, and as the list of runs that lies in its folder for every process that works on it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypedDict
+
+from wiringup.core.checks import did_you_mean
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.sealed import read_sealed, write_sealed
+from wiringup.core.spec import check_shape, uid
+from wiringup.experiments.spec import RunSpec
+from wiringup.results.store import Store
+
+RUNS = "runs.json"
+AGAIN = "Restore it from a copy, or delete it and run the command again that launched the study."
+
+
+@dataclass(frozen=True)
+class Study:
+    """Runs that are compared with a reference.
+
+    Attributes:
+        runs: pinned; the conditions in the order in which they are told.
+        reference: label of the runs that percentages are of.
+        about: what a reader of the records needs to know besides, as plain JSON types.
+    """
+
+    runs: tuple[RunSpec, ...]
+    reference: str
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def uid(self) -> str:
+        """The study's address: its runs and how they are called."""
+        runs = [[run.uid, run.label] for run in self.runs]
+        return uid("study", {"runs": runs, "reference": self.reference, "about": self.about})
+
+    def document(self) -> dict[str, Any]:
+        """Return what the report says of the study as a whole."""
+        first = self.runs[0]
+        return {
+            "reference": self.reference,
+            "images": first.images.sha256,
+            "exam": asdict(first.exam),
+            **self.about,
+        }
+
+    def listing(self) -> "Listing":
+        """Return what every process that works on the study needs to know of it."""
+        return Listing(self.uid, self.document(), tuple(Listed.of(run) for run in self.runs))
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One run of a study.
+
+    Attributes:
+        run: its address.
+        label: how this study calls it.
+        seed: of its birth.
+        title: how messages call it.
+        needs: address of the run whose genome it is born from; "" if it needs none.
+    """
+
+    run: str
+    label: str
+    seed: int
+    title: str
+    needs: str = ""
+
+    @classmethod
+    def of(cls, run: RunSpec) -> "Listed":
+        """Return the entry of a run."""
+        parent = run.genome.distilled_from
+        return cls(run.uid, run.label, run.birth.seed, run.title, parent.uid if parent else "")
+
+
+class _Document(TypedDict):
+    uid: str
+    spec: Mapping[str, Any]
+    runs: list[Listed]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The runs of a study as they lie in its folder; the spec of each lies in the run's own.
+
+    Attributes:
+        uid: the study's address.
+        document: what the report says of it.
+        runs: in the order in which they are told.
+    """
+
+    uid: str
+    document: Mapping[str, Any]
+    runs: tuple[Listed, ...]
+
+    @property
+    def reference(self) -> str:
+        """Label of the runs that percentages are of."""
+        return str(self.document["reference"])
+
+    def in_order(self) -> list[Listed]:
+        """Return every run once, those that others are born from first."""
+        needed = {one.needs for one in self.runs}
+        once: dict[str, Listed] = {}
+        for one in self.runs:
+            once.setdefault(one.run, one)
+        return sorted(once.values(), key=lambda one: one.run not in needed)
+
+    def save(self, store: Store) -> None:
+        """Write it down."""
+        runs = [asdict(one) for one in self.runs]
+        write_sealed(store.folder(self.uid) / RUNS, {"uid": self.uid, "spec": self.document, "runs": runs})
+
+    @classmethod
+    def load(cls, store: Store, name: str) -> "Listing":
+        """Return the study that was launched under an address.
+
+        Raises:
+            MissingDataError: if none was.
+            InputError: if its list is damaged or was changed by hand.
+        """
+        path = store.folder(name) / RUNS
+        if not path.is_file():
+            known = sorted(p.parent.name for p in Path(store.root).glob(f"*/{RUNS}"))
+            raise MissingDataError(
+                f"No study {name!r} was launched in {store.root}.{did_you_mean(name, known)} "
+                f"Known: {', '.join(known) or 'none yet; see wiringup sweep --help'}."
+            )
+        values = read_sealed(path, AGAIN)
+        try:
+            check_shape(values, _Document, "the list of runs")
+        except InputError as error:
+            raise InputError(f"{path}: {error} {AGAIN}") from error
+        return cls(values["uid"], values["spec"], tuple(Listed(**one) for one in values["runs"]))
+
+
+def relabelled(run: RunSpec, listed: Listed) -> RunSpec:
+    """Return a run as a study calls it: one may be part of several, under several names."""
+    return replace(run, label=listed.label)

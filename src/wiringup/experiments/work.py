@@ -1,0 +1,190 @@
+"""One process at work on a study: it takes what is free, notes what fails, and ends when nothing is left."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wiringup import __version__
+from wiringup.core.errors import BusyError, DivergedError, InputError, PreemptedError, WiringupError
+from wiringup.core.preemption import preemptible
+from wiringup.experiments import sharing
+from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.run import SPEC, execute, read_spec
+from wiringup.experiments.sharing import LOG, Claim, claim_of, failure, save_failure
+from wiringup.experiments.study import Listed, Listing, relabelled
+from wiringup.results.record import Record
+from wiringup.results.store import RECORD, Store
+
+log = logging.getLogger(__name__)
+_family = logging.getLogger("wiringup")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one process did: records of the runs that it made, and errors of those that failed."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
+
+
+def diverged(store: Store, one: Listed) -> str | None:
+    """Return why a run, or the one that it is born from, diverged; None if neither did."""
+    return store.diverged(one.run) or (store.diverged(one.needs) if one.needs else None)
+
+
+def failed(store: Store, one: Listed) -> str | None:
+    """Return why a run, or the one that it is born from, failed; None if neither did."""
+    if why := failure(store, one.run):
+        return why
+    why = failure(store, one.needs) if one.needs else None
+    return why and f"The run that it is born from, {one.needs}, failed: {why}"
+
+
+def finished(store: Store, one: Listed) -> bool:
+    """Return whether there is a record of a run; it is not read."""
+    return (store.folder(one.run) / RECORD).is_file()
+
+
+def settled(store: Store, one: Listed) -> bool:
+    """Return whether nothing is to be done for a run: it is finished, or cannot be."""
+    return finished(store, one) or bool(diverged(store, one) or failed(store, one))
+
+
+def tell_diverged(listing: Listing, store: Store, one: Listed, why: str) -> None:
+    """Tell that a run diverged; of a reference, raise `DivergedError`."""
+    folder = store.folder(one.run)
+    if one.label == listing.reference:
+        raise DivergedError(f"{why} To try it again, remove {folder}.")
+    log.warning("%s The study goes on without it (to try it again, remove %s).", why, folder)
+
+
+def work(
+    listing: Listing,
+    store: Store,
+    make: Callable[[Listed], Record],
+    *,
+    stay: bool = True,
+    passed: Callable[[Listed], None] = lambda _one: None,
+) -> Made:
+    """Make the runs of a study that are free until all are settled; SIGTERM ends it in good order.
+
+    A run that fails is noted with its cause, and the others go on; so is one that diverges. What another
+    process is at is put off until the rest is done.
+
+    Args:
+        listing: the study.
+        store: where it lies.
+        make: makes one run, raising `BusyError` while another process is at it.
+        stay: wait for runs that others are at; otherwise leave when there is nothing else, and wait only
+            for what runs that are free are born from.
+        passed: told of runs that others made meanwhile.
+
+    Raises:
+        DivergedError: if a reference diverges.
+        PreemptedError: at SIGTERM.
+    """
+    worker, idle = _Worker(listing, store, make, passed), 0
+    todo = [one for one in listing.in_order() if not settled(store, one)]
+    with preemptible():
+        while todo:
+            left = [one for one in todo if not worker.settle(one)]
+            idle = idle + 1 if len(left) == len(todo) else 0
+            todo = left
+            # one look might have met another that only looks, see `claim_of`
+            if not stay and idle > 1 and all(claim_of(store, one.run)[1] for one in todo):
+                log.info("Others are at the last runs (%d); nothing is left to do here.", len(todo))
+                break
+            if idle:
+                sharing.pause()
+    return worker.made
+
+
+@dataclass(frozen=True)
+class _Worker:
+    listing: Listing
+    store: Store
+    make: Callable[[Listed], Record]
+    passed: Callable[[Listed], None]
+    made: Made = field(default_factory=Made)
+    put_off: set[str] = field(default_factory=set)
+
+    def settle(self, one: Listed) -> bool:
+        """Make a run unless it is settled; return whether it is now, or another process is at it."""
+        if settled(self.store, one):
+            self.passed(one)
+            return True
+        busy = False
+        with _logged(self.store.folder(one.run) / LOG) as kept:
+            try:
+                self.made.records[one.run] = self.make(one)
+            except BusyError:
+                busy = True
+            except PreemptedError as error:
+                kept.handle(_line(logging.INFO, str(error)))
+                raise
+            except DivergedError as error:
+                tell_diverged(self.listing, self.store, one, str(error))
+            except Exception as error:
+                kept.handle(_line(logging.ERROR, "Failed:", error))  # with all of its traceback
+                self.failed(one, error)
+        if busy and one.run not in self.put_off:
+            self.put_off.add(one.run)
+            log.info("Put off, as another process is at it: %s", one.title)
+        return not busy
+
+    def failed(self, one: Listed, error: Exception) -> None:
+        """Note that a run failed."""
+        cause = str(error) if isinstance(error, WiringupError) else f"{type(error).__name__}: {error}"
+        save_failure(self.store, one.run, cause)
+        self.made.errors[one.run] = error
+        log.warning("Failed: %s  [%s]: %s", one.title, one.run, cause)
+
+
+def _line(level: int, text: str, error: Exception | None = None) -> logging.LogRecord:
+    about = (type(error), error, error.__traceback__) if error else None
+    return logging.LogRecord(log.name, level, __file__, 0, text, (), about)
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[logging.Handler]:
+    """Write what is said while the block runs to the log of a run too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, encoding="utf-8", delay=True)
+    who = str(Claim.mine()).replace("%", "%%")
+    handler.setFormatter(logging.Formatter(f"%(asctime)s  {who}: %(message)s", "%Y-%m-%d %H:%M:%S"))
+    _family.addHandler(handler)
+    try:
+        yield handler
+    finally:
+        _family.removeHandler(handler)
+        handler.close()
+
+
+def maker(store: Store, device: str, inputs: StudyInputs) -> Callable[[Listed], Record]:
+    """Return what makes a run of a study from the spec that lies in its folder."""
+
+    def make(one: Listed) -> Record:
+        path = store.folder(one.run) / SPEC
+        run = relabelled(read_spec(path, inputs), one)
+        if run.uid != one.run:
+            raise InputError(
+                f"{path} is another run than the study lists, or of wiringup {run.version} while this is "
+                f"{__version__}. Launch the study again."
+            )
+        return execute(run, store, device, inputs)
+
+    return make
+
+
+def take_part(root: Path | str, name: str, device: str, inputs: StudyInputs | None = None) -> Made:
+    """Work on a study that was launched in a folder, with what lies there alone, until nothing is left.
+
+    Raises:
+        MissingDataError: if no such study was launched.
+        DivergedError, PreemptedError: as `work`.
+    """
+    store = Store(root)
+    listing = Listing.load(store, name)
+    return work(listing, store, maker(store, device, inputs or StudyInputs()), stay=False)
