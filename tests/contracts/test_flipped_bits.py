@@ -28,7 +28,7 @@ def flipped_bits():
 NAMES = (
     "checkpoint.pt", "before/checkpoint.pt", "weights.safetensors", "genome.json",
     "genome.weights.safetensors", "spec.json", "suite",
-    "record.json", "study.json", "scores.json", "match.json",
+    "record.json", "study.json", "runs.json", "failed.json", "scores.json", "match.json",
     "diverged.json", "layer map", "imported set: meta.json", "imported set: arrays.npz", "packed images",
     "packed images: whole ones", "packed images: same time", "packed images: index",
     "packed images: labels", "downloaded file", "kept response", "list of a folder",
