@@ -33,6 +33,7 @@ from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
 from wiringup.models.architecture import build
+from wiringup.models.device import check_device
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import Subject
 from wiringup.models.storage import Storage
@@ -273,7 +274,7 @@ def score(
         layers: what to read out; by default the layer of each benchmark's area.
         size: side in px at which reference models see, and simulated benchmarks are rendered.
         normalisation: by the ceiling.
-        device: where a network runs.
+        device: where a network runs and responses are scored.
 
     Raises:
         InputError: for an unknown name or layer.
@@ -283,8 +284,9 @@ def score(
     loaded = [load_benchmark(b, size=side) if isinstance(b, str) else b for b in _listed(benchmarks)]
     seen, facts = _subject(model, size, device)
     with watched():
-        scores = evaluate(seen, loaded, _listed(layers) or None, normalisation)
-    return Results([{**facts, **score_to_dict(s), "identity": seen.identity[:16]} for s in scores])
+        scores = evaluate(seen, loaded, _listed(layers) or None, normalisation, device=check_device(device))
+    identity = seen.identity[:16]
+    return Results([{**facts, **score_to_dict(s), "identity": identity} for s in scores])
 
 
 def brain_match(
@@ -323,7 +325,8 @@ def brain_match(
     def match(of: Any) -> matching.BrainMatch:
         each_seed = _listed(of)
         subjects = [_subject(one, size, device)[0] for one in each_seed]
-        each = [evaluate(one, found, normalisation=normalisation) for one in subjects]
+        where = check_device(device)
+        each = [evaluate(one, found, normalisation=normalisation, device=where) for one in subjects]
         label = each_seed[0].description if isinstance(each_seed[0], Network) else subjects[0].name
         scores = [list(of_benchmark) for of_benchmark in zip(*each, strict=True)]
         return matching.brain_match(label, asked.name, scores, missing)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from wiringup.benchmarks.metrics.gram import Features
@@ -15,6 +16,7 @@ from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.measurements import DataSet
 from wiringup.models.readout import Subject, classes_of, expanded
+from wiringup.models.storage import products_on
 
 Responses = Features | Tensor
 """(images, features); as `Features`, what benchmarks share is computed once."""
@@ -60,6 +62,7 @@ def evaluate(
     layers: Sequence[str] | None = None,
     normalisation: str = DEFAULT_NORMALISATION,
     clock: Clock | None = None,
+    device: torch.device | None = None,
 ) -> list[Score]:
     """Score a subject; it looks once at every distinct set of images, whatever is read out.
 
@@ -70,6 +73,8 @@ def evaluate(
             subject's own layer for the benchmark's area.
         normalisation: a key of `core.score.NORMALISATIONS`.
         clock: is told how long the subject took to respond, and the responses to be scored.
+        device: a card on which responses are scored if that fits (see `products_on`), wherever they are held;
+            by default they are scored where they are held.
 
     Returns:
         Scores in the order of ``benchmarks``, then of ``layers``.
@@ -84,11 +89,14 @@ def evaluate(
     found: dict[tuple[int, str], Score] = {}
     for group in _index_by_stimuli(benchmarks):
         names = list(dict.fromkeys(layer for i in group for layer in wanted[i]))
+        stimuli = benchmarks[group[0]].stimuli
         with clock.phase("responses"):
-            responses = subject.responses(benchmarks[group[0]].stimuli, names)
+            responses = subject.responses(stimuli, names)
+        units = max(getattr(benchmarks[i], "n_units", 0) for i in group)
+        place = products_on(device, len(stimuli), units)
         for layer in names:
             # a layer's responses are freed once they are scored
-            features = Features(responses.pop(layer), classes_of(subject))
+            features = Features(responses.pop(layer), classes_of(subject), device=place)
             for i in (i for i in group if layer in wanted[i]):
                 with clock.phase("scoring"):
                     found[i, layer] = benchmarks[i].score(features, layer, normalisation)

@@ -22,11 +22,13 @@ class Reduced:
         subject: what looks at the images.
         images: what the components are fitted on; None for the images that are shown.
         components: at most as many as images, less one.
+        device: where they are computed; by default where the responses are.
     """
 
     subject: Subject
     images: Stimuli | None = None
     components: int = pca.COMPONENTS
+    device: torch.device | None = None
 
     @property
     def name(self) -> str:
@@ -62,7 +64,7 @@ class Reduced:
 
     def _reduced(self, fitted: Tensor, shown: Tensor | None = None) -> Tensor:
         try:
-            found = pca.fit(fitted, self.components)
+            found = pca.fit(fitted, self.components, self.device)
         except pca.NothingVaries:
             return torch.zeros(len(fitted if shown is None else shown), 1, device=fitted.device)
         return (found.scores if shown is None else found.transform(shown)).float()

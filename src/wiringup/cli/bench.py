@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 from wiringup.bench.timing import Row, Share, Step
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, table
+from wiringup.core.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +29,10 @@ def bench(
     what: Annotated[Positional[Literal["scoring", "birth", "training"]], arg(help="What to time.")],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
     full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
+    device: Annotated[
+        str | None,
+        arg(metavar="DEVICE", help="Scoring: time all areas on five sets of images on cuda (or auto, cpu)."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Time wiringup against plain references, on the same made-up inputs in the same run.
@@ -40,18 +45,25 @@ def bench(
 
       wiringup bench scoring --quick --json
 
+      wiringup bench scoring --device cuda
+
       wiringup bench birth
 
       wiringup bench training --quick
     """
-    if what == "scoring":
+    if device is not None and (what != "scoring" or full):
+        raise InputError("--device is of the bench of scoring, without --full; leave one of them out.")
+    if device is not None:
+        found = _scoring_on(device, quick)
+    elif what == "scoring":
         found = _scoring(quick, full)
     else:
         found = _birth(quick) if what == "birth" else _training(quick)
     if json:
         as_json(asdict(found))
         return
-    print_rows(found.rows)
+    if found.rows:
+        print_rows(found.rows)
     print_steps(found.steps)
     print_shares(found.shares)
     for note in found.notes:
@@ -64,6 +76,13 @@ def _scoring(quick: bool, full: bool) -> Measured:
     rows = scoring.rows(full=full, quick=quick)
     cases = [case for case in scoring.CASES if not quick or case.features == 1000]
     return Measured(rows, [step for case in cases for step in scoring.steps(case)])
+
+
+def _scoring_on(device: str, quick: bool) -> Measured:
+    from wiringup.bench import card_scoring
+
+    shares, notes = card_scoring.measure(device, *((0.25, 64) if quick else (1.0, 224)))
+    return Measured([], shares=shares, notes=notes)
 
 
 def _birth(quick: bool) -> Measured:

@@ -61,7 +61,9 @@ def layers(
     home = data_home()
     images = None if pca in (None, THE_SEARCH) else read_stimuli(Path(str(pca)), spec.size)
     wanted = SearchSpec(spec, pca is not None, images, split)
-    benchmarks, others = ([load_benchmark(name, home) for name in names] for names in (benchmark, search))
+    benchmarks, others = (
+        [load_benchmark(name, home, spec.size) for name in names] for names in (benchmark, search)
+    )
     found = search_layers(wanted, search_parts(benchmarks, others, split), home)
     found.save(out)
     reported = replace(spec, layers=(), layer_map=found, unseen=True)

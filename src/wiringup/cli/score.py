@@ -58,7 +58,7 @@ def score(
       wiringup score responses.npz --benchmark cowley2023.210325.V4-pls --layer all
     """
     spec = with_layers(spec, layers_from, unseen)
-    _, benchmarks, missing = load_suite(suite, benchmark, data_home())
+    _, benchmarks, missing = load_suite(suite, benchmark, data_home(), spec.size)
     for name, why in missing.items():
         log.warning("MISSING: %s. %s", name, why)
     rows = score_rows(spec, benchmarks, data_home())

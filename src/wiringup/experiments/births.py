@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 from torch import Tensor, nn
 
 from wiringup.birth.apply import OWN, BirthSpec, give_birth
@@ -104,3 +105,9 @@ def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1
         statistics={layer: seen * channels for layer, channels in statistics_of(model).items()},
         forward=seen * sum(f.forward for f in flops_by_layer(model, spec.size).values()),
     )
+
+
+def spread_over(stimuli: Stimuli, n: int) -> Stimuli:
+    """Return ``n`` images spread evenly over a stack (all of them if there are fewer)."""
+    index = np.linspace(0, len(stimuli) - 1, min(n, len(stimuli))).round().astype(np.intp)
+    return stimuli.take(index)

@@ -92,7 +92,9 @@ class Exam:
         """
         key = candidate.identity, tuple(candidate.areas.items()), candidate.classes
         if key not in self._known:
-            found = evaluate(candidate, self.benchmarks, normalisation=self.normalisation)
+            found = evaluate(
+                candidate, self.benchmarks, normalisation=self.normalisation, device=candidate.where
+            )
             scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
             how = self.shown(candidate.preprocessing)
             accuracy = top1(candidate.module, self.held_out, candidate.size, how=how)

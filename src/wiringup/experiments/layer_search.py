@@ -23,7 +23,7 @@ from wiringup.experiments.scoring import PIXELS, Candidate, ScoreSpec, candidate
 from wiringup.models.architecture import canonical
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject
-from wiringup.models.storage import Storage
+from wiringup.models.storage import Storage, products_on
 
 log = logging.getLogger(__name__)
 
@@ -124,18 +124,23 @@ def _scores(spec: SearchSpec, candidate: Candidate, group: Sequence[Benchmark]) 
     names = network.expand(spec.model.layers) or distinct(layers, network.areas.values())
     sizes = {name: _size(name, network, layers) for name in names}
     images = len(stimuli) + (len(spec.pca_images) if spec.pca_images else 0)
-    subject = Reduced(network, spec.pca_images) if spec.reduce else network
+    place = products_on(network.where, images)
+    subject = Reduced(network, spec.pca_images, device=place) if spec.reduce else network
     for some in fitting(sizes, images):
         on = ", ".join(b.name for b in group)
         log.info("Scoring %d of %d layers on %s ...", len(some), len(names), on)
-        yield from _evaluated(subject, group, some, spec.model.normalisation)
+        yield from _evaluated(subject, group, some, spec.model.normalisation, network.where)
 
 
 def _evaluated(
-    subject: NetworkSubject | Reduced, group: Sequence[Benchmark], layers: Sequence[str], normalisation: str
+    subject: NetworkSubject | Reduced,
+    group: Sequence[Benchmark],
+    layers: Sequence[str],
+    normalisation: str,
+    where: torch.device,
 ) -> list[Score]:
     try:
-        return evaluate(subject, group, layers, normalisation)
+        return evaluate(subject, group, layers, normalisation, device=where)
     except InputError as error:
         names = ", ".join(b.name for b in group)
         raise InputError(

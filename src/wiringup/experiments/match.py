@@ -55,7 +55,7 @@ def exam_of(suite: str | None, spec: ScoreSpec, home: Path, benchmarks: Sequence
         InputError: if a name is unknown, or layers were chosen on these images.
         MissingDataError: if no benchmark is here.
     """
-    named, present, missing = load_suite(suite, benchmarks, home)
+    named, present, missing = load_suite(suite, benchmarks, home, spec.size)
     kept = reportable(spec, present)
     part = any(k.name != b.name for k, b in zip(kept, present, strict=True))
     return Exam(f"{named.name}:unseen" if part else named.name, tuple(kept), missing)
@@ -67,7 +67,7 @@ def match(spec: ScoreSpec, exam: Exam, home: Path) -> Matched:
     identities: list[str] = []
     described: Mapping[str, Any] = {}
     for candidate, scores in scored(spec, exam.benchmarks, home):
-        identities.append(candidate.subject.identity)
+        identities.append(candidate.identity)
         described = described or candidate.described
         for score in scores:
             found[score.benchmark].append(score)

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from torch import nn
 from tyro.conf import Suppress, arg
 
@@ -24,7 +24,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisatio
 from wiringup.core.spec import neutral, omit_default, to_dict, uid
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.images.names import read_class_names
-from wiringup.experiments.births import born
+from wiringup.experiments.births import born, spread_over
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.references import REFERENCES
@@ -32,7 +32,7 @@ from wiringup.experiments.stored import is_stored, read_stored
 from wiringup.models.any_network import FORMS, classes_of, is_foreign, provenance
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network, own_network
 from wiringup.models.cache import default_cache
-from wiringup.models.device import AUTO, PRECISIONS, check_device
+from wiringup.models.device import AUTO, PRECISIONS, arithmetic, check_device
 from wiringup.models.preprocessing import IMAGENET
 from wiringup.models.readout import Subject, subject
 from wiringup.models.storage import Storage
@@ -72,8 +72,8 @@ class ScoreSpec(NetworkOptions):
             benchmark's, without responses), "noise" (calibrated on white noise), "default" (mean 0, variance
             1) or "teacher" (those kept by distill --statistics); with "-plain" weight 1 and bias 0 even if
             the genome holds fitted ones, with "-fitted" refused if it holds none.
-        device: Where the network runs, and where responses are scored if they fit there: auto, cpu, cuda or
-            cuda:1.
+        device: Where networks are born and run, and responses are scored if they fit there: auto, cpu, cuda
+            or cuda:1.
         batch: Images in one forward pass.
         precision: float32, or bf16 (autocast) where the hardware is made for it.
         memory: Memory for responses; more go to files. Default: WIRINGUP_MEMORY or most of what is free.
@@ -198,6 +198,11 @@ class Candidate:
     facts: dict[str, Any]
     described: dict[str, Any]
 
+    @cached_property
+    def identity(self) -> str:
+        """The subject's, hashed once: nobody changes its weights."""
+        return self.subject.identity
+
 
 def score(spec: ScoreSpec, benchmarks: Sequence[Benchmark], home: Path) -> list[dict[str, Any]]:
     """Return one row for every seed, benchmark and layer.
@@ -225,7 +230,8 @@ def scored(
             names = ", ".join(b.name for b in group)
             log.info("Scoring %s on %s (%s images) ...", _title(candidate.facts), names, f"{len(stimuli):,}")
             clock = Clock()
-            scores = evaluate(candidate.subject, group, spec.layers or None, spec.normalisation, clock=clock)
+            where = check_device(spec.device)
+            scores = evaluate(candidate.subject, group, spec.layers or None, spec.normalisation, clock, where)
             log.info("  %s", clock.told())
             yield candidate, [_with_unused_names(s, spec) for s in scores]
 
@@ -258,7 +264,7 @@ def row(candidate: Candidate, score: Score) -> dict[str, Any]:
     return {
         **candidate.facts,
         **score_to_dict(score),
-        "identity": candidate.subject.identity[:16],
+        "identity": candidate.identity[:16],
         "version": __version__,
     }
 
@@ -312,7 +318,8 @@ def _newborn(spec: ScoreSpec, stimuli: Stimuli, home: Path, storage: Storage) ->
     for seed in spec.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", spec.batchnorm)
         facts = {"birth": recipe, "seed": seed, "genome": birth.genome or None}
-        model = born(network, birth, genome, calibration)
+        with arithmetic(check_device(spec.device)):
+            model = born(network, birth, genome, calibration, spec.device)
         made = _network(spec, network, model, facts, storage, spec.class_names, of_birth(birth, genome))
         name = f"{recipe} ({Path(asked).name})" if asked.endswith(".json") else recipe
         yield replace(made, described=made.described | {"name": name})
@@ -389,9 +396,3 @@ def _title(facts: dict[str, Any]) -> str:
     details = ", ".join(filter(None, (f"{OWN} weights" if how == OWN else how, seed)))
     size = "" if facts["size"] is None else f" at {facts['size']} px"
     return f"{facts['model']}{f' ({details})' if details else ''}{size}"
-
-
-def spread_over(stimuli: Stimuli, n: int) -> Stimuli:
-    """Return ``n`` images spread evenly over a stack (all of them if there are fewer)."""
-    index = np.linspace(0, len(stimuli) - 1, min(n, len(stimuli))).round().astype(np.intp)
-    return stimuli.take(index)

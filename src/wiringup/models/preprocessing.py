@@ -76,9 +76,19 @@ CENTRE = 224 / 256
 """The crop by which networks of ImageNet are tested: Resize(256) and CenterCrop(224)."""
 
 
-def preprocess(pixels: np.ndarray | Tensor, size: int, how: Preprocessing = IMAGENET) -> Tensor:
-    """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the network was trained."""
+def preprocess(
+    pixels: np.ndarray | Tensor,
+    size: int,
+    how: Preprocessing = IMAGENET,
+    device: torch.device | None = None,
+) -> Tensor:
+    """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the network was trained.
+
+    The result is on ``device``, by default where the pixels are. A CUDA card is sent bytes, and does the rest.
+    """
     x = pixels if isinstance(pixels, Tensor) else torch.from_numpy(np.ascontiguousarray(pixels))
+    if device is not None and device.type == "cuda":
+        x = x.to(device)
     x = x.permute(0, 3, 1, 2).float().div_(255)
     if how.crop is None:
         x = _resized(x, size, size, how)
@@ -88,11 +98,16 @@ def preprocess(pixels: np.ndarray | Tensor, size: int, how: Preprocessing = IMAG
         x = _resized(x, height, width, how)
         top, left = (round((side - size) / 2) for side in x.shape[-2:])
         x = x[..., top : top + size, left : left + size]
-    return standardise(x.contiguous(memory_format=torch.channels_last), how=how)
+    return standardise(x.contiguous(memory_format=torch.channels_last), how=how).to(device or x.device)
 
 
 def network_input(
-    stimuli: Stimuli, rows: Rows, size: int, how: Preprocessing = IMAGENET, threads: int = 0
+    stimuli: Stimuli,
+    rows: Rows,
+    size: int,
+    how: Preprocessing = IMAGENET,
+    threads: int = 0,
+    device: torch.device | None = None,
 ) -> Tensor:
     """Return some images as a network sees them (`preprocess`); photographs are decoded one by one.
 
@@ -102,15 +117,17 @@ def network_input(
         size: side of the network's input in px.
         how: what happens to an image on its way to it.
         threads: that decode photographs; 0 decodes in the caller's.
+        device: as in `preprocess`.
     """
     if stimuli.uniform:
-        return preprocess(stimuli.at(rows), size, how)
+        return preprocess(stimuli.at(rows), size, how, device)
     images = ahead(
-        lambda row: preprocess(next(stimuli.each(row))[None], size, how),
+        lambda row: preprocess(next(stimuli.each(row))[None], size, how, device),
         np.arange(len(stimuli))[rows, None],
         threads,
     )
-    return torch.cat([torch.empty(0, 3, size, size), *images]).contiguous(memory_format=torch.channels_last)
+    none = torch.empty(0, 3, size, size, device=device)
+    return torch.cat([none, *images]).contiguous(memory_format=torch.channels_last)
 
 
 def _resized(x: Tensor, height: int, width: int, how: Preprocessing) -> Tensor:
@@ -135,9 +152,9 @@ def standardise(x: Tensor, scale: float = 1.0, how: Preprocessing = IMAGENET) ->
 
 
 def batches(
-    stimuli: Stimuli, size: int, batch: int, how: Preprocessing = IMAGENET
+    stimuli: Stimuli, size: int, batch: int, how: Preprocessing = IMAGENET, device: torch.device | None = None
 ) -> Iterator[tuple[slice, Tensor]]:
     """Yield the images as a network sees them (`preprocess`), ``batch`` at a time, with their rows."""
     for start in range(0, len(stimuli), batch):
         rows = slice(start, start + batch)
-        yield rows, network_input(stimuli, rows, size, how, THREADS)
+        yield rows, network_input(stimuli, rows, size, how, THREADS, device)

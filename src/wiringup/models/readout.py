@@ -139,11 +139,15 @@ class NetworkSubject:
     ) -> dict[Readout, Tensor]:
         n, module, device = len(stimuli), self.awake(), self.where
         need = self._probe(module, readouts)
-        working = working_set(n, min(self.batch, n), need.largest)
+        working = working_set(n, min(self.batch, n), need.largest, device)
+        strict = device.type == "cuda" and self.precision == "float32"
+        layout = torch.contiguous_format if strict else torch.channels_last  # which is for tensor cores
         with self.storage.filling(n, need.features, keys, working, device) as stores:
-            for rows, x in batches(stimuli, self.size, self.batch, self.preprocessing):
+            for rows, x in batches(stimuli, self.size, self.batch, self.preprocessing, device):
                 with arithmetic(device, self.precision):
-                    forward(module, x.to(device), stores.keys(), _into(stores, rows))
+                    forward(module, x.contiguous(memory_format=layout), stores.keys(), _into(stores, rows))
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)  # or its time would be taken for that of scoring
         return stores
 
     def _keys(self, stimuli: Stimuli, readouts: Iterable[Readout]) -> dict[Readout, str]:
@@ -193,7 +197,7 @@ class NetworkSubject:
 
     def input_of(self, pixels: np.ndarray) -> Tensor:
         """Return uint8 (n, h, w, 3) as the network sees it, on its device."""
-        return preprocess(pixels, self.size, self.preprocessing).to(self.where)
+        return preprocess(pixels, self.size, self.preprocessing, self.where)
 
     def _check(self, readouts: Iterable[Readout]) -> None:
         modules = dict(self.module.named_modules())

@@ -26,19 +26,54 @@ SHARE = 0.8  # of the free memory: other programs take some while we run
 ALIVE = 4  # outputs of the largest size that a forward pass holds at once
 SQUARES = 3  # float64 matrices of images x images: the Gram matrix and what scoring makes of it
 BLOCK = 2 * 2048  # float64 columns of features that scoring has in work
+CARD_BLOCK = 2 * 16384  # on a card
+FOLDS = 2 * 10  # products of features and units of all folds, and what is made of them
 FLOAT64 = 8  # bytes
 
 
-def working_set(images: int, batch: int, largest: int) -> int:
+def working_set(images: int, batch: int, largest: int, device: torch.device = CPU) -> int:
     """Estimate the bytes needed besides the responses: one batch in the network, then the Gram matrix.
 
     Args:
         images: number of images.
         batch: images in one forward pass.
         largest: bytes of the largest output of any module for one image.
+        device: where they are.
     """
-    scoring = FLOAT64 * images * (SQUARES * images + BLOCK)
-    return max(ALIVE * batch * largest, scoring)
+    return max(ALIVE * batch * largest, scoring_set(images, 0, device))
+
+
+def scoring_set(images: int, units: int, device: torch.device = CPU) -> int:
+    """Estimate the bytes that scoring needs besides the responses to some images, for so many units."""
+    block = CARD_BLOCK if device.type == "cuda" else BLOCK
+    return FLOAT64 * (images * (SQUARES * images + block) + FOLDS * units * (images + units))
+
+
+def free_on(card: torch.device) -> int:
+    """Return the bytes that are free on a card: by its own account, and of what PyTorch keeps for later."""
+    kept = torch.cuda.memory_reserved(card) - torch.cuda.memory_allocated(card)
+    return int(torch.cuda.mem_get_info(card)[0]) + kept
+
+
+def products_on(device: torch.device | None, images: int, units: int = 0) -> torch.device | None:
+    """Return where responses are scored: on a card if its free memory suffices, else on the CPU, and say so.
+
+    Args:
+        device: where the network runs. Only CUDA cards are scored on (others have no float64): without one,
+            the answer is None, which is where the responses are.
+        images: number of images.
+        units: of the largest recording.
+    """
+    if device is None or device.type != "cuda":
+        return None
+    need, free = scoring_set(images, units, device), free_on(device)
+    if need <= SHARE * free:
+        return device
+    log.info(
+        f"Scoring {images:,} images and {units:,} units needs {in_gb(need)}, and {in_gb(free)} of the card "
+        "are free: they are scored on the CPU."
+    )
+    return CPU
 
 
 @dataclass(frozen=True)
@@ -109,8 +144,13 @@ class Storage:
                 what to do.
         """
         need = FLOAT32 * images * sum(features.values())
-        if device.type == "cuda" and need + working <= SHARE * torch.cuda.mem_get_info(device)[0]:
-            return {key: torch.empty(images, n, device=device) for key, n in features.items()}
+        if device.type == "cuda":
+            if need + working <= SHARE * (free := free_on(device)):
+                return {key: torch.empty(images, n, device=device) for key, n in features.items()}
+            log.info(
+                f"{in_gb(need)} of responses and {in_gb(working)} for network and scoring are more than the "
+                f"{in_gb(free)} that are free on the card: the responses go to the host's memory."
+            )
         have = self.limit()
         if have is None or need + working <= have:
             return {key: torch.empty(images, n) for key, n in features.items()}

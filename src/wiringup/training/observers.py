@@ -12,6 +12,7 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages
+from wiringup.models.device import arithmetic
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
 from wiringup.models.weights import save_weights
 from wiringup.training.checkpoint import MOMENTS
@@ -85,12 +86,11 @@ def top1(
         how: what happens to an image on its way to the network.
     """
     device = next(model.parameters()).device
-    right = 0
-    with evaluating(model), torch.inference_mode():
-        for rows, images in batches(data.stimuli, size, batch, how):
-            logits = model(images.to(device))
-            right += int((logits.argmax(1).cpu() == torch.from_numpy(data.labels[rows])).sum())
-    return right / len(data)
+    right = torch.zeros((), dtype=torch.int64, device=device)
+    with evaluating(model), torch.inference_mode(), arithmetic(device):
+        for rows, images in batches(data.stimuli, size, batch, how, device):
+            right = right + (model(images).argmax(1) == torch.from_numpy(data.labels[rows]).to(device)).sum()
+    return int(right) / len(data)
 
 
 @dataclass(frozen=True)

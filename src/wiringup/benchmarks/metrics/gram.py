@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dsyrk
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.arrays import in_numpy
 from wiringup.benchmarks.metrics.threads import side_by_side
 from wiringup.core.errors import InputError, NotFiniteError
 
 BLOCK = 2048
+CARD_BLOCK = 16384  # a card is kept busy by larger ones
 CONSTANT = 1e-13
 _TILE = 128  # of a matrix that is mirrored: stays in the cache
 
@@ -30,11 +32,13 @@ class Features:
         values: (images, features), on any device; may be backed by a file.
         classes: names of the model's classes in the order of its decoder's outputs; None if not known.
         decoded: what a decoder made of them, by the hash of the images it was fitted on and asked about.
+        device: where products are made, a block of features at a time; by default where the values are.
     """
 
     values: Tensor
     classes: tuple[str, ...] | None = None
     decoded: dict[tuple[str, str], NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    device: torch.device | None = None
 
     @classmethod
     def of(cls, responses: "Features | Tensor") -> "Features":
@@ -44,23 +48,29 @@ class Features:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def place(self) -> torch.device:
+        """The device on which products are made."""
+        return self.device or self.values.device
+
     @cached_property
     def gram(self) -> Tensor:
         """`gram` of the values, computed once."""
-        return gram(self.values)
+        return gram(self.values, device=self.place)
 
     @cached_property
     def pattern_covariance(self) -> Tensor:
         """`pattern_covariance` of the values, computed once."""
-        return pattern_covariance(self.values)
+        return pattern_covariance(self.values, device=self.place)
 
 
-def gram(features: Tensor, block: int = BLOCK) -> Tensor:
+def gram(features: Tensor, block: int | None = None, device: torch.device | None = None) -> Tensor:
     """Return the float64 Gram matrix (images, images) of features centred over the images.
 
     Args:
-        features: (images, features), on any device; the answer is on the same device.
-        block: columns taken to float64 at a time.
+        features: (images, features), on any device.
+        block: columns taken to float64 at a time; by default what suits the device.
+        device: where the product is made, and the answer is; by default where the features are.
 
     Features that vary by less than float32 rounding (1e-13 of their power) count as constant: their Gram
     matrix is exactly 0, so that rounding is never read as signal.
@@ -71,50 +81,63 @@ def gram(features: Tensor, block: int = BLOCK) -> Tensor:
     check_finite(features)
     n = len(features)
 
-    def centred(columns: Tensor) -> tuple[Tensor, float]:
+    def centred(columns: Tensor) -> tuple[Tensor, Tensor]:
         mean = columns.mean(0)
-        return columns.sub_(mean), n * float(mean @ mean)
+        return columns.sub_(mean), n * (mean @ mean)
 
-    result, offset = _summed(features, block, centred)
-    variation = float(result.diagonal().sum())
+    result, offset = _summed(features, block, device, centred)
+    variation = result.diagonal().sum()
     return result if variation > CONSTANT * (variation + offset) else torch.zeros_like(result)
 
 
-def pattern_covariance(features: Tensor, block: int = BLOCK) -> Tensor:
+def pattern_covariance(
+    features: Tensor, block: int | None = None, device: torch.device | None = None
+) -> Tensor:
     """Return float64 (images, images): the covariance over features of the patterns of two images.
 
     Each image's responses are centred over the features, and the sum is not divided by their number.
+    Arguments as `gram`.
 
     Raises:
         InputError: if a response is NaN or infinite.
     """
     check_finite(features)
-    mean = features.mean(1, keepdim=True, dtype=torch.float64)
-    return _summed(features, block, lambda columns: (columns.sub_(mean), 0.0))[0]
+    mean = features.mean(1, keepdim=True, dtype=torch.float64).to(device or features.device)
+    return _summed(features, block, device, lambda columns: (columns.sub_(mean), _NOTHING))[0]
+
+
+_NOTHING = torch.zeros((), dtype=torch.float64)
 
 
 def _summed(
-    features: Tensor, block: int, centred: Callable[[Tensor], tuple[Tensor, float]]
-) -> tuple[Tensor, float]:
+    features: Tensor,
+    block: int | None,
+    device: torch.device | None,
+    centred: Callable[[Tensor], tuple[Tensor, Tensor]],
+) -> tuple[Tensor, Tensor]:
     """Return X X' of the ``centred`` features, and the sum of what it adds for each block.
 
     Blocks are taken in two runs side by side, each within one thread: threads of PyTorch and of the BLAS
     that wait for each other by spinning cost up to fifty times the product of a small set.
     """
-    starts = range(0, features.shape[1], block)
+    place = device or features.device
+    width = block or (BLOCK if in_numpy(place) else CARD_BLOCK)
+    starts = range(0, features.shape[1], width)
     middle = (len(starts) + 1) // 2
 
-    def run(some: range) -> tuple[_Accumulator, float]:
-        product, extra = _Accumulator(len(features), features.device), 0.0
+    def run(some: range) -> tuple[_Accumulator, Tensor]:
+        product, extra = _Accumulator(len(features), place), _NOTHING
         for start in some:
-            columns, more = centred(features[:, start : start + block].to(torch.float64, copy=True))
+            block = features[:, start : start + width].to(place).to(torch.float64, copy=True)
+            columns, more = centred(block)
             product.add(columns)
-            extra += more
+            extra = extra + more
         return product, extra
 
     runs = [starts[:middle], starts[middle:]]
-    on_cpu = features.device.type == "cpu"
-    (first, one), (second, other) = side_by_side(run, runs) if on_cpu else [run(some) for some in runs]
+    (first, one), (second, other) = (
+        side_by_side(run, runs) if in_numpy(place) else [run(some) for some in runs]
+    )
     first.merge(second)
     return first.result(), one + other
 
@@ -135,15 +158,15 @@ def check_finite(features: Tensor) -> None:
 
 
 class _Accumulator:
-    """Sums X X' over blocks; on the CPU as a symmetric rank-k update, which is half of the work."""
+    """Sums X X' over blocks; in numpy as a symmetric rank-k update, which is half of the work."""
 
     def __init__(self, n: int, device: torch.device) -> None:
-        self.on_cpu = device.type == "cpu"
-        self.upper = np.zeros((n, n) if self.on_cpu else (0, 0), order="F")
-        self.full = torch.zeros((0, 0) if self.on_cpu else (n, n), dtype=torch.float64, device=device)
+        self.in_numpy = in_numpy(device)
+        self.upper = np.zeros((n, n) if self.in_numpy else (0, 0), order="F")
+        self.full = torch.zeros((0, 0) if self.in_numpy else (n, n), dtype=torch.float64, device=device)
 
     def add(self, columns: Tensor) -> None:
-        if self.on_cpu:
+        if self.in_numpy:
             rows = columns.contiguous().numpy().T
             self.upper = dsyrk(1.0, rows, beta=1.0, c=self.upper, overwrite_c=1, trans=1)
         else:
@@ -154,7 +177,7 @@ class _Accumulator:
         self.full += other.full
 
     def result(self) -> Tensor:
-        if not self.on_cpu:
+        if not self.in_numpy:
             return self.full
         for start in range(0, len(self.upper), _TILE):
             stop = start + _TILE

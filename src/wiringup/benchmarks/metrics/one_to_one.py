@@ -46,7 +46,8 @@ def one_to_one(
     """
     predictions = []
     for fold, match in zip(folds, best_features(features, targets, folds, block), strict=True):
-        chosen = features.values[:, match.feature][torch.from_numpy(fold.test)]
+        column = match.feature.to(features.values.device)
+        chosen = features.values[:, column][torch.from_numpy(fold.test)].to(features.place)
         predictions.append(chosen.double() * match.r.sign())
     return predictions
 
@@ -57,19 +58,19 @@ def best_features(
     """Return each unit's best feature for every fold; the first of several that are equally good."""
     same_length(len(targets), len(features), "targets", "the set of responses")
     check_finite(features.values)
-    targets = targets.to(features.values.device, torch.float64)
+    targets = targets.to(features.place, torch.float64)
     trained = [_Trained.of(targets, fold) for fold in folds]
     nothing = torch.zeros(targets.shape[1], dtype=torch.float64, device=targets.device)
     found = [Match(nothing.long(), nothing)] * len(folds)
-    for start, columns in _blocks(features.values, block):
+    for start, columns in _blocks(features, block):
         for i, fold in enumerate(trained):
             found[i] = _better(found[i], fold.correlations(columns), start)
     return found
 
 
-def _blocks(values: Tensor, block: int) -> Iterator[tuple[int, Tensor]]:
-    for start in range(0, values.shape[1], block):
-        columns = values[:, start : start + block].double()
+def _blocks(features: Features, block: int) -> Iterator[tuple[int, Tensor]]:
+    for start in range(0, features.values.shape[1], block):
+        columns = features.values[:, start : start + block].to(features.place).double()
         mean = columns.mean(0)
         centred = columns - mean
         # rounding of float32 is never read as signal: as in `gram.gram`

@@ -12,6 +12,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.arrays import in_numpy
 from wiringup.benchmarks.metrics.gram import BLOCK, check_finite, gram
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
@@ -62,19 +63,22 @@ class PCA:
             )
         product = self.left.new_zeros(len(responses), len(self.features))
         for start in range(0, responses.shape[1], block):
-            fitted = self.features[:, start : start + block].double()
+            fitted, shown = (
+                x[:, start : start + block].to(product.device).double() for x in (self.features, responses)
+            )
             mean = fitted.mean(0)
-            product.addmm_(responses[:, start : start + block].double() - mean, (fitted - mean).T)
+            product.addmm_(shown - mean, (fitted - mean).T)
         return product @ (self.left / self.singular)
 
 
-def fit(features: Tensor, components: int = COMPONENTS) -> PCA:
+def fit(features: Tensor, components: int = COMPONENTS, device: torch.device | None = None) -> PCA:
     """Fit a PCA on ``features`` (images, features), centred, not scaled.
 
     Args:
         features: on any device; may be backed by a file.
         components: as many are kept, but never more than the data have (images - 1 at most): where
             scikit-learn returns a last component without variance, a direction of rounding, none is.
+        device: where it is computed; by default where the features are.
 
     Returns:
         Signs: the largest entry of each column of ``left`` is positive.
@@ -85,13 +89,19 @@ def fit(features: Tensor, components: int = COMPONENTS) -> PCA:
     """
     at_least(components, 1, "the number of components")
     at_least(len(features), 2, "the number of images to fit a PCA on")
-    product = gram(features)
-    values, vectors = scipy.linalg.eigh(product.cpu().numpy(), driver="evd")
-    power, left = (torch.from_numpy(x).flip(-1)[..., :components] for x in (values, vectors))
+    power, left = (x.flip(-1)[..., :components] for x in _decomposed(gram(features, device=device)))
     kept = int((power > _RANK * power[0]).sum()) if power[0] > 0 else 0
     if not kept:
         raise NothingVaries("The layer answers all images that the PCA is fitted on alike; nothing varies.")
     left = left[:, :kept]
     top = left.abs().argmax(0, keepdim=True)
     left = left * left.gather(0, top).sign()
-    return PCA(features, left.to(product.device), power[:kept].sqrt().to(product.device))
+    return PCA(features, left, power[:kept].sqrt())
+
+
+def _decomposed(product: Tensor) -> tuple[Tensor, Tensor]:
+    if not in_numpy(product.device):
+        values, vectors = torch.linalg.eigh(product)
+        return values, vectors
+    power, left = scipy.linalg.eigh(product.numpy(), driver="evd")
+    return torch.from_numpy(power), torch.from_numpy(left)

@@ -14,21 +14,19 @@ carried along as further rows of T.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.benchmarks.metrics.eigen import dominant
+from wiringup.benchmarks.metrics.arrays import Array, foreign, in_numpy, larger, native, on_host
+from wiringup.benchmarks.metrics.eigen import dominant, dominant_of_all
 from wiringup.benchmarks.metrics.gram import CONSTANT, Features, check_finite
 from wiringup.benchmarks.metrics.splits import Fold
 from wiringup.benchmarks.metrics.threads import in_groups
 from wiringup.core.checks import one_of, same_length
-
-Array = Any
-"""A float64 numpy array on the CPU (several times faster than torch on small products), or a CUDA tensor."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ def kernel_of(features: Features) -> Kernel:
     if features.values.shape[1] >= len(features):
         return GramKernel(native(features.gram))
     check_finite(features.values)
-    values = features.values.double()
+    values = features.values.to(features.place).double()
     mean = values.mean(0)
     centred = values - mean
     offset = len(values) * mean.square().sum()
@@ -93,16 +91,6 @@ def kernel_of(features: Features) -> Kernel:
     if variation <= CONSTANT * (variation + offset):
         centred = torch.zeros_like(centred)
     return FeatureKernel(native(centred))
-
-
-def native(tensor: Tensor) -> Array:
-    """Return a CPU tensor as a numpy array, and others as they are."""
-    return tensor.numpy() if tensor.device.type == "cpu" else tensor
-
-
-def foreign(array: Array) -> Tensor:
-    """Return a native array as a tensor."""
-    return array if isinstance(array, Tensor) else torch.from_numpy(array)
 
 
 COMPONENTS = 25
@@ -138,6 +126,25 @@ SOLVERS: dict[str, Direction] = {"exact": dominant, "sklearn": early_stopped}
 """How a component's direction is found: exactly, or as scikit-learn's defaults stop."""
 
 
+def directions(covariances: Array, solver: str) -> tuple[Array, Array]:
+    """Return c (folds, units) of each covariance C (folds, units, units), and c'Cc (folds,); 0 where C is."""
+    if isinstance(covariances, Tensor) and solver == "exact":
+        c = dominant_of_all(covariances)
+        return c, (c * _times(covariances, c)).sum(1)
+    found = [_direction(covariance, solver) for covariance in on_host(covariances)]
+    vectors, sizes = np.stack([c for c, _ in found]), np.array([size for _, size in found])
+    if not isinstance(covariances, Tensor):
+        return vectors, sizes
+    return torch.from_numpy(vectors).to(covariances.device), torch.from_numpy(sizes).to(covariances.device)
+
+
+def _direction(covariance: NDArray[np.float64], solver: str) -> tuple[NDArray[np.float64], float]:
+    if not covariance.diagonal().max() > 0:
+        return np.zeros(len(covariance)), 0.0
+    c = SOLVERS[solver](covariance)
+    return c, float(c @ covariance @ c)
+
+
 def predict(
     features: Features,
     targets: Tensor,
@@ -162,9 +169,9 @@ def predict(
         InputError: if lengths differ or the solver is unknown.
     """
     same_length(len(targets), len(features), "targets", "the set of responses")
-    direction = SOLVERS[one_of(solver, SOLVERS, "PLS solver")]
+    one_of(solver, SOLVERS, "PLS solver")
     kernel = kernel_of(features)
-    targets = targets.to(features.values.device, torch.float64)
+    targets = targets.to(features.place, torch.float64)
     rotation = None
     if targets.shape[1] > len(features) and solver == "exact" and not bool(targets.isnan().any()):
         targets, rotation = _compressed(targets)
@@ -174,10 +181,10 @@ def predict(
     def fit(group: Sequence[Fold]) -> list[Tensor]:
         fits = _Fits(kernel, population, group, components)
         for _ in range(components):
-            fits.add_component(direction)
+            fits.add_component(solver)
         return [p + means for p in fits.predictions(group)]
 
-    predictions = in_groups(fit, folds) if targets.device.type == "cpu" else fit(folds)
+    predictions = in_groups(fit, folds) if in_numpy(targets.device) else fit(folds)
     return predictions if rotation is None else [p @ rotation for p in predictions]
 
 
@@ -250,7 +257,7 @@ class _Fits:
 
     def _set_cross(self, fold: int) -> None:
         # Y'K of training images is that of all less that of the others: the large product is made once.
-        y, out = self.population, np.flatnonzero(foreign(self.train[fold]).cpu().numpy() == 0)
+        y, out = self.population, np.flatnonzero(on_host(self.train[fold]) == 0)
         rows, means = self.kernel.matrix[out], self.means[fold][:, None]
         self.cross[fold] = y.values_image - y.values[out].T @ rows
         self.cross[fold] -= means * (y.valid_image - y.valid[out].T @ rows)
@@ -266,11 +273,11 @@ class _Fits:
         self.residual[fold] = (targets**2).sum()
         self.reference[fold] = 0
 
-    def add_component(self, direction: Direction) -> None:
+    def add_component(self, solver: str) -> None:
         """Extend every fold by one component; a fold whose covariance is exhausted stays as it is."""
         a = self.used
         scores, images, loadings = (x[:, :a] for x in (self.scores, self.images, self.loadings))
-        c = self._directions(direction)
+        c = self._directions(solver)
         t = self.kernel.to_scores(_along(c, self.cross) - _along(_times(loadings, c), images))
         t -= (self.train * t).sum(1)[:, None] / self.count
         for _ in range(2):
@@ -303,26 +310,17 @@ class _Fits:
         self.covariance -= pairs[0] @ pairs[1].swapaxes(1, 2)
         self.residual -= (v * v).sum(1)
 
-    def _directions(self, direction: Direction) -> Array:
+    def _directions(self, solver: str) -> Array:
         """Return c (folds, units) for the next component; 0 where there is none."""
-        c: Array = self._zeros(self.means.shape)
-        for fold in range(len(c)):
-            found, size = self._eigen(fold, direction)
-            if size < _REFRESH * self.reference[fold]:
-                self._refresh(fold)
-                found, size = self._eigen(fold, direction)
-            self.reference[fold] = max(self.reference[fold], size)
-            if size > _RANK * self.power[fold] * max(self.residual[fold], 0):
-                c[fold] = torch.from_numpy(found) if isinstance(c, Tensor) else found
-        return c
-
-    def _eigen(self, fold: int, direction: Direction) -> tuple[NDArray[np.float64], float]:
-        covariance = self.covariance[fold]
-        host = covariance.cpu().numpy() if isinstance(covariance, Tensor) else covariance
-        if not host.diagonal().max() > 0:
-            return np.zeros(len(host)), 0.0
-        c = direction(host)
-        return c, float(c @ host @ c)
+        found, size = directions(self.covariance, solver)
+        worn = np.flatnonzero(on_host(size < _REFRESH * self.reference))
+        for fold in worn:
+            self._refresh(int(fold))
+        if len(worn):
+            found[worn], size[worn] = directions(self.covariance[worn], solver)
+        self.reference = larger(self.reference, size)
+        there = size > _RANK * self.power * self.residual.clip(0)
+        return found * there[:, None]
 
     def predictions(self, folds: Sequence[Fold]) -> list[Tensor]:
         """Return the predicted responses (test images, units) of each fold."""

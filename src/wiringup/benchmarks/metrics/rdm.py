@@ -30,7 +30,8 @@ def correlation_distance(responses: Features | Tensor) -> Tensor:
     covariance = features.pattern_covariance
     variance = covariance.diagonal()
     # Squares of float32 features can overflow; these sums are float64.
-    power = variance + features.values.shape[1] * features.values.mean(1, dtype=torch.float64).square()
+    mean = features.values.mean(1, dtype=torch.float64).to(variance.device)
+    power = variance + features.values.shape[1] * mean.square()
     norm = torch.where(variance > CONSTANT * power, variance, torch.nan).sqrt()
     rdm = 1 - covariance / norm[:, None] / norm[None, :]
     rdm[rdm.abs() <= CONSTANT] = 0.0

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.arrays import in_numpy
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.splits import Fold
 from wiringup.benchmarks.metrics.threads import in_groups
@@ -133,7 +134,7 @@ def _predictions(features: Features, targets: Tensor, folds: Sequence[Fold], sol
     def predict(group: Sequence[Fold]) -> list[Tensor]:
         return [_predict(gram, targets, fold, solve) for fold in group]
 
-    return in_groups(predict, folds) if gram.device.type == "cpu" else predict(folds)
+    return in_groups(predict, folds) if in_numpy(gram.device) else predict(folds)
 
 
 def _predict(gram: Tensor, targets: Tensor, fold: Fold, solve: _Solve) -> Tensor:
