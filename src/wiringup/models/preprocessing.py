@@ -84,7 +84,7 @@ def preprocess(
 ) -> Tensor:
     """Map uint8 (n, h, w, 3) to normalised float32 (n, 3, size, size), as the network was trained.
 
-    The result is on ``device``, by default where the pixels are. A CUDA card is sent bytes, and does the rest.
+    The result is on ``device``, by default where the pixels are. A CUDA card is sent bytes and does the rest.
     """
     x = pixels if isinstance(pixels, Tensor) else torch.from_numpy(np.ascontiguousarray(pixels))
     if device is not None and device.type == "cuda":
