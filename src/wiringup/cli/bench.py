@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import Positional, arg
 
@@ -11,6 +11,9 @@ from wiringup.bench.timing import Row, Share, Step
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
+
+if TYPE_CHECKING:
+    from wiringup.bench.gpu import Rate
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +26,11 @@ class Measured:
     steps: Sequence[Step] = ()
     shares: Sequence[Share] = ()
     notes: Sequence[str] = ()
+    rates: "Sequence[Rate]" = ()
 
 
 def bench(
-    what: Annotated[Positional[Literal["scoring", "birth", "training"]], arg(help="What to time.")],
+    what: Annotated[Positional[Literal["scoring", "birth", "training", "gpu"]], arg(help="What to time.")],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
     full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
     device: Annotated[
@@ -50,6 +54,8 @@ def bench(
       wiringup bench birth
 
       wiringup bench training --quick
+
+      wiringup bench gpu
     """
     if device is not None and (what != "scoring" or full):
         raise InputError("--device is of the bench of scoring, without --full; leave one of them out.")
@@ -58,12 +64,13 @@ def bench(
     elif what == "scoring":
         found = _scoring(quick, full)
     else:
-        found = _birth(quick) if what == "birth" else _training(quick)
+        found = {"birth": _birth, "training": _training, "gpu": _gpu}[what](quick)
     if json:
         as_json(asdict(found))
         return
     if found.rows:
         print_rows(found.rows)
+    print_rates(found.rates)
     print_steps(found.steps)
     print_shares(found.shares)
     for note in found.notes:
@@ -96,6 +103,37 @@ def _training(quick: bool) -> Measured:
 
     rows, steps, shares = training.measure(quick=quick)
     return Measured([*rows, *images.rows(images.CASES[:1] if quick else images.CASES)], steps, shares)
+
+
+def _gpu(quick: bool) -> Measured:
+    from wiringup.bench import gpu
+    from wiringup.models.device import AUTO, check_device
+
+    there = check_device(AUTO).type == "cuda"
+    cases = (gpu.CASES[::3] if quick else gpu.CASES) if there else gpu.DRY
+    return Measured((), notes=[f"On {gpu.card()}."], rates=gpu.rates(cases, compiled=there))
+
+
+def print_rates(rates: "Sequence[Rate]") -> None:
+    """Print how fast trainings are."""
+    if not rates:
+        return
+    header = [
+        "training",
+        "plain, images/s",
+        "ours",
+        "compiled",
+        "aim",
+        "share of matrix rate",
+        "compiling, s",
+        "GB",
+    ]
+    body = []
+    for rate in rates:
+        speeds = [(rate.plain, ",.0f"), (rate.eager, ",.0f"), (rate.compiled, ",.0f"), (rate.aim, ",.0f"),
+                  (rate.share, ".0%"), (rate.compiling, ".0f"), (rate.memory, ".1f")]  # fmt: skip
+        body.append([rate.name, *("" if value is None else format(value, form) for value, form in speeds)])
+    table(header, body, title=f"Products here: {rates[0].machine / 1e12:.3g} Tflop/s")
 
 
 def print_rows(rows: Sequence[Row]) -> None:

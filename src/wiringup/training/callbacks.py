@@ -72,6 +72,7 @@ class Observing:
         if not any(since < moment <= now for moment in reached) and not (state.over and since < now):
             return
         state.fetch()
+        self.group.share_buffers(state.model)
         check_finite(state.model)
         epoch = now / plan.images
         moment = TrainingMoment(epoch, now, state.steps, state.model, state.ledger, state.losses)

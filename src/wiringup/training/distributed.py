@@ -59,6 +59,15 @@ class ProcessGroup:
                 "to share it. Choose a batch size that leaves no such rest, or start fewer processes."
             )
 
+    def check_norms(self, shares: int) -> None:
+        """Raise `InputError` if BatchNorm cannot normalise so many shares of a batch by themselves."""
+        if shares not in (1, self.size):
+            raise InputError(
+                f"{shares} shares of a batch are to be normalised by themselves, but this training has "
+                f"{self.size} process(es). Start as many processes as shares (torchrun --nproc-per-node "
+                f"{shares} ...), or normalise the whole batch (1 share)."
+            )
+
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return a module whose gradients are the mean over all processes."""
         return module if self.size == 1 else DistributedDataParallel(module, **_OWN_BUFFERS)
@@ -87,6 +96,12 @@ class ProcessGroup:
         box = [value]
         dist.broadcast_object_list(box)
         return box[0]
+
+    def share_buffers(self, model: nn.Module) -> None:
+        """Give all processes the leader's running averages: they differ where each follows its own images."""
+        if self.size > 1:
+            for buffer in model.buffers():
+                dist.broadcast(buffer, 0)
 
     def barrier(self) -> None:
         """Wait until all processes have come here."""
@@ -130,11 +145,21 @@ def _started_together() -> bool:
     return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
 
 
-class SharedNorm(nn.Module):
-    """A BatchNorm in training mode, by the mean and the variance of the batch of all processes.
+def shared_norm(norm: BatchNorm) -> nn.Module:
+    """Return a BatchNorm in training mode that normalises by the batch of all processes.
 
-    PyTorch's SyncBatchNorm does the same, but on GPUs only. The variance is that of two passes; it is as
-    exact as on one process.
+    On a card that is PyTorch's SyncBatchNorm, with the same parameters and statistics.
+    """
+    if any(value.is_cuda for value in norm.state_dict().values()):
+        synchronised: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(norm)
+        return synchronised
+    return SharedNorm(norm)
+
+
+class SharedNorm(nn.Module):
+    """What SyncBatchNorm is, for CPUs.
+
+    The variance is that of two passes; it is as exact as on one process.
     """
 
     def __init__(self, norm: BatchNorm) -> None:

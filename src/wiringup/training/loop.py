@@ -22,7 +22,7 @@ from wiringup.models.readout import NetworkSubject
 from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping, noticing
 from wiringup.training.checkpoint import Checkpoint, held
 from wiringup.training.compiled import Compiled, worth_compiling
-from wiringup.training.distributed import SharedNorm, join, place
+from wiringup.training.distributed import join, place, shared_norm
 from wiringup.training.divergence import NotFinite, bad_gradient, explain
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.frozen import Activations, Frozen
@@ -106,7 +106,9 @@ def train(
         PreemptedError: if SIGTERM came; the step under way was finished and written down.
         DivergedError: if the training diverges; it names the step, the layer and the last good checkpoint.
     """
-    loader = ImageLoader(data, spec, join(place(spec.device)), InputFormat.of(model, architecture))
+    group = join(place(spec.device))
+    group.check_norms(spec.norm_shares)
+    loader = ImageLoader(data, spec, group, InputFormat.of(model, architecture))
     objective = CrossEntropy(len(data.classes))
     plasticity = resolve(model, architecture, spec.plasticity, spec.seed)
     return run(
@@ -258,7 +260,7 @@ def _prepare(
     group, spec = loader.group, loader.spec
     if objective.reads:  # it may lie inside a module that a split would dissolve
         return state.model, loader.batches(state.steps)
-    parts = split_frozen(state.model, SharedNorm if group.size > 1 else None)
+    parts = split_frozen(state.model, shared_norm if group.size > spec.norm_shares else None)
     chunk = -(-min(loader.plan.batch, loader.plan.images) // group.size)
     faster = worth_compiling(spec, loader.plan.steps_left(state.steps), group)
 

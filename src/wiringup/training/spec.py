@@ -56,6 +56,8 @@ class TrainingOptions:
             (autocast) where the hardware is made for it; weights, losses and updates keep theirs.
         norms: BatchNorm whose affine does not learn: batch normalises by the batch while its running
             averages follow (as published); held the same while they stand still; running normalises by them.
+        norm_shares: Shares of a batch that BatchNorm normalises by themselves: 1 is the whole batch, whatever
+            the number of processes; or that number, so that each normalises its own images.
         device: Where networks run: auto, cpu, cuda or cuda:N; changes no address.
         workers: Threads that prepare batches ahead, by default several for a card and none for a CPU; changes
             no result.
@@ -83,6 +85,7 @@ class TrainingOptions:
     accumulator: float = omit_default(0.0)
     precision: str = omit_default("float32")
     norms: str = BATCH
+    norm_shares: int = omit_default(1)
 
     def __post_init__(self) -> None:
         one_of(self.optimiser, OPTIMISERS, "optimiser")
@@ -91,6 +94,7 @@ class TrainingOptions:
         one_of(self.precision, PRECISIONS, "precision")
         one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
         at_least(self.batch, 2, "the batch size")
+        at_least(self.norm_shares, 1, "the number of shares that BatchNorm normalises")
         one_of(self.compile, COMPILE, "choice of compile")
         at_least(self.workers or 0, 0, "the number of workers")
         for name in ("lr", "momentum", "weight_decay", "lr_decay", "accumulator"):

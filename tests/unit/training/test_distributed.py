@@ -17,8 +17,10 @@ from wiringup.core.seeds import torch_stream
 from wiringup.training import distributed, loop
 from wiringup.training.batches import Plan
 from wiringup.training.distributed import ProcessGroup
+from wiringup.training.loader import ImageLoader, InputFormat
 from wiringup.training.loop import train
 from wiringup.training.numerics import dropout_stream
+from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
 
@@ -42,6 +44,7 @@ SETTINGS = {
         "norms": "held",
     },
 }
+SEPARATE = {"plasticity": "critical", "batch": 8, "duration": epochs(1), "lr": 0.005, "norm_shares": 2}
 
 SCRIPT = textwrap.dedent(
     """
@@ -53,7 +56,7 @@ SCRIPT = textwrap.dedent(
 
     torch.set_num_threads(1)
     folder = Path(sys.argv[2])
-    for name in SETTINGS:
+    for name in [*SETTINGS, "separate"]:
         result, model = learn(name, folder / name)
         content = {"losses": result.losses, "epochs": result.epoch_losses, "ledger": result.ledger.to_dict(),
                    "observations": result.observations, "weights": model.state_dict()}
@@ -71,7 +74,7 @@ def learn(name, folder=None):
     from wiringup.models.architecture import ARCHITECTURES
 
     model = conftest.born().double()
-    data, spec = conftest.noise_patterns(22), TrainSpec(**SETTINGS[name])
+    data, spec = conftest.noise_patterns(22), TrainSpec(**(SETTINGS | {"separate": SEPARATE})[name])
     result = train(model, ARCHITECTURES["cornet_s"], data, spec, [look], folder, [steps(2)])
     return result, model
 
@@ -115,6 +118,60 @@ def test_two_processes_learn_what_one_learns(shared, name, monkeypatch):
     for key, value in model.state_dict().items():
         assert torch.equal(one["weights"][key], two["weights"][key])
         torch.testing.assert_close(one["weights"][key], value, rtol=1e-8, atol=1e-10)
+
+
+def separately(batch, model, shares):
+    """Answer to a batch share by share; running averages follow the first share alone."""
+    (images,) = batch.inputs
+    answers = []
+    for rank in range(shares):
+        buffers = {name: value.clone() if rank else value for name, value in model.named_buffers()}
+        share = images[ProcessGroup(rank, shares).share(len(images))]
+        answers.append(torch.func.functional_call(model, buffers, (share,)))
+    return torch.cat(answers)
+
+
+def test_each_of_two_processes_normalises_its_own_share_if_asked(shared, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    import conftest
+    from wiringup.models.architecture import ARCHITECTURES
+
+    model, data = conftest.born().double(), conftest.noise_patterns(22)
+    spec = TrainSpec(**SEPARATE)
+    loader = ImageLoader(data, spec, form=InputFormat.of(model, ARCHITECTURES["cornet_s"]))
+    learning = resolve(model, ARCHITECTURES["cornet_s"], "critical").trained
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name in learning)
+    moving = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    sgd = torch.optim.SGD(moving, spec.lr, spec.momentum, weight_decay=spec.weight_decay)
+    losses = []
+    for batch in loader.batches():
+        loss = nn.functional.cross_entropy(separately(batch, model.train(), 2), batch.labels)
+        sgd.zero_grad()
+        loss.backward()
+        sgd.step()
+        losses.append(loss.item())
+    one, two = (torch.load(shared / f"separate.{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert one["losses"] == two["losses"] == pytest.approx(losses, rel=1e-9)
+    for key, value in model.state_dict().items():
+        torch.testing.assert_close(one["weights"][key], value, rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(two["weights"][key], one["weights"][key], rtol=0, atol=0)
+
+
+def test_shares_of_their_own_need_as_many_processes(newborn, cornet, patterns):
+    with pytest.raises(InputError, match=r"2 shares .* has 1 process.*--nproc-per-node 2"):
+        train(newborn(), cornet, patterns(8), TrainSpec(batch=8, norm_shares=2))
+    with pytest.raises(InputError, match="number of shares"):
+        TrainSpec(norm_shares=0)
+
+
+def test_a_card_has_its_own_synchronised_norm(monkeypatch):
+    norm = nn.BatchNorm2d(3)
+    assert isinstance(distributed.shared_norm(norm), distributed.SharedNorm)
+    monkeypatch.setattr(torch.Tensor, "is_cuda", True)
+    found = distributed.shared_norm(norm)
+    assert isinstance(found, nn.SyncBatchNorm)
+    assert found.weight is norm.weight and found.running_mean is norm.running_mean
 
 
 def test_what_two_have_finished_one_does_not_compute_again(shared, monkeypatch):
