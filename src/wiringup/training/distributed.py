@@ -151,7 +151,7 @@ def shared_norm(norm: BatchNorm) -> nn.Module:
     On a card that is PyTorch's SyncBatchNorm, with the same parameters and statistics.
     """
     if any(value.is_cuda for value in norm.state_dict().values()):
-        synchronised: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(norm)
+        synchronised: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(norm)  # type: ignore[no-untyped-call]
         return synchronised
     return SharedNorm(norm)
 
