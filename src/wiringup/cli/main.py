@@ -22,6 +22,8 @@ from wiringup.core.progress import MessageHandler, Progress
 
 COMMANDS = {
     "run": "run:run",
+    "recipes": "recipes:recipes",
+    "plan": "recipes:plan",
     "sweep": "sweep:sweep",
     "score": "score:score",
     "layers": "layers:layers",

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import arg
 
-from wiringup.cli.arguments import Json, Runs, Seeds, Val
-from wiringup.cli.options import HERE, SIMULATED, SMALL, Exam, Launch, Training, base_run, shown
+from wiringup.cli.arguments import Json, Runs
+from wiringup.cli.options import HERE, SIMULATED, SMALL, Launch, applied, base_run, exam_of, shown
+from wiringup.cli.recipes import STUDY, StudyOptions, Which
 from wiringup.cli.show import as_json, table
+from wiringup.core.errors import InputError
 from wiringup.experiments.launch_options import LaunchOptions
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
@@ -23,40 +25,49 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    quick: Annotated[bool, arg(help="A smaller study, under two minutes.")] = False,
-    images: Annotated[
-        Path | None,
-        arg(
-            metavar="PATH",
-            help="Learn from these images (as for wiringup train), not from rendered objects.",
-        ),
-    ] = None,
-    val: Val = None,
-    exam: Exam = SIMULATED,
-    seed: Seeds = (0, 1),
-    training: Training = SMALL,
+    study: Which = STUDY,
+    quick: Annotated[bool, arg(help="A smaller main study, under two minutes.")] = False,
     launch: Launch = HERE,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Make the paper's argument end to end, at a small scale.
+    """Make the paper's argument end to end at a small scale, or one claim of it at any scale (a recipe).
 
-    Train a reference network with all synapses from Kaiming normal; distil its weights; give birth from
-    what was distilled; train few synapses on few images; compare with controls of equal updates. Ends
-    with a table, a figure and an HTML report. Interrupted, the same command continues; finished runs are
-    not computed twice.
+    The main study trains a reference network with all synapses from Kaiming normal; distils its weights;
+    gives birth from what was distilled; trains few synapses on few images; compares with controls of equal
+    updates. A recipe makes one claim of the paper a study of its own: wiringup recipes lists them, wiringup
+    plan says what one takes. Each ends with a table, a figure and an HTML report. Interrupted, the same
+    command continues; finished runs are not computed twice.
 
     For example:
       wiringup run --quick
 
       wiringup run --images tiny-imagenet/train.zip --brain real
+
+      wiringup run combination --scale gpu
     """
     from wiringup.experiments.inputs import StudyInputs
+
+    inputs = StudyInputs()
+    if study.recipe is None:
+        found = _main_study(study, inputs, quick)
+    elif quick:
+        raise InputError("--quick is of the main study; a recipe has --scale tiny.")
+    else:
+        found = study.study(inputs)
+    finish(found, inputs, out, applied(SMALL, study.training), json, how=launch)
+
+
+def _main_study(options: StudyOptions, inputs: "StudyInputs", quick: bool) -> "Study":
     from wiringup.experiments.recipes.main_study import FULL, MODEL, QUICK, main_study
 
-    seen = shown(images, val, MODEL.size)
-    base, inputs = base_run(MODEL, seen, exam, TrainSpec.of(training)), StudyInputs()
-    finish(main_study(base, inputs, QUICK if quick else FULL, seed), inputs, out, training, json, how=launch)
+    if options.scale or options.wc:
+        raise InputError("--scale and --wc are of a recipe: name one (wiringup recipes lists them).")
+    training = TrainSpec.of(applied(SMALL, options.training))
+    seen = shown(options.images, options.val, MODEL.size)
+    base = base_run(MODEL, seen, exam_of(options.exam, SIMULATED), training)
+    seeds = (0, 1) if options.seed is None else options.seed
+    return main_study(base, inputs, QUICK if quick else FULL, seeds)
 
 
 def finish(

@@ -1,0 +1,199 @@
+"""``wiringup recipes`` and ``wiringup plan``: which studies there are, and what one of them will take."""
+
+import logging
+from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import OmitArgPrefixes, Positional, arg
+
+from wiringup.cli.arguments import Json, Runs, Val
+from wiringup.cli.options import NO_EXAM, NO_TRAINING, ExamOptions, GivenExam, GivenTraining, applied, exam_of
+from wiringup.cli.show import as_json, table
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.memory import free_disk, free_memory, in_gb
+
+if TYPE_CHECKING:
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.launch import Study
+    from wiringup.experiments.planning import Plan, PlannedRun
+
+log = logging.getLogger(__name__)
+
+SCALE = "small"
+WEIGHT_COMPRESSIONS = ("wc", "distilled")
+
+
+@dataclass(frozen=True)
+class StudyOptions:
+    """Which study, and what of it is to be another than usual.
+
+    Attributes:
+        recipe: See wiringup recipes; without one it is the main study.
+        scale: How large a recipe is, by default small; see wiringup recipes.
+        images: Learn from these images (as for wiringup train), not from the usual ones.
+        wc: What weight compression (WC) is in a recipe: wc (the published figures), distilled (from the
+            reference of the same seed) or a genome file.
+        seed: Seeds; every seed is one birth.
+    """
+
+    recipe: Annotated[Positional[str | None], arg(metavar="[RECIPE]", help_behavior_hint="")] = None
+    scale: Annotated[
+        str | None, arg(metavar="tiny|small|gpu|paper", help_behavior_hint="(by default as usual)")
+    ] = None
+    images: Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="(by default as usual)")] = None
+    val: Val = None
+    wc: Annotated[
+        str | None, arg(metavar="wc|distilled|FILE", help_behavior_hint="(by default as usual)")
+    ] = None
+    exam: GivenExam = NO_EXAM
+    seed: Annotated[
+        tuple[int, ...] | None, arg(metavar="N [N ...]", help_behavior_hint="(by default as usual)")
+    ] = None
+    training: GivenTraining = NO_TRAINING
+
+    def study(self, inputs: "StudyInputs", *, here: bool = True) -> "Study":
+        """Return the runs of the recipe.
+
+        Args:
+            inputs: load what the runs name.
+            here: whether the images have to be here.
+
+        Raises:
+            InputError: for a wrong name or number.
+            MissingDataError: if images, benchmarks or a genome are not here.
+        """
+        from wiringup.experiments.recipes.catalog import find_recipe
+        from wiringup.experiments.recipes.scale import find_scale
+        from wiringup.models.device import check_device
+        from wiringup.training.schedule import parse_moments
+
+        name, scale = self.recipe or "", find_scale(self.scale or SCALE)
+        found = find_recipe(name)
+        if self.wc not in (None, *WEIGHT_COMPRESSIONS) and not str(self.wc).endswith(".json"):
+            one_of(str(self.wc), [*WEIGHT_COMPRESSIONS, "FILE.json"], "weight compression")
+        scale = replace(scale, wc=self.wc or scale.wc, seeds=self.seed or scale.seeds)
+        named = str(self.images or "")
+        base = scale.base(scale.source(inputs.home, named) if here else named, str(self.val or ""))
+        usual = ExamOptions(suite=scale.suite)
+        asked, training = exam_of(self.exam, usual), applied(base.training, self.training)
+        check_device(training.device)
+        moments = parse_moments(" ".join(asked.moments)) if asked.moments else base.moments
+        base = replace(base, training=training, exam=asked.spec(), moments=moments)
+        return found.study(name, replace(base, keep_weights=asked.keep_weights), inputs, scale)
+
+
+STUDY = StudyOptions()
+Which = Annotated[StudyOptions, OmitArgPrefixes, arg(name="")]
+
+
+def recipes(json: Json = False) -> None:
+    """List the recipes, one for each claim of the paper, and the scales at which they are run.
+
+    For example:
+      wiringup recipes
+
+      wiringup plan combination --scale gpu
+
+      wiringup run combination --scale gpu
+    """
+    from wiringup.experiments.recipes.catalog import RECIPES
+    from wiringup.experiments.recipes.scale import SCALES
+
+    if json:
+        known = {n: {"claim": r.claim, "panels": list(r.panels)} for n, r in RECIPES.items()}
+        as_json({"recipes": known, "scales": {name: scale.says for name, scale in SCALES.items()}})
+        return
+    table(["recipe", "figures", "claim"], [[n, ", ".join(r.panels), r.claim] for n, r in RECIPES.items()])
+    table(["scale", "what it is"], [[name, scale.says] for name, scale in SCALES.items()])
+    log.info(
+        "What one takes: wiringup plan RECIPE --scale S. Without a recipe, wiringup run is the main study."
+    )
+
+
+def plan(
+    study: Which = STUDY,
+    probe: Annotated[bool, arg(help="Measure this machine for a moment, instead of recorded rates.")] = False,
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Show what a recipe will take before anything starts: runs, updates, time, memory and disk.
+
+    What is finished in the folder of runs is told. Times rest on a rate that is named: one recorded on a
+    machine that the scale is made for, or (--probe) that of this machine. Without a recipe, all are listed.
+
+    For example:
+      wiringup plan combination --scale gpu
+
+      wiringup plan critical --scale small --probe --seed 0
+    """
+    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.planning import Expected, planned
+    from wiringup.experiments.planning import probe as measured
+    from wiringup.experiments.recipes.scale import find_scale
+    from wiringup.results.store import Store
+
+    if study.recipe is None:
+        if study != STUDY or probe:
+            raise InputError("Options of a plan are of a recipe: name one (wiringup recipes lists them).")
+        recipes(json)
+        return
+    scale, missing = find_scale(study.scale or SCALE), ""
+    inputs = StudyInputs()
+    try:
+        found = study.study(inputs)
+    except MissingDataError as error:
+        if probe:
+            raise
+        missing, found = str(error), study.study(Expected(scale), here=False)
+    rate = measured(found.runs[0], inputs) if probe else scale.rate
+    told = planned(found, Store(out), rate)
+    if json:
+        facts: dict[str, Any] = {"recipe": study.recipe, "scale": study.scale or SCALE, "missing": missing}
+        facts |= {"panels": found.about["panels"], "rate": asdict(rate), "pixels": told.pixels}
+        left = {what: told.left(what) for what in ("updates", "synaptic_updates", "seconds", "disk")}
+        as_json(facts | {"memory": told.memory, "left": left} | {"runs": [asdict(run) for run in told.runs]})
+        return
+    _print(told, missing, out)
+
+
+def _print(plan: "Plan", missing: str, out: Path) -> None:
+    header = ["condition", "runs", "done", "trained", "updates", "synaptic updates", "time left"]
+    conditions = [list(runs) for _, runs in groupby(plan.runs, key=lambda run: run.label)]
+    table(header, [_row(runs) for runs in conditions])
+    count = {state: sum(run.state == state for run in plan.runs) for state in ("done", "diverged", "to do")}
+    log.info(
+        f"{len(plan.runs)} runs: {count['done']} are done, {count['diverged']} diverged before, "
+        f"{count['to do']} are to be made: {plan.left('updates'):,.0f} supervised updates, "
+        f"{plan.left('synaptic_updates'):.3g} supervised synaptic updates."
+    )
+    log.info(
+        f"Time: about {duration(plan.left('seconds'))}, one run after the other, at the rate of "
+        f"{plan.rate.where}: {plan.rate.flops / 1e9:,.0f} Gflop/s of training, {plan.rate.scoring:.2g} s "
+        "for a scored moment."
+    )
+    free = free_memory()
+    log.info(
+        f"Memory: about {in_gb(plan.memory)} for the largest run, beside {in_gb(plan.pixels)} of images, "
+        f"which are mapped from the disk{f' ({in_gb(free)} are free here)' if free else ''}. Disk: about "
+        f"{in_gb(plan.left('disk'))} in {out} ({in_gb(free_disk(out))} are free)."
+    )
+    if missing:
+        log.warning("Numbers are those that are expected, and what is done cannot be told: %s", missing)
+
+
+def _row(runs: list["PlannedRun"]) -> list[str]:
+    first = runs[0]
+    left = sum(run.seconds for run in runs if run.state == "to do")
+    done = sum(run.state != "to do" for run in runs)
+    spent = [f"{first.trained:,}", f"{first.updates:,}", f"{first.synaptic_updates:.3g}"]
+    return [first.label, str(len(runs)), str(done), *spent, duration(left) if left else "–"]
+
+
+def duration(seconds: float) -> str:
+    """Return seconds for people."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

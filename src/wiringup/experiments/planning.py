@@ -1,0 +1,242 @@
+"""What a study will take before it starts: runs, updates, time, memory and disk."""
+
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from wiringup.birth.apply import BirthSpec
+from wiringup.core.errors import MissingDataError
+from wiringup.experiments.births import born
+from wiringup.experiments.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.launch import Study
+from wiringup.experiments.recipes.scale import Rate, Scale
+from wiringup.experiments.spec import GenomeSource, RunSpec, absolute
+from wiringup.models.architecture import ModelSpec, architecture_of, outline
+from wiringup.models.device import check_device
+from wiringup.models.readout import subject
+from wiringup.results.store import Store
+from wiringup.training.flops import Flops, flops_by_layer
+from wiringup.training.loop import train
+from wiringup.training.schedule import steps
+
+FLOAT32 = 4
+PROBED_IMAGES = 64  # in a step of a probe, at most
+PROBED_STEPS = 3
+EXPECTED = "expected"  # stands for the hash of what is not here
+
+DONE, DIVERGED, TO_DO = "done", "diverged", "to do"
+
+
+class Expected(StudyInputs):
+    """Inputs that are not here: runs are pinned to as many images and classes as a scale expects.
+
+    Args:
+        scale: says how many.
+        home: the data folder.
+    """
+
+    def __init__(self, scale: Scale, home: Path | None = None) -> None:
+        super().__init__(home)
+        self.images, self.classes = scale.expected
+
+    def network(self, spec: RunSpec) -> ModelSpec:
+        """Return the network of a run, with the classes that are expected."""
+        return replace(spec.model, classes=self.classes)
+
+    def birth(
+        self, name: str, seed: int, batchnorm: str, model: ModelSpec, *, keep_gain: bool = False
+    ) -> tuple[BirthSpec, GenomeSource]:
+        """Return the birth called ``name``, also if its genome is not here."""
+        try:
+            return super().birth(name, seed, batchnorm, model, keep_gain=keep_gain)
+        except MissingDataError:
+            return BirthSpec(name, seed, EXPECTED, batchnorm), GenomeSource(absolute(name), keep_gain)
+
+    def pin(self, spec: RunSpec) -> RunSpec:
+        """Return the spec with the number of images that is expected; its address is nobody's."""
+        number = self.images if spec.images.number is None else spec.images.number
+        images = replace(spec.images, pool=self.images, number=number, sha256=EXPECTED)
+        return replace(spec, images=images, model=self.network(spec))
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run before it starts.
+
+    Attributes:
+        state: `DONE`, `DIVERGED` or `TO_DO`.
+        updates, synaptic_updates: supervised, as `training.ledger` will count them.
+        flops: of its training.
+        scorings: moments at which it is scored.
+        seconds: estimated, of all of it.
+        memory: bytes that network, optimiser and one batch take, estimated.
+        disk: bytes that its folder will take, estimated.
+    """
+
+    uid: str
+    label: str
+    seed: int
+    state: str
+    trained: int
+    updates: int
+    synaptic_updates: int
+    flops: int
+    scorings: int
+    seconds: float
+    memory: int
+    disk: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study before it starts.
+
+    Attributes:
+        runs: each once, in the order of the study.
+        rate: what the times rest on.
+        pixels: bytes of the images, which are mapped from the disk.
+    """
+
+    runs: tuple[PlannedRun, ...]
+    rate: Rate
+    pixels: int
+
+    def left(self, what: str) -> float:
+        """Return the sum of an attribute over the runs that are still to be made."""
+        return float(sum(getattr(run, what) for run in self.runs if run.state == TO_DO))
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the largest run takes."""
+        return max(run.memory for run in self.runs)
+
+
+def planned(study: Study, store: Store, rate: Rate) -> Plan:
+    """Return what a study will take, run by run, and what of it is there.
+
+    Times are floating-point operations of training, and scored moments, at a rate. A birth that several runs
+    share is scored once, and counted here in each of them.
+
+    Args:
+        study: its runs, pinned.
+        store: where finished runs lie.
+        rate: of a machine.
+    """
+    unique = {run.uid: run for run in study.runs}
+    images = max((run.images for run in unique.values()), key=lambda images: images.pool or 0)
+    found = tuple(_planned(run, store, rate) for run in unique.values())
+    return Plan(found, rate, (images.pool or 0) * 3 * images.side**2)
+
+
+def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
+    seed = run.training.seed if "random" in run.training.plasticity else 0
+    cost = _cost(run.model, run.training.plasticity, seed, _batch(run), run.training.precision)
+    updates = run.training.duration.in_images(run.images.number or 0, run.training.batch)
+    scorings = len(run.moments) + (2 if updates else 1)
+    flops = updates * (cost.flops.forward + cost.flops.backward)
+    copies = 2 + len(run.moments) + 2 if run.keep_weights else 2  # weights, and those in the checkpoint
+    return PlannedRun(
+        uid=run.uid,
+        label=run.label,
+        seed=run.birth.seed,
+        state=_state(run, store),
+        trained=cost.trained,
+        updates=updates,
+        synaptic_updates=updates * cost.trained,
+        flops=flops,
+        scorings=scorings,
+        seconds=flops / rate.flops + scorings * rate.scoring,
+        memory=cost.memory,
+        disk=FLOAT32 * (copies * cost.all + cost.trained),
+    )
+
+
+def _batch(run: RunSpec) -> int:
+    return min(run.training.batch, run.images.number or run.training.batch)
+
+
+def _state(run: RunSpec, store: Store) -> str:
+    if run.images.sha256 == EXPECTED:
+        return TO_DO
+    if store.finished(run.uid, run):
+        return DONE
+    return DIVERGED if store.diverged(run.uid) else TO_DO
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """What a network costs that learns with a set of synapses: for one image, and in memory."""
+
+    trained: int
+    all: int
+    flops: Flops
+    memory: int
+
+
+@cache
+def _cost(model: ModelSpec, plasticity: str, seed: int, batch: int, precision: str) -> _Cost:
+    learns, network = plasticity_of(plasticity, model, seed), outline(model)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(name in learns.trained)
+    trained, every = learns.count(), learns.count(trained=False)
+    kept = _kept_for_gradients(network.train(), batch, model.size)
+    halved = kept // 2 if precision == "bf16" else kept
+    flops = sum(flops_by_layer(network, model.size).values(), Flops())
+    return _Cost(trained, every, flops, FLOAT32 * (every + 2 * trained) + halved)
+
+
+def _kept_for_gradients(network: nn.Module, batch: int, size: int) -> int:
+    """Return the bytes that a forward pass keeps for the backward one, weights aside; nothing is computed."""
+    tensors = dict(network.named_parameters()) | dict(network.named_buffers())
+    meta = {n: torch.empty_like(t, device="meta").requires_grad_(t.requires_grad) for n, t in tensors.items()}
+    weights = {tensor.untyped_storage()._cdata for tensor in meta.values()}
+    kept: dict[int, torch.UntypedStorage] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            kept[storage._cdata] = storage  # held, so that no other is given its address
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        functional_call(network, meta, (torch.empty(batch, 3, size, size, device="meta"),))
+    return sum(storage.nbytes() for storage in kept.values())
+
+
+def probe(run: RunSpec, inputs: StudyInputs) -> Rate:
+    """Measure how fast this machine makes a run: a few steps with all synapses, and one scored moment.
+
+    Args:
+        run: pinned; the network and the training that are measured.
+        inputs: what it learns from and is scored on.
+
+    Raises:
+        MissingDataError: if these are not here.
+    """
+    images, device = inputs.load(run.images), check_device(run.training.device)
+    batch = (
+        min(PROBED_IMAGES, run.training.batch, len(images.chosen)) if device.type == "cpu" else _batch(run)
+    )
+    how = replace(run.training, plasticity="all", batch=batch, duration=steps(1), device=str(device))
+    model, architecture = born(run.model, BirthSpec("kaiming_normal")), architecture_of(run.model)
+    train(model, architecture, images.chosen, how)  # memory and kernels are set up in the first step
+    how, started = replace(how, duration=steps(PROBED_STEPS)), time.monotonic()
+    train(model, architecture, images.chosen, how)
+    seconds = time.monotonic() - started
+    cost = _cost(run.model, "all", 0, batch, run.training.precision).flops
+    exam = inputs.exam(run.exam, images.held_out, run.model.size)
+    read, started = subject(model, run.model, classes=images.chosen.classes), time.monotonic()
+    exam.evaluate(replace(read, device=str(device)))
+    flops = PROBED_STEPS * batch * (cost.forward + cost.backward) / seconds
+    return Rate(flops, time.monotonic() - started, f"measured here on {_named(device)}")
+
+
+def _named(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{torch.get_num_threads()} threads of the processor"

@@ -1,0 +1,33 @@
+"""Birth states, without a single label (the paper's Figure 2B).
+
+    wiringup run at_birth --scale gpu
+
+Every birth has ten seeds, for a permutation test over seeds; those that are distilled are all distilled
+from the reference of the first seed. Published: weight compression 54 % of the fully trained brain match,
+Kaiming normal 43 %, pixels less (wiringup score pixels). At `gpu` (one card, two seeds, mean of V1, V4 and
+IT): Kaiming normal 64 to 67 %, weight compression 62 to 77 %. What is compared besides are the births of
+the paper's supplement and later ones (wiringup genome recipes). At `gpu` the references take four minutes
+and each birth a scoring.
+"""
+
+from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
+from wiringup.experiments.recipes.scale import DISTILLED
+from wiringup.training.schedule import epochs
+
+BASELINE = "KN, birth"
+
+
+def at_birth(study: Conditions) -> None:
+    """Add every birth, with many seeds and no training."""
+    births = {BASELINE: KN, "WC, birth": WC}
+    if study.scale.wc != DISTILLED:
+        births["WC (distilled), birth"] = DISTILLED
+    births |= {f"{name}, birth": name for name in study.scale.births}
+    for label, birth in births.items():
+        seeds = range(study.scale.birth_seeds)
+        study.add(label, birth=birth, duration=epochs(0), seeds=seeds, one_genome=True)
+
+
+RECIPE = Recipe(
+    "Weight compression is a better birth state than Kaiming normal.", ("2a", "2b", "s2"), at_birth, BASELINE
+)

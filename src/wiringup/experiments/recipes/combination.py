@@ -1,0 +1,44 @@
+"""Fewer updates, a birth state and critical training together (the paper's Figure 4).
+
+    wiringup run combination --scale gpu
+
+Weight compression with critical training beside Kaiming normal with all synapses, on the same images for
+the same epochs (equal updates), and for as many synaptic updates as critical training spends (equal
+synaptic updates). Published: 79 % of the fully trained brain match after six epochs, 83 % converged. At
+`gpu` (one card, one or two seeds, ten epochs, mean of V1, V4 and IT): weight compression with critical
+training 71 to 75 %, with Kaiming normal 74 to 75 %; Kaiming normal with all synapses 86 to 91 %.
+"""
+
+from wiringup.experiments.inputs import plasticity_of
+from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.training.schedule import epochs, images
+
+
+def combination(study: Conditions) -> None:
+    """Add critical training from weight compression, its parts, and its controls."""
+    share = plasticity_of("critical", study.base.model).share
+    for number in study.numbers:
+        for passes in study.scale.epochs:
+            budget = f"{number:,} images x {passes:g} epochs"
+            study.add(
+                f"WC + critical, {budget}",
+                birth=WC,
+                learns="critical",
+                number=number,
+                duration=epochs(passes),
+            )
+            study.add(f"KN, all, {budget}", number=number, duration=epochs(passes))
+    for passes in study.scale.epochs:
+        spent = max(2, round(study.images * passes * share))
+        budget = f"{passes:g} epochs"
+        study.add(f"KN, all, synaptic updates of critical for {budget}", duration=images(spent))
+        study.add(f"KN + critical, {budget}", learns="critical", duration=epochs(passes))
+        study.add(f"WC, all, {budget}", birth=WC, duration=epochs(passes))
+
+
+RECIPE = Recipe(
+    "A birth state and critical training together reach most of the brain match with a thousandth of the "
+    "synaptic updates.",
+    ("4a", "4b", "s3"),
+    combination,
+)

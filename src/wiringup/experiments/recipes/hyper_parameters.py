@@ -1,0 +1,33 @@
+"""Other optimisers, learning rates and weight decays (the paper's supplement).
+
+    wiringup run hyper_parameters --scale gpu
+
+Each with all synapses from Kaiming normal and with critical training from weight compression. What diverges
+is told and marked: at `gpu` the published weight compression did so with the running averages of BatchNorm
+(--norms running), not with batch statistics.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
+
+CHOICES: Mapping[str, Mapping[str, Any]] = {
+    "as published": {},
+    "lr 1": {"training.lr": 1.0},
+    "lr 0.01": {"training.lr": 0.01},
+    "weight decay 1e-3": {"training.weight_decay": 1e-3},
+    "weight decay 1e-5": {"training.weight_decay": 1e-5},
+    "adam": {"training.optimiser": "adam", "training.lr": 1e-3},
+    "adagrad": {"training.optimiser": "adagrad", "training.lr": 1e-2},
+}
+
+
+def hyper_parameters(study: Conditions) -> None:
+    """Add every choice for both trainings."""
+    for name, change in CHOICES.items():
+        study.add(f"KN, all, {name}", birth=KN, changes=change)
+        study.add(f"WC + critical, {name}", birth=WC, learns="critical", changes=change)
+
+
+RECIPE = Recipe("What holds does not hang on the choice of the optimiser.", ("s4",), hyper_parameters)

@@ -1,0 +1,28 @@
+"""Many images once, or few images many times, for equal updates.
+
+    wiringup run images_or_repetition --scale gpu
+
+The same number of supervised updates spent on all images or on fewer of them, with all synapses from
+Kaiming normal and with critical training from weight compression. In later work distinct images beat
+repetition.
+"""
+
+from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.training.schedule import images
+
+
+def images_or_repetition(study: Conditions) -> None:
+    """Add every number of images for two budgets of updates, those of the fewest and of the most epochs."""
+    for passes in dict.fromkeys((study.scale.epochs[0], study.scale.epochs[-1])):
+        spent = round(study.images * passes)
+        for number in study.numbers:
+            budget = f"{spent:,} updates on {number:,} images"
+            study.add(f"KN, all, {budget}", number=number, duration=images(spent))
+            study.add(
+                f"WC + critical, {budget}", birth=WC, learns="critical", number=number, duration=images(spent)
+            )
+
+
+RECIPE = Recipe(
+    "With equal updates, more distinct images give a better brain match.", ("1c", "s1"), images_or_repetition
+)

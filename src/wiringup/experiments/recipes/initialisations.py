@@ -1,0 +1,28 @@
+"""Critical training from every birth state (the paper's supplement).
+
+    wiringup run initialisations --scale gpu
+
+The births of `at_birth`, each with critical training; those that are distilled are distilled from the
+reference of the same seed.
+"""
+
+from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
+from wiringup.experiments.recipes.scale import DISTILLED
+
+
+def initialisations(study: Conditions) -> None:
+    """Add every birth with critical training."""
+    births = {"KN": KN, "WC": WC}
+    if study.scale.wc != DISTILLED:
+        births["WC (distilled)"] = DISTILLED
+    births |= {name: name for name in study.scale.births}
+    for label, birth in births.items():
+        study.add(f"{label} + critical", birth=birth, learns="critical")
+
+
+RECIPE = Recipe(
+    "A better birth state is still a better one after critical training.",
+    ("s5",),
+    initialisations,
+    "KN + critical",
+)

@@ -1,0 +1,39 @@
+"""Small networks, fully trained: the control that spends few synaptic updates by having few synapses.
+
+    wiringup run small_networks --scale gpu
+
+Narrower CORnet-S and MobileNet-v1, with all synapses from Kaiming normal, for few epochs and for those of
+the reference; and weight compression with critical training beside them. In later work EfficientNet-B0
+reached 98 % of the fully trained CORnet-S with 1/126 of its synaptic updates. Such a network of another
+package is trained by wiringup sweep --model timm:efficientnet_b0 --area ....
+"""
+
+from dataclasses import replace
+
+from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.training.schedule import epochs
+
+NETWORKS = (
+    ("CORnet-S", "cornet_s", 0.5), ("CORnet-S", "cornet_s", 0.25),
+    ("MobileNet-v1", "mobilenet_v1", 1.0), ("MobileNet-v1", "mobilenet_v1", 0.5),
+)  # fmt: skip
+"""Name, architecture, and width as a part of the scale's."""
+
+
+def small_networks(study: Conditions) -> None:
+    """Add every network for few epochs and for those of the reference."""
+    study.add("WC + critical", birth=WC, learns="critical")
+    study.add("KN, all")
+    whole = study.base.model
+    for name, architecture, part in NETWORKS:
+        model = replace(whole, architecture=architecture, width=whole.width * part)
+        for passes in (study.epochs, study.scale.reference):
+            label = f"{name} x {model.width:g}, KN, all, {passes:g} epochs"
+            study.add(label, duration=epochs(passes), changes={"model": model})
+
+
+RECIPE = Recipe(
+    "A small network that is fully trained is a strong control for few synaptic updates.",
+    ("4a",),
+    small_networks,
+)

@@ -1,0 +1,82 @@
+"""Recipes on the command line: listed, planned and run; options apply to them, and wrong ones are refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from made_images import class_folders, noise, write_folder
+from tests_world import write_toy_benchmark
+from wiringup.cli.main import main
+
+FLAGS = ["--scale", "tiny", "--benchmark", "toy", "--seed", "0"]
+
+
+@pytest.fixture
+def images(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    write_toy_benchmark(tmp_path / "data")
+    return str(write_folder(tmp_path / "images", class_folders(noise(30))))
+
+
+def said(capsys, *arguments):
+    main([*arguments, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_recipes_and_scales_are_listed_by_either_command(capsys):
+    found = said(capsys, "recipes")
+    assert found == said(capsys, "plan")
+    assert list(found["scales"]) == ["tiny", "small", "gpu", "paper"]
+    assert found["recipes"]["at_birth"]["panels"] == ["2a", "2b", "s2"]
+    main(["recipes"])
+    assert "Weight compression is a better birth state" in capsys.readouterr().out
+
+
+def test_a_recipe_is_planned_run_and_planned_again(images, capsys):
+    recipe = ["fewer_updates", *FLAGS, "--images", images, "--lr", "0.05", "--moments", "1", "--batch", "8"]
+    plan = said(capsys, "plan", *recipe)
+    assert [run["state"] for run in plan["runs"]] == ["to do"] * 2 and plan["missing"] == ""
+    assert [run["updates"] for run in plan["runs"]] == [48, 24] and plan["panels"][0] == "1a"
+    found = said(capsys, "run", *recipe)
+    assert {row["run"] for row in found["rows"]} == {run["uid"] for run in plan["runs"]}
+    assert {row["epoch"] for row in found["rows"] if row["n_images"] == 24} == {0, 1, 2}
+    assert {(row["lr"], row["batch"], row["benchmark"]) for row in found["rows"]} == {(0.05, 8, "toy")}
+    again = said(capsys, "plan", *recipe)
+    assert {run["state"] for run in again["runs"]} == {"done"} and again["left"]["seconds"] == 0
+    main(["plan", *recipe])
+    read = capsys.readouterr()
+    assert "2 are done" in read.err and "KN, all (reference)" in read.out
+    kept = json.loads(Path("runs", found["study"], "study.json").read_text())["spec"]
+    assert kept["recipe"] == "fewer_updates" and kept["panels"] == plan["panels"]
+
+
+def test_without_its_images_a_plan_says_what_is_expected(images, capsys):
+    plan = said(capsys, "plan", "fewer_updates", "--scale", "gpu")
+    assert plan["missing"].startswith("The images of this scale are not here")
+    assert plan["runs"][0]["updates"] == 15_600 * 50 and len(plan["runs"]) == 36
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "fewer_update", "--scale", "tiny"], "Did you mean 'fewer_updates'"),
+        (["plan", "critical", "--scale", "huge"], "Unknown scale 'huge'"),
+        (["run", "critical", "--scale", "tiny", "--quick"], "a recipe has --scale tiny"),
+        (["run", "--scale", "tiny"], "--scale and --wc are of a recipe"),
+        (["plan", "--probe"], "name one"),
+        (["run", "critical", "--wc", "kn"], "Unknown weight compression 'kn'"),
+        (["run", "critical", "--scale", "gpu"], "wiringup fetch tinyimagenet40 --from DIR"),
+        (["run", "critical", "--scale", "paper"], "name their folder (--images PATH)"),
+        (["plan", "critical", "--scale", "gpu", "--probe"], "are not here"),
+        (["run", "critical", *FLAGS, "--lr", "-1"], "lr is -1"),
+        (["run", "critical", *FLAGS, "0"], "one of them twice"),
+        (["run", "critical", "--suite", "real@1", *FLAGS], "leave out --benchmark"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(images, capsys, arguments, message):
+    with pytest.raises(SystemExit) as stopped:
+        main([*arguments, "--images", images] if "--seed" in arguments else arguments)
+    err = capsys.readouterr().err
+    assert stopped.value.code == 2 and message in err and "Traceback" not in err

@@ -1,0 +1,61 @@
+"""Recipes: each is made at a tiny scale, its table is complete, and every run says what it is."""
+
+from dataclasses import replace
+
+import pytest
+
+from toy_inputs import BASE, ToyInputs
+from wiringup.experiments import births
+from wiringup.experiments.launch import launch
+from wiringup.experiments.recipes.catalog import RECIPES, find_recipe
+from wiringup.experiments.recipes.conditions import REFERENCE
+from wiringup.experiments.recipes.scale import SCALES
+from wiringup.models.architecture import ModelSpec
+from wiringup.results.comparison import compare
+from wiringup.results.store import Store
+from wiringup.results.table import rows
+from wiringup.training import loop
+
+MODEL = ModelSpec("cornet_s", width=1 / 16, size=64)
+TINY = replace(
+    SCALES["tiny"], model=MODEL, reference=1, epochs=(1,), fewer=(8,), seeds=(0,), birth_seeds=2,
+    births=("uniform", "layer_normal"),
+)  # fmt: skip
+TRAINING = replace(BASE.training, size=64)
+IMAGES = replace(BASE.images, pool=16)
+
+
+@pytest.fixture(scope="module")
+def shared_inputs(tmp_path_factory):
+    return ToyInputs(tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    return Store(tmp_path_factory.mktemp("runs"))
+
+
+def study_of(name, inputs, scale=TINY):
+    return find_recipe(name).study(
+        name, replace(BASE, images=IMAGES, model=MODEL, training=TRAINING), inputs, scale
+    )
+
+
+@pytest.fixture(autouse=True)
+def uncounted(monkeypatch):
+    """Operations of a run are counted elsewhere; it takes as long as a tiny run itself."""
+    for module in (births, loop):
+        monkeypatch.setattr(module, "flops_by_layer", lambda *args: {})
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_made_and_its_table_is_complete(name, shared_inputs, store):
+    study = study_of(name, shared_inputs)
+    found = launch(study, store, inputs=shared_inputs)
+    labels = list(study.about["cells"])
+    comparison = compare(rows(found.records), study.reference, found.diverged)
+    assert [m.label for m in comparison.moments if m.epoch == 0] == labels and not found.diverged
+    assert all(m.match["V4"].mean == m.match["V4"].mean for m in comparison.moments)
+    assert study.reference == REFERENCE == labels[0]
+    assert study.about["recipe"] == name and study.about["baseline"] in ("", *labels)
+    assert study.about["panels"] and study.about["claim"].endswith(".")
