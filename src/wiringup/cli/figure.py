@@ -147,6 +147,7 @@ def _other(name: str, asked: dict[str, Any]) -> list[Path]:
         )
     title = f"Figure {name}. {OTHERS[name]}"
     drawn, rows = _bits(asked) if name == BITS else _genome(name, asked["genome"])
+    drawn.suptitle(f"{title}\n{drawn.get_suptitle()}", fontsize=10)
     files = write(name, drawn, rows, asked["out"], {"title": title, "caption": OTHERS[name]})
     log.info("%s: %s", title, ", ".join(map(str, files)))
     return files

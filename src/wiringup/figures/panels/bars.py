@@ -14,6 +14,7 @@ from wiringup.figures.panels.spots import COLUMNS, Spot
 from wiringup.results.record import MEAN
 
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
+_NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
 GROUPS = (MEAN, *COLUMNS[:-1])
 
 
@@ -85,7 +86,8 @@ def _bars(
         axes.errorbar(x[known], values[known], reach, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=2)
     if np.isfinite(values[0]):
         top = max(values[0], high[0] if known[0] else values[0], 0)
-        axes.text(x[0], top + 1.5, f"{values[0]:.0f}", fontsize=TINY, ha="center", va="bottom")
+        turned = 90 if width < _NARROW else 0
+        axes.text(x[0], top + 2, f"{values[0]:.0f}", fontsize=TINY, ha="center", va="bottom", rotation=turned)
 
 
 def _dots(

@@ -1,7 +1,9 @@
 """Panels of lines: percent of the reference against what was spent."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from itertools import cycle
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,6 +14,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from wiringup.figures.panels.series import BLACK, GREY, Look, Series, looks
 from wiringup.figures.panels.sheet import COLUMN, entry, sheet, tidy
 from wiringup.figures.panels.spots import Spot
+
+PUBLISHED = ", published"
+"""How the names of published lines end."""
 
 X = Callable[[Spot], float]
 Y = Callable[[Spot, str], tuple[float, float, float]]
@@ -63,8 +68,8 @@ def draw(
     least = min(spent, default=1.0) / 3
     for one in sorted(series, key=lambda s: not s.minor):
         _line(axes, one, styles[one.key], lambda s: max(x(s), least), y)
-    for dash, (_, value) in enumerate((lines or {}).items()):
-        axes.axhline(value, color=GREY, linestyle=(":", "-.", "--")[dash % 3], linewidth=1)
+    for name, look in _horizontal(lines or {}).items():
+        axes.axhline((lines or {})[name], **look)
     axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
     tidy(axes, x_name, y_name)
     at_birth = any(x(s) <= 0 for one in series for s in one.spots)
@@ -105,11 +110,17 @@ def _handles(
         found = [entry(one.name, *styles[key]) for key, one in reversed(shown.items())]
         found.append(entry("published", BLACK, "o", hollow=True))
         found.append(entry("own runs", BLACK, "o"))
-    for dash, name in enumerate(lines):
-        found.append(
-            Line2D([], [], label=name, color=GREY, linestyle=(":", "-.", "--")[dash % 3], linewidth=1)
-        )
-    return found
+    return found + [Line2D([], [], label=name, **look) for name, look in _horizontal(lines).items()]
+
+
+def _horizontal(lines: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return the look of horizontal lines: dashes by what they are of, grey if it was published."""
+    of = {name: name.removesuffix(PUBLISHED) for name in lines}
+    dashes = dict(zip(dict.fromkeys(of.values()), cycle((":", "-.", "--")), strict=False))
+    return {
+        name: {"linestyle": dashes[base], "color": BLACK if name == base else GREY, "linewidth": 1}
+        for name, base in of.items()
+    }
 
 
 def _decades(axes: Axes, first: float, name: str, most: float) -> None:

@@ -62,7 +62,7 @@ def synaptic(spots: Spots, title: str, caption: str) -> Drawn:
     shown += [s for s in spots if _beside(s)]
     known = [s for s in shown if s.synaptic_updates is not None and np.isfinite(s.value)]
     fixed = [s for s in spots if s.birth is None and s.plasticity is None and np.isfinite(s.value)]
-    told = {PUBLISHED: ", published", OWN: ""}
+    told = {PUBLISHED: curves.PUBLISHED, OWN: ""}
     lines = {condition(s) + told[s.source]: s.value for s in fixed}
     series = grouped(known)
     figure = curves.draw(

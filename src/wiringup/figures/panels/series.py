@@ -69,16 +69,17 @@ def named(name: str | None) -> str:
 
 
 def condition(spot: Spot) -> str:
-    """Return what a moment's condition is called: network, birth and what learns."""
+    """Return what a moment's condition is called: network, birth and what learns.
+
+    A network beside CORnet-S that learns with all its synapses is called by its name alone.
+    """
+    beside = spot.architecture != "cornet_s" or spot.birth is None
     born = named(spot.birth) + (" (distilled)" if spot.genome == "distilled" else "")
-    learns = spot.plasticity and (
-        f", {spot.plasticity}" if spot.plasticity == ALL else f" + {spot.plasticity}"
+    learns = {None: "", ALL: f", {ALL}"}.get(spot.plasticity, f" + {spot.plasticity}")
+    told = (
+        "" if beside and spot.birth in (None, KN, "default") and learns in ("", f", {ALL}") else born + learns
     )
-    if spot.birth in (None, "default"):
-        born, learns = "", learns and ("" if spot.plasticity == ALL else learns)
-    network = "" if spot.architecture == "cornet_s" and born else named(spot.architecture)
-    name = ", ".join(filter(None, [network, f"{born}{learns or ''}"]))
-    return f"{name}, {spot.variant}" if spot.variant else name
+    return ", ".join(filter(None, [named(spot.architecture) if beside else "", told, spot.variant]))
 
 
 def key_of(spot: Spot) -> Hashable:
