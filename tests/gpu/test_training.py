@@ -81,8 +81,7 @@ def test_float32_is_not_rounded_to_tf32(born, images):
     assert single != exact
 
 
-@pytest.mark.parametrize("plasticity", ["all", "critical"])
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize(("plasticity", "precision"), [("all", "float32"), ("critical", "bf16")])
 def test_compiled_losses_are_those_of_the_network_as_it_is(born, images, plasticity, precision, caplog):
     form = {"plasticity": plasticity, "precision": precision, "duration": steps(50), "lr": 1e-3}
     eager, fast = (trained(born, images, compile=choice, **form)[0] for choice in ("off", "on"))

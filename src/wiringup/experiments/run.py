@@ -27,7 +27,7 @@ from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec, of_this_version
 from wiringup.models import any_network
 from wiringup.models.architecture import architecture_of, build
-from wiringup.models.device import AUTO
+from wiringup.models.device import AUTO, device_name
 from wiringup.models.readout import subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
 from wiringup.results.brain_match import match_of_run
@@ -282,7 +282,7 @@ def _record(spec: RunSpec, result: TrainResult, seconds: float, bits: int | None
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
         provenance=provenance(seconds, any_network.provenance(spec.model.architecture))
-        | {"threads": torch.get_num_threads()},
+        | {"threads": torch.get_num_threads(), "device": device_name(spec.training.device)},
         ledger=result.ledger.summary(),
         bits=bits,
     )

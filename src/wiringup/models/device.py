@@ -50,6 +50,12 @@ def check_device(name: str) -> torch.device:
     )
 
 
+def device_name(device: str) -> str:
+    """Return what a device is called: the name of its card, or its type (``cpu``)."""
+    where = torch.device(device)
+    return torch.cuda.get_device_name(where) if where.type == "cuda" else where.type
+
+
 @contextlib.contextmanager
 def arithmetic(device: torch.device, precision: str = "float32") -> Iterator[None]:
     """Run the block's convolutions and products in float32 as it is defined, or by autocast in bfloat16.

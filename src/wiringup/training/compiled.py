@@ -1,6 +1,7 @@
 """A network compiled by `torch.compile`, where that pays."""
 
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -51,6 +52,8 @@ class Compiled(nn.Module):
             self._tried, self._compiled = True, self._try(inputs)
         fast = self._compiled if len(inputs[0]) == self.images else None
         answer: Tensor | tuple[Tensor, ...] = (self.network if fast is None else fast)(*inputs)
+        if fast is not None and isinstance(answer, tuple):  # a graph writes its next answers over these
+            return tuple(each.clone() for each in answer)
         return answer
 
     def _try(self, inputs: Sequence[Tensor]) -> Network | None:
@@ -75,7 +78,9 @@ class Compiled(nn.Module):
         return compiled
 
     def _forward_and_backward(self, compiled: Network, inputs: Sequence[Tensor]) -> None:
-        answer = compiled(*inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the compiler's advice none is for users
+            answer = compiled(*inputs)
         if torch.is_grad_enabled():
             learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
             torch.autograd.grad(answer.float().sum(), learning)
