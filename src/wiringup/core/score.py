@@ -62,6 +62,7 @@ class Score:
         unit_ids: how the data's own file calls each unit; None if by its place, from 0.
         evidence: returns bootstrap draws of ``score``, ceiled like it; the same resamples for every model on
             the same data. None where the formula offers none.
+        errors: "stimuli" or "units" -> standard error of ``score`` from it, where draws were condensed.
     """
 
     benchmark: str
@@ -80,6 +81,7 @@ class Score:
     units: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
     unit_ids: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
     evidence: Callable[[], Draws] | None = field(default=None, compare=False, repr=False)
+    errors: Mapping[str, float] | None = field(default=None, compare=False, repr=False)
 
 
 def check_normalisation(name: str) -> str:

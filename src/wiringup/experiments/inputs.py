@@ -38,6 +38,7 @@ from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.preprocessing import CENTRE, Preprocessing
 from wiringup.models.readout import NetworkSubject
+from wiringup.results.draws import condensed
 from wiringup.training.batches import nested_subset
 from wiringup.training.norms import effective
 from wiringup.training.observers import top1
@@ -95,7 +96,7 @@ class Exam:
             found = evaluate(
                 candidate, self.benchmarks, normalisation=self.normalisation, device=candidate.where
             )
-            scores = [replace(s, evidence=None) for s in found]  # predictions of every image are not kept
+            scores = [condensed(s) for s in found]  # predictions of every image are not kept
             how = self.shown(candidate.preprocessing)
             accuracy = top1(candidate.module, self.held_out, candidate.size, how=how)
             self._known[key] = scores, accuracy

@@ -31,6 +31,7 @@ from wiringup.models.device import AUTO, device_name
 from wiringup.models.readout import subject
 from wiringup.models.weights import load_weights, read_weights, save_weights
 from wiringup.results.brain_match import match_of_run
+from wiringup.results.draws import SEEDS
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import MOMENTS
@@ -250,6 +251,7 @@ def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:
             top1=accuracy,
             top1_protocol=f"{images.tested_on}, {exam.shown(read.preprocessing).describe(read.size)}",
             match=match.values,
+            errors={source: e for source, e in match.mean.errors.items() if source != SEEDS},
             missing=tuple(match.missing),
             scores=tuple(scores),
             images=moment.ledger.images,

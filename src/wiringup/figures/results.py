@@ -41,8 +41,9 @@ class Results:
     ) -> None:
         each = list(found)
         records = [one for one in each if isinstance(one, Record)]
-        self.rows: list[dict[str, Any]] = rows(records)
-        self.rows += [dict(plain(one)) for one in each if not isinstance(one, Record)]
+        self._with_draws: list[dict[str, Any]] = rows(records, evidence=True)
+        self._with_draws += [dict(plain(one)) for one in each if not isinstance(one, Record)]
+        self.rows = [{k: v for k, v in row.items() if k != "evidence"} for row in self._with_draws]
         self.reference, self.diverged = reference, tuple(diverged)
 
     @classmethod
@@ -91,7 +92,7 @@ class Results:
             InputError: if no reference is known, or there is no run of that label.
         """
         if reference := reference or self.reference:
-            return compare(self.rows, reference, self.diverged)
+            return compare(self._with_draws, reference, self.diverged)
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in self.rows))
         raise InputError(f"Percentages need a reference. Name one of the conditions: {labels}.")
 

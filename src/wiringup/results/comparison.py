@@ -49,8 +49,8 @@ class ConditionScores:
         match: area -> brain match; "mean" -> over the areas in ``percent``.
         percent: area or "mean" -> the same as a percentage of the reference, for areas in which the reference
             is above chance. If there is none, all areas are here, as NaN.
-        interval: area or "mean" -> mean of ``percent`` with its 95 % interval, over the seeds of the
-            condition and of the reference.
+        interval: area or "mean" -> mean of ``percent`` with its 95 % interval: over the seeds of the
+            condition and of the reference, and over stimuli and units where records keep draws of them.
         spent: synaptic updates so far, as a percentage of all that the reference spends.
     """
 
@@ -219,7 +219,7 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
 
 def of_study(document: Mapping[str, Any], records: Sequence[Record]) -> Comparison:
     """Return the comparison of a study or sweep, whose document names its reference and what diverged."""
-    return compare(rows(records), document["spec"]["reference"], diverged_of(document))
+    return compare(rows(records, evidence=True), document["spec"]["reference"], diverged_of(document))
 
 
 def diverged_of(document: Mapping[str, Any]) -> list[Diverged]:

@@ -7,12 +7,15 @@ to the same stimuli and neurons cancels in their ratio. Draws of stimuli and uni
 intervals are widened as a t interval is, with Satterthwaite's degrees of freedom.
 """
 
+import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import content_hash
 from wiringup.results.stats import LEVEL, Estimate, normal_weights, percentiles
@@ -21,9 +24,44 @@ SEEDS = "seeds"
 RESAMPLED = ("stimuli", "units", "both")
 FEW_SEEDS = 5
 SEED = 0
+KEPT = 500  # draws of a score that a record keeps, in half precision
 DRAWS = 1000  # of seeds, where nothing else is resampled
 
 Array = NDArray[np.float64]
+
+
+def condensed(score: Score) -> Score:
+    """Return a score whose evidence is a few kilobytes of draws, instead of predictions of every image."""
+    if score.evidence is None:
+        return score
+    drawn = {source: (draws[:KEPT] - score.score).astype("<f2") for source, draws in score.evidence().items()}
+    errors = {s: round(_variance(d.astype(np.float64)) ** 0.5, 8) for s, d in drawn.items() if s != "both"}
+    return replace(score, evidence=partial(_around, score.score, drawn), errors=errors)
+
+
+def _around(value: float, deviations: Mapping[str, NDArray[np.float16]]) -> dict[str, Array]:
+    return {source: value + some.astype(np.float64) for source, some in deviations.items()}
+
+
+def to_text(score: Score) -> dict[str, str]:
+    """Return source -> draws of a condensed score as text: deviations from it, half precision, in base 64."""
+    if score.evidence is None:
+        return {}
+    drawn = {source: (draws - score.score).astype("<f2") for source, draws in score.evidence().items()}
+    return {source: base64.b64encode(some.tobytes()).decode() for source, some in drawn.items()}
+
+
+def from_text(value: float, texts: Mapping[str, str]) -> dict[str, Array]:
+    """Return the draws (draws,) of a score of ``value`` that `to_text` wrote.
+
+    Raises:
+        InputError: if they are not what it writes.
+    """
+    try:
+        found = {s: np.frombuffer(base64.b64decode(t, validate=True), "<f2") for s, t in texts.items()}
+    except ValueError as error:
+        raise InputError(f"the draws of a score are damaged ({error}).") from error
+    return _around(value, found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,12 +136,25 @@ class Drawn:
 
     def relative_to(self, other: "Drawn") -> "Drawn":
         """Return the fraction of ``other``, draw by draw."""
-        sources = {*self.parts, *other.parts} - {SEEDS}
-        parts = {s: self.over(s) / other.over(s) for s in RESAMPLED if s in sources}
-        if SEEDS in self.parts or SEEDS in other.parts:
-            parts[SEEDS] = self.over(SEEDS) / other.over(SEEDS)
+        return self._with(other, np.divide)
+
+    def minus(self, other: "Drawn") -> "Drawn":
+        """Return the difference from ``other``, draw by draw."""
+        return self._with(other, np.subtract)
+
+    def _with(self, other: "Drawn", combined: np.ufunc) -> "Drawn":
+        sources = {*self.parts, *other.parts}
+        each = (SEEDS, *RESAMPLED)
+        parts = {s: combined(*_as_many(self.over(s), other.over(s))) for s in each if s in sources}
         n_seeds = min(d.n_seeds for d in (self, other) if d.n_seeds > 1) if SEEDS in parts else 1
-        return Drawn(self.value / other.value, parts, self.total / other.total, n_seeds)
+        total = combined(*_as_many(self.total, other.total))
+        return Drawn(float(combined(self.value, other.value)), parts, total, n_seeds)
+
+
+def _as_many(a: Array, b: Array) -> tuple[Array, Array]:
+    """Return as many draws of one as of the other: records of earlier versions keep none, or more."""
+    n = min(len(a), len(b))
+    return (a, b) if n == 1 else (a[:n], b[:n])
 
 
 def _variance(draws: Array) -> float:

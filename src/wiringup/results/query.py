@@ -24,11 +24,15 @@ log = logging.getLogger(__name__)
 
 OF_A_SCORE = frozenset((
     "benchmark", "area", "metric", "layer", "raw", "ceiling", "score", "normalisation", "error", "n_stimuli",
-    "n_units", "note",
+    "n_units", "note", "score_error_stimuli", "score_error_units",
 ))  # fmt: skip
 """Columns in which rows of one run and moment differ."""
 
 WITH_INTERVALS = ("brain_match", "top1", "score", "raw")
+_ERRORS = {
+    n: (f"{of}_error_stimuli", f"{of}_error_units")
+    for n, of in (("brain_match", "match"), ("score", "score"))
+}
 MEASURES = ("brain_match", "top1", "updates", "synaptic_updates", "trained", "flops")
 """What is the same in all rows of a run and moment, and has a mean over runs."""
 
@@ -196,7 +200,7 @@ def _grouped(connection: Any, group: Sequence[str]) -> list[dict[str, Any]]:
     last = f"QUALIFY epoch IS NOT DISTINCT FROM max(epoch) OVER (PARTITION BY {by}, run)"
     of_score = "score, raw" if OF_A_SCORE & {*group} else ""
     measures = [*MEASURES, *of_score.split(", ")] if of_score else list(MEASURES)
-    means = ", ".join(f"avg({name}) AS {name}" for name in measures)
+    means = ", ".join(f"avg({name}) AS {name}" for name in [*measures, *sum(_ERRORS.values(), ())])
     per_run = _dicts(
         connection,
         f"WITH chosen AS (SELECT * FROM asked {'' if 'epoch' in group else last}) "
@@ -213,11 +217,21 @@ def _summary(runs: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> dict
     found: dict[str, Any] = {"runs": len(runs), "conditions": len({run["condition_"] for run in runs})}
     for name in measures:
         values = np.array([run[name] for run in runs], np.float64)  # None is NaN
-        estimate = mean_of_runs(values[np.isfinite(values)])
+        estimate = mean_of_runs(values[np.isfinite(values)], _in_common(runs, name))
         found[name] = plain(estimate.value)
         if name in WITH_INTERVALS:
             found |= {f"{name}_low": plain(estimate.low), f"{name}_high": plain(estimate.high)}
     return found | {"simulated": any(run["simulated_"] for run in runs)}
+
+
+def _in_common(runs: Sequence[Mapping[str, Any]], name: str) -> dict[str, float]:
+    """Return the errors that further seeds would not make smaller: their mean over runs that know them."""
+    found = {}
+    for column in _ERRORS.get(name, ()):
+        known = [run[column] for run in runs if run[column] is not None]
+        if known:
+            found[column.rpartition("_")[2]] = float(np.mean(known))
+    return found
 
 
 def _dicts(connection: Any, sql: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypedDict
 
@@ -15,6 +16,7 @@ import numpy as np
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import check_shape
+from wiringup.results.draws import from_text, to_text
 
 SCHEMA = 1
 MEAN = "mean"
@@ -27,6 +29,8 @@ class _Units(TypedDict, total=False):
 
     units: Sequence[float] | None
     unit_ids: Sequence[str] | None
+    draws: Mapping[str, str]
+    errors: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Point:
         missing: benchmarks that the suite names but that could not be scored.
         images: distinct labelled images seen so far; None in records made before they were counted.
         flops: floating-point operations so far, forward and backward; None as above.
+        errors: "stimuli", "units" -> standard error of the mean of ``match`` from it, where it is known.
         top1_protocol: which images these are and how they were shown; "" in records made before it was said.
     """
 
@@ -55,6 +60,7 @@ class Point:
     images: int | None = None
     flops: int | None = None
     top1_protocol: str = ""
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -137,7 +143,7 @@ def score_to_dict(score: Score, *, units: bool = True) -> dict[str, Any]:
         score: the score.
         units: whether the scores of single units come along.
     """
-    apart = ("units", "unit_ids", "evidence")
+    apart = ("units", "unit_ids", "evidence", "errors")
     kept = (f.name for f in dataclasses.fields(score) if f.name not in apart)
     values = {name: plain(getattr(score, name)) for name in kept}
     if units:
@@ -167,6 +173,8 @@ def score_from_dict(values: Mapping[str, Any]) -> Score:
     units, fields = values.get("units"), _known(Score, values)
     fields |= {k: np.nan for k in ("raw", "score", "error") if fields[k] is None}
     fields["units"] = None if units is None else np.array(units, np.float64)  # None is NaN
+    if texts := values.get("draws"):
+        fields["evidence"] = partial(from_text, fields["score"], texts)
     fields["unit_ids"] = None if fields.get("unit_ids") is None else tuple(fields["unit_ids"])
     return Score(**fields)
 
@@ -180,7 +188,12 @@ def to_dict(record: Record) -> dict[str, Any]:
 def point_to_dict(point: Point) -> dict[str, Any]:
     """Return a scored moment as plain JSON types."""
     values = {f.name: getattr(point, f.name) for f in dataclasses.fields(point)}
-    return values | {"match": plain(point.match), "scores": [score_to_dict(s) for s in point.scores]}
+    drawn = [score_to_dict(s) | _drawn(s) for s in point.scores]
+    return values | {"match": plain(point.match), "errors": plain(point.errors), "scores": drawn}
+
+
+def _drawn(score: Score) -> dict[str, Any]:
+    return {"draws": to_text(score), "errors": dict(score.errors)} if score.errors else {}
 
 
 def from_dict(values: Mapping[str, Any]) -> Record:

@@ -40,16 +40,17 @@ def percentiles(draws: Array, level: float = LEVEL, df: float = np.inf) -> tuple
     Args:
         draws: (draws,).
         level: probability of covering the truth.
-        df: degrees of freedom of the estimated spread: with few, percentiles further out are taken, as a t
-            interval is wider than a normal one (the expanded percentile interval of Hesterberg 2015, Am Stat
-            69:371). They end at the most extreme draws.
+        df: degrees of freedom of the estimated spread: with few, the ends move away from the median, as a
+            t interval is wider than a normal one. (Percentiles further out, as in Hesterberg 2015, Am Stat
+            69:371, end at the most extreme draws: with two seeds they would cover 80 % instead of 95 %.)
     """
     known = draws[~np.isnan(draws)]
     if not len(known):
         return float("nan"), float("nan")
-    tail = stats.norm.cdf(stats.t.ppf((1 - level) / 2, df))
-    low, high = np.quantile(known, [tail, 1 - tail])
-    return float(low), float(high)
+    tail = (1 - level) / 2
+    low, middle, high = np.quantile(known, [tail, 0.5, 1 - tail])
+    wider = stats.t.ppf(tail, df) / stats.norm.ppf(tail)
+    return float(middle - wider * (middle - low)), float(middle + wider * (high - middle))
 
 
 def rescaled_weights(n: int, draws: int, generator: np.random.Generator) -> Array:

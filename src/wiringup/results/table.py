@@ -15,6 +15,7 @@ from typing import Any
 
 from wiringup.core.checks import one_of
 from wiringup.core.files import write_text
+from wiringup.core.score import Score
 from wiringup.results.labels import condition
 from wiringup.results.record import MEAN, Point, Record, plain, score_to_dict
 
@@ -42,11 +43,12 @@ COLUMNS = {
     "batch": "BIGINT", "schedule": "VARCHAR", "augmentation": "VARCHAR", "train_seed": "BIGINT",
     "suite": "VARCHAR", "date": "VARCHAR", "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN",
     "updates": "DOUBLE", "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE",
-    "top1": "DOUBLE", "top1_protocol": "VARCHAR", "brain_match": "DOUBLE", "benchmark": "VARCHAR",
+    "top1": "DOUBLE", "top1_protocol": "VARCHAR", "brain_match": "DOUBLE",
+    "match_error_stimuli": "DOUBLE", "match_error_units": "DOUBLE", "benchmark": "VARCHAR",
     "area": "VARCHAR", "metric": "VARCHAR", "layer": "VARCHAR", "raw": "DOUBLE", "ceiling": "DOUBLE",
     "score": "DOUBLE", "normalisation": "VARCHAR", "error": "DOUBLE", "n_stimuli": "BIGINT",
     "n_units": "BIGINT", "simulated": "BOOLEAN", "note": "VARCHAR", "weights": "VARCHAR",
-    "identity": "VARCHAR",
+    "identity": "VARCHAR", "score_error_stimuli": "DOUBLE", "score_error_units": "DOUBLE",
 }  # fmt: skip
 """Every column of the kept table (`results.kept`) and its SQL type; counts may be larger than 64 bits."""
 
@@ -55,7 +57,7 @@ UNIT_COLUMNS = (
 )  # fmt: skip
 
 
-def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
+def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str, Any]]:
     """Return the table of runs.
 
     A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
@@ -64,14 +66,20 @@ def rows(records: Iterable[Record]) -> list[dict[str, Any]]:
     until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of
     all "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the
     mean of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which nothing
-    was scored but accuracy has one row without a score.
+    was scored but accuracy has one row without a score. "score_error_stimuli", "match_error_units", ... are
+    the standard errors of one run's score and brain match from the choice of stimuli and units.
+
+    Args:
+        records: finished runs.
+        evidence: whether each score brings its bootstrap draws along (`Score.evidence`, a function), from
+            which intervals over stimuli and units are made.
     """
     return [
         {**of_run, **_of_moment(point), "final": point is record.last, **score}
         for record in records
         for of_run in [_of_run(record)]
         for point in record.points
-        for score in [score_to_dict(s, units=False) for s in point.scores] or [{}]
+        for score in [_of_score(s, evidence) for s in point.scores] or [{}]
     ]
 
 
@@ -103,7 +111,17 @@ def _said(record: Record, part: str, name: str) -> Any:
 
 
 def _of_moment(point: Point) -> dict[str, Any]:
-    return {name: getattr(point, name) for name in _OF_MOMENT} | {"brain_match": plain(point.match[MEAN])}
+    said = {name: getattr(point, name) for name in _OF_MOMENT}
+    return said | {"brain_match": plain(point.match[MEAN])} | _errors("match", point.errors)
+
+
+def _of_score(score: Score, evidence: bool) -> dict[str, Any]:
+    said = score_to_dict(score, units=False) | _errors("score", score.errors or {})
+    return said | {"evidence": score.evidence} if evidence else said
+
+
+def _errors(of: str, errors: Mapping[str, float]) -> dict[str, Any]:
+    return {f"{of}_error_{source}": errors.get(source) for source in ("stimuli", "units")}
 
 
 def score_rows(uid: str, scores: Iterable[Row]) -> list[dict[str, Any]]:

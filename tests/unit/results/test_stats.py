@@ -27,9 +27,8 @@ def test_percentiles_pass_over_what_is_not_defined():
 
 def test_few_degrees_of_freedom_widen_as_a_t_interval_does():
     draws = peer.norm.ppf((np.arange(20_000) + 0.5) / 20_000)  # an ideal sample of normal draws
-    for df in (5, 20):
+    for df in (1, 5, 20):
         assert percentiles(draws, df=df)[1] == pytest.approx(peer.t.ppf(0.975, df), rel=5e-3)
-    assert percentiles(draws, df=1) == (draws[0], draws[-1])  # no further out than the draws
 
 
 def test_the_interval_of_many_values_is_scipys():
@@ -42,7 +41,7 @@ def test_the_interval_of_many_values_is_scipys():
     assert found.value == values.mean()
 
 
-@pytest.mark.parametrize("n", [4, 10])
+@pytest.mark.parametrize("n", [2, 3, 4, 10])
 def test_intervals_of_small_normal_samples_cover_the_truth(n):
     """200 simulations know a coverage of .95 to +-.031 (two binomial standard errors)."""
     covered = 0
