@@ -135,6 +135,10 @@ def _rate(case: Case, device: torch.device, *, compiled: bool) -> Rate:
         fast, _, memory, first = _ours(case, model, data, case.spec(str(device), "on"))
         took = first
     machine = product_rate(device, case.precision)
+    ours = (
+        f"{eager:,.0f}" if fast is None else f"{eager:,.0f}, compiled {fast:,.0f} (first steps {took:.0f} s)"
+    )
+    log.info("%s: plain %s, ours %s images/s", case.name, f"{plain:,.0f}", ours)
     return Rate(case.name, plain, eager, fast, took, operations, machine, case.aim, memory)
 
 
