@@ -1,6 +1,6 @@
 """`Results`: the table of what was kept, as a frame, a figure, or a file."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,6 +78,10 @@ class Results:
         ]
         of = f", reference {self.reference!r}" if self.reference else ""
         return f"Results({len(self.rows)} rows: {', '.join(counts)}{of})"
+
+    def only(self, keep: Callable[[Row], bool]) -> "Results":
+        """Return the results of the rows for which ``keep`` is true."""
+        return Results(filter(keep, self._with_draws), self.reference, self.diverged)
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the table as a pandas frame, a column for each name."""

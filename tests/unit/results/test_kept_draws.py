@@ -93,6 +93,8 @@ def test_seeds_without_draws_stand_beside_seeds_with():
     assert set(found.errors) == {"stimuli", "units", "seeds"} and found.low < 100 * 0.21 / 0.41 < found.high
     results = Results([*old, *new], "ref")
     assert results.compare().ends[-1].interval["mean"] == found
+    assert len(results.only(lambda row: row["label"] == "ref").compare().moments) == 2
+    assert results.only(lambda row: row["epoch"] == 1).compare().ends[-1].interval["mean"] == found
     assert "evidence" not in results.rows[0] and results.rows[-1]["score_error_stimuli"] > 0
 
 

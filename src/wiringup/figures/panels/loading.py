@@ -62,7 +62,7 @@ def load_own(folder: Path, reference: str = "") -> list[Spot]:
     others = {row["label"] for row in found.rows if row.get("suite") != suite}
     if suite is not None and others:
         log.warning("Left out, as they were not scored on %s: %s.", suite, ", ".join(sorted(others)))
-        found.rows = [row for row in found.rows if row["label"] not in others]
+        found = found.only(lambda row: row["label"] not in others)
     comparison = found.compare(base)
     log.info("Own runs: percentages are of %s (%s).", base, folder)
     store = folder.resolve().parent if (folder / "study.json").is_file() else folder
