@@ -74,8 +74,8 @@ def test_the_network_is_strict_float32_unless_bf16_is_asked_for(network):
     strict, reduced = (
         on_the_card(network, precision=p).responses(stimuli, ["IT"])["IT"].cpu() for p in ("float32", "bf16")
     )
-    assert (strict - here).abs().max() < 2e-5 * scale
-    assert 2e-4 * scale < (reduced - here).abs().max() < 0.1 * scale
+    assert (strict - here).abs().max() < 1e-4 * scale
+    assert 5e-4 * scale < (reduced - here).abs().max() < 0.2 * scale
 
 
 def test_a_network_on_the_card_is_looked_at_where_it_is(network):
@@ -98,7 +98,7 @@ def test_what_does_not_fit_on_the_card_is_scored_all_the_same(network, monkeypat
 def test_responses_in_the_hosts_memory_are_scored_on_the_card():
     benchmarks = [made(SMALL), make_benchmark(made(SMALL).data, "rsa", "rsa")]
     pixels = PixelSubject(64)
-    assert difference(evaluate(pixels, benchmarks, device=CARD), evaluate(pixels, benchmarks)) < 1e-9
+    assert difference(evaluate(pixels, benchmarks, device=CARD), evaluate(pixels, benchmarks)) < 1e-7
 
 
 def test_principal_components_are_those_of_the_cpu(network):

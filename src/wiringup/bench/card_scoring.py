@@ -27,14 +27,15 @@ from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import Stimuli, from_pixels
 from wiringup.data.measurements import Dissimilarities, Recording
 from wiringup.models.architecture import ModelSpec, build
-from wiringup.models.device import arithmetic, check_device
+from wiringup.models.device import PRECISIONS, arithmetic, check_device
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import NetworkSubject, subject
 
 log = logging.getLogger(__name__)
 
 LAYERS = ("V1", "V2@all", "V4@all", "IT@all")
-CALIBRATION = 64
+CALIBRATION = BATCH = 64
+MADE_UP = "made-up:"
 AIM = 10.0  # seconds, full width at 224 px
 CELLS = 16  # a side of what made-up images show, and made-up neurons respond to
 
@@ -85,7 +86,7 @@ def made(shape: Shape) -> Benchmark:
     pixels = np.arange(shape.side) * CELLS // shape.side
     stimuli = from_pixels(np.ascontiguousarray(cells[:, pixels][:, :, pixels]))
     patterns = cells.reshape(shape.images, -1).astype(np.float32) / np.float32(255) - np.float32(0.5)
-    return make_benchmark(_data(shape, stimuli, patterns), f"made-up:{shape.name}")
+    return make_benchmark(_data(shape, stimuli, patterns), MADE_UP + shape.name)
 
 
 def _data(shape: Shape, stimuli: Stimuli, patterns: NDArray[np.float32]) -> Recording | Dissimilarities:
@@ -127,30 +128,30 @@ def measure(
     first, cold = _timed(where, lambda: evaluate(read, exam, LAYERS, device=where))
     clock = Clock()
     whole, scores = _timed(where, lambda: evaluate(read, exam, LAYERS, clock=clock, device=where))
-    network, scoring = clock.seconds["responses"], clock.seconds["scoring"]
-    products = _products(read, exam, where)
-    bf16, reduced = _timed(
-        where, lambda: evaluate(replace(read, precision="bf16"), exam, LAYERS, device=where)
-    )
-    images = sum(len(group[0].stimuli) for group in by_stimuli(exam))
-    what = f"CORnet-S x {width:g}, {size} px, {images:,} images, {len(scores)} scores, {where}"
-    parts = {
-        "network": network,
-        "products (Gram matrices)": products,
-        "maps, correlations": scoring - products,
-    }
-    parts["rest"] = whole - network - scoring
-    shares = [Share(what, name, seconds, seconds / whole) for name, seconds in parts.items()]
-    simulated = sum(b.simulated for b in exam)
+    aim = f" (aim: {AIM:g})" if (width, size) == (1.0, 224) else ""
     notes = [
-        f"{whole:.2f} s in all{f' (aim: {AIM:g})' if (width, size) == (1.0, 224) else ''}; {first:.2f} s the "
-        f"first time, with folds and noise ceilings; birth {birth:.2f} s. The network is in strict float32.",
-        f"With the network in bf16 {bf16:.2f} s; scores differ by at most {difference(reduced, scores):.1e}.",
+        f"{whole:.2f} s in all{aim}; {first:.2f} s the first time, with folds and noise ceilings; birth "
+        f"{birth:.2f} s. The network is in strict float32.",
         f"The same twice: scores differ by at most {difference(cold, scores):.1e}.",
     ]
-    if simulated:
-        notes.append(f"{simulated} of the {len(exam)} benchmarks are made up, as their data are not here.")
-    return shares, notes + _against_cpu(read, exam, scores, where)
+    if where.type == "cuda":
+        half = replace(read, precision="bf16")
+        bf16, reduced = _timed(where, lambda: evaluate(half, exam, LAYERS, device=where))
+        apart = difference(reduced, scores)
+        notes.append(f"With the network in bf16 {bf16:.2f} s; scores differ by at most {apart:.1e}.")
+        notes += [_layouts(read, exam[0].stimuli, where), _against_cpu(read, exam, scores)]
+    if made_up := [b.name for b in exam if b.name.startswith(MADE_UP)]:
+        notes.append(f"{len(made_up)} of the {len(exam)} benchmarks are made up: their data are not here.")
+    images = sum(len(group[0].stimuli) for group in by_stimuli(exam))
+    of = f"CORnet-S x {width:g}, {size} px, {images:,} images, {len(scores)} scores, {where}"
+    return _shares(of, whole, clock, _products(read, exam, where)), notes
+
+
+def _shares(of: str, whole: float, clock: Clock, products: float) -> list[Share]:
+    network, scoring = clock.seconds["responses"], clock.seconds["scoring"]
+    parts = {"network": network, "products (Gram matrices)": products}
+    parts |= {"maps and correlations": scoring - products, "rest": whole - network - scoring}
+    return [Share(of, name, seconds, seconds / whole) for name, seconds in parts.items()]
 
 
 def difference(some: Sequence[Score], others: Sequence[Score]) -> float:
@@ -171,18 +172,26 @@ def _products(read: NetworkSubject, exam: Sequence[Benchmark], where: torch.devi
     return total
 
 
-def _against_cpu(
-    read: NetworkSubject, exam: Sequence[Benchmark], scores: Sequence[Score], where: torch.device
-) -> list[str]:
+def _layouts(read: NetworkSubject, images: Stimuli, where: torch.device) -> str:
+    """Return how long a batch takes in each layout and precision, of which `NetworkSubject` chooses one."""
+    x, told = read.input_of(images.at(slice(0, BATCH))), []
+    for precision in PRECISIONS:
+        for layout in (torch.contiguous_format, torch.channels_last):
+            batch = x.contiguous(memory_format=layout)
+            with torch.inference_mode(), arithmetic(where, precision):
+                seconds = [_timed(where, partial(read.module, batch))[0] for _ in range(4)]
+            told.append(f"{precision}, {str(layout).removeprefix('torch.')}: {1000 * min(seconds):.1f} ms")
+    return f"{len(x)} images through the network: {'; '.join(told)}."
+
+
+def _against_cpu(read: NetworkSubject, exam: Sequence[Benchmark], scores: Sequence[Score]) -> str:
     """Return how far the scores on the smallest set of images are from those of the CPU."""
-    if where.type == "cpu":
-        return []
-    least = min((len(b.stimuli) for b in exam), default=0)
+    least = min(len(b.stimuli) for b in exam)
     smallest = [b for b in exam if len(b.stimuli) == least]
     names = {b.name for b in smallest}
     here = evaluate(replace(read, device="cpu"), smallest, LAYERS)
     apart = difference(here, [s for s in scores if s.benchmark in names])
-    return [f"On the CPU, the {least} images' scores differ by at most {apart:.1e}."]
+    return f"On the CPU, scores on the smallest set ({least} images) differ by at most {apart:.1e}."
 
 
 def _timed(where: torch.device, work: Callable[[], Found]) -> tuple[float, Found]:
