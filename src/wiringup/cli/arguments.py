@@ -19,7 +19,8 @@ Images = Annotated[
     Path,
     arg(
         metavar="PATH",
-        help="Labelled images: folder or zip of class folders, npz, folder of CIFAR binary files, WebDataset "
+        help="Labelled images: folder or zip of class folders, table of files and classes (.csv), npz, "
+        "folder of CIFAR binary files, WebDataset "
         "shards (a .tar, 'shard-{000..003}.tar' or a folder of them), or rendered:N for N rendered objects.",
     ),
 ]

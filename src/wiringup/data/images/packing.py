@@ -100,7 +100,7 @@ def _fill(records: NDArray[Any], put: "_Put", asked: Asked, donors: "_Donors") -
     if len(todo) < len(records):
         log.info("%s of %s images were packed before.", f"{len(records) - len(todo):,}", f"{len(records):,}")
     corrupt: dict[int, str] = {}
-    taken, began = 0, time.monotonic()
+    taken, began = 0, (time.monotonic(), time.process_time())
 
     def made(row: int) -> tuple[Stored, bytes, int, bool] | InputError:
         try:
@@ -117,7 +117,7 @@ def _fill(records: NDArray[Any], put: "_Put", asked: Asked, donors: "_Donors") -
                 taken += image[3]
             if done % STEP == 0 or done == len(todo):
                 finished(done)
-    _say(len(todo) - len(corrupt), taken, time.monotonic() - began)
+    _say(len(todo) - len(corrupt), taken, *began)
     return corrupt
 
 
@@ -138,15 +138,14 @@ def _source(content: Content) -> bytes:
     return hashlib.blake2b(str(shape).encode() + plain, digest_size=16).digest()
 
 
-def _say(images: int, taken: int, seconds: float) -> None:
+def _say(images: int, taken: int, began: float, at_work: float) -> None:
     if taken:
         log.info("%s images were taken over from other packs.", f"{taken:,}")
     if images > taken:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        rate = images / max(seconds, 1e-9)
+        seconds, spent = time.monotonic() - began, time.process_time() - at_work
         log.info(
-            "Packed %s images in %.1f s: %.0f images/s, %.0f for each of %d cores.",
-            f"{images:,}", seconds, rate, rate / cores, cores,
+            "Packed %s images in %.1f s: %.0f images/s, %.0f for each second of a core.",
+            f"{images:,}", seconds, images / max(seconds, 1e-9), images / max(spent, 1e-9),
         )  # fmt: skip
 
 

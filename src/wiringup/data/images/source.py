@@ -27,6 +27,8 @@ from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
 from wiringup.data.formats.arrays import read_npz
 from wiringup.data.images.cifar import FILES, is_cifar, read_cifar
 from wiringup.data.images.decoding import Content
+from wiringup.data.images.labels import SUFFIXES as TABLES
+from wiringup.data.images.labels import class_by_table, images_beside
 from wiringup.data.images.names import (
     class_of_each,
     classes_of_numbers,
@@ -43,7 +45,8 @@ from wiringup.data.rendered.scenes import RenderSpec, draw_latents
 
 RENDERED = "rendered"
 ALLOWED = (
-    "a folder or zip of class folders; an npz with images and labels; "
+    "a folder or zip of class folders; a table of image files and their classes (.csv, .tsv, .txt); "
+    "an npz with images and labels; "
     f"binary files of CIFAR ({FILES}); "
     "WebDataset shards (a .tar, shard-{000..003}.tar, or a folder of .tar); "
     "rendered:N for N rendered objects"
@@ -156,6 +159,8 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
         return _in_memory(_npz(path), path)
     if path.is_dir() or path.suffix.lower() == ".zip":
         return _class_folders(stack.enter_context(open_pictures(path)))
+    if path.suffix.lower() in TABLES:
+        return _tabled(path, stack.enter_context(open_pictures(images_beside(path))))
     packed_up = path.suffix.lower() in (".gz", ".tgz", ".bz2", ".xz")
     hint = "Unpack it first. " if packed_up else ""
     raise InputError(f"{path} is nothing that images can be read from. {hint}Allowed are {ALLOWED}.")
@@ -178,6 +183,20 @@ def _class_folders(pictures: Pictures) -> ImageSource:
         labels_of(folders, classes),
         classes,
         lambda: [ids, *pictures.marks()],
+        lambda i: pictures.read(names[i]),
+        lambda i: pictures.where(names[i]),
+    )
+
+
+def _tabled(path: Path, pictures: Pictures) -> ImageSource:
+    found = class_by_table(path, pictures.names)
+    names = [pictures.names[place] for place in found]
+    classes = tuple(in_natural_order(sorted(set(found.values()))))
+    return ImageSource(
+        tuple(names),
+        labels_of(list(found.values()), classes),
+        classes,
+        lambda: [list(found.items()), pictures.names, *pictures.marks()],
         lambda i: pictures.read(names[i]),
         lambda i: pictures.where(names[i]),
     )
