@@ -64,7 +64,7 @@ def _show(name: str, found: CacheFolder) -> None:
     entries = found.entries()[::-1]
     if entries:
         days = [time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used)) for entry in entries]
-        body = [[e.path.name[:12], in_gb(e.size), day] for e, day in zip(entries, days, strict=True)]
+        body = [[e.path.name[:20], in_gb(e.size), day] for e, day in zip(entries, days, strict=True)]
         table([name, "size", "last used"], body)
     total = in_gb(sum(entry.size for entry in entries))
     log.info(f"{len(entries)} files of {name}, {total} of at most {found.limit:g} GB, in {found.folder}.")

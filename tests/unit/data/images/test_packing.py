@@ -10,6 +10,7 @@ from made_images import class_folders, encoded, noise, write_folder
 from wiringup.core.errors import InputError, WiringupError
 from wiringup.data.images import cache, keeping, packing
 from wiringup.data.images.cache import ImageCache
+from wiringup.data.images.pack_file import RECORD
 from wiringup.data.images.packing import JOURNAL, REPORTED
 from wiringup.data.images.source import read_labelled
 
@@ -107,6 +108,14 @@ def test_what_is_damaged_of_half_a_pack_is_packed_again(store, folder, decoded, 
     found = store.load(folder, 16)
     assert len(decoded) == again
     assert np.array_equal(found.stimuli.pixels, whole.stimuli.pixels)
+
+
+def test_sides_in_a_damaged_journal_are_not_believed(store, folder, killed):
+    """No hash of an image covers them."""
+    killed(keep="raw")
+    (journal,) = store.folder.glob("*.journal")
+    flip(journal, JOURNAL.itemsize * 3 + JOURNAL.fields["record"][1] + RECORD.fields["height"][1])
+    assert store.load(folder, 16, keep="raw").stimuli.sides_of(slice(None)).tolist() == 12 * [[16, 16]]
 
 
 def flip(path, at):
