@@ -155,6 +155,9 @@ def train(
     duration: str | None = None,
     limit: int | None = None,
     val: Path | str | None = None,
+    image_size: int | None = None,
+    keep: str = "squares",
+    top1: str = "own",
     birth: str = "",
     seed: int = 0,
     batchnorm: str | None = None,
@@ -180,6 +183,9 @@ def train(
         duration: instead of epochs: "10000 images", "300 steps".
         limit: learn from this many images only.
         val: a validation set of the same classes, for top-1; by default some of ``images`` are held out.
+        image_size: side in px at which images are kept; by default that of the network's input.
+        keep: what is kept of an image: "squares", or all of it: "raw" or "jpeg:90".
+        top1: how images for top-1 are shown: "own" (the network's preprocessing) or "resize-crop".
         birth: a recipe or a genome file; by default as ``model`` was born, or "kn".
         seed: of the training, and of a birth that ``model`` does not bring.
         batchnorm: BatchNorm at birth; by default as ``model`` was born, or "calibrated" on images to learn
@@ -212,11 +218,11 @@ def train(
         size=size,
         seed=seed,
     )
-    exam = ExamSpec(suite or chosen(()).name, dict.fromkeys(_listed(benchmarks), ""), "", normalisation)
+    exam = ExamSpec(suite or chosen(()).name, dict.fromkeys(_listed(benchmarks), ""), "", normalisation, top1)
     when = moments if isinstance(moments, str) else " ".join(map(str, _listed(moments)))
     usual = known.batchnorm if known and not birth else "calibrated"
     base = RunSpec(
-        images=ImagesSpec(str(images), pool=limit, side=size, val=str(val or "")),
+        images=ImagesSpec(str(images), pool=limit, side=image_size or size, val=str(val or ""), keep=keep),
         model=network.spec,
         birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual),
         training=how,

@@ -160,7 +160,13 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
     if path.is_dir() or path.suffix.lower() == ".zip":
         return _class_folders(stack.enter_context(open_pictures(path)))
     if path.suffix.lower() in TABLES:
-        return _tabled(path, stack.enter_context(open_pictures(images_beside(path))))
+        try:
+            pictures = stack.enter_context(open_pictures(images_beside(path)))
+        except InputError as error:
+            raise InputError(
+                f"{path} could be a table of images, but: {error} Allowed are {ALLOWED}."
+            ) from error
+        return _tabled(path, pictures)
     packed_up = path.suffix.lower() in (".gz", ".tgz", ".bz2", ".xz")
     hint = "Unpack it first. " if packed_up else ""
     raise InputError(f"{path} is nothing that images can be read from. {hint}Allowed are {ALLOWED}.")
