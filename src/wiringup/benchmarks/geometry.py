@@ -125,10 +125,11 @@ class Geometry(RecordingBenchmark):
 
     def compare(self, responses: Features) -> Comparison:
         """Compare the geometry of ``responses`` (images, features) with the recording's."""
-        model, sets = self.measure.matrix(responses).cpu(), self._compared(self.measured)
-        found = self._mean(model, self.measured, sets)
-        chance = self._mean(model, self.measured, sets, _shuffling(0))
-        error = self._over_images(model, sets[0]) if self.images == ALL else found.error
+        model, sets = self.measure.matrix(responses), self._compared(self.measured)
+        measured = self.measured.to(model.device)
+        found = self._mean(model, measured, sets)
+        chance = self._mean(model, measured, sets, _shuffling(0))
+        error = self._over_images(model, measured, sets[0]) if self.images == ALL else found.error
         ceiling, bound = self._noted_ceiling
         note = f"{self._note(sets)}; images in random order: {chance.value:.3f}; {bound}"
         return Comparison(found.value, error, ceiling, np.empty(0), note)
@@ -153,10 +154,10 @@ class Geometry(RecordingBenchmark):
             )
         return aggregate(torch.tensor(values, dtype=torch.float64)[:, None])
 
-    def _over_images(self, model: Tensor, index: Index) -> float:
+    def _over_images(self, model: Tensor, measured: Tensor, index: Index) -> float:
         """Return the standard deviation of the similarity over resamples of the images."""
         counts = self.drawn_images(ERROR_DRAWS)[:, index]
-        draws = self.measure.resampled(_part(model, index), _part(self.measured, index), counts)
+        draws = self.measure.resampled(_part(model, index), _part(measured, index), counts)
         return bootstrap.deviation(draws)
 
 
@@ -176,7 +177,7 @@ def _union(sets: Iterable[Index]) -> Index:
 
 
 def _part(matrix: Tensor, index: Index) -> Tensor:
-    chosen = torch.from_numpy(index)
+    chosen = torch.from_numpy(index).to(matrix.device)
     return matrix[chosen][:, chosen]
 
 

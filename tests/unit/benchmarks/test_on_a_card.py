@@ -13,7 +13,7 @@ from wiringup.benchmarks.metrics import arrays, pca, pls
 from wiringup.benchmarks.metrics.eigen import dominant, dominant_of_all
 from wiringup.benchmarks.metrics.geometry import MEASURES
 from wiringup.benchmarks.metrics.gram import Features, gram, pattern_covariance
-from wiringup.benchmarks.metrics.rdm import correlation_distance
+from wiringup.benchmarks.metrics.rdm import correlation_distance, resampled_spearman
 from wiringup.benchmarks.metrics.splits import make_folds
 from wiringup.benchmarks.predictivity import MAPPINGS, Pls, Predictivity, Ridge
 from wiringup.core.stimuli import from_pixels
@@ -134,3 +134,13 @@ def test_what_does_not_fit_on_a_card_is_scored_on_the_cpu_and_told(monkeypatch, 
 def test_products_are_made_where_they_are_asked_for():
     assert replace(Features(responses(20)), device=torch.device("meta")).place == torch.device("meta")
     assert Features(responses(20)).place == torch.device("cpu")
+
+
+@pytest.mark.parametrize("decimals", [1, 12], ids=["ties", "no ties"])
+def test_ranks_of_resampled_images_are_those_of_numpy(decimals):
+    random = np.random.default_rng(0)
+    vectors = random.standard_normal((3, 30 * 29 // 2)).round(decimals)
+    counts = random.multinomial(30, np.full(30, 1 / 30), size=8).astype(float)
+    pairs = [(0, 1), (2, 0)]
+    there = resampled_spearman(pairs, torch.from_numpy(vectors), counts)
+    np.testing.assert_allclose(there, resampled_spearman(pairs, vectors, counts), atol=1e-14)

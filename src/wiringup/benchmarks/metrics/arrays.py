@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Array = Any
@@ -35,6 +36,16 @@ def foreign(array: Array) -> Tensor:
 def on_host(array: Array) -> Any:
     """Return a native array as numpy's."""
     return array.cpu().numpy() if isinstance(array, Tensor) else array
+
+
+def library(array: Array) -> Any:
+    """Return numpy or torch: whose functions of the same name take a native array."""
+    return torch if isinstance(array, Tensor) else np
+
+
+def beside(array: Array, values: NDArray[np.float64]) -> Array:
+    """Return numpy's values as a native array that lies where another one does."""
+    return torch.from_numpy(values).to(array.device) if isinstance(array, Tensor) else values
 
 
 def larger(a: Array, b: Array) -> Array:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from wiringup.benchmarks.metrics import rdm
+from wiringup.benchmarks.metrics.arrays import in_numpy, library, native
 from wiringup.benchmarks.metrics.bootstrap import Array
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.core.checks import at_least, same_length
@@ -57,8 +58,8 @@ class Rsa:
     def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
         """Return Spearman's rho, NaN as in `rsa`; without pairs of an image and its own copies."""
         _check(x, y)
-        vectors = np.stack([rdm.upper_triangle(matrix.numpy()) for matrix in (x, y)])
-        if np.isnan(vectors).any():
+        vectors = native(torch.stack([rdm.upper_triangle(matrix) for matrix in (x, y)]))
+        if bool(library(vectors).isnan(vectors).any()):
             return np.full(len(counts), np.nan)
         return rdm.resampled_spearman([(0, 1)], vectors, counts)[:, 0]
 
@@ -85,10 +86,10 @@ class Cka:
     def resampled(self, x: Tensor, y: Tensor, counts: Array) -> Array:
         """Return CKA; debiased, the sums of HSIC are over different images: copies of one are no pair."""
         _check(x, y)
-        x, y, weights = centred(x), centred(y), torch.from_numpy(counts).T
+        x, y, weights = centred(x), centred(y), torch.from_numpy(counts).to(x.device).T
         hsic = _unbiased_hsic if self.debiased else _hsic
         between, own, other = (hsic(a, b, weights) for a, b in ((x, y), (x, x), (y, y)))
-        return (between / own.sqrt() / other.sqrt()).numpy()
+        return (between / own.sqrt() / other.sqrt()).cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ class Procrustes:
         """Return the similarity of resampled images."""
         _check(x, y)
         a, b = (_factor(centred(k)) for k in (x, y))
-        return np.array([_weighted_procrustes(a, b, w[:, None]) for w in torch.from_numpy(counts)])
+        weights = torch.from_numpy(counts).to(x.device)
+        return np.array([_weighted_procrustes(a, b, w[:, None]) for w in weights])
 
 
 MEASURES: Mapping[str, Measure] = {"rsa": Rsa(), "cka": Cka(), "procrustes": Procrustes()}
@@ -121,6 +123,8 @@ def rsa(x: Tensor, y: Tensor) -> float:
 
     NaN if either holds NaN: an image that a population answers with a constant.
     """
+    if not in_numpy(x.device):
+        return float(Rsa().resampled(x, y, np.ones((1, len(x))))[0])  # as it stands: each image once
     _check(x, y)
     a, b = (rdm.upper_triangle(matrix.numpy()) for matrix in (x, y))
     return math.nan if np.isnan(a).any() or np.isnan(b).any() else float(rdm.spearman(a, b))

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from torch import Tensor
 
+from wiringup.benchmarks.metrics.arrays import Array, beside, library, on_host
 from wiringup.benchmarks.metrics.gram import CONSTANT, Features
 from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 
 _RANKS_AT_ONCE = 1_000_000  # numbers in the ranks of all RDMs in some draws: 8 MB
+_ON_A_CARD = 20_000_000
 
 
 def correlation_distance(responses: Features | Tensor) -> Tensor:
@@ -38,10 +40,14 @@ def correlation_distance(responses: Features | Tensor) -> Tensor:
     return rdm.fill_diagonal_(0.0) if len(rdm) else rdm
 
 
-def upper_triangle(rdms: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return (..., pairs): the dissimilarities above the diagonal of (..., images, images)."""
+def upper_triangle(rdms: Array) -> Array:
+    """Return float64 (..., pairs): the dissimilarities above the diagonal of (..., images, images).
+
+    Of numpy's arrays or tensors, as which it is returned.
+    """
     rows, columns = np.triu_indices(rdms.shape[-1], 1)
-    return np.asarray(rdms[..., rows, columns], np.float64)
+    found = rdms[..., rows, columns]
+    return found.double() if isinstance(found, Tensor) else np.asarray(found, np.float64)
 
 
 def _standard_ranks(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -127,32 +133,46 @@ def _others(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True, eq=False)
 class _Ranking:
-    """The order of a vector (pairs,), from which its ranks follow whatever the pairs weigh."""
+    """The order of a vector (pairs,), from which its ranks follow whatever the pairs weigh.
 
-    order: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    sizes: NDArray[np.intp]
+    Attributes:
+        order: (pairs,) the places of the values in ascending order.
+        group: (pairs,) which of the different values each is, in that order; None if all differ.
+        last: the place of the last one of each value, in that order.
+    """
+
+    order: Array
+    group: Array | None
+    last: Array
 
     @classmethod
-    def of(cls, vector: NDArray[np.float64]) -> "_Ranking":
-        order = np.argsort(vector, kind="stable")
-        starts = np.flatnonzero(np.diff(vector[order], prepend=np.nan) != 0)
-        return cls(order, starts, np.diff(starts, append=len(vector)))
+    def of(cls, vector: Array) -> "_Ranking":
+        order = vector.argsort(stable=True) if isinstance(vector, Tensor) else vector.argsort(kind="stable")
+        differs = vector[order[1:]] != vector[order[:-1]]
+        if bool(differs.all()):
+            return cls(order, None, order)
+        group = library(vector).zeros_like(order)
+        group[1:] = differs.cumsum(0)
+        return cls(order, group, library(vector).bincount(group).cumsum(0) - 1)
 
-    def ranks(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return ranks (pairs, draws), ties averaged, less one half: each pair is there ``weights`` times."""
-        tied = weights[self.order]
-        if len(self.starts) < len(tied):
-            tied = np.add.reduceat(tied, self.starts, axis=0)
-        middle = np.cumsum(tied, 0)
-        middle -= tied / 2
-        ranks = np.empty_like(weights)
-        ranks[self.order] = middle if len(middle) == len(ranks) else np.repeat(middle, self.sizes, axis=0)
+    def ranks(self, weights: Array) -> Array:
+        """Return ranks (pairs, draws), ties averaged, less one half: each pair is there ``weights`` times.
+
+        Weights are whole numbers, so that their sums are exact in whatever order.
+        """
+        own = weights[self.order]
+        middle = own.cumsum(0)
+        if self.group is not None:
+            middle = middle[self.last]
+            own = library(weights).concatenate([middle[:1], middle[1:] - middle[:-1]])
+        middle -= own / 2
+        ranks = library(weights).empty_like(weights)
+        ranks[self.order] = middle if self.group is None else middle[self.group]
         return ranks
 
 
 def resampled_spearman(
-    pairs: Sequence[tuple[int, int]], vectors: NDArray[np.float64], counts: NDArray[np.float64]
+    pairs: Sequence[tuple[int, int]], vectors: Array, counts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return Spearman's rho (draws, pairs) between RDMs, with resampled images ranked anew.
 
@@ -161,29 +181,27 @@ def resampled_spearman(
 
     Args:
         pairs: which two of ``vectors`` are correlated.
-        vectors: (rdms, dissimilarities), see `upper_triangle`.
+        vectors: (rdms, dissimilarities), see `upper_triangle`; numpy's, or a tensor on a card.
         counts: (draws, images), how often an image is in each resample.
     """
     rankings = [_Ranking.of(v) for v in vectors]
     rows, columns = np.triu_indices(counts.shape[1], 1)
-    step = max(1, _RANKS_AT_ONCE // vectors.size)
+    at_once = _ON_A_CARD if isinstance(vectors, Tensor) else _RANKS_AT_ONCE
+    step = max(1, at_once // (len(vectors) * len(rows)))
     chunks = (np.ascontiguousarray(counts[i : i + step].T) for i in range(0, len(counts), step))
-    return np.concatenate([_spearman(pairs, rankings, c[rows] * c[columns]) for c in chunks])
+    drawn = (beside(vectors, chunk) for chunk in chunks)
+    return np.concatenate([on_host(_spearman(pairs, rankings, c[rows] * c[columns])) for c in drawn])
 
 
-def _spearman(
-    pairs: Sequence[tuple[int, int]], rankings: Sequence[_Ranking], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _spearman(pairs: Sequence[tuple[int, int]], rankings: Sequence[_Ranking], weights: Array) -> Array:
     # Ranks less one half have the mean total / 2; their products are weighted once, in ``weighted``.
     ranks = [r.ranks(weights) - weights.sum(0) / 2 for r in rankings]
     weighted = [r * weights for r in ranks]
-    variance = [np.einsum("pd,pd->d", w, r) for w, r in zip(weighted, ranks, strict=True)]
+    einsum, sqrt = library(weights).einsum, library(weights).sqrt
+    variance = [einsum("pd,pd->d", w, r) for w, r in zip(weighted, ranks, strict=True)]
     with np.errstate(invalid="ignore"):
-        rho = [
-            np.einsum("pd,pd->d", weighted[a], ranks[b]) / np.sqrt(variance[a] * variance[b])
-            for a, b in pairs
-        ]
-    return np.stack(rho, 1)
+        rho = [einsum("pd,pd->d", weighted[a], ranks[b]) / sqrt(variance[a] * variance[b]) for a, b in pairs]
+    return library(weights).stack(rho, 1)
 
 
 def resampled_subjects(
