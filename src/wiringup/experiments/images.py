@@ -137,7 +137,7 @@ def split(labels: Labels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     held_out = np.sort(rows[before < most][: min(HELD_OUT_IMAGES, len(labels) // 5)])
     if not len(held_out):
         raise InputError("No class has two images: none can be held out that is not the only one to learn.")
-    return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+    return np.delete(np.arange(len(labels)), held_out), held_out
 
 
 def calibration_images(images: LabelledImages, n: int) -> Stimuli:

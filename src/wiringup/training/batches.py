@@ -139,7 +139,7 @@ def balanced_order(labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.int
     stream = numpy_stream(seed, "nested subset")
     shuffled = stream.permutation(len(labels))
     by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    sizes = np.unique(labels, return_counts=True)[1]
+    sizes = np.bincount(labels)
     rank = np.concatenate([np.arange(size) for size in sizes]) if len(sizes) else by_class
     # the first image of every class comes before the second of any; classes in random order
     order = np.lexsort((stream.random(len(labels)), rank))

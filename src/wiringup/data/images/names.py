@@ -66,9 +66,10 @@ def is_hidden(name: str) -> bool:
 
 def unwrapped(names: list[str]) -> list[str]:
     """Return ``names`` without the folders that all of them share."""
-    levels = zip(*(folder.split("/") for folder in _folders(names)), strict=False)
+    folders = [folder.split("/") if folder else [] for folder in _folders(names)]
+    levels = zip(*folders, strict=False)
     shared = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
-    if not shared or "" in _folders(names):
+    if not shared:
         return names
     return [name.split("/", shared)[-1] for name in names]
 
