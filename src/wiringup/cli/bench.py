@@ -14,6 +14,7 @@ from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
     from wiringup.bench.gpu import Rate
+    from wiringup.bench.opening import Cost
 
 log = logging.getLogger(__name__)
 
@@ -27,10 +28,13 @@ class Measured:
     shares: Sequence[Share] = ()
     notes: Sequence[str] = ()
     rates: "Sequence[Rate]" = ()
+    costs: "Sequence[Cost]" = ()
 
 
 def bench(
-    what: Annotated[Positional[Literal["scoring", "birth", "training", "gpu"]], arg(help="What to time.")],
+    what: Annotated[
+        Positional[Literal["scoring", "birth", "training", "images", "gpu"]], arg(help="What to time.")
+    ],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
     full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
     device: Annotated[
@@ -42,7 +46,9 @@ def bench(
     """Time wiringup against plain references, on the same made-up inputs in the same run.
 
     --full is of scoring alone; the reference of birth always runs to its end, --quick at a quarter of the
-    network's width.
+    network's width. Images have no reference: what opening and packing cost, by the number of images in a
+    made-up folder of ImageNet's mix of sizes (10,000 to 100,000, some minutes and 3 GB of disk), extrapolated
+    to ImageNet's number; --quick 1,000 to 4,000, and nothing is extrapolated.
 
     For example:
       wiringup bench scoring
@@ -55,6 +61,8 @@ def bench(
 
       wiringup bench training --quick
 
+      wiringup bench images --quick
+
       wiringup bench gpu
     """
     if device is not None and (what != "scoring" or full):
@@ -64,13 +72,14 @@ def bench(
     elif what == "scoring":
         found = _scoring(quick, full)
     else:
-        found = {"birth": _birth, "training": _training, "gpu": _gpu}[what](quick)
+        found = {"birth": _birth, "training": _training, "images": _images, "gpu": _gpu}[what](quick)
     if json:
         as_json(asdict(found))
         return
     if found.rows:
         print_rows(found.rows)
     print_rates(found.rates)
+    print_costs(found.costs)
     print_steps(found.steps)
     print_shares(found.shares)
     for note in found.notes:
@@ -105,6 +114,12 @@ def _training(quick: bool) -> Measured:
     return Measured([*rows, *images.rows(images.CASES[:1] if quick else images.CASES)], steps, shares)
 
 
+def _images(quick: bool) -> Measured:
+    from wiringup.bench import opening
+
+    return Measured((), costs=opening.measure(opening.QUICK if quick else opening.SIZES))
+
+
 def _gpu(quick: bool) -> Measured:
     from wiringup.bench import gpu
     from wiringup.models.device import AUTO, check_device
@@ -134,6 +149,31 @@ def print_rates(rates: "Sequence[Rate]") -> None:
                   (rate.share, ".0%"), (rate.compiling, ".0f"), (rate.memory, ".1f")]  # fmt: skip
         body.append([rate.name, *("" if value is None else format(value, form) for value, form in speeds)])
     table(header, body, title=f"Products here: {rates[0].machine / 1e12:.3g} Tflop/s")
+
+
+def print_costs(costs: "Sequence[Cost]") -> None:
+    """Print what work on folders of images takes."""
+    if not costs:
+        return
+    header = ["work", "images", "seconds", "CPU, s", "peak, MB", ""]
+    body = [
+        [
+            cost.work,
+            f"{cost.images:,}",
+            f"{cost.seconds:.1f}",
+            f"{cost.cpu:.1f}",
+            "" if cost.memory is None else f"{cost.memory:.0f}",
+            "extrapolated" if cost.extrapolated else "measured",
+        ]
+        for cost in sorted(costs, key=lambda cost: (cost.work, cost.images))
+    ]
+    table(header, body)
+    log.info(
+        "CPU: seconds of all threads together. Peak: memory beyond what was held before, without pages of "
+        "files, which the system can drop. The files had just been written, so no disk was waited for; they "
+        "are small and without detail, so photographs take longer to decode. Extrapolated: on the straight "
+        "line through the smallest and the largest folder, at the number of ImageNet's training images."
+    )
 
 
 def print_rows(rows: Sequence[Row]) -> None:

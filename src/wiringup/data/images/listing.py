@@ -131,7 +131,9 @@ def marks_of(folder: Path, names: Sequence[str]) -> list[Any]:
     """
     now, about = time.time(), _looked_at(folder, names)
     path = default_listings().of(folder).with_suffix(".json")
-    seen = hashlib.sha256(os.fsencode("\0".join(names)) + about.tobytes()).hexdigest()
+    digest = hashlib.sha256(os.fsencode("\0".join(names)))
+    digest.update(about.data)
+    seen = digest.hexdigest()
     samples = known_samples(path, seen)
     if samples is None:
         found = _samples(folder, names[:: -(-len(names) // MOST_SAMPLED) or 1])

@@ -92,13 +92,18 @@ def class_of_each(path: Path, ids: Sequence[str]) -> list[str]:
             "need at least two folders, one for each class."
         )
     # train/cat beside val/cat would otherwise become the two classes 'train' and 'val'.
-    if len(folders) > len({folder.partition("/")[0] for folder in folders}):
+    if len(folders) > len(set(map(_first, folders))):
         deepest = max(folders, key=lambda folder: (folder.count("/"), folder))
         raise InputError(
             f"{path} has folders within its folders (such as {deepest!r}); give "
             "the folder whose sub-folders are the classes."
         )
-    return [name.partition("/")[0] for name in ids]
+    one = {folder: folder for folder in map(_first, folders)}  # a million equal names are one text in memory
+    return [one[_first(name)] for name in ids]
+
+
+def _first(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def labels_of(folders: list[str], classes: tuple[str, ...]) -> NDArray[np.int64]:
