@@ -87,6 +87,7 @@ def test_a_network_on_the_card_is_looked_at_where_it_is(network):
 @pytest.mark.parametrize("free", [0, 2_000_000], ids=["nothing", "no responses"])
 def test_what_does_not_fit_on_the_card_is_scored_all_the_same(network, monkeypatch, free):
     monkeypatch.setattr(storage, "CARD_BLOCK", 1)
+    monkeypatch.setattr(storage, "CARD_WORK", 0)
     benchmark = made(SMALL)
     expected = evaluate(network, [benchmark], LAYERS)
     monkeypatch.setattr(storage, "free_on", lambda card: free)

@@ -19,7 +19,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import Ceiling
 
 _RANKS_AT_ONCE = 1_000_000  # numbers in the ranks of all RDMs in some draws: 8 MB
-_ON_A_CARD = 20_000_000
+_ON_A_CARD = 10_000_000
 
 
 def correlation_distance(responses: Features | Tensor) -> Tensor:
