@@ -108,7 +108,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         kind: how JSON calls its address.
     """
     from wiringup.figures.report import figure_names, write
-    from wiringup.figures.tables import comparison_table
+    from wiringup.figures.tables import comparison_table, differences_table
     from wiringup.results.comparison import of_study
     from wiringup.results.table import rows
 
@@ -128,6 +128,9 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     simulated = " (simulated recordings)" if found.simulated else ""
     title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
     table(*comparison_table(found, found.ends), title=title)
+    if baseline := document["spec"].get("baseline"):
+        title = f"Against {baseline}: difference of the mean, permutation test over seeds"
+        table(*differences_table(found, baseline), title=title)
     for one in found.diverged:
         log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
     if found.left_out:

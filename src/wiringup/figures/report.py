@@ -24,6 +24,8 @@ from wiringup.results.table import to_csv
 Study = Mapping[str, Any]
 """A study's document, see `results.documents.StudyDocument`."""
 
+MANY = 2  # amounts of synaptic updates: none, and the reference's
+
 _SHOWN = {
     "sweep.png": "Brain match of every combination",
     "brain_match.png": "Brain match against synaptic updates",
@@ -52,7 +54,7 @@ def figure_names(study: Study, comparison: Comparison) -> list[str]:
     """Return the file names of a study's figures.
 
     A sweep, whose document holds its cells, has ``sweep.png``, and ``brain_match.png`` beside it where runs
-    were scored along their training; a study has the latter.
+    were scored along their training; a recipe too, where conditions spend unlike; a study has the latter.
     """
     return list(_figures(study, comparison))
 
@@ -62,7 +64,8 @@ def _figures(study: Study, comparison: Comparison) -> dict[str, Callable[[Compar
     figures: dict[str, Callable[[Comparison], Figure]] = {}
     if cells:
         figures["sweep.png"] = partial(sweep.draw, cells=cells)
-    if not cells or comparison.along_training:
+    spent = {one.synaptic_updates for one in comparison.ends}
+    if not cells or comparison.along_training or ("recipe" in study.get("spec", {}) and len(spent) > MANY):
         figures["brain_match.png"] = updates.draw
     return figures
 

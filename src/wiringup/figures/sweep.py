@@ -26,7 +26,8 @@ _TITLE = 40  # characters above a map
 def draw(comparison: Comparison, cells: Cells) -> Figure:
     """Return the figure that suits what was varied: maps if both images and epochs were, otherwise dots.
 
-    The last moment of each condition is drawn (and births beside the dots); what diverged is marked.
+    There are maps only if every condition, the reference aside, has its place in one. The last moment of each
+    condition is drawn (and births beside the dots); what diverged is marked.
 
     Args:
         comparison: of all conditions.
@@ -40,10 +41,17 @@ def draw(comparison: Comparison, cells: Cells) -> Figure:
     grids: dict[str, list[str]] = {}
     for label, cell in cells.items():
         grids.setdefault(f"{cell['birth']}, {cell['plasticity']}", []).append(label)
-    maps = {k: v for k, v in grids.items() if all(len({cells[x][f] for x in v}) > 1 for f in _AXES)}
-    figure = _maps(comparison, cells, maps) if maps else _dots(comparison, cells)
+    maps = {k: v for k, v in grids.items() if _is_map([cells[label] for label in v])}
+    outside = {*cells} - {label for labels in maps.values() for label in labels} - {comparison.reference}
+    figure = _maps(comparison, cells, maps) if maps and not outside else _dots(comparison, cells)
     head(figure, "", comparison.simulated, comparison.norms, comparison.left_out)
     return figure
+
+
+def _is_map(cells: Sequence[Mapping[str, Any]]) -> bool:
+    """Return whether both images and epochs are varied, and every combination of them is there once."""
+    values = [{cell[axis] for cell in cells} for axis in _AXES]
+    return min(map(len, values)) > 1 and len(values[0]) * len(values[1]) == len(cells)
 
 
 def _maps(comparison: Comparison, cells: Cells, maps: Mapping[str, list[str]]) -> Figure:
@@ -117,10 +125,10 @@ def _line(axes: Axes, row: int, first: Sequence[float], end: Sequence[float], co
 
 
 def _name(cell: Mapping[str, Any], cells: Cells, own: Sequence[ConditionScores], lost: int) -> str:
-    """Return how a line is called: what tells its cell from others, what it spent, what was lost."""
+    """Return how a line is called, by name or what tells its cell from others; what it spent, and lost."""
     varied = [f for f in cell if len({c[f] for c in cells.values()}) > 1] or ["plasticity"]
     texts = {"images": f"{cell['images']:,} images", "epochs": f"{cell['epochs']:g} epochs"}
-    name = ", ".join(str(texts.get(f, cell[f])) for f in varied)
+    name = cell.get("name") or ", ".join(str(texts.get(f, cell[f])) for f in varied)
     if not own:
         return f"{name}  (diverged)"
     spent = f"{name}  ({count(own[-1].synaptic_updates)})"

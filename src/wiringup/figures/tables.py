@@ -6,7 +6,7 @@ import numpy as np
 
 from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores, OverSeeds
 from wiringup.results.record import MEAN
-from wiringup.results.stats import Estimate
+from wiringup.results.stats import Estimate, paired_permutation
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -46,6 +46,31 @@ def comparison_table(
     body = [_row(comparison, one, areas, intervals) for one in moments]
     gone = dict.fromkeys(d.label for d in comparison.diverged if d.label not in {m.label for m in moments})
     return header, body + [[label, "–", "diverged", *["–"] * (len(header) - 3)] for label in gone]
+
+
+def differences_table(comparison: Comparison, baseline: str) -> Table:
+    """Return every condition against one of them, at the end, seed by seed, with a permutation test.
+
+    Signs of the differences are changed in all ways (p is two-sided, and not adjusted for the number of
+    tests). A condition of which other seeds have scores cannot be paired, and has no difference.
+
+    Args:
+        comparison: of all conditions.
+        baseline: label of the one that the others are compared with.
+    """
+    last = {one.label: comparison.shown(one, MEAN) for one in comparison.moments}
+    unit = "%" if comparison.has_percent else "score"
+    header = ["condition", "seeds", f"difference, {unit}", "p"]
+    body = []
+    for label, values in last.items():
+        if label == baseline:
+            continue
+        told = ["–", "–"]
+        if len(values) == len(last.get(baseline, ())) and not comparison.lost(label):
+            found = paired_permutation(np.array(values), np.array(last[baseline]), np.random.default_rng(0))
+            told = [f"{found.value:+.{1 if comparison.has_percent else 3}f}", f"{found.p:.2g}"]
+        body.append([label, str(len(values)), *told])
+    return header, body
 
 
 def _row(comparison: Comparison, one: ConditionScores, areas: Sequence[str], intervals: bool) -> list[str]:

@@ -29,7 +29,7 @@ def test_recipes_and_scales_are_listed_by_either_command(capsys):
     found = said(capsys, "recipes")
     assert found == said(capsys, "plan")
     assert list(found["scales"]) == ["tiny", "small", "gpu", "paper"]
-    assert found["recipes"]["at_birth"]["panels"] == ["2a", "2b", "s2"]
+    assert found["recipes"]["at_birth"]["panels"] == ["2b", "s2"]
     main(["recipes"])
     assert "Weight compression is a better birth state" in capsys.readouterr().out
 

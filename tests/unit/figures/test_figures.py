@@ -8,7 +8,7 @@ import pytest
 from made_records import make_record, point, score
 from wiringup.figures import report, updates
 from wiringup.figures.style import look
-from wiringup.figures.tables import comparison_table, count, plus_minus
+from wiringup.figures.tables import comparison_table, count, plus_minus, differences_table
 from wiringup.results.comparison import OverSeeds, compare, of_study
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows, to_csv
@@ -61,6 +61,27 @@ def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
     figure = updates.draw(compared([replace(records[0], points=tuple(points))]))
     assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4, IT", "V4", "IT"]
     assert len(figure.axes) == 4
+
+
+def test_conditions_are_tested_seed_by_seed_against_a_baseline(records):
+    header, body = differences_table(compared(records), "few")
+    assert header == ["condition", "seeds", "difference, %", "p"]
+    assert body == [["ref <all>", "2", "+40.0", "0.5"]]  # 30 and 50 %: two of four sign changes
+    one_lost = compared(records[:3], [Diverged("few", 1, "nan")])
+    assert differences_table(one_lost, "few")[1] == [["ref <all>", "2", "–", "–"]]
+
+
+def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records):
+    cells = {
+        label: {"name": label, "birth": "kn", "plasticity": label, "images": 10, "epochs": 1}
+        for label in (REFERENCE, "few")
+    }
+    for spec, names in (
+        ({"cells": cells}, ["sweep.png"]),
+        ({"cells": cells, "recipe": "critical"}, ["sweep.png", "brain_match.png"]),
+    ):
+        study = {"uid": "abc", "spec": {"reference": REFERENCE, **spec}}
+        assert report.figure_names(study, compared(records)) == names
 
 
 def test_the_table_shows_a_shared_birth_once(records):

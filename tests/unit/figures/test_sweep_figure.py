@@ -41,6 +41,17 @@ def test_plasticities_make_dots_with_birth_and_spent_updates():
     assert (hollow.get_xdata()[0], list(dots.get_xdata()), tick.get_xdata()[0]) == (51, [60, 62], 61)
 
 
+def test_conditions_that_fill_no_map_are_named_dots():
+    cells = {
+        f"{n}x{e}": {"name": f"N {n}", "birth": "kn", "plasticity": "all", "images": n, "epochs": e}
+        for n, e in ((10, 1), (10, 2), (20, 3))
+    }
+    axes = draw(comparison([moment(k, 1, 50) for k in cells]), cells).axes[0]
+    assert not axes.images and [t.get_text() for t in axes.get_yticklabels()] == [
+        "N 20  (10)", "N 10  (10)", "N 10  (10)",
+    ]  # fmt: skip
+
+
 def test_cells_that_diverged_are_marked_in_the_map():
     cells = {
         f"{n}x{e}": {"birth": "kn", "plasticity": "all", "images": n, "epochs": e}

@@ -29,5 +29,5 @@ def at_birth(study: Conditions) -> None:
 
 
 RECIPE = Recipe(
-    "Weight compression is a better birth state than Kaiming normal.", ("2a", "2b", "s2"), at_birth, BASELINE
+    "Weight compression is a better birth state than Kaiming normal.", ("2b", "s2"), at_birth, BASELINE
 )

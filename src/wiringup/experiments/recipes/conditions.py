@@ -124,6 +124,7 @@ def _cell(run: RunSpec, changes: Mapping[str, Any]) -> dict[str, Any]:
     number = run.images.number or 0
     spent = run.training.duration.in_images(number, run.training.batch)
     cell = {
+        "name": run.label,
         "birth": run.birth.recipe,
         "genome": run.birth.genome and ("distilled" if run.genome.distilled_from else "given"),
         "plasticity": run.training.plasticity,

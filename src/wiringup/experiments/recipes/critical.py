@@ -29,7 +29,7 @@ def critical(study: Conditions) -> None:
 
 RECIPE = Recipe(
     "Training the down-projections alone keeps most of what training everything gives.",
-    ("3c", "3d"),
+    ("3c", "3d", "5b"),
     critical,
     "KN + random:critical",
 )

@@ -141,7 +141,7 @@ SMALL = Scale(
     births=(*RULES, *FITTED),
     birth_seeds=10,
     wc="wc",
-    rate=Rate(2.1e11, 25, "two cores of an AMD EPYC with bf16, 2026-11-26"),
+    rate=Rate(2.1e11, 15, "two cores of an AMD EPYC with bf16, 2026-11-26"),
 )
 
 SCALES: Mapping[str, Scale] = {
