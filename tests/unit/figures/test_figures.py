@@ -8,7 +8,7 @@ import pytest
 from made_records import make_record, point, score
 from wiringup.figures import report, updates
 from wiringup.figures.style import look
-from wiringup.figures.tables import comparison_table, count, plus_minus, differences_table
+from wiringup.figures.tables import comparison_table, count, differences_table, plus_minus
 from wiringup.results.comparison import OverSeeds, compare, of_study
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows, to_csv
