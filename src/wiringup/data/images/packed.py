@@ -14,7 +14,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Rows, Stimuli
 from wiringup.data.images.decoding import decode
 from wiringup.data.images.keeping import JPEG
-from wiringup.data.images.pack_file import PackFile, header_of, open_pack
+from wiringup.data.images.pack_file import PackFile, open_pack
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,6 @@ class PackedSquares(PackedStimuli):
         """Height and width in px."""
         return self._file.side, self._file.side
 
-    @property
-    def _stack(self) -> NDArray[np.uint8]:
-        images, side = len(self._file.records), self._file.side
-        start = len(header_of(images, side, self._file.keeping))
-        return self._file.content[start:].reshape(images, side, side, 3)
-
     @cached_property
     def pixels(self) -> NDArray[np.uint8]:
         """All pixels; in memory, unless they follow one another in the file."""
@@ -116,7 +110,11 @@ class PackedSquares(PackedStimuli):
 
     def at(self, rows: Rows) -> NDArray[np.uint8]:
         """Return the pixels of some images, read from the file: uint8 (rows, side, side, 3)."""
-        return np.asarray(self._stack[self._rows[rows]])
+        starts = self._file.records["start"][self._rows[rows]].tolist()
+        pixels = np.empty((len(starts), *self.sides, 3), np.uint8)
+        for image, start in zip(pixels, starts, strict=True):
+            self._file.reader.into(image, start)
+        return pixels
 
 
 class Photographs(PackedStimuli):
@@ -157,7 +155,8 @@ class Photographs(PackedStimuli):
         """Yield the pixels of some images, one after the other: uint8 (height, width, 3)."""
         for row in self._rows[rows].tolist():
             record = self._file.records[row]
-            content = self._file.content[record["start"] : record["start"] + record["bytes"]]
+            content = np.empty(record["bytes"], np.uint8)
+            self._file.reader.into(content, int(record["start"]))
             if self._file.keeping.kind == JPEG:
                 pixels = decode(content.tobytes(), f"image {row} of {self._file.path}", None)
             else:

@@ -452,3 +452,14 @@ def test_a_file_that_cannot_be_opened_is_named(store, folder):
     (folder / "a" / "0002.png").symlink_to(folder / "nowhere.png")
     with pytest.raises(InputError, match=r"0002\.png cannot be read"):
         store[0].load(folder, 16)
+
+
+def test_a_pack_that_is_cut_while_it_is_used_is_an_error_and_no_crash(store, folder):
+    found = store[0].load(folder, 16)
+    (array,) = (path for path in store[0].folder.glob("*.npy"))
+    expected = found.stimuli.at(np.arange(3))
+    with array.open("r+b") as stream:
+        stream.truncate(array.stat().st_size - 1)
+    assert np.array_equal(found.stimuli.at(np.arange(3)), expected)
+    with pytest.raises(InputError, match="shorter than it was when it was opened"):
+        found.stimuli.at(np.arange(12))
