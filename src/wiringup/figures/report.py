@@ -1,6 +1,7 @@
 """A study as one HTML file that needs nothing beside it."""
 
 import base64
+import hashlib
 import html
 import io
 import json
@@ -15,10 +16,11 @@ from matplotlib.figure import Figure
 
 from wiringup.core.files import atomic_path, write_text
 from wiringup.figures import sweep, updates
+from wiringup.figures.methods import citations, headline, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table
-from wiringup.results.comparison import Comparison
-from wiringup.results.record import Diverged, Record
+from wiringup.results.comparison import COLUMNS, Comparison
+from wiringup.results.record import MEAN, Diverged, Record
 from wiringup.results.table import to_csv
 
 Study = Mapping[str, Any]
@@ -74,31 +76,132 @@ def page(
     study: Study, records: Sequence[Record], comparison: Comparison, figures: Mapping[str, Figure]
 ) -> str:
     """Return the report as HTML with its figures; every text that comes from outside is escaped."""
+    images = {name: f'<img alt="{_SHOWN[name]}" src="{_embed(figure)}">' for name, figure in figures.items()}
     body = [
-        "<h1>Brain match with few supervised synaptic updates</h1>",
+        f"<h1>{_title(study)}</h1>",
         _warning(records),
+        f'<p class="headline">{_text(headline(comparison))}</p>',
         _what(study, records),
-        *(f'<img alt="{_SHOWN[name]}" src="{_embed(figure)}">' for name, figure in figures.items()),
+        images.pop("sweep.png", ""),
+        _chart(comparison),
+        *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends, intervals=True)),
         f"<p><strong>{_text(comparison.left_out)}</strong></p>" if comparison.left_out else "",
         _legend(records),
+        "<h2>Runs</h2>",
+        _table(_grid(records, comparison)),
         _diverged(comparison.diverged),
         _details("Every scored moment", _table(comparison_table(comparison, comparison.moments))),
         _details("Benchmarks, ceilings and errors at the end of each run", _table(_score_table(records))),
         _details("Where the synapses are", _table(_synapse_table(records))),
+        "<h2>Methods</h2>",
+        *(f"<p><strong>{h}.</strong> {_text(text)}</p>" for h, text in methods(records, comparison).items()),
+        "<h2>To cite</h2>",
+        f"<ul>{''.join(f'<li>{_text(one)}</li>' for one in citations(records))}</ul>",
         "<h2>How it was made</h2>",
         _details("Study", _json(study)),
         _details("Runs: specification, versions, machine", "".join(_run(r) for r in records)),
     ]
-    content = "\n".join(body)
-    style = resources.files("wiringup.figures").joinpath("report.css").read_text()
+    return _document(study, "\n".join(body), chart_data(comparison))
+
+
+def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:
+    """Return a page that holds all that it needs, and may load nothing: its script is named by its hash."""
+    style, script = (
+        resources.files("wiringup.figures").joinpath(n).read_text() for n in ("report.css", "report.js")
+    )
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    inside = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
         f"<title>wiringup: {_text(study.get('uid', ''))}</title><style>\n{style}</style></head>"
-        f"<body>{content}</body></html>\n"
+        f'<body><main>{content}</main><script type="application/json" id="data">{inside}</script>'
+        f'<script type="text/javascript">{script}</script></body></html>\n'
     )
+
+
+def _title(study: Study) -> str:
+    claim = study.get("spec", {}).get("claim")
+    return _text(claim or "Brain match with few supervised synaptic updates")
+
+
+_CHART = """<figure id="chart" data-title="Brain match over training">
+<div class="controls">
+<label>Area <select name="area">{areas}</select></label>
+<label>Against <select name="against">
+<option value="synaptic_updates">supervised synaptic updates</option>
+<option value="updates">supervised updates</option>
+<option value="trained">trained synapses</option>
+<option value="epoch">epochs</option></select></label>
+<label>Axis <select name="axis"><option value="log">logarithmic</option>
+<option value="linear">linear</option></select></label>
+</div>
+<div class="plot"><div class="tip" hidden></div></div>
+<div class="legend" role="group" aria-label="Conditions"></div>
+<div class="live" aria-live="polite"></div>
+<figcaption class="soft">{caption}</figcaption>
+</figure>"""
+
+
+def _chart(comparison: Comparison) -> str:
+    """Return the frame of the interactive figure, which ``report.js`` fills."""
+    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
+    options = "".join(f'<option value="{_text(a)}">{_text(a)}</option>' for a in areas)
+    unit = f"Percent of {comparison.reference}" if comparison.has_percent else "Ceiled scores"
+    told = (
+        "mean over seeds, small dots: seeds, band: 95 % interval (of up to eight conditions). Point at a "
+        "mark, or use the arrow keys."
+    )
+    return _CHART.format(areas=options, caption=_text(f"{unit}; {told}"))
+
+
+def chart_data(comparison: Comparison) -> dict[str, Any]:
+    """Return the numbers of the interactive figure: of every condition and moment, each area over seeds."""
+    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
+    series: dict[str, list[dict[str, Any]]] = {}
+    for one in comparison.moments:
+        values = {}
+        for area in areas:
+            seeds = [v for v in comparison.shown(one, area) if math.isfinite(v)]
+            of = one.interval.get(area)
+            ends = (of.low, of.high) if of is not None and comparison.has_percent else (math.nan, math.nan)
+            mean = sum(seeds) / len(seeds) if seeds else None
+            values[area] = [mean, *(v if math.isfinite(v) else None for v in ends), seeds]
+        spent = {name: getattr(one, name) for name in ("epoch", "updates", "synaptic_updates", "trained")}
+        series.setdefault(one.label, []).append({**spent, "values": values})
+    found = [{"label": label, "points": points} for label, points in series.items()]
+    return {"percent": comparison.has_percent, "series": found}
+
+
+def _grid(records: Sequence[Record], comparison: Comparison) -> Table:
+    """Return a row for each condition: what it varies, and what came out of each seed at the end."""
+    last = {m.label: m for m in comparison.moments}
+    lost = {(d.label, d.seed) for d in comparison.diverged}
+    labels = dict.fromkeys([*(r.label for r in records), *(d.label for d in comparison.diverged)])
+    seeds = sorted({*(r.seed for r in records), *(d.seed for d in comparison.diverged)})
+    header = ["condition", "birth", "learns", "images", "epochs", *(f"seed {seed}" for seed in seeds)]
+    body = []
+    for label in labels:
+        own = [r for r in records if r.label == label]
+        values = comparison.shown(last[label], MEAN) if label in last else [math.nan] * len(own)
+        at = dict(zip((r.seed for r in own), values, strict=False))
+        digits = 1 if comparison.has_percent else 3
+        cells = ["diverged" if (label, s) in lost else _number(at.get(s, math.nan), digits) for s in seeds]
+        body.append([label, *_varied(own), *cells])
+    return header, body
+
+
+def _varied(records: Sequence[Record]) -> list[str]:
+    if not records:
+        return ["–"] * 4
+    spec, end = records[0].spec, records[0].last
+    birth, training = (spec.get(part) or {} for part in ("birth", "training"))
+    images = "–" if end.images is None else f"{end.images:,}"
+    return [birth.get("recipe", "–"), training.get("plasticity", "–"), images, f"{end.epoch:g}"]
 
 
 def _warning(records: Sequence[Record]) -> str:
@@ -149,8 +252,8 @@ def _score_table(records: Sequence[Record]) -> Table:
     return [*header, "normalisation"], body
 
 
-def _number(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def _number(value: float, digits: int = 3) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _synapse_table(records: Sequence[Record]) -> Table:
@@ -167,9 +270,10 @@ def _run(record: Record) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f"<th>{_text(cell)}</th>" for cell in table[0])
+    head = "".join(f'<th scope="col">{_text(cell)}</th>' for cell in table[0])
     rows = "".join("<tr>" + "".join(f"<td>{_text(c)}</td>" for c in row) + "</tr>" for row in table[1])
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    whole = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="Table">{whole}</div>'
 
 
 def _details(title: str, content: str) -> str:

@@ -1,0 +1,171 @@
+"""The report as a page: what it says, and how it behaves in a browser, on a phone and on a screen."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+
+import pytest
+
+from made_records import make_record, score
+from wiringup.figures import methods, report
+from wiringup.results.comparison import compare, of_study
+from wiringup.results.record import Diverged
+from wiringup.results.table import rows
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+PROBE = """
+addEventListener("error", (event) => probe.errors.push(event.message));
+const probe = { errors: [] };
+setTimeout(() => {
+  const out = (node) => node.getBoundingClientRect().right > innerWidth + 1;
+  const clipped = (node) => out(node) && !node.closest(".scroll, svg");
+  const key = (name) => document.querySelector("#chart .plot svg").dispatchEvent(
+    new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const lines = () => document.querySelectorAll("#chart .series polyline").length;
+  const at = () => document.querySelector("#chart .series .mark:last-child").getAttribute("d");
+  probe.inner = innerWidth;
+  probe.wide = document.documentElement.scrollWidth;
+  const every = [...document.querySelectorAll("main *")];
+  probe.clipped = every.filter(clipped).map((node) => node.outerHTML.slice(0, 80));
+  probe.lines = lines();
+  key("ArrowRight");
+  probe.first = document.querySelector("#chart .tip").textContent;
+  key("ArrowDown");
+  probe.other = document.querySelector("#chart .live").textContent;
+  key("Escape");
+  probe.tip = document.querySelector("#chart .tip").hidden;
+  const button = document.querySelector("#chart .legend button");
+  button.click();
+  probe.without = [lines(), button.getAttribute("aria-pressed")];
+  button.click();
+  const before = at(), axis = document.querySelector("#chart select[name=axis]");
+  axis.value = "linear";
+  axis.dispatchEvent(new Event("change"));
+  probe.moved = before !== at();
+  probe.ring = getComputedStyle(document.querySelector("#chart .ring")).display;
+  parent.postMessage(JSON.stringify(probe), "*");
+}, 300);
+"""
+
+
+def spec(**training):
+    training = {"lr": 0.1, "plasticity": "all", "duration": {"value": 3.0, "unit": "epochs"}, **training}
+    return {
+        "model": {"architecture": "cornet_s", "width": 0.25, "size": 64, "classes": 8},
+        "images": {"source": "/data/tinyimagenet40/train.zip", "number": 600, "val": ""},
+        "birth": {"recipe": "kaiming_normal", "batchnorm": "calibrated"},
+        "training": {
+            "lr": 0.1,
+            "plasticity": "all",
+            "duration": {"value": 3.0, "unit": "epochs"},
+            **training,
+        },
+        "exam": {"suite": "real@1", "normalisation": "(r/c)^2"},
+    }
+
+
+@pytest.fixture
+def records():
+    few, found = spec(plasticity="critical", lr=0.01), []
+    for seed in (0, 1):
+        reference = make_record("ref <all>", seed, 0.1, 0.3, 0.4 + seed / 10, trained=50)
+        found.append(replace(reference, spec=spec()))
+        found.append(replace(make_record("few", seed, 0.1, 0.25 + seed / 10), spec=few))
+    return found
+
+
+def page_of(records, **about):
+    study = {"uid": "abc", "spec": {"reference": "ref <all>", **about}}
+    found = of_study(study, records)
+    return report.page(study, records, found, {})
+
+
+def test_the_headline_names_what_reaches_most_with_least(records):
+    told = methods.headline(compare(rows(records), "ref <all>"))
+    assert re.match(
+        r"few reaches 67 % \(95 % interval .* of ref <all>, with 10 % of its synaptic updates\.", told
+    )
+    flat = [make_record("ref <all>", 0, 0.3, 0.4, trained=50), make_record("few", 0, 0.3, 0.2)]
+    told = methods.headline(compare(rows(flat), "ref <all>"))
+    assert told.startswith("No condition that spends less than ref <all> is above its birth (75 %).")
+
+
+def test_methods_say_what_is_the_same_and_who_differs(records):
+    told = methods.methods(records, compare(rows(records), "ref <all>"))
+    assert told["Networks"] == "CORnet-S; width 0.25; 64 px input; 8 classes."
+    assert "learning rate 0.1, 0.01 in “few”" in told["Training"]
+    assert "Synapses that learn: all, critical in “few”" in told["Training"]
+    assert "b.V4 (V4, read out at V4, pls-25, 10 stimuli)" in told["Scores"]
+    assert "2 seeds" in told["Statistics"]
+
+
+def test_data_that_were_used_are_cited(records):
+    named = score("cowley2023.210325.V4-pls", 0.4)
+    points = tuple(replace(p, scores=(named,)) for p in records[0].points)
+    told = methods.citations([replace(records[0], points=points)])
+    assert told[0].startswith("Geiger") and any("Cowley" in one for one in told)
+    assert any("Tiny ImageNet" in one for one in told) and not any("Cichy" in one for one in told)
+
+
+def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
+    lost = [vars(Diverged("few", 2, "the loss is nan"))]
+    page = page_of(records, diverged=lost)
+    assert "<td>few</td><td>kaiming_normal</td><td>critical</td>" in page
+    row = re.search(r"<td>few</td><td>kaiming_normal</td>.*?</tr>", page)[0]
+    assert re.findall(r"<td>([^<]*)</td>", row)[-3:] == ["55.6", "77.8", "diverged"]
+
+
+def test_nothing_from_outside_becomes_markup_or_script(records):
+    evil = [replace(r, label="</script><img src=x>") if r.label == "few" else r for r in records]
+    page = page_of(evil, claim="<b>claim</b>")
+    assert "<img" not in page and "<b>claim" not in page and "&lt;b&gt;claim" in page
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    assert {one["label"] for one in data["series"]} == {"ref <all>", "</script><img src=x>"}
+
+
+def test_the_page_allows_its_own_script_alone(records):
+    page = page_of(records)
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
+    script = re.search(r'<script type="text/javascript">(.*?)</script>', page, re.S)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium to open the page")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_in_a_browser(records, tmp_path, width):
+    told, console = opened(page_of(records, note="long" * 80), tmp_path, width)
+    assert "CONSOLE" not in console
+    assert (told["errors"], told["clipped"], told["inner"]) == ([], [], width)
+    assert told["wide"] <= width and told["lines"] == 2
+    assert told["first"].startswith("ref <all>, at birth: 22.2 %")
+    assert told["other"].startswith("few, at birth")
+    assert told["tip"] is True and told["ring"] == "none" and told["moved"] is True
+    assert told["without"] == [1, "false"]
+
+
+def opened(page, folder, width):
+    """Open a page in a frame of this width; return what the probe found, and the browser's log."""
+    digest = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
+    page = page.replace("script-src ", f"script-src 'sha256-{digest}' ").replace(
+        "<details>", "<details open>"
+    )
+    (folder / "page.html").write_text(page.replace("</body>", f"<script>{PROBE}</script></body>"))
+    frame = f'<iframe src="page.html" style="border: 0; width: {width}px; height: 900px"></iframe>'
+    script = "<script>onmessage = (event) => { document.title = event.data; }</script>"
+    (folder / "outer.html").write_text(f'<!doctype html><link rel="icon" href="data:,">{script}{frame}')
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr"]
+    flags += [
+        f"--user-data-dir={folder / 'profile'}",
+        "--window-size=1400,1000",
+        "--virtual-time-budget=3000",
+    ]
+    asked = [str(CHROMIUM), *flags, "--dump-dom", (folder / "outer.html").as_uri()]
+    done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=True)
+    return json.loads(html.unescape(re.search("<title>(.*?)</title>", done.stdout)[1])), done.stderr
