@@ -1,6 +1,14 @@
 // The interactive figure of a report: one chart, drawn from the numbers in the page. No library, no network.
 "use strict";
 (() => {
+  // What is folded is printed too, and folded again afterwards.
+  let folded = [];
+  addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const one of folded) one.open = true;
+  });
+  addEventListener("afterprint", () => { for (const one of folded) one.open = false; });
+
   const data = JSON.parse(document.getElementById("data").textContent);
   const figure = document.getElementById("chart");
   if (!figure || !data.series.length) return;

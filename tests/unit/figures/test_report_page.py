@@ -48,6 +48,16 @@ setTimeout(() => {
   axis.value = "linear";
   axis.dispatchEvent(new Event("change"));
   probe.moved = before !== at();
+  const open = () => document.querySelectorAll("details[open]").length;
+  probe.open = [open()];
+  dispatchEvent(new Event("beforeprint"));
+  probe.open.push(open());
+  dispatchEvent(new Event("afterprint"));
+  probe.open.push(open());
+  probe.folds = document.querySelectorAll("details").length;
+  for (const one of document.querySelectorAll("details")) one.open = true;
+  probe.clipped.push(...every.filter(clipped).map((node) => node.outerHTML.slice(0, 80)));
+  probe.wide = Math.max(probe.wide, document.documentElement.scrollWidth);
   probe.ring = getComputedStyle(document.querySelector("#chart .ring")).display;
   parent.postMessage(JSON.stringify(probe), "*");
 }, 300);
@@ -148,14 +158,13 @@ def test_in_a_browser(records, tmp_path, width):
     assert told["other"].startswith("few, at birth")
     assert told["tip"] is True and told["ring"] == "none" and told["moved"] is True
     assert told["without"] == [1, "false"]
+    assert told["open"] == [0, told["folds"], 0] and told["folds"] > 4
 
 
 def opened(page, folder, width):
     """Open a page in a frame of this width; return what the probe found, and the browser's log."""
     digest = base64.b64encode(hashlib.sha256(PROBE.encode()).digest()).decode()
-    page = page.replace("script-src ", f"script-src 'sha256-{digest}' ").replace(
-        "<details>", "<details open>"
-    )
+    page = page.replace("script-src ", f"script-src 'sha256-{digest}' ")
     (folder / "page.html").write_text(page.replace("</body>", f"<script>{PROBE}</script></body>"))
     frame = f'<iframe src="page.html" style="border: 0; width: {width}px; height: 900px"></iframe>'
     script = "<script>onmessage = (event) => { document.title = event.data; }</script>"
