@@ -1,8 +1,11 @@
 """A small study's records, made by hand so that every percentage is known."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from wiringup.core.score import Score
+from wiringup.results.draws import condensed
 from wiringup.results.record import Point, Record
 
 
@@ -36,3 +39,18 @@ def make_record(label: str, seed: int, *values: float, uid: str = "", trained: i
         losses=(1.5, 1.0),
         provenance={"seconds": 2.0, "date": "2026-01-01T00:00:00+00:00", "machine": "a machine"},
     )
+
+
+def evidence(value, errors=(0.03, 0.02), seed=0, draws=1000):
+    """Return draws of a score with known errors; those of one ``seed`` are of the same stimuli and units."""
+    stimuli, units = np.random.default_rng(seed).standard_normal((2, draws))
+    a, b = value * (1 + errors[0] / 0.4 * stimuli), value * (1 + errors[1] / 0.4 * units)
+    return {"stimuli": a, "units": b, "both": a + b - value}
+
+
+def with_draws(record, **how):
+    def drawn(s):
+        return condensed(replace(s, evidence=lambda: evidence(s.score, **how)))
+
+    points = [replace(p, scores=tuple(map(drawn, p.scores)), errors={"stimuli": 0.03}) for p in record.points]
+    return replace(record, points=tuple(points))

@@ -40,6 +40,7 @@ COMMANDS = {
     "fetch": "data:fetch",
     "import": "data:import_",
     "results": "results:results",
+    "stats": "stats:stats",
     "report": "results:report",
     "figure": "figure:figure",
     "bench": "bench:bench",

@@ -1,6 +1,7 @@
 """``wiringup results`` and ``wiringup report``: what was kept."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -162,7 +163,11 @@ def told(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.0f}" if value == int(value) and abs(value) < 1e6 else f"{value:.4g}"
+        return (
+            f"{value:.0f}"
+            if math.isfinite(value) and value == int(value) and abs(value) < 1e6
+            else f"{value:.4g}"
+        )
     return str(value)
 
 

@@ -9,6 +9,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare, diverged_of
+from wiringup.results.curves import Curve, curves
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
 from wiringup.results.record import Diverged, Record, plain
@@ -81,7 +82,7 @@ class Results:
 
     def only(self, keep: Callable[[Row], bool]) -> "Results":
         """Return the results of the rows for which ``keep`` is true."""
-        return Results(filter(keep, self._with_draws), self.reference, self.diverged)
+        return Results([row for row in self._with_draws if keep(row)], self.reference, self.diverged)
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the table as a pandas frame, a column for each name."""
@@ -99,6 +100,10 @@ class Results:
             return compare(self._with_draws, reference, self.diverged)
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in self.rows))
         raise InputError(f"Percentages need a reference. Name one of the conditions: {labels}.")
+
+    def curves(self, reference: str = "") -> dict[str, Curve]:
+        """Return the learning curve of every condition, see `results.curves`; arguments as `compare`."""
+        return curves(self._with_draws, reference or self.reference)
 
     def plot(self, reference: str = "") -> "Figure":
         """Return the figure of brain match against supervised synaptic updates; arguments as `compare`.

@@ -202,13 +202,13 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
     conditions: dict[str, list[Runs]] = {}
     for label in labels:
         try:
-            conditions[label] = _moments(label, table)
+            conditions[label] = moments_of(label, table)
         except InputError as error:
             if label == reference:
                 raise
             log.warning("Left out: %s", error)
     last = conditions[reference][-1]
-    base = _matched(reference, last)
+    base = matched(reference, last)
     chance = at_chance(base)
     areas = [a for a in base.areas if a not in chance] or list(base.areas)
     whole = float(np.mean([of[0]["synaptic_updates"] for of in last]))
@@ -231,7 +231,7 @@ Runs = Sequence[Sequence[Row]]
 """The rows of one moment, run by run."""
 
 
-def _moments(label: str, table: Sequence[Row]) -> list[Runs]:
+def moments_of(label: str, table: Sequence[Row]) -> list[Runs]:
     """Return the scored moments of a condition, each with the rows of every run."""
     runs: dict[str, dict[float, list[Row]]] = {}
     for row in table:
@@ -243,7 +243,7 @@ def _moments(label: str, table: Sequence[Row]) -> list[Runs]:
     return [[of[epoch] for of in runs.values()] for epoch in epochs.pop()]
 
 
-def _matched(label: str, runs: Runs) -> BrainMatch:
+def matched(label: str, runs: Runs) -> BrainMatch:
     """Return the brain match of a condition at one moment, over its runs."""
     each = [{s.benchmark: s for s in map(score_from_dict, filter(_scored, of))} for of in runs]
     names = list(dict.fromkeys(name for of in each for name in of))
@@ -260,7 +260,7 @@ def _scored(row: Row) -> bool:
 def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], whole: float) -> ConditionScores:
     firsts = [of[0] for of in runs]
     first = firsts[0]
-    mine = _matched(first["label"], runs)
+    mine = matched(first["label"], runs)
     fractions = mine.fractions(base)
     every = [a for a in SCORED if a in mine.areas or a in base.areas]
     match = {a: _values(mine, a, areas, len(runs)) for a in (*every, MEAN)}

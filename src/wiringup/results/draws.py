@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import content_hash
-from wiringup.results.stats import LEVEL, Estimate, normal_weights, percentiles
+from wiringup.results.stats import LEVEL, Estimate, normal_weights, percentiles, t_over_normal
 
 SEEDS = "seeds"
 RESAMPLED = ("stimuli", "units", "both")
@@ -91,6 +91,20 @@ class Sample:
         return self.draws.get(source, self.values[:, None])
 
 
+def subtracted(a: Sample, b: Sample) -> Sample:
+    """Return the difference of two scores, seed by seed and draw by draw."""
+    sources = [source for source in RESAMPLED if source in a.draws or source in b.draws]
+    return Sample(a.values - b.values, {s: np.subtract(*_as_many(a.over(s), b.over(s))) for s in sources})
+
+
+def mixed(a: Sample, b: Sample, share: float) -> Sample:
+    """Return (1 - share) a + share b: a score between two moments of the same seeds."""
+    sources = [source for source in RESAMPLED if source in a.draws or source in b.draws]
+    parts = {s: _as_many(a.over(s), b.over(s)) for s in sources}
+    drawn = {s: (1 - share) * one + share * other for s, (one, other) in parts.items()}
+    return Sample((1 - share) * a.values + share * b.values, drawn)
+
+
 def averaged(samples: Sequence[Sample]) -> Sample:
     """Return the mean of several scores, draw by draw."""
     sources = [source for source in RESAMPLED if any(source in s.draws for s in samples)]
@@ -130,6 +144,14 @@ class Drawn:
         low, high = (self.value + float(kept) * (end - self.value) for end in (low, high))
         return Estimate(self.value, float(np.sqrt(drawn) * kept), low, high, errors)
 
+    def widened(self) -> Array:
+        """Return draws (draws,) whose plain percentiles are the interval of `estimate`."""
+        whole = self.estimate()
+        spread = float(np.sqrt(_variance(self.total)))
+        df = self._df({s: e**2 for s, e in whole.errors.items()}, whole.error**2)
+        wider = whole.error / spread * t_over_normal(df) if spread > 0 else 1.0
+        return self.value + wider * (self.total - self.value)
+
     def _df(self, variance: Mapping[str, float], total: float) -> float:
         of_seeds = variance.get(SEEDS, 0.0)
         return (self.n_seeds - 1) * (total / of_seeds) ** 2 if of_seeds > 0 else float("inf")
@@ -153,8 +175,8 @@ class Drawn:
 
 def _as_many(a: Array, b: Array) -> tuple[Array, Array]:
     """Return as many draws of one as of the other: records of earlier versions keep none, or more."""
-    n = min(len(a), len(b))
-    return (a, b) if n == 1 else (a[:n], b[:n])
+    n = min(a.shape[-1], b.shape[-1])
+    return (a, b) if n == 1 else (a[..., :n], b[..., :n])
 
 
 def _variance(draws: Array) -> float:

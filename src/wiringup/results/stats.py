@@ -1,5 +1,6 @@
 """Intervals and tests for few values: bootstrap, expanded percentiles, permutation of signs."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -8,9 +9,12 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from wiringup.core.checks import at_least, same_length
+from wiringup.core.errors import InputError
 
 LEVEL = 0.95
 DRAWS = 10_000
+POWER = 0.8
+MOST_SEEDS = 1000
 
 Array = NDArray[np.float64]
 
@@ -49,8 +53,14 @@ def percentiles(draws: Array, level: float = LEVEL, df: float = np.inf) -> tuple
         return float("nan"), float("nan")
     tail = (1 - level) / 2
     low, middle, high = np.quantile(known, [tail, 0.5, 1 - tail])
-    wider = stats.t.ppf(tail, df) / stats.norm.ppf(tail)
+    wider = t_over_normal(df, level)
     return float(middle - wider * (middle - low)), float(middle + wider * (high - middle))
+
+
+def t_over_normal(df: float, level: float = LEVEL) -> float:
+    """Return by how much a t interval with ``df`` degrees of freedom is wider than a normal one."""
+    tail = (1 - level) / 2
+    return float(stats.t.ppf(tail, df) / stats.norm.ppf(tail))
 
 
 def rescaled_weights(n: int, draws: int, generator: np.random.Generator) -> Array:
@@ -151,6 +161,63 @@ def paired_permutation(a: Array, b: Array, generator: np.random.Generator, most:
     # a random sample of sign changes counts the observed one too, so that p is never 0
     p = extreme / len(means) if exact else (extreme + 1) / (len(means) + 1)
     return Difference(float(d.mean()), p, exact)
+
+
+def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = DRAWS) -> Difference:
+    """Test whether two samples that are not paired differ in the mean, by exchanging their values.
+
+    Args:
+        a: (n,), one condition.
+        b: (m,), the other.
+        generator: for more exchanges than can be enumerated.
+        most: exchanges that are tried; random ones if there are more.
+
+    Raises:
+        InputError: for fewer than two values in a sample.
+    """
+    at_least(min(len(a), len(b)), 2, "the number of values in each sample")
+    found = stats.permutation_test(
+        (a, b),
+        lambda x, y, axis: x.mean(axis) - y.mean(axis),
+        vectorized=True,
+        n_resamples=most,
+        rng=generator,
+    )
+    return Difference(float(found.statistic), float(found.pvalue), math.comb(len(a) + len(b), len(a)) <= most)
+
+
+def least_seeds(difference: float, sd: float, *, paired: bool, power: float = POWER) -> int:
+    """Return how many seeds (of each condition) a t test at 5 % needs to find a difference.
+
+    Args:
+        difference: that is to be found.
+        sd: over seeds; of the paired differences, or of each condition.
+        paired: whether seeds are compared one by one.
+        power: probability of finding it.
+
+    Raises:
+        InputError: if the difference or the deviation is not above 0.
+    """
+    if not (abs(difference) > 0 and sd > 0):
+        raise InputError(
+            f"A difference of {difference:g} with a deviation of {sd:g} needs no seeds or endless ones."
+        )
+    for n in range(2, MOST_SEEDS):
+        df = n - 1 if paired else 2 * n - 2
+        shift = abs(difference) / sd * np.sqrt(n if paired else n / 2)
+        edge = stats.t.ppf((1 + LEVEL) / 2, df)
+        other_side = np.nan_to_num(stats.nct.cdf(-edge, df, shift))  # NaN where it is too small to tell
+        if stats.nct.sf(edge, df, shift) + other_side >= power:
+            return n
+    return MOST_SEEDS
+
+
+def sd_interval(values: Array) -> tuple[float, float]:
+    """Return the 95 % interval of the standard deviation of normal values (n,), by chi squared."""
+    df = at_least(len(values), 2, "the number of values") - 1
+    scaled = values.std(ddof=1) * np.sqrt(df)
+    low, high = scaled / np.sqrt(stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df))
+    return float(low), float(high)
 
 
 def _signs(n: int, most: int, exact: bool, generator: np.random.Generator) -> Array:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from made_records import make_record, point, score
+from made_records import evidence, make_record, point, score, with_draws
 from wiringup.core.errors import InputError
 from wiringup.figures.results import Results
 from wiringup.results.comparison import of_study
@@ -14,21 +14,6 @@ from wiringup.results.draws import KEPT, condensed, from_text, to_text
 from wiringup.results.query import Query, ask
 from wiringup.results.record import from_dict, point_to_dict, to_dict
 from wiringup.results.store import Store
-
-
-def evidence(value, errors=(0.03, 0.02), seed=0, draws=1000):
-    """Return draws of a score with known errors; those of one ``seed`` are of the same stimuli and units."""
-    stimuli, units = np.random.default_rng(seed).standard_normal((2, draws))
-    a, b = value * (1 + errors[0] / 0.4 * stimuli), value * (1 + errors[1] / 0.4 * units)
-    return {"stimuli": a, "units": b, "both": a + b - value}
-
-
-def with_draws(record, **how):
-    def drawn(s):
-        return condensed(replace(s, evidence=lambda: evidence(s.score, **how)))
-
-    points = [replace(p, scores=tuple(map(drawn, p.scores)), errors={"stimuli": 0.03}) for p in record.points]
-    return replace(record, points=tuple(points))
 
 
 def test_what_is_kept_is_the_first_draws_in_half_precision():

@@ -6,11 +6,15 @@ from scipy import stats as peer
 
 from wiringup.core.errors import InputError
 from wiringup.results.stats import (
+    least_seeds,
     mean_interval,
+    mean_of_runs,
     normal_weights,
     paired_permutation,
     percentiles,
+    permutation,
     rescaled_weights,
+    sd_interval,
 )
 
 
@@ -98,3 +102,41 @@ def test_pairs_have_to_be_pairs():
         paired_permutation(np.ones(3), np.ones(2), rng())
     with pytest.raises(InputError, match="number of pairs is 0"):
         paired_permutation(np.ones(0), np.ones(0), rng())
+
+
+def test_samples_that_are_not_paired_are_exchanged():
+    a, b = np.array([1.0, 2, 3]), np.array([4.0, 5, 6, 7])
+    found = permutation(a, b, rng())
+    assert found.exact and found.value == -3.5 and found.p == pytest.approx(2 / 35)
+    many = permutation(rng(1).standard_normal(30), rng(2).standard_normal(30), rng(), most=999)
+    assert not many.exact and 0.001 <= many.p <= 1
+    with pytest.raises(InputError, match="values in each sample is 1"):
+        permutation(a, b[:1], rng())
+
+
+def test_seeds_that_a_t_test_needs_are_those_of_textbooks():
+    """Cohen 1988, power .80 at .05: 26 (d = .8) and 64 (d = .5) in each group; 34 pairs for d = .5."""
+    assert least_seeds(0.8, 1, paired=False) == 26
+    assert least_seeds(-0.5, 1, paired=False) == 64
+    assert least_seeds(0.5, 1, paired=True) == 34
+    assert [least_seeds(d, 1, paired=True) for d in (20, 10.7, 4.8)] == [2, 3, 3]
+    with pytest.raises(InputError, match="needs no seeds or endless ones"):
+        least_seeds(0, 1, paired=True)
+
+
+def test_the_interval_of_a_deviation_covers_it():
+    covered = 0
+    for seed in range(400):
+        low, high = sd_interval(2 * rng(seed).standard_normal(4))
+        covered += low <= 2 <= high
+    assert abs(covered / 400 - 0.95) < 0.022
+
+
+def test_a_mean_of_runs_is_a_t_interval_and_common_errors_stay():
+    values = rng(3).standard_normal(5)
+    found = mean_of_runs(values)
+    expected = peer.t.interval(0.95, 4, values.mean(), peer.sem(values))
+    assert (found.low, found.high) == pytest.approx(expected)
+    same = mean_of_runs(np.full(1000, 0.4), {"stimuli": 0.03, "units": 0.04})
+    assert same.error == pytest.approx(0.05) and same.high - 0.4 == pytest.approx(1.96 * 0.05, rel=1e-3)
+    assert np.isnan(mean_of_runs(np.ones(0)).value) and np.isnan(mean_of_runs(np.ones(1)).low)

@@ -1,0 +1,218 @@
+"""``wiringup stats``: differences, what it took to reach a brain match, the Pareto front, how many seeds."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg, subcommand
+
+from wiringup.cli.arguments import Json
+from wiringup.cli.results import told
+from wiringup.cli.show import as_json, table
+from wiringup.core.checks import one_of
+from wiringup.core.errors import InputError
+
+if TYPE_CHECKING:
+    from wiringup.results.curves import Curve
+
+log = logging.getLogger(__name__)
+
+Folder = Annotated[Path, arg(metavar="DIR", help="A study's folder, or a folder of runs.")]
+Reference = Annotated[
+    str, arg(metavar="LABEL", help="Condition whose last moment is 100 %%; by default the study's reference.")
+]
+By = Annotated[str, arg(metavar="COST", help="updates, synaptic_updates, flops or epoch.")]
+Label = Positional[str]
+
+
+def compare(
+    first: Annotated[Label, arg(metavar="LABEL", help="A condition.")],
+    second: Annotated[Label, arg(metavar="LABEL", help="Another.")],
+    by: By = "updates",
+    reference: Reference = "",
+    out: Folder = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Compare two conditions at equal updates, seed by seed: difference, 95 % interval, permutation test.
+
+    For example:
+      wiringup stats compare "WC + critical" "KN + critical" --out runs/0123456789ab
+    """
+    from wiringup.results.curves import compared
+
+    curves, _ = _curves(out, reference)
+    a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
+    found = compared(a, b, by)
+    body = [
+        {
+            by: at.cost,
+            "difference": at.difference.value,
+            "low": at.difference.low,
+            "high": at.difference.high,
+            "p": at.p,
+            "seeds": at.n_seeds,
+            "interval over": " ".join(at.difference.errors),
+        }
+        for at in found
+    ]
+    _show(body, json, f"Brain match of {first} less that of {second}, with 95 % intervals{_whose([a, b])}")
+    n = found[0].n_seeds
+    if not json and n > 1:
+        log.info("With %d seeds, p of a permutation cannot be less than %.3g.", n, 2 / 2**n)
+
+
+def reach(
+    to: Annotated[float, arg(metavar="PERCENT", help="Of the reference's last brain match.")] = 80.0,
+    by: By = "synaptic_updates",
+    reference: Reference = "",
+    out: Folder = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Say what each condition spent until it reached a part of the reference's brain match, with intervals.
+
+    For example:
+      wiringup stats reach --to 80 --out runs/0123456789ab
+    """
+    from wiringup.results.curves import reached
+
+    if not 0 < to <= 100:
+        raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
+    curves, base = _curves(out, reference)
+    found = sorted((reached(c, curves[base], to / 100, by) for c in curves.values()), key=lambda r: r.spent)
+    body = [
+        {
+            "condition": one.label,
+            by: one.spent,
+            "low": one.low,
+            "high": one.high,
+            "spent in all": one.most,
+            "draws that reach it": one.share,
+            "seeds": one.n_seeds,
+        }
+        for one in found
+    ]
+    _show(body, json, f"{by} until {to:g} % of {base}{_whose(curves.values())}; inf: not reached")
+
+
+def front(
+    by: Annotated[
+        str, arg(metavar="COST", help="updates, synaptic_updates, flops, epoch, trained or bits.")
+    ] = "synaptic_updates",
+    reference: Reference = "",
+    out: Folder = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Show the Pareto front: conditions and moments that none beats at the same cost or less.
+
+    For example:
+      wiringup stats front --by bits --out runs/0123456789ab
+    """
+    from wiringup.results.curves import front as pareto
+
+    curves, base = _curves(out, reference)
+    body = [
+        {
+            "condition": one.label,
+            "epoch": one.epoch,
+            by: one.cost,
+            "brain match (% of reference)": one.percent.value,
+            "low": one.percent.low,
+            "high": one.percent.high,
+            "draws on the front": one.share,
+        }
+        for one in pareto(curves, base, by)
+    ]
+    _show(body, json, f"Pareto front of brain match against {by}{_whose(curves.values())}")
+
+
+def seeds(
+    first: Annotated[Label, arg(metavar="LABEL", help="A condition.")],
+    second: Annotated[Label, arg(metavar="LABEL", help="Another.")],
+    difference: Annotated[
+        float | None, arg(metavar="D", help="Difference of brain match to be found; by default the one seen.")
+    ] = None,
+    reference: Reference = "",
+    out: Folder = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Say how many seeds of both conditions find a difference with a power of 80 % at a level of 5 %.
+
+    For example:
+      wiringup stats seeds "WC + critical" "KN + critical" --difference 0.01 --out runs/0123456789ab
+    """
+    import numpy as np
+
+    from wiringup.results.curves import last_difference
+    from wiringup.results.stats import least_seeds, sd_interval
+
+    curves, _ = _curves(out, reference)
+    a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
+    values = last_difference(a, b)
+    asked = float(values.mean()) if difference is None else difference
+    deviations = (float(np.std(values, ddof=1)), *sd_interval(values))
+    n = [least_seeds(asked, sd, paired=True) for sd in deviations]
+    row = {"difference": asked, "deviation over seeds": deviations[0], "seeds needed": n[0]}
+    row |= {"at least": n[1], "at most": n[2], "seeds seen": len(values)}
+    _show([row], json, f"Seeds of {first} and {second}, compared one by one{_whose([a, b])}")
+
+
+def coverage(
+    simulations: Annotated[int, arg(metavar="N", help="Simulated studies for each kind of interval.")] = 1000,
+    seed: Annotated[int, arg(help="Seed of the simulations.")] = 0,
+    json: Json = False,
+) -> None:
+    """Simulate studies whose truth is known, and say how often each kind of 95 % interval covers it.
+
+    For example:
+      wiringup stats coverage --simulations 2000
+    """
+    from wiringup.results.coverage import coverages
+
+    _show(coverages(simulations, seed), json, "How often 95 % intervals cover the truth")
+
+
+def _curves(out: Path, reference: str) -> tuple[Mapping[str, "Curve"], str]:
+    from wiringup.figures.results import Results
+
+    found = Results.load(out)
+    if not (reference := reference or found.reference):
+        labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in found.rows))
+        raise InputError(f"{out} is no study with a reference; give --reference, one of {labels}.")
+    return found.curves(reference), reference
+
+
+def _whose(curves: Any) -> str:
+    return " (simulated recordings)" if any(curve.simulated for curve in curves) else ""
+
+
+def _show(body: Sequence[Mapping[str, Any]], json: bool, title: str) -> None:
+    if json:
+        as_json([{name: _plain(value) for name, value in row.items()} for row in body])
+    else:
+        cells = [[told(value) for value in row.values()] for row in body]
+        table(list(body[0]), cells, title=title)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def stats(
+    what: Annotated[
+        Annotated[None, subcommand("compare", constructor=compare)]
+        | Annotated[None, subcommand("reach", constructor=reach)]
+        | Annotated[None, subcommand("front", constructor=front)]
+        | Annotated[None, subcommand("seeds", constructor=seeds)]
+        | Annotated[None, subcommand("coverage", constructor=coverage)],
+        arg(name=""),
+    ],
+) -> None:
+    """Compare conditions, say what it took to reach a brain match, show fronts, count the seeds it needs.
+
+    For example:
+      wiringup stats compare "WC + critical" "KN + critical" --out runs/0123456789ab
+
+      wiringup stats reach --to 80 --out runs/0123456789ab
+    """

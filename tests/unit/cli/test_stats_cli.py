@@ -1,0 +1,88 @@
+"""``wiringup stats``: questions to a study, from the command line."""
+
+import json
+
+import pytest
+
+from made_records import make_record
+from wiringup.cli.main import main
+from wiringup.results.store import Store
+
+
+@pytest.fixture
+def study(tmp_path):
+    records = [
+        make_record(n, s, 0.1, 0.3 + s / 50, e + s / 40)
+        for n, e in (("ref", 0.5), ("few", 0.4))
+        for s in (0, 1, 2)
+    ]
+    store = Store(tmp_path)
+    for record in records:
+        store.save(record)
+    store.save_study("abc", {"reference": "ref"}, [r.uid for r in records])
+    return str(tmp_path / "abc")
+
+
+def asked(capsys, *words):
+    main(["stats", *words, "--json"])
+    return json.loads(capsys.readouterr().out)
+
+
+def test_questions_are_answered_in_json(study, capsys):
+    birth, _, end = asked(capsys, "compare", "ref", "few", "--out", study)
+    assert birth["difference"] == 0 and end["updates"] == 200 and end["difference"] == pytest.approx(0.1)
+    assert (end["p"], end["seeds"], end["interval over"]) == (0.25, 3, "seeds")
+    found = {
+        row["condition"]: row
+        for row in asked(capsys, "reach", "--to", "90", "--by", "updates", "--out", study)
+    }
+    assert 100 < found["ref"]["updates"] < 200 and found["few"]["updates"] is None
+    points = asked(capsys, "front", "--out", study)
+    assert [(p["condition"], p["epoch"]) for p in points] == [("ref", 0), ("ref", 1), ("ref", 2)]
+
+
+def test_seeds_for_a_difference(study, tmp_path, capsys):
+    for seed, end in enumerate((0.45, 0.43, 0.48)):
+        Store(tmp_path).save(make_record("own", seed, 0.1, 0.3, end))
+    (row,) = asked(
+        capsys, "seeds", "ref", "own", "--difference", "0.03", "--out", str(tmp_path), "--reference", "ref"
+    )
+    assert row["seeds seen"] == 3 and row["at least"] <= row["seeds needed"] <= row["at most"]
+
+
+def test_questions_are_answered_in_tables(study, capsys):
+    for words in (("compare", "ref", "few"), ("reach",), ("front", "--by", "trained")):
+        main(["stats", *words, "--out", study])
+    shown = capsys.readouterr()
+    assert (
+        "Brain match of ref less that of few" in shown.out
+        and "synaptic_updates until 80 % of ref" in shown.out
+    )
+    assert "With 3 seeds, p of a permutation cannot be less than 0.25" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("compare", "ref", "fex"), "Unknown condition 'fex'. Did you mean 'few'"),
+        (("compare", "ref", "few", "--by", "bits"), "Unknown measure of what was spent 'bits'"),
+        (("front", "--by", "bits"), "No run says its bits"),
+        (("reach", "--reference", "nix"), "No run is labelled 'nix'"),
+        (("reach", "--to", "0"), "percentage"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(study, words, told, capsys):
+    with pytest.raises(SystemExit):
+        main(["stats", *words, "--out", study])
+    assert told in capsys.readouterr().err
+
+
+def test_runs_without_a_study_need_a_reference(study, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["stats", "reach", "--out", str(tmp_path)])
+    assert "give --reference, one of 'few', 'ref'" in capsys.readouterr().err
+
+
+def test_coverage_is_simulated(capsys):
+    rows = asked(capsys, "coverage", "--simulations", "2")
+    assert {*rows[0]} == {"interval", "2 seeds", "3 seeds", "5 seeds", "10 seeds"}

@@ -1,0 +1,130 @@
+"""Differences at equal updates, updates to reach a fraction, the Pareto front: answers known by hand."""
+
+import numpy as np
+import pytest
+from sklearn.isotonic import isotonic_regression
+
+from made_records import make_record, with_draws
+from wiringup.core.errors import InputError
+from wiringup.results.coverage import KINDS, coverages
+from wiringup.results.curves import compared, curves, front, last_difference, never_falling, reached
+from wiringup.results.table import rows
+
+
+def found(*records, reference="ref"):
+    return curves(rows(records, evidence=True), reference)
+
+
+def runs(label, *values, seeds=3, step=0.0, trained=10):
+    return [make_record(label, s, *(v + s * step for v in values), trained=trained) for s in range(seeds)]
+
+
+REF = runs("ref", 0.1, 0.3, 0.4, 0.5)
+
+
+def test_a_curve_is_the_brain_match_at_every_moment():
+    curve = found(*REF)["ref"]
+    assert curve.seeds == (0, 1, 2) and not curve.simulated
+    assert [s.values.mean() for s in curve.samples] == pytest.approx([0.1, 0.3, 0.4, 0.5])
+    assert curve.costs["updates"].tolist() == [0, 100, 200, 300]
+    assert curve.costs["synaptic_updates"].tolist() == [0, 1000, 2000, 3000]
+    assert np.isnan(curve.costs["bits"]).all()
+
+
+def test_differences_at_equal_updates_pair_seeds():
+    a, b = runs("A", 0.1, 0.4, step=0.02), runs("B", 0.1, 0.3, step=0.02)
+    each = found(*REF, *a, *b)
+    (birth, end) = compared(each["A"], each["B"])
+    assert (birth.cost, end.cost, end.n_seeds) == (0, 100, 3)
+    assert end.difference.value == pytest.approx(0.1) and end.difference.error == pytest.approx(0, abs=1e-12)
+    assert end.p == 2 / 8  # of three seeds, all one way
+    assert birth.difference.value == pytest.approx(0) and birth.p == 1
+    assert last_difference(each["A"], each["B"]) == pytest.approx([0.1] * 3)
+
+
+def test_between_moments_curves_are_interpolated_along_the_logarithm():
+    few = runs(
+        "few", 0.1, 0.2, trained=15
+    )  # scored at 1,500 synaptic updates, the reference at 1,000 and 2,000
+    each = found(*REF, *few)
+    _, end = compared(each["few"], each["ref"], "synaptic_updates")
+    share = (np.log2(2.5) - 1) / (np.log2(3) - 1)
+    assert end.cost == 1500 and end.difference.value == pytest.approx(0.2 - (0.3 + share * 0.1))
+    assert len(compared(each["ref"], each["few"], "synaptic_updates")) == 2  # no further than the other went
+
+
+def test_stimuli_that_both_saw_cancel_in_a_difference():
+    a, b = (with_draws(make_record(n, 0, 0.1, 0.4)) for n in ("ref", "B"))
+    other = with_draws(make_record("C", 0, 0.1, 0.4), seed=5)
+    each = found(a, b, other)
+    assert compared(each["ref"], each["B"])[1].difference.error < 1e-3
+    apart = compared(each["ref"], each["C"])[1].difference
+    assert apart.error == pytest.approx(np.hypot(0.03, 0.02) * np.sqrt(2), rel=0.1)
+    assert np.isnan(compared(each["ref"], each["B"])[1].p)
+
+
+def test_what_cannot_be_compared_is_said():
+    each = found(*REF, *[make_record("B", 7, 0.1, 0.2)])
+    with pytest.raises(InputError, match=r"'ref' has \[0, 1, 2\] and 'B' \[7\]"):
+        compared(each["ref"], each["B"])
+    with pytest.raises(InputError, match="Unknown measure of what was spent 'bit'"):
+        compared(each["ref"], each["ref"], "bit")
+    with pytest.raises(InputError, match="was scored between 0 and 300 updates, not at 400"):
+        each["ref"].at(400, "updates")
+    with pytest.raises(InputError, match="seeds that 'ref' and 'B' have in common is 0"):
+        last_difference(each["ref"], each["B"])
+    with pytest.raises(InputError, match=r"No run is labelled 'reff'\. Did you mean 'ref'"):
+        found(*REF, reference="reff")
+    with pytest.raises(InputError, match="at chance in every area"):
+        found(*runs("ref", 0.1, 0.0))
+
+
+def test_updates_to_reach_a_fraction():
+    each = found(*REF, *runs("low", 0.1, 0.2))
+    one = reached(each["ref"], each["ref"], 0.8, "updates")
+    assert (one.spent, one.low, one.high, one.share) == pytest.approx((200, 200, 200, 1))
+    between = reached(each["ref"], each["ref"], 0.7, "updates")  # 0.35 lies between 100 and 200
+    assert between.spent == pytest.approx(100 * (2 ** (1 + 0.5 * (np.log2(3) - 1)) - 1))
+    never = reached(each["low"], each["ref"], 0.8, "updates")
+    assert (never.spent, never.high, never.share, never.most) == (np.inf, np.inf, 0, 100)
+    assert reached(each["ref"], each["ref"], 0.1).spent == 0
+
+
+def test_a_curve_that_falls_is_fitted_by_one_that_does_not():
+    each = found(*runs("ref", 0.1, 0.4, 0.2, 0.5))
+    assert reached(each["ref"], each["ref"], 0.6, "updates").spent == pytest.approx(100)  # both are 0.3
+
+
+def test_the_fit_is_scikit_learns():
+    values = np.random.default_rng(0).standard_normal((50, 9))
+    np.testing.assert_allclose(never_falling(values), [isotonic_regression(v) for v in values], atol=1e-12)
+
+
+def test_the_interval_of_updates_is_open_where_draws_do_not_reach_it():
+    each = found(*REF, *runs("A", 0.1, 0.3, 0.43, step=-0.03))
+    one = reached(each["A"], each["ref"], 0.8, "updates")
+    assert one.low < one.spent == 200 or one.spent < one.high
+    assert one.high == np.inf and 0.2 < one.share < 0.975
+
+
+def test_the_front_is_what_nothing_beats():
+    cheap = runs("cheap", 0.1, 0.35, trained=1)  # 100 synaptic updates
+    bad = runs("bad", 0.1, 0.2, trained=20)
+    each = found(*REF, *cheap, *bad)
+    points = front(each, "ref")
+    assert [(p.label, p.cost) for p in points] == [("ref", 0), ("cheap", 100), ("ref", 2000), ("ref", 3000)]
+    assert [p.percent.value for p in points] == pytest.approx([20, 70, 80, 100])
+    assert {p.share for p in points} == {1.0}
+    by_trained = front(each, "ref", "trained")
+    assert [(p.label, p.cost) for p in by_trained] == [("cheap", 1), ("ref", 10)]
+    with pytest.raises(InputError, match="No run says its bits"):
+        front(each, "ref", "bits")
+    with pytest.raises(InputError, match="Unknown cost 'euros'"):
+        front(each, "ref", "euros")
+
+
+def test_intervals_cover_the_truth():
+    """50 studies know a coverage of .95 to +-.062; intervals may be too wide, as the full simulation says."""
+    shares = coverages(50, seed=1, n_seeds=(3,))
+    assert [row["interval"] for row in shares] == list(KINDS)
+    assert all(row["3 seeds"] >= 0.95 - 0.062 for row in shares)
