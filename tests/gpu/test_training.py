@@ -10,11 +10,12 @@ from torch import nn
 from watching import each_step
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.core.errors import DivergedError
-from wiringup.core.seeds import numpy_stream
+from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.preprocessing import preprocess
 from wiringup.training import loop, pixels
+from wiringup.training.augment import crop_and_flip, draw_crops
 from wiringup.training.callbacks import Interval
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.norms import NORMS
@@ -23,14 +24,14 @@ from wiringup.training.spec import TrainSpec
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card")
 
-SIZE = 32
+SIZE, SIDE = 32, 40
 
 
 @pytest.fixture(scope="module")
 def images() -> LabelledImages:
     """Noise of four classes that differ in brightness."""
     labels = np.arange(128) % 4
-    noise = numpy_stream(0, "images").integers(0, 160, (128, 40, 40, 3), np.uint8)
+    noise = numpy_stream(0, "images").integers(0, 160, (128, SIDE, SIDE, 3), np.uint8)
     values = noise + 24 * labels[:, None, None, None]
     return LabelledImages(from_pixels(values.astype(np.uint8)), labels, tuple("abcd"))
 
@@ -55,23 +56,38 @@ def trained(
     return result, {key: value.cpu() for key, value in model.state_dict().items()}
 
 
+# images that need no resizing are the same to the bit, and double precision leaves rounding no time to grow
+SAME = {"double": True, "augmentation": "none", "size": SIDE}
+
+
 @pytest.mark.parametrize("plasticity", ["all", "critical", "lowrank:2:(critical & kind:convolution)"])
 @pytest.mark.parametrize("norms", NORMS)
 def test_the_cpu_and_the_card_train_alike(born, images, plasticity, norms):
-    here = trained(born, images, double=True, device="cpu", plasticity=plasticity, norms=norms)
-    there = trained(born, images, double=True, plasticity=plasticity, norms=norms)
-    np.testing.assert_allclose(there[0].losses, here[0].losses, rtol=1e-6)
+    form = SAME | {"plasticity": plasticity, "norms": norms, "lr": 1e-3}
+    here, there = (trained(born, images, device=device, **form) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(there[0].losses, here[0].losses, rtol=1e-7)
     assert there[0].ledger == here[0].ledger
     for key, value in here[1].items():
-        torch.testing.assert_close(there[1][key], value, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(there[1][key], value, rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw", "adagrad"])
 def test_every_optimiser_moves_alike(born, images, optimiser):
     momentum = 0.9 if optimiser == "sgd" else 0.0
-    form = {"optimiser": optimiser, "momentum": momentum, "lr": 1e-3, "double": True}
+    form = SAME | {"optimiser": optimiser, "momentum": momentum, "lr": 1e-4}
     here, there = (trained(born, images, device=device, **form)[0] for device in ("cpu", "cuda"))
-    np.testing.assert_allclose(there.losses, here.losses, rtol=1e-5)
+    np.testing.assert_allclose(there.losses, here.losses, rtol=1e-7)
+
+
+def test_crops_are_those_of_the_cpu(images):
+    sides = images.stimuli.sides
+    boxes, flips = draw_crops(len(images), *sides, torch_stream(0))
+    values = torch.from_numpy(images.stimuli.pixels), boxes, flips
+    here = crop_and_flip(*values, SIZE)
+    there = [value.cuda() for value in values]
+    torch.testing.assert_close(crop_and_flip(*there, SIZE).cpu(), here, rtol=1e-5, atol=2e-5)
+    half = crop_and_flip(*there, SIZE, half=True).cpu()
+    assert 0 < (half - here).abs().max() < 4e-3  # bf16 rounds colours of 2 to 8e-3
 
 
 def test_float32_is_not_rounded_to_tf32(born, images):
@@ -83,10 +99,12 @@ def test_float32_is_not_rounded_to_tf32(born, images):
 
 @pytest.mark.parametrize(("plasticity", "precision"), [("all", "float32"), ("critical", "bf16")])
 def test_compiled_losses_are_those_of_the_network_as_it_is(born, images, plasticity, precision, caplog):
-    form = {"plasticity": plasticity, "precision": precision, "duration": steps(50), "lr": 1e-3}
+    # at a rate at which rounding does not grow: with this few images to normalise by, training is chaotic
+    lr = 1e-3 if precision == "bf16" else 1e-5
+    form = {"plasticity": plasticity, "precision": precision, "duration": steps(50), "lr": lr}
     eager, fast = (trained(born, images, compile=choice, **form)[0] for choice in ("off", "on"))
     assert "could not be compiled" not in caplog.text
-    np.testing.assert_allclose(fast.losses, eager.losses, rtol=0.03 if precision == "bf16" else 2e-3)
+    np.testing.assert_allclose(fast.losses, eager.losses, rtol=0.03 if precision == "bf16" else 1e-3)
     assert fast.losses[0] == pytest.approx(eager.losses[0], rel=0.01 if precision == "bf16" else 1e-5)
     assert fast.losses != eager.losses
     assert fast.ledger == eager.ledger
@@ -99,12 +117,6 @@ def test_pixels_may_lie_on_the_card_or_come_from_memory(born, images, monkeypatc
         assert trained(born, images, double=True, workers=workers)[0].losses == pytest.approx(
             resident, rel=1e-9
         )
-    plain = {"augmentation": "none", "double": True}
-    np.testing.assert_allclose(
-        trained(born, images, **plain)[0].losses,
-        trained(born, images, device="cpu", **plain)[0].losses,
-        rtol=1e-6,
-    )
 
 
 def test_steps_that_do_not_wait_are_those_that_wait(born, images, monkeypatch):

@@ -29,6 +29,9 @@ from wiringup.training.updates import Updates
 log = logging.getLogger(__name__)
 
 CLASSES = 40
+DISTINCT = 2048
+"""Images that are drawn; they are repeated."""
+
 WARM_UP = 12
 """Steps before the clock starts."""
 
@@ -73,12 +76,12 @@ class Case:
 
 
 CASES = (
-    Case("critical", RUNNING, 1, 224, 256, 2048, 48, aim=8000),
-    Case("critical", BATCH, 1, 224, 256, 2048, 48, aim=7000),
-    Case("all", BATCH, 1, 224, 256, 2048, 32, aim=5000),
-    Case("all", BATCH, 1, 64, 64, 15616, 120, aim=25000),
-    Case("critical", BATCH, 1, 64, 64, 15616, 120),
-    Case("all", BATCH, 0.25, 64, 64, 15616, 240, aim=60000),
+    Case("critical", RUNNING, 1, 224, 256, 8192, 62, aim=8000),
+    Case("critical", BATCH, 1, 224, 256, 8192, 62, aim=7000),
+    Case("all", BATCH, 1, 224, 256, 8192, 40, aim=5000),
+    Case("all", BATCH, 1, 64, 64, 15616, 244, aim=25000),
+    Case("critical", BATCH, 1, 64, 64, 15616, 244),
+    Case("all", BATCH, 0.25, 64, 64, 15616, 366, aim=60000),
 )
 """The paper's size, that of the studies on a card, and that of small studies."""
 
@@ -143,10 +146,11 @@ def _rate(case: Case, device: torch.device, *, compiled: bool) -> Rate:
 
 
 def _images(case: Case) -> LabelledImages:
-    shape = (case.images, case.side, case.side, 3)
-    pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    some = min(case.images, DISTINCT)
+    pixels = np.random.default_rng(0).integers(0, 256, (some, case.side, case.side, 3), np.uint8)
+    stimuli = from_pixels(np.resize(pixels, (case.images, *pixels.shape[1:])))
     return LabelledImages(
-        from_pixels(pixels), np.arange(case.images) % CLASSES, tuple(f"class{i}" for i in range(CLASSES))
+        stimuli, np.arange(case.images) % CLASSES, tuple(f"class{i}" for i in range(CLASSES))
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -147,8 +148,14 @@ def standardise(x: Tensor, scale: float = 1.0, how: Preprocessing = IMAGENET) ->
     """
     n, channels, height, width = x.shape
     rows = x.permute(0, 2, 3, 1).reshape(n, height, width * channels)
-    mean, std = (torch.tensor(v, device=x.device).mul(scale).repeat(width) for v in (how.mean, how.std))
+    mean, std = (_along(values, scale, width, x.device) for values in (how.mean, how.std))
     return rows.sub_(mean).div_(std).view(n, height, width, channels).permute(0, 3, 1, 2)
+
+
+@lru_cache
+def _along(values: Colours, scale: float, width: int, device: torch.device) -> Tensor:
+    """Return three numbers, repeated along a row; made once, as a card has to wait for what is sent to it."""
+    return torch.tensor(values, device=device).mul(scale).repeat(width)
 
 
 def batches(

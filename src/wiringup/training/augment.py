@@ -64,7 +64,9 @@ def draw_flips(n: int, generator: torch.Generator) -> Tensor:
     return torch.rand(n, generator=generator) < 0.5
 
 
-def crop_resize(pixels: Tensor, boxes: Tensor, flips: Tensor, size: int) -> Tensor:
+def crop_resize(
+    pixels: Tensor, boxes: Tensor, flips: Tensor, size: int, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Cut every image's box out, scale it to ``size`` x ``size``, mirror it where asked.
 
     Args:
@@ -72,19 +74,20 @@ def crop_resize(pixels: Tensor, boxes: Tensor, flips: Tensor, size: int) -> Tens
         boxes: int64 (n, 4): top, left, height, width.
         flips: bool (n,).
         size: side of the result in px.
+        dtype: of the factors of the products, which are summed in float32.
 
     Returns:
         float32 (n, 3, size, size) in the range of ``pixels``, channels-last in memory.
     """
     n, height, width, channels = pixels.shape
     top, left, box_height, box_width = boxes.to(pixels.device).T
-    rows = _weights(top, box_height, height, size)
-    columns = _weights(left, box_width, width, size)
+    rows = _weights(top, box_height, height, size).to(dtype)
+    columns = _weights(left, box_width, width, size).to(dtype)
     columns = torch.where(flips.to(pixels.device)[:, None, None], columns.flip(1), columns)
-    x = torch.bmm(rows, pixels.float().reshape(n, height, width * channels))
+    x = torch.bmm(rows, pixels.to(dtype).reshape(n, height, width * channels))
     x = x.view(n, size, width, channels).permute(0, 3, 1, 2).reshape(n, channels * size, width)
     x = torch.bmm(x, columns.mT).view(n, channels, size, size)
-    return x.contiguous(memory_format=torch.channels_last)
+    return x.float().contiguous(memory_format=torch.channels_last)
 
 
 def _weights(start: Tensor, length: Tensor, source: int, size: int) -> Tensor:
@@ -128,7 +131,12 @@ def cut(stimuli: Stimuli, rows: NDArray[np.int64], boxes: Tensor, size: int) -> 
 
 
 def crop_and_flip(
-    pixels: Tensor, boxes: Tensor | None, flips: Tensor, size: int, how: Preprocessing = IMAGENET
+    pixels: Tensor,
+    boxes: Tensor | None,
+    flips: Tensor,
+    size: int,
+    how: Preprocessing = IMAGENET,
+    half: bool = False,
 ) -> Tensor:
     """Return the augmented, normalised images: uint8 (n, h, w, 3) -> float32 (n, 3, size, size).
 
@@ -138,8 +146,10 @@ def crop_and_flip(
         flips: bool (n,).
         size: side of the result in px.
         how: mean and deviation of the colours; a crop is always resized bilinearly, and antialiased.
+        half: whether crops are made in half precision, in which bytes are exact and weights good to 2^-12.
     """
     if boxes is None:
         mirrored = torch.where(flips[:, None, None, None], pixels.flip(2), pixels)
         return standardise(mirrored.permute(0, 3, 1, 2).float(), WHITE, how)
-    return standardise(crop_resize(pixels, boxes, flips, size), WHITE, how)
+    dtype = torch.float16 if half else torch.float32
+    return standardise(crop_resize(pixels, boxes, flips, size, dtype), WHITE, how)

@@ -86,6 +86,29 @@ class Compiled(nn.Module):
             torch.autograd.grad(answer.float().sum(), learning)
 
 
+class CompiledFunction:
+    """A function of tensors, compiled for the shapes of its first call; others are left to the function."""
+
+    def __init__(self, function: Network) -> None:
+        self._function, self._compiled = function, torch.compile(function, dynamic=False)
+        self._shape: torch.Size | None = None
+        self._fails = False
+
+    def __call__(self, first: Tensor, *more: Any) -> Any:
+        """Return what the function does."""
+        self._shape = self._shape or first.shape
+        if self._fails or first.shape != self._shape:
+            return self._function(first, *more)
+        try:
+            return self._compiled(first, *more)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:  # as above
+            log.warning("Images are prepared as they are; that could not be compiled (%s).", _line(error))
+            self._fails = True
+            return self._function(first, *more)
+
+
 def _line(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__

@@ -24,6 +24,7 @@ from wiringup.models.preprocessing import IMAGENET, Preprocessing, network_input
 from wiringup.models.storage import Storage
 from wiringup.training.augment import crop_and_flip, cut, draw_crops
 from wiringup.training.batches import Plan, Step
+from wiringup.training.compiled import CompiledFunction, worth_compiling
 from wiringup.training.distributed import ALONE, ProcessGroup, place
 from wiringup.training.frozen import Activations, Frozen, Remembered, remember
 from wiringup.training.numerics import memory_format
@@ -126,6 +127,10 @@ class ImageLoader(Loader):
         super().__init__(Plan.of(len(data), spec), spec.size or _side(data), spec, group, form)
         self.data = data
         self.pixels = Pixels(data.stimuli, self.device)
+        # the network will round what it is given by more than half precision does
+        self.half = self.on_card and spec.precision == "bf16"
+        compiled = worth_compiling(self.spec, self.plan.steps_left(), group)
+        self.augment = CompiledFunction(crop_and_flip) if compiled and self.on_card else crop_and_flip
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -139,7 +144,9 @@ class ImageLoader(Loader):
     def loaded(self, steps: Iterable[Step]) -> Iterator[Batch]:
         """Yield the batches of steps; threads read and draw ahead, and a card does the rest by itself."""
         if self.on_card:
-            yield from map(self._finish, ahead(self._draw, steps, self.workers))
+            # threads that only draw would cost more than they save: they take turns with this one
+            workers = 0 if self.pixels.resident else self.workers
+            yield from map(self._finish, ahead(self._draw, steps, workers))
         else:
             yield from super().loaded(steps)
 
@@ -151,10 +158,11 @@ class ImageLoader(Loader):
             pixels = self.pixels.read(rows) if stimuli.uniform else self._photographs(rows)
             return Drawn(step, rows, pixels, None)
         stream = torch_stream(self.spec.seed, "augment", step.epoch, step.index)
+        if stimuli.uniform:
+            crops = draw_crops(len(step.rows), *stimuli.sides, stream, share)
+            return Drawn(step, rows, self.pixels.read(rows), crops)
         sides = torch.from_numpy(stimuli.sides_of(step.rows))
         boxes, flips = draw_crops(len(step.rows), sides[:, 0], sides[:, 1], stream, share)
-        if stimuli.uniform:
-            return Drawn(step, rows, self.pixels.read(rows), (boxes, flips))
         return Drawn(step, rows, self.pixels.pinned(cut(stimuli, rows, boxes, self.size)), (None, flips))
 
     def _finish(self, drawn: "Drawn") -> Batch:
@@ -166,8 +174,8 @@ class ImageLoader(Loader):
             boxes, flips = drawn.crops
             boxes = None if boxes is None else sent(boxes, self.device)
             flips = sent(flips, self.device)
-            images = self.placed(crop_and_flip(pixels, boxes, flips, self.size, self.form.preprocessing))
-        return Batch(drawn.step, (images,), labels)
+            images = self.augment(pixels, boxes, flips, self.size, self.form.preprocessing, self.half)
+        return Batch(drawn.step, (self.placed(images),), labels)
 
     def batches(self, start: int = 0, frozen: Frozen | None = None) -> Iterator[Batch]:
         """Yield the batches from step ``start`` on, or what a frozen part makes of them.

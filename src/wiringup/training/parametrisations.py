@@ -65,6 +65,11 @@ class Free:
         self._places = None if self._mask is None else _places(self.weight, self._mask)
         return [self.weight if self._places is None else nn.Parameter(_flat(self.weight)[self._places])]
 
+    @property
+    def direct(self) -> bool:
+        """Whether the optimiser moves the weight itself, and nothing else is to be done."""
+        return type(self) is Free and self._places is None
+
     @classmethod
     def count(cls, row: Synapses, synapses: int, amount: float) -> int:
         """Return the number of parameters for so many synapses of a weight tensor they suit."""

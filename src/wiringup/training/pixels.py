@@ -49,6 +49,11 @@ class Pixels:
             found[rows] = torch.from_numpy(np.ascontiguousarray(self._stimuli.at(rows))).to(self._device)
         return found
 
+    @property
+    def resident(self) -> bool:
+        """Whether they lie on the card."""
+        return self._resident is not None
+
     def read(self, rows: NDArray[np.int64]) -> Tensor:
         """Return what `on_device` makes the pixels of some images of; in any thread."""
         if self._resident is not None:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from wiringup.training.divergence import NotFinite, check_finite
 from wiringup.training.flops import Flops
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.updates import Updates
+
+KEEP_SECONDS = 20.0
+"""Between two copies to which a training returns that diverged; the steps since then are made again."""
 
 _PLAIN = ("losses", "epoch_losses", "observations", "observed")
 
@@ -50,6 +54,7 @@ class TrainState:
     over: bool = False
     _waiting: list[tuple[Tensor, list[int]]] = field(default_factory=list)
     _good: dict[str, Any] | None = None
+    _kept: float = 0
 
     @property
     def account(self) -> Account:
@@ -103,7 +108,7 @@ class TrainState:
         """Fetch the losses that wait, in all processes at once.
 
         Raises:
-            NotFinite: if one of them, or a weight by now, is not finite.
+            NotFinite: if one of them is not finite.
         """
         waiting, self._waiting = self._waiting, []
         if not waiting:
@@ -113,11 +118,17 @@ class TrainState:
             if not math.isfinite(loss):
                 raise NotFinite(f"the loss is {loss}")
             self._enter(loss, sizes)
-        check_finite(self.model)
 
     def keep(self) -> None:
-        """Keep a copy of the state, to which `rewind` returns."""
-        self._good = copy.deepcopy(self.to_dict())
+        """Keep a copy of the state, to which `rewind` returns, unless one was kept a moment ago.
+
+        Raises:
+            NotFinite: if a weight is not finite.
+        """
+        now = time.monotonic()
+        if self._good is None or now - self._kept > KEEP_SECONDS:
+            check_finite(self.model)
+            self._good, self._kept = copy.deepcopy(self.to_dict()), now
 
     def rewind(self) -> None:
         """Return to the state that was kept last."""

@@ -53,6 +53,7 @@ class Updates:
         own = {id(parameter) for parameter in self.parameters}
         self._made = {name for name in plasticity.trained if id(self._weights[name]) not in own}
         self._now: tuple[_Bound, ...] = ()
+        self._indirect: list[Free] = []
         self.learning: dict[str, int] = {}
         self.statistics: dict[str, int] = {}
         self._check_windows(plan.total)
@@ -92,6 +93,7 @@ class Updates:
         if now == self._now:
             return False
         self._now = now
+        self._indirect = [bound.parametrised for bound in now if not bound.parametrised.direct]
         self.learning = {}
         for bound in now:
             name = bound.group.parameter
@@ -132,15 +134,15 @@ class Updates:
 
     def project_gradients(self) -> None:
         """Give the parameters that learn now their gradients; weights that are made of others lose theirs."""
-        for bound in self._now:
-            bound.parametrised.project_gradients()
+        for parametrised in self._indirect:
+            parametrised.project_gradients()
         for name in self._made & self.learning.keys():
             self._weights[name].grad = None
 
     def write_weights(self) -> None:
         """Write the weights that the parameters make after the optimiser's step."""
-        for bound in self._now:
-            bound.parametrised.write_weights()
+        for parametrised in self._indirect:
+            parametrised.write_weights()
 
     def state_dict(self) -> list[list[Tensor]]:
         """Return the parameters that the weights do not tell."""
