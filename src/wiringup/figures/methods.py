@@ -160,7 +160,8 @@ def _statistics(records: Sequence[Record], comparison: Comparison) -> str:
     return (
         f"Each condition has {counted}. Percentages are of the mean over seeds of {comparison.reference} at "
         f"the end of its training, areas first, then their mean ({', '.join(comparison.areas)}). Intervals "
-        "(95 %) are bootstrapped over seeds, of the condition and of the reference, and widened for few."
+        "(95 %) are bootstrapped, over the seeds of the condition and of the reference, widened for few of "
+        "them, and over stimuli and units where the draws of scores were kept."
     )
 
 

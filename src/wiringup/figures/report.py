@@ -232,7 +232,8 @@ def _legend(records: Sequence[Record]) -> str:
     return (
         "<p>Percentages are of the reference at the end of its training (mean over seeds). "
         f"± is the standard deviation over {seeds} seeds: too few for a test, enough to see what is noise. "
-        "The interval is that of the mean over seeds, and holds the spread of the reference's too. "
+        "The interval is that of the mean over seeds, and holds the spread of the reference's too, and that "
+        "of stimuli and units where the draws of scores were kept. "
         "<em>Updates</em> are labelled images as actually seen; <em>synaptic updates</em> are updates times "
         f"trained synapses; <em>of ref. %</em> is their share of what the reference spends.{absent}</p>"
     )

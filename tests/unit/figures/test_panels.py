@@ -203,6 +203,14 @@ def test_own_runs_are_percentages_of_their_reference(own_spots):
     assert naming.condition(wc) == "WC (distilled) + critical"
 
 
+def test_runs_that_were_scored_on_something_else_are_left_out_in_words(runs, caplog):
+    other = own_record("ref elsewhere", KN, "all", 0, 0.2, 0.9)
+    Store(runs).save(replace(other, spec={**other.spec, "exam": {"suite": "other@1"}}))
+    found = load_own(runs, "ref")
+    assert {s.label for s in found} == {"ref", "wc", "slow"}
+    assert "not scored on real@1: ref elsewhere" in caplog.text
+
+
 def test_without_a_study_the_longest_standard_training_is_the_reference(runs):
     by = {(s.label, s.epoch): s for s in load_own(runs)}
     assert by["ref", 2].value == pytest.approx(100)
