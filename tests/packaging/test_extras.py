@@ -19,7 +19,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name != "dev"}
-OF_EXTRA = {"netcdf": {"data/formats/hdf5.py"}, "results": {"figures/results.py"}}
+OF_EXTRA = {
+    "netcdf": {"data/formats/hdf5.py"},
+    "results": {"figures/results.py"},
+    "slurm": {"experiments/slurm.py"},
+}
 """Extra -> the modules behind it, which import what only it brings."""
 
 SHORT = os.environ.get("WIRINGUP_TEST_WHEEL") != "1"
@@ -100,6 +104,16 @@ from wiringup.figures.results import Results
 
 Results([{"label": "a", "score": 0.5}, {"label": "b", "score": None}]).to_parquet("x.parquet")
 assert duckdb.sql("SELECT * FROM 'x.parquet'").fetchall() == [("a", 0.5), ("b", None)]
+""",
+    "slurm": """
+import pickle
+
+import submitit
+from wiringup.experiments.slurm import Participant
+
+work = Participant("runs", "0123456789ab", "cpu", "data")
+assert isinstance(work.checkpoint(0), submitit.helpers.DelayedSubmission)
+assert pickle.loads(pickle.dumps(work)) == work
 """,
 }
 

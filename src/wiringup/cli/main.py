@@ -34,6 +34,8 @@ COMMANDS = {
     "genome": "genome:genome",
     "train": "train:train",
     "execute": "train:execute",
+    "status": "status:status",
+    "cancel": "status:cancel",
     "work": "status:work",
     "pack": "pack:pack",
     "plasticity": "plasticity:plasticity",

@@ -94,7 +94,18 @@ def finish(
     from wiringup.results.store import Store
 
     warn_if_idle(training.norms, study.runs)
-    launch(study, Store(out), training.device, inputs, how)
+    found = launch(study, Store(out), training.device, inputs, how)
+    if found.waiting:
+        if json:
+            as_json({kind: study.uid, "waiting": found.waiting})
+        log.info(
+            "%d runs wait for jobs. How they stand: wiringup status %s --out %s",
+            found.waiting,
+            study.uid,
+            out,
+        )
+        log.info("When all are made: the same command again, or wiringup report %s --out %s", study.uid, out)
+        return
     show(Store(out), study.uid, json, kind)
 
 

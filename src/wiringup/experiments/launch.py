@@ -2,27 +2,25 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 
 from wiringup.core.errors import WiringupError
 from wiringup.core.progress import plan
 from wiringup.core.sealed import write_sealed
 from wiringup.core.spec import to_dict
+from wiringup.experiments import slurm
 from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch_options import HERE, PROCESSES, LaunchOptions
+from wiringup.experiments.launch_options import HERE, PROCESSES, SLURM, LaunchOptions
+from wiringup.experiments.outcome import Launched, Made, diverged, gather, settled, tell_diverged
 from wiringup.experiments.processes import share
 from wiringup.experiments.run import SPEC, execute, on_any_device
-from wiringup.experiments.sharing import LOG, forget_failure
+from wiringup.experiments.sharing import forget_failure
 from wiringup.experiments.spec import RunSpec
 from wiringup.experiments.study import Listed, Listing, Study
-from wiringup.experiments.work import Made, diverged, failed, settled, tell_diverged, work
-from wiringup.results.record import Diverged, Record
+from wiringup.experiments.work import work
+from wiringup.results.record import Record
 from wiringup.results.store import Store
 
 __all__ = ["Launched", "Study", "launch", "warn_if_idle"]
-
-SHOWN = 20
-"""Failed runs that an error names; `wiringup status` has them all."""
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +30,6 @@ def warn_if_idle(norms: str, runs: Sequence[RunSpec]) -> None:
     used = {t.norms for run in runs for t in (run.training, run.before and run.before.training) if t}
     if norms not in used:
         log.warning("Norms %r changes nothing here: no BatchNorm stands aside from learning.", norms)
-
-
-@dataclass(frozen=True)
-class Launched:
-    """What became of a study: the records, in its order, and the runs that diverged."""
-
-    records: list[Record]
-    diverged: list[Diverged]
 
 
 def launch(
@@ -67,7 +57,10 @@ def launch(
     """
     inputs, listing = inputs or StudyInputs(), study.listing()
     made = _begin(study, listing, store)
-    if any(not settled(store, one) for one in listing.runs):
+    if todo := [one for one in listing.in_order() if not settled(store, one)]:
+        if how.kind == SLURM:
+            slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
+            return Launched(list(made.records.values()), [], len(todo))
         if how.kind == PROCESSES:
             share(how.number, listing, store, device or _device(study), inputs.home)
         else:
@@ -125,54 +118,3 @@ def _work(run: RunSpec) -> dict[str, float]:
     frames = run.before.frames if run.before else 0
     work: dict[str, float] = {f"train:{run.training.plasticity}": seen, "train:label-free": frames}
     return work | {"score": len(run.moments) + 2}
-
-
-def gather(listing: Listing, store: Store, made: Made | None = None) -> Launched:
-    """Return what became of a study of which all runs are settled, and write down which it has.
-
-    Args:
-        listing: the study.
-        store: where it lies.
-        made: what is known already; every other record is read, once.
-
-    Raises:
-        DivergedError, WiringupError: as `launch`.
-    """
-    made = made or Made()
-    for one in listing.in_order():
-        if one.label == listing.reference and (why := diverged(store, one)):
-            tell_diverged(listing, store, one, why)
-    if lost := [(one, why) for one in listing.in_order() if (why := failed(store, one))]:
-        _raise(listing, store, made, lost)
-    if left := [one for one in listing.in_order() if not settled(store, one)]:
-        raise WiringupError(
-            f"{len(left)} runs are not finished, but the processes that were at them ended; their logs in "
-            f"{store.folder(listing.uid)} tell why. The same command again continues them."
-        )
-    found = Launched([], [])
-    for one in listing.runs:
-        if why := diverged(store, one):
-            found.diverged.append(Diverged(one.label, one.seed, why))
-            continue
-        made.records[one.run] = made.records.get(one.run) or store.record(one.run)
-        # one run may be part of several studies, under several names
-        found.records.append(replace(made.records[one.run], label=one.label))
-    document = {**listing.document, "labels": [r.label for r in found.records]}
-    document |= {"diverged": [asdict(one) for one in found.diverged]}
-    store.save_study(listing.uid, document, [r.uid for r in found.records])
-    return found
-
-
-def _raise(listing: Listing, store: Store, made: Made, lost: list[tuple[Listed, str]]) -> None:
-    """Raise the error that tells which runs failed."""
-    own = [made.errors[one.run] for one, _ in lost if one.run in made.errors]
-    if len(lost) == len(own) == 1:
-        raise own[0]
-    lines = [f"  {one.title}  [{one.run}]: {why}" for one, why in lost[:SHOWN]]
-    if len(lost) > SHOWN:
-        lines.append(f"  and {len(lost) - SHOWN} others")
-    raise WiringupError(
-        "\n".join([f"{len(lost)} of {len(listing.in_order())} runs failed:", *lines])
-        + f"\nWhat else there is was made and is kept. {LOG} in the folder of a run has more, wiringup "
-        f"status {listing.uid} lists all. The same command again tries what failed, and only that."
-    )

@@ -12,9 +12,9 @@ from pathlib import Path
 from wiringup.core.errors import PreemptedError
 from wiringup.core.preemption import preemptible
 from wiringup.core.progress import task
+from wiringup.experiments.outcome import diverged, failed, settled, tell_diverged
 from wiringup.experiments.sharing import DEATHS, PATIENCE
 from wiringup.experiments.study import Listed, Listing
-from wiringup.experiments.work import diverged, failed, settled, tell_diverged
 from wiringup.models.device import AUTO, cards
 from wiringup.results.store import Store
 

@@ -34,6 +34,7 @@ from wiringup.results.brain_match import match_of_run
 from wiringup.results.draws import SEEDS
 from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
 from wiringup.results.store import Store
+from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.distributed import leads, place
 from wiringup.training.loop import TrainResult, train
@@ -79,7 +80,8 @@ def execute(
         if why := store.diverged(spec.uid):
             raise DivergedError(f"{why} To try it again, remove {folder}.")
         genome = _genome(spec, store, device, inputs)
-        log.info("Now: %s  [%s]", spec.title, spec.uid)
+        begun = (folder / CHECKPOINT).is_file()
+        log.info("%s: %s  [%s]", "On from its checkpoint" if begun else "Now", spec.title, spec.uid)
         if group.leads:
             write_sealed(folder / SPEC, to_dict(on_any_device(spec)))
         try:

@@ -16,6 +16,7 @@ from wiringup.core.files import locked, read_json
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict
 from wiringup.results.store import Store
+from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.distributed import ProcessGroup, join
 
 LOCK = ".run.lock"
@@ -102,9 +103,9 @@ def claimed(store: Store, uid: str, device: str = "cpu") -> Iterator[ProcessGrou
 
 @contextmanager
 def _signed(path: Path) -> Iterator[None]:
-    """Write down who is at work while the block runs; what a process leaves that dies is counted."""
+    """Write down who is at work while the block runs; who died at it without getting on is counted."""
     before = _read_claim(path)
-    deaths = before.deaths + 1 if before else 0
+    deaths = before.deaths + 1 if before and not _newer(path.with_name(CHECKPOINT), path) else 0
     if before and deaths >= DEATHS:
         path.unlink()
         raise WiringupError(
@@ -116,6 +117,13 @@ def _signed(path: Path) -> Iterator[None]:
         yield
     finally:
         path.unlink(missing_ok=True)
+
+
+def _newer(path: Path, other: Path) -> bool:
+    try:
+        return path.stat().st_mtime_ns > other.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
 
 
 def slurm_job() -> str:

@@ -124,7 +124,7 @@ class Listing:
         """
         path = store.folder(name) / RUNS
         if not path.is_file():
-            known = sorted(p.parent.name for p in Path(store.root).glob(f"*/{RUNS}"))
+            known = studies(store)
             raise MissingDataError(
                 f"No study {name!r} was launched in {store.root}.{did_you_mean(name, known)} "
                 f"Known: {', '.join(known) or 'none yet; see wiringup sweep --help'}."
@@ -135,6 +135,11 @@ class Listing:
         except InputError as error:
             raise InputError(f"{path}: {error} {AGAIN}") from error
         return cls(values["uid"], values["spec"], tuple(Listed(**one) for one in values["runs"]))
+
+
+def studies(store: Store) -> list[str]:
+    """Return the addresses of all studies that were launched in a folder."""
+    return sorted(path.parent.name for path in Path(store.root).glob(f"*/{RUNS}"))
 
 
 def relabelled(run: RunSpec, listed: Listed) -> RunSpec:

@@ -11,53 +11,15 @@ from wiringup.core.errors import BusyError, DivergedError, InputError, Preempted
 from wiringup.core.preemption import preemptible
 from wiringup.experiments import sharing
 from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.outcome import Made, gather, settled, tell_diverged
 from wiringup.experiments.run import SPEC, execute, read_spec
-from wiringup.experiments.sharing import LOG, Claim, claim_of, failure, save_failure
+from wiringup.experiments.sharing import LOG, Claim, claim_of, save_failure
 from wiringup.experiments.study import Listed, Listing, relabelled
 from wiringup.results.record import Record
-from wiringup.results.store import RECORD, Store
+from wiringup.results.store import Store
 
 log = logging.getLogger(__name__)
 _family = logging.getLogger("wiringup")
-
-
-@dataclass(frozen=True)
-class Made:
-    """What one process did: records of the runs that it made, and errors of those that failed."""
-
-    records: dict[str, Record] = field(default_factory=dict)
-    errors: dict[str, Exception] = field(default_factory=dict)
-
-
-def diverged(store: Store, one: Listed) -> str | None:
-    """Return why a run, or the one that it is born from, diverged; None if neither did."""
-    return store.diverged(one.run) or (store.diverged(one.needs) if one.needs else None)
-
-
-def failed(store: Store, one: Listed) -> str | None:
-    """Return why a run, or the one that it is born from, failed; None if neither did."""
-    if why := failure(store, one.run):
-        return why
-    why = failure(store, one.needs) if one.needs else None
-    return why and f"The run that it is born from, {one.needs}, failed: {why}"
-
-
-def finished(store: Store, one: Listed) -> bool:
-    """Return whether there is a record of a run; it is not read."""
-    return (store.folder(one.run) / RECORD).is_file()
-
-
-def settled(store: Store, one: Listed) -> bool:
-    """Return whether nothing is to be done for a run: it is finished, or cannot be."""
-    return finished(store, one) or bool(diverged(store, one) or failed(store, one))
-
-
-def tell_diverged(listing: Listing, store: Store, one: Listed, why: str) -> None:
-    """Tell that a run diverged; of a reference, raise `DivergedError`."""
-    folder = store.folder(one.run)
-    if one.label == listing.reference:
-        raise DivergedError(f"{why} To try it again, remove {folder}.")
-    log.warning("%s The study goes on without it (to try it again, remove %s).", why, folder)
 
 
 def work(
@@ -119,6 +81,7 @@ class _Worker:
         with _logged(self.store.folder(one.run) / LOG) as kept:
             try:
                 self.made.records[one.run] = self.make(one)
+                kept.handle(_line(logging.INFO, "Finished."))
             except BusyError:
                 busy = True
             except PreemptedError as error:
@@ -187,4 +150,10 @@ def take_part(root: Path | str, name: str, device: str, inputs: StudyInputs | No
     """
     store = Store(root)
     listing = Listing.load(store, name)
-    return work(listing, store, maker(store, device, inputs or StudyInputs()), stay=False)
+    made = work(listing, store, maker(store, device, inputs or StudyInputs()), stay=False)
+    if all(settled(store, one) for one in listing.runs):
+        try:
+            gather(listing, store, made)  # for `wiringup report`
+        except WiringupError as error:
+            log.warning("%s", error)
+    return made

@@ -26,6 +26,7 @@ from wiringup.experiments.study import RUNS, Listing
 from wiringup.experiments.work import take_part, work
 from wiringup.models.device import cards
 from wiringup.results.store import Store
+from wiringup.training.checkpoint import FILE
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
 
@@ -158,7 +159,7 @@ def test_a_process_that_does_not_stay_leaves_the_last_runs_to_others(inputs, tmp
 
 def test_options_say_where(monkeypatch):
     assert (LaunchOptions().kind, LaunchOptions("processes:3").number) == ("here", 3)
-    for wrong in ("there", "processes", "processes:0", "processes:x", "here:2"):
+    for wrong in ("there", "processes", "processes:0", "processes:x", "here:2", "slurm:0"):
         with pytest.raises(InputError):
             LaunchOptions(wrong)
     monkeypatch.setenv("OMP_NUM_THREADS", "64")
@@ -220,6 +221,18 @@ def test_a_reference_that_diverges_ends_the_study(inputs, tmp_path, monkeypatch)
     for _ in range(2):
         with pytest.raises(DivergedError, match=r"the loss is nan\. .*To try it again, remove"):
             launch(sweep(BASE, inputs, AXES, (0,)), Store(tmp_path), inputs=inputs)
+
+
+def test_a_process_that_died_but_got_on_before_is_not_counted(tmp_path):
+    store, folder = Store(tmp_path), tmp_path / "abc"
+    with claimed(store, "abc"):
+        left = (folder / CLAIM).read_bytes()
+    for _ in range(2 * DEATHS):
+        (folder / CLAIM).write_bytes(left)
+        (folder / FILE).touch()
+        os.utime(folder / FILE, (time.time() + 60,) * 2)
+        with claimed(store, "abc"):
+            assert claim_of(store, "abc")[0].deaths == 0
 
 
 def test_a_claim_is_told_in_words():

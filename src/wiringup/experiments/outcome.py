@@ -1,0 +1,120 @@
+"""What became of the runs of a study, as their folders tell every process."""
+
+import logging
+from dataclasses import asdict, dataclass, field, replace
+
+from wiringup.core.errors import DivergedError, WiringupError
+from wiringup.experiments.sharing import LOG, failure
+from wiringup.experiments.study import Listed, Listing
+from wiringup.results.record import Diverged, Record
+from wiringup.results.store import RECORD, Store
+
+SHOWN = 20
+"""Failed runs that an error names; `wiringup status` has them all."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one process did: records of the runs that it made, and errors of those that failed."""
+
+    records: dict[str, Record] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
+
+
+def diverged(store: Store, one: Listed) -> str | None:
+    """Return why a run, or the one that it is born from, diverged; None if neither did."""
+    return store.diverged(one.run) or (store.diverged(one.needs) if one.needs else None)
+
+
+def failed(store: Store, one: Listed) -> str | None:
+    """Return why a run, or the one that it is born from, failed; None if neither did."""
+    if why := failure(store, one.run):
+        return why
+    why = failure(store, one.needs) if one.needs else None
+    return why and f"The run that it is born from, {one.needs}, failed: {why}"
+
+
+def finished(store: Store, one: Listed) -> bool:
+    """Return whether there is a record of a run; it is not read."""
+    return (store.folder(one.run) / RECORD).is_file()
+
+
+def settled(store: Store, one: Listed) -> bool:
+    """Return whether nothing is to be done for a run: it is finished, or cannot be."""
+    return finished(store, one) or bool(diverged(store, one) or failed(store, one))
+
+
+def tell_diverged(listing: Listing, store: Store, one: Listed, why: str) -> None:
+    """Tell that a run diverged; of a reference, raise `DivergedError`."""
+    folder = store.folder(one.run)
+    if one.label == listing.reference:
+        raise DivergedError(f"{why} To try it again, remove {folder}.")
+    log.warning("%s The study goes on without it (to try it again, remove %s).", why, folder)
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What became of a study.
+
+    Attributes:
+        records: of the runs that are finished, in its order.
+        diverged: runs that have none.
+        waiting: how many runs jobs on a cluster are to make; they write down themselves what became of them.
+    """
+
+    records: list[Record]
+    diverged: list[Diverged]
+    waiting: int = 0
+
+
+def gather(listing: Listing, store: Store, made: Made | None = None) -> Launched:
+    """Return what became of a study of which all runs are settled, and write down which it has.
+
+    Args:
+        listing: the study.
+        store: where it lies.
+        made: what is known already; every other record is read, once.
+
+    Raises:
+        DivergedError, WiringupError: as `launch`.
+    """
+    made = made or Made()
+    for one in listing.in_order():
+        if one.label == listing.reference and (why := diverged(store, one)):
+            tell_diverged(listing, store, one, why)
+    if lost := [(one, why) for one in listing.in_order() if (why := failed(store, one))]:
+        _raise(listing, store, made, lost)
+    if left := [one for one in listing.in_order() if not settled(store, one)]:
+        raise WiringupError(
+            f"{len(left)} runs are not finished, but the processes that were at them ended; their logs in "
+            f"{store.folder(listing.uid)} tell why. The same command again continues them."
+        )
+    found = Launched([], [])
+    for one in listing.runs:
+        if why := diverged(store, one):
+            found.diverged.append(Diverged(one.label, one.seed, why))
+            continue
+        made.records[one.run] = made.records.get(one.run) or store.record(one.run)
+        # one run may be part of several studies, under several names
+        found.records.append(replace(made.records[one.run], label=one.label))
+    document = {**listing.document, "labels": [r.label for r in found.records]}
+    document |= {"diverged": [asdict(one) for one in found.diverged]}
+    store.save_study(listing.uid, document, [r.uid for r in found.records])
+    return found
+
+
+def _raise(listing: Listing, store: Store, made: Made, lost: list[tuple[Listed, str]]) -> None:
+    """Raise the error that tells which runs failed."""
+    own = [made.errors[one.run] for one, _ in lost if one.run in made.errors]
+    if len(lost) == len(own) == 1:
+        raise own[0]
+    lines = [f"  {one.title}  [{one.run}]: {why}" for one, why in lost[:SHOWN]]
+    if len(lost) > SHOWN:
+        lines.append(f"  and {len(lost) - SHOWN} others")
+    raise WiringupError(
+        "\n".join([f"{len(lost)} of {len(listing.in_order())} runs failed:", *lines])
+        + f"\nWhat else there is was made and is kept. {LOG} in the folder of a run has more, wiringup "
+        f"status {listing.uid} lists all. The same command again tries what failed, and only that."
+    )
