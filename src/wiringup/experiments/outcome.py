@@ -91,14 +91,14 @@ def gather(listing: Listing, store: Store, made: Made | None = None) -> Launched
             f"{len(left)} runs are not finished, but the processes that were at them ended; their logs in "
             f"{store.folder(listing.uid)} tell why. The same command again continues them."
         )
-    found = Launched([], [])
+    found, records = Launched([], []), dict(made.records)
     for one in listing.runs:
         if why := diverged(store, one):
             found.diverged.append(Diverged(one.label, one.seed, why))
             continue
-        made.records[one.run] = made.records.get(one.run) or store.record(one.run)
+        records[one.run] = records.get(one.run) or store.record(one.run)
         # one run may be part of several studies, under several names
-        found.records.append(replace(made.records[one.run], label=one.label))
+        found.records.append(replace(records[one.run], label=one.label))
     document = {**listing.document, "labels": [r.label for r in found.records]}
     document |= {"diverged": [asdict(one) for one in found.diverged]}
     store.save_study(listing.uid, document, [r.uid for r in found.records])

@@ -162,12 +162,12 @@ def name_of(store: Store, study: str) -> str:
 
 
 def queued(store: Store, study: str) -> list[Queued] | None:
-    """Return the jobs for a study that wait or run; None where there is no SLURM.
+    """Return the jobs for a study that wait or run; None if it has none, or there is no SLURM here.
 
     Raises:
         WiringupError: if SLURM does not answer.
     """
-    if shutil.which("squeue") is None:
+    if shutil.which("squeue") is None or not (store.folder(study) / FOLDER).is_dir():
         return None
     asked = ["squeue", "-h", "-r", "-u", getpass.getuser(), "-n", name_of(store, study), "-o", "%i|%T|%r"]
     lines = (line.split("|") for line in _answer(asked).splitlines())
@@ -188,5 +188,5 @@ def _answer(command: list[str]) -> str:
     except subprocess.TimeoutExpired as error:
         raise WiringupError(f"SLURM does not answer ({' '.join(command)}). Try again later.") from error
     if done.returncode:
-        raise WiringupError(f"SLURM does not answer ({' '.join(command)}): {done.stderr.strip()}")
+        raise WiringupError(f"SLURM does not answer ({' '.join(command)}): {' '.join(done.stderr.split())}")
     return done.stdout

@@ -28,11 +28,12 @@ def study(inputs):
 
 
 @pytest.fixture
-def answers(monkeypatch):
-    """A SLURM that answers what stands in the list, and notes what it was asked."""
+def answers(study, tmp_path, monkeypatch):
+    """A SLURM that knows the study, answers what stands in the list, and notes what it was asked."""
     told, asked = [""], []
     monkeypatch.setattr(slurm, "_answer", lambda command: asked.append(command) or told[0])
     monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    (tmp_path / study.uid / slurm.FOLDER).mkdir(parents=True)
     return told, asked
 
 
