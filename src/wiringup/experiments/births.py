@@ -1,5 +1,6 @@
 """A network before the first label: built, born, and, if asked for, taught by spontaneous activity."""
 
+import copy
 from functools import lru_cache
 from pathlib import Path
 
@@ -50,6 +51,13 @@ def born(
     inputs = None if calibration is None else _shown(calibration, spec)
     give_birth(model, birth, genome, inputs, spec.size)
     return model
+
+
+def recalibrated(model: nn.Module, spec: ModelSpec, images: Stimuli) -> nn.Module:
+    """Return a network with the same weights whose BatchNorm is calibrated on other images."""
+    again = copy.deepcopy(model)
+    calibrate_batchnorm(again, _shown(images, spec))
+    return again
 
 
 def _shown(images: Stimuli, spec: ModelSpec) -> Tensor:

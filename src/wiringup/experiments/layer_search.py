@@ -19,7 +19,8 @@ from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.stimuli import Stimuli
-from wiringup.experiments.scoring import PIXELS, Candidate, ScoreSpec, candidates
+from wiringup.experiments.candidates import Candidate, makers
+from wiringup.experiments.scoring import PIXELS, ScoreSpec
 from wiringup.models.architecture import canonical
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject
@@ -99,8 +100,9 @@ def search(spec: SearchSpec, parts: Sequence[Benchmark], home: Path) -> LayerMap
     found: Scores = {}
     facts: list[dict[str, Any]] = []
     storage = Storage(spec.model.memory)
-    for group in by_stimuli(parts):
-        for candidate in candidates(spec.model, group[0].stimuli, home, storage):
+    for make in makers(spec.model, home, storage):
+        for group in by_stimuli(parts):
+            candidate = make(group[0].stimuli)
             facts.append(candidate.facts)
             for score in _scores(spec, candidate, group):
                 found.setdefault((score.benchmark, score.layer), []).append(score)

@@ -3,49 +3,38 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from torch import nn
 from tyro.conf import Suppress, arg
 
 from wiringup import __version__
 from wiringup.benchmarks.benchmark import Benchmark, by_stimuli, evaluate
 from wiringup.benchmarks.decoding import MATCHED
-from wiringup.benchmarks.layer_map import LayerMap, Mapped, refuse_seen, unseen
-from wiringup.birth.apply import OWN, BirthSpec
-from wiringup.birth.batchnorm import POLICIES, uses_images
-from wiringup.birth.description import Description, of_birth, of_trained
+from wiringup.benchmarks.layer_map import LayerMap, refuse_seen, unseen
+from wiringup.birth.apply import OWN
+from wiringup.birth.batchnorm import POLICIES
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.progress import Clock
 from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
-from wiringup.core.spec import neutral, omit_default, to_dict, uid
-from wiringup.core.stimuli import Stimuli
+from wiringup.core.spec import neutral, omit_default, uid
 from wiringup.data.images.names import read_class_names
-from wiringup.experiments.births import born, spread_over
-from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.candidates import Candidate, makers
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.references import REFERENCES
-from wiringup.experiments.stored import is_stored, read_stored
-from wiringup.models.any_network import FORMS, classes_of, is_foreign, provenance
-from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network, own_network
+from wiringup.experiments.stored import is_stored
+from wiringup.models.any_network import FORMS, classes_of, is_foreign
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.cache import default_cache
-from wiringup.models.device import AUTO, PRECISIONS, arithmetic, check_device
-from wiringup.models.preprocessing import IMAGENET
-from wiringup.models.readout import Subject, subject
+from wiringup.models.device import AUTO, PRECISIONS, check_device
 from wiringup.models.storage import Storage
-from wiringup.models.trained import read_trained
-from wiringup.results.bits import BORN, REFERENCE, TRAINED
 from wiringup.results.record import score_to_dict
 
 log = logging.getLogger(__name__)
 
 PIXELS = "pixels"
-CALIBRATION_IMAGES = 64
-CALIBRATED, STORED = "calibrated", "stored"
-KAIMING = "kaiming_normal"
+CALIBRATED = "calibrated"
 
 
 @dataclass(frozen=True)
@@ -185,55 +174,41 @@ class ScoreSpec(NetworkOptions):
         return self.network(classes_of(self.model) if self.own else int(str(self.classes)))
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A subject and how results name it.
-
-    Attributes:
-        facts: what stands beside every score.
-        described: its name, its network and its description length, to be set against its brain match.
-    """
-
-    subject: Subject
-    facts: dict[str, Any]
-    described: dict[str, Any]
-
-    @cached_property
-    def identity(self) -> str:
-        """The subject's, hashed once: nobody changes its weights."""
-        return self.subject.identity
-
-
 def score(spec: ScoreSpec, benchmarks: Sequence[Benchmark], home: Path) -> list[dict[str, Any]]:
-    """Return one row for every seed, benchmark and layer.
+    """Return one row for every set of images, seed, benchmark and layer, in this order.
 
     Raises:
         InputError: if the model has no such layer, or the weights do not fit.
         MissingDataError: if weights or a genome are missing.
     """
-    found = scored(spec, reportable(spec, benchmarks), home)
-    return [row(candidate, s) for candidate, scores in found for s in scores]
+    kept = reportable(spec, benchmarks)
+    found = [[row(candidate, s) for s in scores] for candidate, scores in scored(spec, kept, home)]
+    shown = {b.name: i for i, group in enumerate(by_stimuli(kept)) for b in group}
+    return [one for rows in sorted(found, key=lambda rows: shown[rows[0]["benchmark"]]) for one in rows]
 
 
 def scored(
     spec: ScoreSpec, benchmarks: Sequence[Benchmark], home: Path
 ) -> Iterator[tuple[Candidate, list[Score]]]:
-    """Yield every candidate with its scores on the benchmarks that show the same images."""
+    """Yield every candidate with its scores on the benchmarks that show the same images, seed after seed."""
     storage = Storage(spec.memory, cache=default_cache() if spec.cache else None)
     noted: set[str] = set()
-    for group in by_stimuli(benchmarks):
-        stimuli = group[0].stimuli
-        for candidate in candidates(spec, stimuli, home, storage):
+    for make in makers(spec, home, storage):
+        for group in by_stimuli(benchmarks):
+            candidate = make(group[0].stimuli)
             for note in (n for n in candidate.facts.get("weights_notes", ()) if n not in noted):
                 log.warning("Note: %s", note)
                 noted.add(note)
-            names = ", ".join(b.name for b in group)
-            log.info("Scoring %s on %s (%s images) ...", _title(candidate.facts), names, f"{len(stimuli):,}")
-            clock = Clock()
-            where = check_device(spec.device)
-            scores = evaluate(candidate.subject, group, spec.layers or None, spec.normalisation, clock, where)
-            log.info("  %s", clock.told())
-            yield candidate, [_with_unused_names(s, spec) for s in scores]
+            yield candidate, _scores(spec, candidate, group)
+
+
+def _scores(spec: ScoreSpec, candidate: Candidate, group: Sequence[Benchmark]) -> list[Score]:
+    names = ", ".join(b.name for b in group)
+    log.info("Scoring %s on %s (%s images) ...", _title(candidate.facts), names, f"{len(group[0].stimuli):,}")
+    clock, where = Clock(), check_device(spec.device)
+    scores = evaluate(candidate.subject, group, spec.layers or None, spec.normalisation, clock, where)
+    log.info("  %s", clock.told())
+    return [_with_unused_names(s, spec) for s in scores]
 
 
 def _with_unused_names(score: Score, spec: ScoreSpec) -> Score:
@@ -274,120 +249,6 @@ def address(spec: ScoreSpec, benchmarks: Sequence[Benchmark], rows: list[dict[st
     identities = tuple(row["identity"] for row in rows)
     content = {"request": spec, "benchmarks": [b.sha256 for b in benchmarks], "identities": identities}
     return uid("scores", content)
-
-
-def candidates(spec: ScoreSpec, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
-    """Yield the subjects of a spec: one for each seed or checkpoint, or one if neither enters."""
-    layers = spec.layer_map
-    for candidate in _candidates(spec, stimuli, home, storage):
-        if layers is None:
-            yield candidate
-        else:
-            facts = candidate.facts | {"layers": layers.sha256[:12]}
-            yield replace(candidate, subject=Mapped(candidate.subject, layers), facts=facts)
-
-
-def _candidates(spec: ScoreSpec, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
-    if is_stored(spec.model):
-        stored = read_stored(Path(spec.model))
-        named = stored if spec.class_names is None else replace(stored, classes=spec.class_names)
-        yield Candidate(named, _facts(spec.model), _described(REFERENCE, spec.model, spec.model))
-    elif spec.model in REFERENCES:
-        yield from _references(spec, storage)
-    elif spec.weights:
-        yield from (_from_weights(spec, path, storage) for path in spec.weights)
-    elif spec.own:
-        model = own_network(spec.unborn)
-        yield _network(spec, spec.unborn, model, {"weights": OWN}, storage, spec.class_names)
-    else:
-        yield from _newborn(spec, stimuli, home, storage)
-
-
-def _references(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
-    reference = REFERENCES[spec.model]
-    described = _described(REFERENCE, spec.model, f"{spec.model} at {spec.size} px")
-    for seed in spec.seeds if reference.seeded else (None,):
-        made, facts = reference.make(spec.size, seed or 0, storage)
-        yield Candidate(made, _facts(spec.model, seed, spec.size) | facts, described)
-
-
-def _newborn(spec: ScoreSpec, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
-    network, asked = spec.unborn, spec.birth or KAIMING
-    recipe, genome = find_genome(asked, home, network)
-    calibration = spread_over(stimuli, CALIBRATION_IMAGES) if uses_images(spec.batchnorm) else None
-    for seed in spec.seeds:
-        birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", spec.batchnorm)
-        facts = {"birth": recipe, "seed": seed, "genome": birth.genome or None}
-        with arithmetic(check_device(spec.device)):
-            model = born(network, birth, genome, calibration, spec.device)
-        made = _network(spec, network, model, facts, storage, spec.class_names, of_birth(birth, genome))
-        name = f"{recipe} ({Path(asked).name})" if asked.endswith(".json") else recipe
-        yield replace(made, described=made.described | {"name": name})
-
-
-def _from_weights(spec: ScoreSpec, path: Path, storage: Storage) -> Candidate:
-    trained = read_trained(path, replace(spec, width=1.0).unborn, spec.weights_key)
-    if spec.width not in (1.0, trained.spec.width):
-        raise InputError(
-            f"--width is {spec.width:g}, but {path} holds a network of width {trained.spec.width:g}; leave "
-            "it out."
-        )
-    classes = spec.class_names or trained.classes
-    if classes is not None and len(classes) != trained.spec.classes:
-        raise InputError(
-            f"--classes names {len(classes)} classes, but {path} has {trained.spec.classes} outputs; one "
-            "name for each output is needed."
-        )
-    facts = {"weights": str(path), "weights_notes": list(trained.notes)}
-    return _network(spec, trained.spec, trained.network(), facts, storage, classes)
-
-
-def _network(
-    spec: ScoreSpec,
-    network: ModelSpec,
-    model: nn.Module,
-    facts: dict[str, Any],
-    storage: Storage,
-    classes: tuple[str, ...] | None,
-    birth: Description | None = None,
-) -> Candidate:
-    """Return a network as a candidate; it is moved to the device, as nobody else has it."""
-    read = subject(model.to(check_device(spec.device)), network, storage=storage, classes=classes)
-    size, batchnorm = birth or of_trained(model), STORED if birth is None else spec.batchnorm
-    common = {"width": network.width, "batchnorm": batchnorm, "bits": size.bits}
-    if is_foreign(network.architecture):
-        common |= {"areas": dict(read.areas), "library": provenance(network.architecture) or None}
-    if network.preprocessing != IMAGENET:
-        common |= {"preprocessing": to_dict(network.preprocessing)}
-    if spec.precision != "float32":
-        common |= {"precision": spec.precision}
-    text = f"{network.architecture}, width {network.width:g}, {network.size} px"
-    name = Path(facts.get("weights", "")).name
-    return Candidate(
-        replace(read, device=spec.device, batch=spec.batch, precision=spec.precision),
-        _facts(network.architecture, None, network.size) | common | facts,
-        _described(
-            TRAINED if birth is None else BORN, name, text, batchnorm, size, facts.get("weights_notes")
-        ),
-    )
-
-
-def _facts(model: str, seed: int | None = None, size: int | None = None) -> dict[str, Any]:
-    return {"model": model, "birth": None, "seed": seed, "size": size}
-
-
-def _described(
-    kind: str,
-    name: str,
-    network: str,
-    batchnorm: str | None = None,
-    size: Description | None = None,
-    notes: Sequence[str] | None = None,
-) -> dict[str, Any]:
-    counted = dict.fromkeys(("figures", "parameters"), size and size.n_parameters)
-    counted |= {"precision": size and size.precision, "bits": size and size.bits}
-    found = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm, **counted}
-    return found | ({"weights_notes": list(notes)} if notes else {})
 
 
 def _title(facts: dict[str, Any]) -> str:

@@ -11,8 +11,9 @@ from wiringup.core.errors import InputError
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.experiments import references
+from wiringup.experiments.candidates import candidates
 from wiringup.experiments.references import REFERENCES, Reference
-from wiringup.experiments.scoring import ScoreSpec, candidates, score
+from wiringup.experiments.scoring import ScoreSpec, score
 from wiringup.models.readout import PixelSubject
 from wiringup.models.references.hmax import SMALLEST, hmax
 from wiringup.models.storage import Storage

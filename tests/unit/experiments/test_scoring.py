@@ -1,16 +1,19 @@
 import logging
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from tests_world import write_toy_benchmark
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import load_benchmark
+from wiringup.benchmarks.halves import part
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.experiments import candidates
 from wiringup.experiments.births import born
 from wiringup.experiments.scoring import ScoreSpec, address, score
 from wiringup.models.architecture import ModelSpec
@@ -207,3 +210,21 @@ def test_kept_scores_are_addressed_by_what_was_asked_and_what_answered(benchmark
     assert address(request, benchmarks, rows) != address(request, [], rows)
     assert address(request, benchmarks, rows) != address(ScoreSpec("pixels", size=32), benchmarks, rows)
     assert address(request, benchmarks, rows) == address(ScoreSpec("pixels", memory=1), benchmarks, rows)
+
+
+def test_a_seed_is_drawn_once_and_calibrated_on_the_images_of_each_benchmark(home, benchmarks, monkeypatch):
+    whole = benchmarks[0]
+    some = part(whole, np.arange(30), "some")
+    spec = ScoreSpec("cornet_s", seeds=(0, 1), **TINY)
+    alone = [row for one in (whole, some) for row in score(spec, [one], home)]
+    drawn = []
+    monkeypatch.setattr(candidates, "born", lambda *a: drawn.append(a[1].seed) or born(*a))
+    together = score(spec, [whole, some], home)
+    assert drawn == [0, 1] and together == alone
+    assert [(r["benchmark"], r["seed"]) for r in together] == [
+        ("toy", 0),
+        ("toy", 1),
+        ("some", 0),
+        ("some", 1),
+    ]
+    assert len({r["identity"] for r in together}) == 4
