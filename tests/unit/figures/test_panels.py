@@ -231,6 +231,31 @@ def test_reference_models_stand_beside_own_runs(runs):
     assert {"WC (distilled)", "KN", "pixels"} <= {one.name for one in series}
 
 
+def test_a_condition_that_learned_from_fewer_images_than_the_reference_is_there(runs):
+    own = [
+        replace(s, images=50, updates=s.updates / 2) if s.label == "wc" else s
+        for s in load_own(runs / "study")
+    ]
+    for panel in ("3c", "4a", "5b"):
+        names = {one.name for one in PANELS[panel].draw(own, "t", "c").series}
+        assert any(name.startswith("WC (distilled)") and "critical" in name for name in names), (panel, names)
+
+
+def test_intervals_wider_than_the_panel_are_cut_and_that_is_said(runs):
+    own = load_own(runs / "study")
+    for reach, told in ((1, False), (900, True)):
+        spots = []
+        for s in own:
+            wide = {a: replace(e, low=e.value - reach, high=e.value + reach) for a, e in s.percent.items()}
+            spots.append(replace(s, percent=wide))
+        for panel in ("2b", "4a"):
+            figure = PANELS[panel].draw(spots, "t", "c").figure
+            texts = " ".join(t.get_text().replace("\n", " ") for part in figure.subfigs for t in part.texts)
+            assert ("are cut" in texts) is told
+            (axes,) = [axes for part in figure.subfigs for axes in part.axes]
+            assert -20 < axes.get_ylim()[0] <= 0 and axes.get_ylim()[1] < 140
+
+
 def test_nothing_is_a_percentage_of_chance(runs):
     store = Store(runs)
     for seed in (0, 1):

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from wiringup.figures.panels.curves import percent
+from wiringup.figures.panels.curves import cut, percent, span
 from wiringup.figures.panels.series import Look, Series, looks, named
 from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
 from wiringup.figures.panels.spots import COLUMNS, Spot
@@ -15,6 +15,7 @@ from wiringup.results.record import MEAN
 
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
 _NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
+_ABOVE = 15  # percentage points above a bar, at most, at which its number stands
 GROUPS = (MEAN, *COLUMNS[:-1])
 
 
@@ -44,8 +45,11 @@ def draw(
     keys = list(styles)
     hatches = {key: HATCHES[i % len(HATCHES)] for i, key in enumerate(keys)}
     handles = [_patch(one, styles[one.key][0], hatches[one.key], label=_name(one, shown)) for one in shown]
-    figure, (axes,) = sheet(title, caption, handles, width, height)
     groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
+    each = [percent(one.spots[-1], group) for one in shown for group in groups]
+    low, high = span(value for value, _, _ in each)
+    limits = low, 1.05 * high
+    figure, (axes,) = sheet(title, caption + cut(each, limits), handles, width, height)
     step = 0.84 / len(shown)
     for i, one in enumerate(shown):
         x = np.arange(len(groups)) + (i - (len(shown) - 1) / 2) * step
@@ -56,6 +60,7 @@ def draw(
     axes.axhline(0, color="0.3", linewidth=0.7)
     tidy(axes, y="brain match, % of full")
     axes.grid(axis="x", visible=False)
+    axes.set_ylim(*limits)
     axes.margins(x=0.01)
     return figure
 
@@ -82,10 +87,10 @@ def _bars(
         axes.bar(x, values, width, facecolor="none", edgecolor=color, linewidth=0.8)
     known = np.isfinite(low) & np.isfinite(high)
     if known.any():
-        reach = [np.maximum(values - low, 0)[known], np.maximum(high - values, 0)[known]]
-        axes.errorbar(x[known], values[known], reach, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=2)
+        ends = [np.maximum(values - low, 0)[known], np.maximum(high - values, 0)[known]]
+        axes.errorbar(x[known], values[known], ends, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=2)
     if np.isfinite(values[0]):
-        top = max(values[0], high[0] if known[0] else values[0], 0)
+        top = max(values[0], min(high[0], values[0] + _ABOVE) if known[0] else values[0], 0)
         turned = 90 if width < _NARROW else 0
         axes.text(x[0], top + 2, f"{values[0]:.0f}", fontsize=TINY, ha="center", va="bottom", rotation=turned)
 

@@ -50,7 +50,11 @@ PANELS: Mapping[str, Panel] = {
         growth.updates,
     ),
     "1b": Panel(
-        "Each benchmark over epochs", f"{_OF}, all images.", "fewer_updates", _STANDARD, growth.epochs
+        "Each benchmark over epochs",
+        f"{_OF}; the run with the most images.",
+        "fewer_updates",
+        _STANDARD,
+        growth.epochs,
     ),
     "1c": Panel(
         "Each benchmark over the number of images",

@@ -63,7 +63,11 @@ def draw(
         height: of the panel, in inches.
     """
     styles = looks(series, dict(fixed))
-    figure, (axes,) = sheet(title, caption, _handles(series, styles, lines or {}), width, height)
+    ends = [y(s, one.area) for one in series if not one.minor for s in one.spots]
+    limits = span(y(s, one.area)[0] for one in series for s in one.spots)
+    figure, (axes,) = sheet(
+        title, caption + cut(ends, limits), _handles(series, styles, lines or {}), width, height
+    )
     spent = [x(s) for one in series for s in one.spots if x(s) > 0]
     least = min(spent, default=1.0) / 3
     for one in sorted(series, key=lambda s: not s.minor):
@@ -74,8 +78,20 @@ def draw(
     tidy(axes, x_name, y_name)
     at_birth = any(x(s) <= 0 for one in series for s in one.spots)
     _decades(axes, least if at_birth else 3 * least, birth if at_birth else "", max(spent, default=10.0))
-    axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    axes.set_ylim(*limits)
     return figure
+
+
+def span(values: Iterable[float]) -> tuple[float, float]:
+    """Return the ends of an axis of percentages that holds values; intervals may leave it."""
+    known = [value for value in values if np.isfinite(value)]
+    return min(0.0, 1.1 * min(known, default=0.0)), max(105.0, 1.08 * max(known, default=0.0))
+
+
+def cut(ends: Iterable[tuple[float, float, float]], limits: tuple[float, float]) -> str:
+    """Return the sentence for the caption where an interval (value, low, high) is wider than the panel."""
+    wide = any(low < limits[0] or high > limits[1] for _, low, high in ends)
+    return " Intervals that leave the panel are cut; the numbers have them." if wide else ""
 
 
 def _line(axes: Axes, one: Series, look: Look, x: X, y: Y) -> None:

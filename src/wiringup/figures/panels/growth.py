@@ -108,18 +108,22 @@ def compressed_map(spots: Spots, title: str, caption: str) -> Drawn:
 def _map(spots: Spots, title: str, caption: str, is_: Is) -> Drawn:
     found, series = {}, []
     for source, name in SOURCES.items():
-        if cells := _cells(spots, source, is_):
+        if cells := _common(_cells(spots, source, is_)):
             found[name] = {key: spot.value for key, spot in cells.items()}
             series += grouped(cells.values())
     return Drawn(maps.draw(found, title, caption, "brain match, % of full"), series)
 
 
-def _cells(spots: Spots, source: str, is_: Is) -> Mapping[tuple[int, float], Spot]:
-    """Return (images, epochs) -> a moment, for epochs that were scored with several numbers of images."""
+def _cells(spots: Spots, source: str, is_: Is) -> dict[tuple[int, float], Spot]:
+    """Return (images, epochs) -> a moment, of whole epochs."""
     whole = [s for s in spots if s.source == source and is_(s) and s.images and not s.seed]
     there = sorted((s for s in whole if MEAN in s.percent and np.isfinite(s.value)), key=lambda s: s.ended)
-    cells = {(s.images, s.epoch): s for s in there}
+    found = {(s.images, s.epoch): s for s in there if s.epoch == int(s.epoch)}
+    return {key: found[key] for key in sorted(found)}
+
+
+def _common(cells: Mapping[tuple[int, float], Spot]) -> Mapping[tuple[int, float], Spot]:
+    """Return the cells of epochs that were scored with several numbers of images, if those make a map."""
     passes = [epoch for _, epoch in cells]
-    several = len({number for number, _ in cells}) > 1
-    common = (key for key in cells if not several or passes.count(key[1]) > 1)
-    return {key: cells[key] for key in sorted(common) if key[1] == int(key[1])}
+    common = {key: spot for key, spot in cells.items() if passes.count(key[1]) > 1}
+    return common if len({epoch for _, epoch in common}) > 1 else cells

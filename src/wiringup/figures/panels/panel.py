@@ -76,12 +76,12 @@ def is_compressed(spot: Spot) -> bool:
 
 
 def with_most_images(spots: Iterable[Spot]) -> list[Spot]:
-    """Return the moments of each study with the most images to learn from, and those where nothing learns."""
+    """Return the moments of each condition with its most images, and those where nothing learns."""
     spots = list(spots)
-    most: dict[str, int] = {}
+    most: dict[tuple[str, str], int] = {}
     for spot in spots:
-        most[spot.study] = max(spot.images, most.get(spot.study, 0))
-    return [spot for spot in spots if spot.images in (0, most[spot.study])]
+        most[spot.study, condition(spot)] = max(spot.images, most.get((spot.study, condition(spot)), 0))
+    return [spot for spot in spots if spot.images in (0, most[spot.study, condition(spot)])]
 
 
 def ends(spots: Iterable[Spot]) -> list[Spot]:
