@@ -11,6 +11,7 @@ import os
 import random
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ from wiringup.data.images.listing import known_samples, read_list, write_list
 from wiringup.data.images.pack_file import beside as beside_packed
 from wiringup.data.images.pack_file import index_of
 from wiringup.data.images.packed import Packed, read_packed
+from wiringup.data.images.shard_list import read_samples_kept, write_samples
+from wiringup.data.images.shards import Member, Sample
 from wiringup.data.measurements import Recording
 from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
@@ -195,9 +198,13 @@ def kept(folder: Path) -> list[Kind]:
     names, samples = folder / "list.names", folder / "list.json"
     write_list(names, ["a/1.png", "b/2.png"] * 500, {})
     write_sealed(samples, {"seen": "0" * 64, "samples": "1" * 64})
+    shard, lists = Path("x.tar"), folder / "list.samples"
+    sample = Sample(shard, "1", Member(512, 100, "1.png"), 7)
+    write_samples(lists, [shard], [(1, 2, 3, 4)], [sample], Counter(txt=1))
     return [
         Kind("kept response", path, lambda: there(cache.find("key"))),
         Kind("list of a folder", names, lambda: there(read_list(names, folder))),
+        Kind("list of shards", lists, lambda: there(read_samples_kept(lists, [shard], [(1, 2, 3, 4)]))),
         Kind("samples of a folder", samples, lambda: there(known_samples(samples, "0" * 64))),
     ]
 

@@ -31,7 +31,7 @@ NAMES = (
     "record.json", "study.json", "runs.json", "failed.json", "scores.json", "match.json",
     "diverged.json", "layer map", "imported set: meta.json", "imported set: arrays.npz", "packed images",
     "packed images: whole ones", "packed images: same time", "packed images: index",
-    "packed images: labels", "downloaded file", "kept response", "list of a folder",
+    "packed images: labels", "downloaded file", "kept response", "list of a folder", "list of shards",
     "samples of a folder",
 )  # fmt: skip
 

@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,9 +53,9 @@ def is_image(name: str) -> bool:
 
 @dataclass(frozen=True)
 class Listings(CacheFolder):
-    """Lists of large folders, found by where these lie."""
+    """Lists of large folders and of shards, found by where these lie."""
 
-    SUFFIXES = (".names",)
+    SUFFIXES = (".names", ".samples")
 
     def parts(self, path: Path) -> tuple[Path, ...]:
         """Return the list at ``path``, and what is known of its samples."""
@@ -92,31 +92,43 @@ def images_below(folder: Path) -> list[str]:
 
 
 def write_list(path: Path, names: Sequence[str], stamps: dict[str, Stamp | None]) -> None:
-    """Write a list: the hash of all that follows, a line of JSON, and the names.
+    """Write a list of names.
 
     Args:
         path: where.
         names: of the images, in order.
         stamps: see `core.folders.Below`.
     """
-    about = json.dumps({"format": _FORMAT, "stamps": stamps})
-    content = about.encode() + b"\n" + os.fsencode("\0".join(names))
-    write_bytes(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+    write_kept(path, {"stamps": stamps}, os.fsencode("\0".join(names)))
 
 
 def read_list(path: Path, folder: Path) -> list[str] | None:
     """Return the names that are kept at ``path``; None if it is not whole, or a folder changed."""
+    if (kept := read_kept(path)) is None:
+        return None
+    about, names = kept
+    if any(list(stamp_of(folder / name) or ()) != stamp for name, stamp in about["stamps"].items()):
+        return None
+    return os.fsdecode(names).split("\0")
+
+
+def write_kept(path: Path, about: Mapping[str, Any], body: bytes) -> None:
+    """Write the hash of all that follows, a line of JSON, and bytes."""
+    content = json.dumps({"format": _FORMAT, **about}).encode() + b"\n" + body
+    write_bytes(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+
+
+def read_kept(path: Path) -> tuple[dict[str, Any], bytes] | None:
+    """Return the JSON and the bytes that `write_kept` wrote; None if they are not whole, or of other form."""
     try:
         digest, _, content = path.read_bytes().partition(b"\n")
     except OSError:
         return None
     if hashlib.sha256(content).hexdigest().encode() != digest:
         return None
-    about, _, names = content.partition(b"\n")
-    stamps: dict[str, list[int]] = json.loads(about)["stamps"]  # whole, as it was written here
-    if any(list(stamp_of(folder / name) or ()) != stamp for name, stamp in stamps.items()):
-        return None
-    return os.fsdecode(names).split("\0")
+    line, _, body = content.partition(b"\n")
+    about: dict[str, Any] = json.loads(line)  # whole, as it was written here
+    return (about, body) if about["format"] == _FORMAT else None
 
 
 def marks_of(folder: Path, names: Sequence[str]) -> list[Any]:

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import parsed_json, regular, sample_of
 from wiringup.core.limits import LABEL_BYTES, LABEL_LENGTH, PICTURE_BYTES, SHARDS
+from wiringup.core.progress import task
 from wiringup.data.images.decoding import SUFFIXES
 from wiringup.data.images.names import in_natural_order, is_hidden
 
@@ -29,7 +30,7 @@ _FIELDS = (".cls", ".json")
 _LABELS = ("label", "cls", "class")  # where a .json may hold the class
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Member:
     """Where the bytes of a member lie in its shard."""
 
@@ -38,7 +39,7 @@ class Member:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """An image of a shard and its class, as it is written there.
 
@@ -61,7 +62,8 @@ class Sample:
 
     def read(self) -> bytes:
         """Return the bytes of the image file."""
-        return _read(self.shard, self.image)
+        with self.shard.open("rb") as stream:
+            return _read(stream, self.image)
 
 
 def is_shards(path: Path) -> bool:
@@ -133,7 +135,11 @@ def read_samples(shards: Sequence[Path]) -> tuple[list[Sample], Counter[str]]:
             image or two images under one key, or no image at all.
     """
     unused: Counter[str] = Counter()
-    samples = [sample for shard in shards for sample in _samples(shard, unused)]
+    samples: list[Sample] = []
+    with task("list", len(shards), "shards listed") as finished:
+        for done, shard in enumerate(shards, 1):
+            samples += _samples(shard, unused)
+            finished(done)
     if not samples:
         raise InputError(
             f"{listed([str(s) for s in shards], 3)} hold no images (looked for KEY.jpg, .png and others, "
@@ -164,7 +170,8 @@ def _samples(shard: Path, unused: Counter[str]) -> list[Sample]:
             unused.update(_field_of(member.name) for member in fields.values())
         else:
             raise _alone(shard, key, fields)
-    return [_sample(shard, key, by_key[key]) for key in by_key if key in whole]
+    with shard.open("rb") as stream:
+        return [_sample(shard, stream, key, by_key[key]) for key in by_key if key in whole]
 
 
 def _key_of(name: str) -> tuple[str, str]:
@@ -228,20 +235,20 @@ def _check_member(shard: Path, member: tarfile.TarInfo) -> None:
         )
 
 
-def _sample(shard: Path, key: str, fields: dict[str, Member]) -> Sample:
+def _sample(shard: Path, stream: BinaryIO, key: str, fields: dict[str, Member]) -> Sample:
     images = [member for suffix, member in fields.items() if suffix in SUFFIXES]
     if len(images) > 1:
         raise InputError(f"{shard}: the key {key!r} has {len(images)} images; one is allowed.")
     label = next(fields[name] for name in _FIELDS if name in fields)
-    return Sample(shard, key, images[0], _label(shard, label))
+    return Sample(shard, key, images[0], _label(shard, stream, label))
 
 
-def _label(shard: Path, member: Member) -> int | str:
+def _label(shard: Path, stream: BinaryIO, member: Member) -> int | str:
     where = f"{member.name!r} in {shard}"
     try:
         if member.size > LABEL_BYTES:
             raise InputError("it is too long for a label")
-        content = _read(shard, member)
+        content = _read(stream, member)
         is_text = member.name.lower().endswith(".cls")
         value = content.decode().strip() if is_text else _in_json(parsed_json(content, "it"))
     except ValueError as error:  # InputError is one
@@ -263,7 +270,6 @@ def _in_json(value: Any) -> Any:
     return next((value[name] for name in _LABELS if name in value), None)
 
 
-def _read(shard: Path, member: Member) -> bytes:
-    with shard.open("rb") as stream:
-        stream.seek(member.start)
-        return stream.read(member.size)
+def _read(stream: BinaryIO, member: Member) -> bytes:
+    stream.seek(member.start)
+    return stream.read(member.size)

@@ -38,7 +38,8 @@ from wiringup.data.images.names import (
 )
 from wiringup.data.images.pictures import Pictures, open_pictures
 from wiringup.data.images.reading import decoded, stack_of
-from wiringup.data.images.shards import is_shards, read_samples, sampled, shard_paths
+from wiringup.data.images.shard_list import marks_of, samples_of
+from wiringup.data.images.shards import is_shards, shard_paths
 from wiringup.data.rendered import render
 from wiringup.data.rendered.exemplars import CATEGORIES
 from wiringup.data.rendered.scenes import RenderSpec, draw_latents
@@ -210,7 +211,7 @@ def _tabled(path: Path, pictures: Pictures) -> ImageSource:
 
 def _shards(path: Path) -> ImageSource:
     shards = shard_paths(path)
-    samples, unused = read_samples(shards)
+    samples, unused = samples_of(shards)
     found = [sample.label for sample in samples]
     numbers = {label for label in found if isinstance(label, int)}
     if numbers:  # which are names too: nothing is counted up to them
@@ -218,17 +219,13 @@ def _shards(path: Path) -> ImageSource:
     else:
         classes = tuple(in_natural_order(sorted({str(label) for label in found})))
     _warn_of_unused(path, unused)
-    ids = tuple(f"{sample.shard.stem}/{sample.key}" for sample in samples)
-
-    def marks() -> list[Any]:
-        files = [(shard.name, shard.stat().st_size, shard.stat().st_mtime_ns) for shard in shards]
-        return [files, ids, [(s.image.start, s.image.size, s.label) for s in samples], sampled(samples)]
-
+    stems = {shard: shard.stem for shard in shards}
+    ids = tuple(f"{stems[sample.shard]}/{sample.key}" for sample in samples)
     return ImageSource(
         ids,
         labels_of([str(label) for label in found], classes),
         classes,
-        marks,
+        lambda: marks_of(shards, samples),
         lambda i: samples[i].read(),
         lambda i: samples[i].where,
     )

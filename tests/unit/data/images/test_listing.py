@@ -7,12 +7,14 @@ import shutil
 
 import pytest
 
+from made_images import encoded, noise, write_tar
 from wiringup.core import folders
 from wiringup.core.cautions import cautions
 from wiringup.core.files import files_below
-from wiringup.data.images import listing
+from wiringup.data.images import listing, shard_list
 from wiringup.data.images.listing import default_listings, images_below, marks_of
 from wiringup.data.images.names import in_natural_order
+from wiringup.data.images.source import open_source
 
 
 @pytest.fixture
@@ -178,6 +180,62 @@ def test_names_that_are_no_text_are_kept_as_they_are(folder):
     names = images_below(folder)
     assert os.fsdecode(b"a/\xff\n.png") in names and images_below(folder) == names
     assert listing.read_list(default_listings().of(folder), folder) == names
+
+
+@pytest.fixture
+def shards(tmp_path, folder, monkeypatch):
+    """Two shards of four images each, and what their source finds in them."""
+    for name in ("LARGE", "SETTLED"):
+        monkeypatch.setattr(shard_list, name, getattr(listing, name))
+    pixels = noise(8)
+    for i in range(2):
+        contents = {f"{k}.png": encoded(pixels[k]) for k in range(4 * i, 4 * i + 4)}
+        labels = {f"{k}.cls": str(k % 3).encode() for k in range(4 * i, 4 * i + 4)}
+        write_tar(tmp_path / "shards" / f"{i}.tar", contents | labels | {f"{i}.txt": b"unused"})
+    return tmp_path / "shards"
+
+
+def found_in(shards):
+    with open_source(shards) as source:
+        return source.ids, source.labels.tolist(), source.fingerprint, source.where(5), source.read(5)
+
+
+def test_shards_are_read_once(shards, monkeypatch, caplog):
+    before = found_in(shards)
+    assert before[0][5] == "1/5" and before[1] == [0, 1, 2, 0, 1, 2, 0, 1]
+    told = caplog.messages.copy()
+    monkeypatch.setattr(shard_list, "read_samples", forbidden)
+    monkeypatch.setattr(shard_list, "sampled", forbidden)
+    caplog.clear()
+    assert found_in(shards) == before and caplog.messages == told and "2 files" in told[0]
+
+
+def written_again(shards):
+    """Equal size and time."""
+    about = (shards / "1.tar").stat()
+    content = (shards / "1.tar").read_bytes()
+    (shards / "1.tar").write_bytes(content.replace(b"IDAT", b"IDAX"))
+    os.utime(shards / "1.tar", ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def another(shards):
+    shutil.copy(shards / "1.tar", shards / "2.tar")
+
+
+@pytest.mark.parametrize("change", [written_again, another, lambda shards: os.utime(shards / "0.tar")])
+def test_a_shard_that_changed_is_noticed(shards, change):
+    before = found_in(shards)
+    change(shards)
+    assert found_in(shards)[2] != before[2]
+
+
+def test_a_kept_list_of_shards_that_is_damaged_is_made_again(shards):
+    before = found_in(shards)
+    (kept,) = default_listings().folder.glob("*.samples")
+    content = kept.read_bytes()
+    kept.write_bytes(content.replace(b'"labels": [0', b'"labels": [1'))
+    assert kept.read_bytes() != content
+    assert found_in(shards) == before and kept.read_bytes() == content
 
 
 def by_pieces(name):
