@@ -43,6 +43,7 @@ COMMANDS = {
     "import": "data:import_",
     "results": "results:results",
     "stats": "stats:stats",
+    "budget": "budget:budget",
     "report": "results:report",
     "figure": "figure:figure",
     "bench": "bench:bench",

@@ -87,12 +87,12 @@ def ask(root: Path, query: Query) -> list[dict[str, Any]]:
         raise MissingDataError(
             f"There is no folder {root}. Name a folder of runs, or make one: wiringup run."
         )
-    with opened(root, _published() if _SOURCE.search(query.where) else ()) as connection:
+    with opened(root, published_here() if _SOURCE.search(query.where) else ()) as connection:
         _fitting(connection, root, query).create_view("asked")
         return _grouped(connection, query.group) if query.group else _plain(connection, query.columns)
 
 
-def _published() -> list[dict[str, Any]]:
+def published_here() -> list[dict[str, Any]]:
     """Return the published points of all studies that are here."""
     from wiringup.results.published import STUDIES, published_rows
 

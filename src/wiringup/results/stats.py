@@ -125,6 +125,15 @@ def mean_of_runs(values: Array, common: Mapping[str, float] | None = None) -> Es
     return Estimate(mean, float(np.sqrt(variance)), mean - half, mean + half, errors)
 
 
+def one_more(values: Array) -> tuple[float, float]:
+    """Return the 95 % interval in which one more value like ``values`` (n,) lies; NaN for a single one."""
+    n = len(values)
+    if n < 2:
+        return float("nan"), float("nan")
+    half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
+    return float(values.mean() - half), float(values.mean() + half)
+
+
 @dataclass(frozen=True)
 class Difference:
     """A paired difference and how often chance alone makes one as large.

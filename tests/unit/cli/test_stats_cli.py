@@ -1,6 +1,7 @@
 """``wiringup stats``: questions to a study, from the command line."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -81,6 +82,27 @@ def test_runs_without_a_study_need_a_reference(study, tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["stats", "reach", "--out", str(tmp_path)])
     assert "give --reference, one of 'few', 'ref'" in capsys.readouterr().err
+
+
+def test_a_budget_is_ranked_from_runs_and_published_points(tmp_path, shared, capsys, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "home"))
+    spec = {"model": {"architecture": "cornet_s"}, "birth": {"recipe": "kaiming_normal"}}
+    made = make_record("ref", 0, 0.1, 0.5)
+    points = tuple(replace(p, images=100) for p in made.points)
+    Store(tmp_path / "runs").save(
+        replace(made, points=points, spec=spec | {"training": {"plasticity": "all"}})
+    )
+    ask = ["budget", "--updates", "1e3", "--out", str(tmp_path / "runs")]
+    main([*ask, "--json"])
+    (own,) = json.loads(capsys.readouterr().out)["choices"]
+    assert (own["percent"], own["epochs"], own["low"]) == (100, 1, None)
+    main(["fetch", "paper-scores", "--from", str(shared / "reference")])
+    main([*ask[:2], "1e11", *ask[3:]])
+    shown = capsys.readouterr()
+    assert "published, paper-scores: cornet_s" in shown.out and "brain match 0.425" in " ".join(
+        shown.out.split()
+    )
+    assert "Not ranked: kaiming_normal + conv1 (published, paper-scores): its cheapest" in shown.err
 
 
 def test_coverage_is_simulated(capsys):

@@ -10,6 +10,7 @@ from wiringup.results.stats import (
     mean_interval,
     mean_of_runs,
     normal_weights,
+    one_more,
     paired_permutation,
     percentiles,
     permutation,
@@ -122,6 +123,16 @@ def test_seeds_that_a_t_test_needs_are_those_of_textbooks():
     assert [least_seeds(d, 1, paired=True) for d in (20, 10.7, 4.8)] == [2, 3, 3]
     with pytest.raises(InputError, match="needs no seeds or endless ones"):
         least_seeds(0, 1, paired=True)
+
+
+def test_one_more_value_lies_in_its_interval():
+    inside = 0
+    for seed in range(1000):
+        *known, new = rng(seed).standard_normal(4)
+        low, high = one_more(np.array(known))
+        inside += low <= new <= high
+    assert abs(inside / 1000 - 0.95) < 0.014
+    assert np.isnan(one_more(np.ones(1))).all()
 
 
 def test_the_interval_of_a_deviation_covers_it():

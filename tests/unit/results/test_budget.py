@@ -1,0 +1,100 @@
+"""Choices within a budget: predicted inside of what is known, refused outside, never mixed."""
+
+import numpy as np
+import pytest
+
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.results.budget import rank
+
+RNG = np.random.default_rng(0)
+
+
+def row(images, epochs, match, birth="kaiming_normal", plasticity="all", **changes):
+    trained = 100 if plasticity == "all" else 1
+    run = f"{birth}-{plasticity}-{images}-{epochs}-{changes.pop('seed', 0)}-{changes.get('suite')}"
+    facts = {
+        "source": "own", "suite": "lab@1", "run": run, "label": f"{birth} + {plasticity}", "width": 1.0,
+        "size": 64, "architecture": "cornet_s", "birth": birth, "plasticity": plasticity, "norms": "batch",
+        "n_images": images, "epoch": epochs, "updates": images * epochs, "trained": trained,
+        "synaptic_updates": images * epochs * trained, "brain_match": match, "final": True,
+        "simulated": False,
+    }  # fmt: skip
+    return facts | changes
+
+
+def law(images, epochs):
+    """The true brain match: 0.1 a decade of images, 0.05 a decade of epochs."""
+    return 0.1 * np.log10(images) + 0.05 * np.log10(epochs)
+
+
+def grid(**changes):
+    return [
+        row(i, e, law(i, e) + 0.002 * RNG.standard_normal(), **changes)
+        for i in (100, 1000, 10_000)
+        for e in (1, 3, 10)
+    ]
+
+
+WHOLE = law(10_000, 10)
+
+
+def test_the_best_choice_within_a_budget_is_predicted_with_its_error():
+    (found,) = rank(grid(), 1e6, "cornet_s").choices  # 10,000 labelled images: once each is best
+    assert (found.images, found.epochs) == pytest.approx((10_000, 1), rel=0.3)
+    assert found.percent == pytest.approx(100 * law(10_000, 1) / WHOLE, abs=2)
+    assert (
+        found.low < 100 * law(found.images, found.epochs) / WHOLE < found.high and found.high - found.low < 10
+    )
+    assert found.points == 9 and found.error < 3 and found.covered > 0.7
+    assert found.synaptic_updates <= 1e6
+
+
+def test_nothing_is_said_beyond_the_points():
+    cheap = rank(grid(), 1e9, "cornet_s").choices[0]  # more than was ever spent
+    assert (cheap.images, cheap.epochs) == pytest.approx((10_000, 10))
+    dear = rank(grid(), 100, "cornet_s")
+    assert not dear.choices
+    assert dear.refused == {
+        "kaiming_normal + all, norms batch (own, lab@1)": "its cheapest point spends 1e+04 synaptic updates; "
+        "less would be extrapolated"
+    }
+    corner = [one for one in grid() if (one["n_images"], one["epoch"]) != (10_000, 1)]
+    found = rank(corner, 1.05e6, "cornet_s").choices[0]  # 10,000 images once lie outside of the hull now
+    assert np.log10(found.images) < 3.75
+
+
+def test_few_points_are_choices_themselves():
+    few = [row(1000, 1, 0.2, plasticity="critical", seed=s) for s in (0, 1)]
+    birth = row(100, 0, 0.1, birth="weight_compression", plasticity="critical", updates=0, synaptic_updates=0)
+    found = {c.condition["birth"]: c for c in rank([*grid(), *few, birth], 1e3, "cornet_s").choices}
+    one = found["kaiming_normal"]
+    assert (one.images, one.epochs, one.points) == (1000, 1, 2) and np.isnan(one.error)
+    assert one.percent == pytest.approx(100 * 0.2 / grid()[-1]["brain_match"], rel=0.02)
+    born = found["weight_compression"]
+    assert (born.images, born.epochs, born.synaptic_updates) == (0, 0, 0) and np.isnan(born.low)
+
+
+def test_sources_suites_and_networks_are_never_mixed():
+    published = grid(source="published", suite="paper-scores", norms=None, width=None, size=None)
+    other = [one | {"brain_match": 2 * one["brain_match"]} for one in published]
+    found = rank([*grid(), *other, *grid(suite="b@1")[:3]], 1e6, "cornet_s")
+    assert [(c.condition["source"], c.condition["suite"]) for c in found.choices] == [
+        ("own", "lab@1"), ("published", "paper-scores"), ("own", "b@1"),
+    ]  # fmt: skip
+    assert found.choices[0].percent == pytest.approx(found.choices[1].percent, abs=3)
+    assert len(found.references) == 3 and "lab@1" in next(iter(found.references))
+
+
+def test_only_births_and_ends_of_own_runs_and_no_other_hyper_parameters_count():
+    middle = [one | {"final": False, "brain_match": 9.0, "run": "m"} for one in grid()]
+    control = row(10_000, 10, 9.0, source="published", suite="paper-scores", run="p:m:0:10000:lr 1.0")
+    assert rank([*grid(), *middle, control], 1e9, "cornet_s").choices[0].percent < 105
+
+
+def test_without_a_reference_or_a_budget_it_is_said():
+    with pytest.raises(MissingDataError, match=r"No points of resnet50 can be ranked.*fetch paper-scores"):
+        rank(grid(), 1e6, "resnet50")
+    with pytest.raises(MissingDataError, match="No points of cornet_s"):
+        rank([row(100, 1, 0.2, plasticity="critical")], 1e6, "cornet_s")
+    with pytest.raises(InputError, match="budget is 0, but has to be above 0"):
+        rank(grid(), 0, "cornet_s")
