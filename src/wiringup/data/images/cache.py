@@ -18,7 +18,7 @@ from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.home import cache_home, writable
-from wiringup.core.memory import GB, in_gb
+from wiringup.core.memory import GB, free_disk, in_gb
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.images.estimate import disk_of
@@ -175,7 +175,7 @@ class ImageCache(CacheFolder):
             found = self.find(path, verify)
             if found is not None:
                 return found
-            self._check_room(asked)
+            self._check_room(asked, path)
             pack(path, asked, self._others(path), skip_corrupt)
             with self.locked():
                 self.evict()
@@ -188,9 +188,11 @@ class ImageCache(CacheFolder):
                 if other.stem != path.stem:
                     yield other.with_suffix(path.suffix)
 
-    def _check_room(self, asked: Asked) -> None:
+    def _check_room(self, asked: Asked, path: Path) -> None:
         needed = disk_of(asked.source, asked.rows, asked.side, asked.keeping)
-        if not self.has_room(needed):
+        begun, _ = unfinished(path)
+        there = begun.stat().st_size if begun.exists() else 0
+        if needed > self.limit * GB or needed - there > free_disk(self.folder):
             raise WiringupError(
                 f"{len(asked.rows):,} images at {asked.side} px take {in_gb(needed)} ({asked.keeping}); "
                 f"{self.folder} may hold {in_gb(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, "

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 from zipfile import ZipFile
 
@@ -65,11 +66,16 @@ def open_pictures(path: Path) -> Iterator[Pictures]:
 
 def _zipped(path: Path, archive: ZipFile) -> Pictures:
     names = in_natural_order(filter(is_image, archive.namelist()))
-    about = [archive.getinfo(name) for name in names]
+    about, one_at_a_time = [archive.getinfo(name) for name in names], Lock()
+
+    def content(name: str) -> bytes:
+        with one_at_a_time:  # images are read by several threads, and an archive counts its readers
+            return read_member(archive, name, PICTURE_BYTES, "picture")
+
     return Pictures(
         path,
         names,
-        lambda name: read_member(archive, name, PICTURE_BYTES, "picture"),
+        content,
         lambda: [(one.file_size, one.CRC) for one in about],
     )
 

@@ -205,6 +205,15 @@ def test_a_full_disk_keeps_what_was_packed(store, folder, decoded, killed):
     assert len(decoded) == 7
 
 
+def test_what_is_packed_already_needs_no_room(store, folder, killed, monkeypatch):
+    killed()
+    monkeypatch.setattr(cache, "disk_of", lambda *_: 12 * 16 * 16 * 3)
+    monkeypatch.setattr(cache, "free_disk", lambda _: 7 * 16 * 16 * 3)
+    assert len(store.load(folder, 16)) == 12
+    with pytest.raises(WiringupError, match="12 images at 17 px take"):
+        store.load(folder, 17)
+
+
 def test_half_packed_images_go_with_the_cache(store, killed):
     killed()
     (images,) = store.folder.glob("*.unfinished")
