@@ -34,6 +34,8 @@ class StudyOptions:
         recipe: See wiringup recipes; without one it is the main study.
         scale: How large a recipe is, by default small; see wiringup recipes.
         images: Learn from these images (as for wiringup train), not from the usual ones.
+        image_size: Side in px at which images are kept.
+        keep: What is kept of them: squares, or the whole of each: raw or jpeg:QUALITY (see wiringup pack).
         wc: What weight compression (WC) is in a recipe: wc (the published figures), distilled (from the
             reference of the same seed) or a genome file.
         seed: Seeds; every seed is one birth.
@@ -45,6 +47,10 @@ class StudyOptions:
     ] = None
     images: Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="(by default as usual)")] = None
     val: Val = None
+    image_size: Annotated[int | None, arg(metavar="PX", help_behavior_hint="(by default as usual)")] = None
+    keep: Annotated[
+        str | None, arg(metavar="squares|raw|jpeg:Q", help_behavior_hint="(by default as usual)")
+    ] = None
     wc: Annotated[
         str | None, arg(metavar="wc|distilled|FILE", help_behavior_hint="(by default as usual)")
     ] = None
@@ -74,11 +80,18 @@ class StudyOptions:
         found = find_recipe(name)
         if self.wc not in (None, *WEIGHT_COMPRESSIONS) and not str(self.wc).endswith(".json"):
             one_of(str(self.wc), [*WEIGHT_COMPRESSIONS, "FILE.json"], "weight compression")
-        scale = replace(scale, wc=self.wc or scale.wc, seeds=self.seed or scale.seeds)
+        scale = replace(
+            scale,
+            wc=self.wc or scale.wc,
+            seeds=self.seed or scale.seeds,
+            side=self.image_size or scale.side,
+            keep=self.keep or scale.keep,
+        )
         named = str(self.images or "")
         base = scale.base(scale.source(inputs.home, named) if here else named, str(self.val or ""))
         usual = ExamOptions(suite=scale.suite)
         asked, training = exam_of(self.exam, usual), applied(base.training, self.training)
+        asked = replace(asked, top1=self.exam.top1 or scale.top1)
         check_device(training.device)
         moments = parse_moments(" ".join(asked.moments)) if asked.moments else base.moments
         base = replace(base, training=training, exam=asked.spec(), moments=moments)

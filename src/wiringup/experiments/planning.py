@@ -11,6 +11,7 @@ from torch.func import functional_call
 
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import MissingDataError
+from wiringup.data.images.keeping import Keeping
 from wiringup.experiments.births import born
 from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.launch import Study
@@ -99,7 +100,7 @@ class Plan:
     Attributes:
         runs: each once, in the order of the study.
         rate: what the times rest on.
-        pixels: bytes of the images, which are mapped from the disk.
+        pixels: bytes of the images, which are mapped from the disk; about, where they are kept whole.
     """
 
     runs: tuple[PlannedRun, ...]
@@ -130,7 +131,7 @@ def planned(study: Study, store: Store, rate: Rate) -> Plan:
     unique = {run.uid: run for run in study.runs}
     images = max((run.images for run in unique.values()), key=lambda images: images.pool or 0)
     found = tuple(_planned(run, store, rate) for run in unique.values())
-    return Plan(found, rate, (images.pool or 0) * 3 * images.side**2)
+    return Plan(found, rate, (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side))
 
 
 def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:

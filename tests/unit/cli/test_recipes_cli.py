@@ -1,14 +1,21 @@
 """Recipes on the command line: listed, planned and run; options apply to them, and wrong ones are refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from made_images import class_folders, noise, write_folder
 from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
+from wiringup.cli.options import NO_EXAM
+from wiringup.cli.recipes import StudyOptions
+from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.recipes import catalog
 
+TOY = replace(NO_EXAM, benchmark=("toy",))
 FLAGS = ["--scale", "tiny", "--benchmark", "toy", "--seed", "0"]
 
 
@@ -50,6 +57,22 @@ def test_a_recipe_is_planned_run_and_planned_again(images, capsys):
     assert "2 are done" in read.err and "KN, all (reference)" in read.out
     kept = json.loads(Path("runs", found["study"], "study.json").read_text())["spec"]
     assert kept["recipe"] == "fewer_updates" and kept["panels"] == plan["panels"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [
+        ({"scale": "paper"}, (256, "jpeg:90", "resize-crop")),
+        ({"scale": "paper", "keep": "raw", "image_size": 300}, (300, "raw", "resize-crop")),
+        ({"scale": "paper", "exam": replace(TOY, top1="own")}, (256, "jpeg:90", "own")),
+        ({"scale": "tiny", "keep": "jpeg"}, (64, "jpeg:90", "own")),
+    ],
+)
+def test_what_is_kept_of_images_is_the_scales_unless_it_is_asked_for(images, asked, seen, monkeypatch):
+    recipe = SimpleNamespace(study=lambda name, base, inputs, scale: base)
+    monkeypatch.setattr(catalog, "find_recipe", lambda name: recipe)
+    base = StudyOptions("any", **{"images": Path(images), "exam": TOY} | asked).study(StudyInputs())
+    assert (base.images.side, base.images.keep, base.exam.top1) == seen
 
 
 def test_without_its_images_a_plan_says_what_is_expected(images, capsys):

@@ -63,6 +63,14 @@ class Keeping:
         """Whether the whole image is kept, whatever its aspect."""
         return self.kind != SQUARES
 
+    def expected_bytes(self, side: int) -> int:
+        """Return about how many bytes are kept of an image: of squares exactly, of a photograph by 4:3.
+
+        A JPEG of a photograph takes some 0.3 bytes a pixel at quality 90; `estimate` measures it.
+        """
+        pixels = side**2 * 4 // 3 if self.whole else side**2
+        return pixels * 3 // 10 if self.kind == JPEG else pixels * 3
+
     def described(self, side: int) -> str:
         """Return in words what is kept, with a side of so many px."""
         if not self.whole:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from wiringup.core.checks import one_of
 from wiringup.core.errors import MissingDataError
-from wiringup.experiments.spec import RENDERED, ExamSpec, ImagesSpec, RunSpec
+from wiringup.data.images.keeping import JPEG, QUALITY, SQUARES
+from wiringup.experiments.spec import CROPPED, OWN, RENDERED, ExamSpec, ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.schedule import PUBLISHED_MOMENTS, Duration
 from wiringup.training.spec import TrainSpec
@@ -45,6 +46,8 @@ class Scale:
         pool: how many of these may be learned from; None for all that are not held out.
         expected: how many images and classes there are; plans say so where the images are not here.
         side: in px, at which they are kept.
+        keep: what is kept of them, see `data.images.keeping`.
+        top1: how images for top-1 are shown, see `ExamSpec`.
         calibration: how many are seen without labels, for BatchNorm at birth.
         suite: benchmarks on which everything is scored.
         reference: epochs of the reference, which learns with all synapses on all images.
@@ -76,6 +79,8 @@ class Scale:
     birth_seeds: int
     wc: str
     rate: Rate
+    keep: str = SQUARES
+    top1: str = OWN
 
     def source(self, home: Path, named: str = "") -> str:
         """Return where labelled images lie: those that are named, or the scale's own below the data folder.
@@ -104,9 +109,15 @@ class Scale:
             val: of a validation set; "" where some of the images are held out.
         """
         pool = self.pool if source == self.images else None  # of other images all
-        seen = ImagesSpec(source, pool, side=self.side, calibration=self.calibration, val=val)
+        seen = ImagesSpec(source, pool, side=self.side, calibration=self.calibration, val=val, keep=self.keep)
         training = replace(self.training, size=self.model.size)
-        return RunSpec(seen, self.model, training=training, exam=ExamSpec(self.suite), moments=self.moments)
+        return RunSpec(
+            seen,
+            self.model,
+            training=training,
+            exam=ExamSpec(self.suite, top1=self.top1),
+            moments=self.moments,
+        )
 
 
 FITTED = (
@@ -180,6 +191,8 @@ SCALES: Mapping[str, Scale] = {
         images=NEEDED,
         expected=(1_281_167, 1000),
         side=256,
+        keep=f"{JPEG}:{QUALITY}",
+        top1=CROPPED,
         reference=43,
         epochs=(6,),
         fewer=(10_000, 100_000, 500_000),
