@@ -119,6 +119,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         json: whether JSON is printed instead.
         kind: how JSON calls its address.
     """
+    from wiringup.experiments.kernels import first_filters
     from wiringup.figures.report import figure_names, write
     from wiringup.figures.tables import comparison_table, differences_table
     from wiringup.results.comparison import of_study
@@ -126,7 +127,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
 
     document, records = store.study(name)
     found = of_study(document, records)
-    path = write(store.folder(name), document, records, found)
+    path = write(store.folder(name), document, records, found, first_filters(records, store))
     figures = [str(path.with_name(name)) for name in figure_names(document, found)]
     if json:
         facts = {kind: name, "report": str(path), "figure": figures[0], "left_out": found.left_out}

@@ -208,7 +208,18 @@ def _genome(spec: RunSpec, store: Store, device: str | None, inputs: StudyInputs
         if group.leads:
             _distil(parent, record, store, spec.birth.recipe)
         group.barrier()
-        genome = Genome.load(_genome_path(parent, store, spec.birth.recipe))
+        return kept_genome(spec, store)
+
+
+def kept_genome(spec: RunSpec, store: Store) -> Genome:
+    """Return the genome that was distilled from another run, as it fits the network of this one.
+
+    Raises:
+        MissingDataError: if that run's genome is not here.
+    """
+    if spec.genome.distilled_from is None:
+        raise InputError(f"{spec.title} is born from no other run.")
+    genome = Genome.load(_genome_path(spec.genome.distilled_from, store, spec.birth.recipe))
     return carried(genome, spec.model, keep_gain=spec.genome.keep_gain)
 
 

@@ -82,13 +82,18 @@ def _histogram(axes: Axes, name: str, values: Array, drawn: Array | None) -> Non
     axes.tick_params(labelsize=6)
 
 
-def _filters(axes: Axes, name: str, filters: Array) -> None:
+def tiles(filters: Array) -> Array:
+    """Return filters (n, 3, k, k) as one square RGB picture, white between and behind them."""
     side = int(np.ceil(np.sqrt(len(filters))))
     rgb = colours(filters)
     blank = np.zeros((side * side - len(rgb), *rgb.shape[1:]))
     grid = np.concatenate([rgb, blank + np.nan]).reshape(side, side, *rgb.shape[1:])
     channels = [mosaic(grid[..., c]) for c in range(grid.shape[-1])]
-    axes.imshow(np.nan_to_num(np.stack(channels, -1), nan=1.0), interpolation="nearest")
+    return np.nan_to_num(np.stack(channels, -1), nan=1.0)
+
+
+def _filters(axes: Axes, name: str, filters: Array) -> None:
+    axes.imshow(tiles(filters), interpolation="nearest")
     _picture(axes, name)
 
 

@@ -10,18 +10,27 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
 
 from wiringup.core.files import atomic_path, write_text
 from wiringup.figures import sweep, updates
+from wiringup.figures.genome import tiles
 from wiringup.figures.methods import citations, headline, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table
 from wiringup.results.comparison import COLUMNS, Comparison
 from wiringup.results.record import MEAN, Diverged, Record
 from wiringup.results.table import to_csv
+
+Array = NDArray[np.floating[Any]]
+Kernels = Mapping[str, tuple[Array, Array]]
+"""Condition -> filters (filters, 3, k, k), newborn and trained."""
 
 Study = Mapping[str, Any]
 """A study's document, see `results.documents.StudyDocument`."""
@@ -34,7 +43,13 @@ _SHOWN = {
 }
 
 
-def write(folder: Path, study: Study, records: Sequence[Record], comparison: Comparison) -> Path:
+def write(
+    folder: Path,
+    study: Study,
+    records: Sequence[Record],
+    comparison: Comparison,
+    kernels: Kernels = MappingProxyType({}),
+) -> Path:
     """Write ``report.html``, ``table.csv`` and the figures into ``folder``; return the report.
 
     Args:
@@ -42,13 +57,14 @@ def write(folder: Path, study: Study, records: Sequence[Record], comparison: Com
         study: its document.
         records: of all its runs.
         comparison: of the same, see `results.comparison.of_study`.
+        kernels: condition -> filters of the first layer, newborn and trained, where they are known.
     """
     figures = {name: draw(comparison) for name, draw in _figures(study, comparison).items()}
     for name, figure in figures.items():
         with atomic_path(folder / name) as path:
             figure.savefig(path, format="png")
     write_text(folder / "table.csv", to_csv(comparison.rows()))
-    write_text(folder / "report.html", page(study, records, comparison, figures))
+    write_text(folder / "report.html", page(study, records, comparison, figures, kernels))
     return folder / "report.html"
 
 
@@ -73,7 +89,11 @@ def _figures(study: Study, comparison: Comparison) -> dict[str, Callable[[Compar
 
 
 def page(
-    study: Study, records: Sequence[Record], comparison: Comparison, figures: Mapping[str, Figure]
+    study: Study,
+    records: Sequence[Record],
+    comparison: Comparison,
+    figures: Mapping[str, Figure],
+    kernels: Kernels = MappingProxyType({}),
 ) -> str:
     """Return the report as HTML with its figures; every text that comes from outside is escaped."""
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embed(figure)}">' for name, figure in figures.items()}
@@ -92,6 +112,7 @@ def page(
         "<h2>Runs</h2>",
         _table(_grid(records, comparison)),
         _diverged(comparison.diverged),
+        _filters(kernels),
         _details("Every scored moment", _table(comparison_table(comparison, comparison.moments))),
         _details("Benchmarks, ceilings and errors at the end of each run", _table(_score_table(records))),
         _details("Where the synapses are", _table(_synapse_table(records))),
@@ -193,6 +214,26 @@ def _grid(records: Sequence[Record], comparison: Comparison) -> Table:
         cells = ["diverged" if (label, s) in lost else _number(at.get(s, math.nan), digits) for s in seeds]
         body.append([label, *_varied(own), *cells])
     return header, body
+
+
+def _filters(kernels: Kernels) -> str:
+    """Return the pictures of first filters, each condition's newborn ones beside its trained ones."""
+    shown = "".join(
+        f'<figure><img alt="Filters of {_text(label)}: newborn on the left, trained on the right" '
+        f'src="{_picture(born, trained)}"><figcaption>{_text(label)}</figcaption></figure>'
+        for label, (born, trained) in kernels.items()
+        if born.shape[1] == 3
+    )
+    told = "Filters of the first layer, newborn (left) and trained (right); grey is 0, each is stretched."
+    return f'<h2>Kernels</h2><p>{told}</p><div class="kernels">{shown}</div>' if shown else ""
+
+
+def _picture(born: Array, trained: Array) -> str:
+    left, right = (np.repeat(np.repeat(tiles(filters), 2, 0), 2, 1) for filters in (born, trained))
+    beside = np.concatenate([left, np.ones((len(left), 12, 3)), right], axis=1)
+    buffer = io.BytesIO()
+    Image.fromarray(np.round(255 * beside).astype(np.uint8)).save(buffer, "png")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def _varied(records: Sequence[Record]) -> list[str]:

@@ -3,13 +3,16 @@
 import base64
 import hashlib
 import html
+import io
 import json
 import re
 import shutil
 import subprocess
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from made_records import make_record, score
 from wiringup.figures import methods, report
@@ -121,6 +124,18 @@ def test_data_that_were_used_are_cited(records):
     told = methods.citations([replace(records[0], points=points)])
     assert told[0].startswith("Geiger") and any("Cowley" in one for one in told)
     assert any("Tiny ImageNet" in one for one in told) and not any("Cichy" in one for one in told)
+
+
+def test_first_filters_stand_beside_each_other(records):
+    born, trained = np.random.default_rng(0).normal(size=(2, 5, 3, 4, 4))
+    study = {"uid": "abc", "spec": {"reference": "ref <all>"}}
+    found = of_study(study, records)
+    page = report.page(study, records, found, {}, {"ref <all>": (born, trained), "grey": (born[:, :1],) * 2})
+    (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    assert picture.shape == (28, 28 + 12 + 28, 3)  # 3 x 3 filters of 4 px with a line between, doubled
+    assert "Filters of ref &lt;all&gt;" in page
+    assert "<h2>Kernels</h2>" not in report.page(study, records, found, {})
 
 
 def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):

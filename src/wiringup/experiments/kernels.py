@@ -1,0 +1,65 @@
+"""The first filters of a study's networks, at birth and after training: what its report shows of them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from wiringup.birth.genome import Genome
+from wiringup.core.errors import WiringupError
+from wiringup.experiments.births import born
+from wiringup.experiments.inputs import StudyInputs
+from wiringup.experiments.run import SPEC, WEIGHTS, kept_genome, read_spec
+from wiringup.experiments.spec import RunSpec
+from wiringup.models.weights import read_weights
+from wiringup.results.record import Record
+from wiringup.results.store import Store
+
+log = logging.getLogger(__name__)
+
+MOST = 8
+"""Conditions that are shown."""
+
+PLAIN = "default-plain"
+"""Of BatchNorm: filters do not depend on it, and it needs neither images nor figures."""
+
+Filters = NDArray[np.float32]
+
+
+def first_filters(
+    records: Sequence[Record], store: Store, most: int = MOST
+) -> dict[str, tuple[Filters, Filters]]:
+    """Return condition -> the filters (filters, 3, k, k) of its first convolution, newborn and trained.
+
+    Of each condition the first run is taken, of the first ``most`` conditions. Newborn is before anything was
+    learned, also without labels. What cannot be made again (a genome or weights are not here) is left out,
+    in words.
+    """
+    firsts: dict[str, Record] = {}
+    for record in records:
+        firsts.setdefault(record.label, record)
+    found = {}
+    for label, record in list(firsts.items())[:most]:
+        try:
+            found[label] = _filters(record, store)
+        except WiringupError as error:
+            log.info("The report shows no kernels of %s: %s", label, error)
+    return found
+
+
+def _filters(record: Record, store: Store) -> tuple[Filters, Filters]:
+    folder = store.folder(record.uid)
+    spec = read_spec(folder / SPEC)
+    genome = _genome(spec, store)
+    birth = replace(spec.birth, batchnorm=PLAIN, genome=genome.sha256 if genome else spec.birth.genome)
+    model = born(spec.model, birth, genome)
+    newborn = model.state_dict()
+    name = next(name for name, weight in newborn.items() if weight.ndim == 4)
+    trained = read_weights(folder / WEIGHTS, newborn).state[name]
+    return newborn[name].numpy(), trained.float().numpy()
+
+
+def _genome(spec: RunSpec, store: Store) -> Genome | None:
+    return kept_genome(spec, store) if spec.genome.distilled_from else StudyInputs().genome(spec)
