@@ -58,4 +58,6 @@ def test_a_recipe_is_made_and_its_table_is_complete(name, shared_inputs, store):
     assert all(m.match["V4"].mean == m.match["V4"].mean for m in comparison.moments)
     assert study.reference == REFERENCE == labels[0]
     assert study.about["recipe"] == name and study.about["baseline"] in ("", *labels)
+    for run in study.runs:  # what learns nothing is born again from its spec
+        assert (store.folder(run.uid) / "weights.safetensors").is_file() is (run.training.duration.value > 0)
     assert study.about["panels"] and study.about["claim"].endswith(".")

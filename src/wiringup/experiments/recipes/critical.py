@@ -8,6 +8,9 @@ training 76 % of the fully trained brain match, conv1 76 %, batchnorm 61 %, deco
 with critical training 83 %, decoder 52 %. At `gpu` (one card, one or two seeds, ten epochs, mean of V1, V4
 and IT), with Kaiming normal: critical 71 to 75 %, conv1 82 %, batchnorm 74 %. The random sets need a lower
 rate where they diverge (--lr 0.01).
+
+Three seeds: 54 runs, one after the other about 18 minutes at `gpu` (one card) and 6 hours at `small` (two
+cores).
 """
 
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe

@@ -5,6 +5,9 @@
 Each with all synapses from Kaiming normal and with critical training from weight compression. What diverges
 is told and marked: at `gpu` the published weight compression did so with the running averages of BatchNorm
 (--norms running), not with batch statistics.
+
+Three seeds: 45 runs, one after the other about 16 minutes at `gpu` (one card) and 5.5 hours at `small` (two
+cores).
 """
 
 from collections.abc import Mapping

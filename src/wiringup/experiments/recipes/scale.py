@@ -124,7 +124,7 @@ FITTED = (
     "layer_normal", "kernel_normal", "channel_normal", "best_fit_layer", "channel_mixture",
     "shuffled_layer", "shuffled_kernel", "shuffled_channel", "signs", "covariance",
 )  # fmt: skip
-"""Births that are distilled from the reference, and that are distilled in minutes at full width."""
+"""Births that are distilled from the reference in seconds; those that take minutes are not among them."""
 
 RULES = (
     "kaiming_normal_fan_in", "uniform", "constant", "random_signs", "random_pointwise_signs",

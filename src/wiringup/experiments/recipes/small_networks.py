@@ -6,6 +6,9 @@ Narrower CORnet-S and MobileNet-v1, with all synapses from Kaiming normal, for f
 the reference; and weight compression with critical training beside them. In later work EfficientNet-B0
 reached 98 % of the fully trained CORnet-S with 1/126 of its synaptic updates. Such a network of another
 package is trained by wiringup sweep --model timm:efficientnet_b0 --area ....
+
+Three seeds: 33 runs, one after the other about 10 minutes at `gpu` (one card) and 3 hours at `small` (two
+cores).
 """
 
 from dataclasses import replace

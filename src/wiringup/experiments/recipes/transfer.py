@@ -6,6 +6,9 @@ ResNet-50, MobileNet-v1 and AlexNet, each fully trained, and with critical train
 from weight compression; births are the first moments of these runs. Percentages are of the fully trained
 CORnet-S. Published: ResNet-50 100 % and, with weight compression and critical training, 91 %; MobileNet-v1
 101 % and 79 %. AlexNet, which has no BatchNorm, learns at a tenth of the rate.
+
+Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) and 3 hours at `small` (two
+cores).
 """
 
 from dataclasses import replace
