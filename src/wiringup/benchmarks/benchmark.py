@@ -87,7 +87,7 @@ def evaluate(
     wanted = [asked or [subject.layer_for(b.area)] for b in benchmarks]
     clock = clock or Clock()
     found: dict[tuple[int, str], Score] = {}
-    for group in _index_by_stimuli(benchmarks):
+    for group in index_by_stimuli(benchmarks):
         names = list(dict.fromkeys(layer for i in group for layer in wanted[i]))
         stimuli = benchmarks[group[0]].stimuli
         with clock.phase("responses"):
@@ -105,11 +105,12 @@ def evaluate(
 
 def by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[Benchmark]]:
     """Yield benchmarks that show the same images together: they share a forward pass."""
-    for group in _index_by_stimuli(benchmarks):
+    for group in index_by_stimuli(benchmarks):
         yield [benchmarks[i] for i in group]
 
 
-def _index_by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[int]]:
+def index_by_stimuli(benchmarks: Sequence[Benchmark]) -> Iterator[list[int]]:
+    """Yield the numbers of benchmarks that show the same images together."""
     groups: dict[str, list[int]] = {}
     for i, benchmark in enumerate(benchmarks):
         groups.setdefault(benchmark.stimuli.sha256, []).append(i)

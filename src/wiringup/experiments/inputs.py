@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from wiringup.benchmarks.benchmark import Benchmark, evaluate
+from wiringup.benchmarks.benchmark import Benchmark, evaluate, index_by_stimuli
 from wiringup.benchmarks.catalog import load_benchmark, load_present
 from wiringup.benchmarks.suites import Suite, chosen, find_suite
 from wiringup.birth.apply import OWN, BirthSpec
@@ -40,6 +40,7 @@ from wiringup.models.preprocessing import CENTRE, Preprocessing
 from wiringup.models.readout import NetworkSubject
 from wiringup.results.draws import condensed
 from wiringup.training.batches import nested_subset
+from wiringup.training.distributed import ALONE, ProcessGroup
 from wiringup.training.norms import effective
 from wiringup.training.observers import top1
 from wiringup.training.plasticity import Plasticity, resolve
@@ -85,22 +86,40 @@ class Exam:
     top1: str = BY_NETWORK
     _known: dict[object, tuple[list[Score], float]] = field(default_factory=dict, repr=False)
 
-    def evaluate(self, candidate: NetworkSubject) -> tuple[list[Score], float]:
+    def evaluate(self, candidate: NetworkSubject, group: ProcessGroup = ALONE) -> tuple[list[Score], float]:
         """Return the scores and the top-1 accuracy of a network.
 
         What was scored once is not scored again: several conditions share one birth. The key is the hash
         of weights and preprocessing, with what is read out; never a name.
+
+        Args:
+            candidate: the network.
+            group: processes that hold it, all of which call this: each takes sets of images of its own.
         """
         key = candidate.identity, tuple(candidate.areas.items()), candidate.classes
         if key not in self._known:
-            found = evaluate(
-                candidate, self.benchmarks, normalisation=self.normalisation, device=candidate.where
-            )
-            scores = [condensed(s) for s in found]  # predictions of every image are not kept
+            found = group.gather(lambda: self._share(candidate, group))
+            scores = {i: score for scores, _ in found for i, score in scores.items()}
+            (accuracy,) = (value for _, value in found if value is not None)
+            self._known[key] = [scores[i] for i in sorted(scores)], accuracy
+        return self._known[key]
+
+    def _share(self, candidate: NetworkSubject, group: ProcessGroup) -> tuple[dict[int, Score], float | None]:
+        """Return what one process finds: its scores, by the number of their benchmark, and top-1."""
+        shares = [*index_by_stimuli(self.benchmarks), []][group.rank :: group.size]
+        mine = sorted(i for share in shares for i in share)
+        found = evaluate(
+            candidate,
+            [self.benchmarks[i] for i in mine],
+            normalisation=self.normalisation,
+            device=candidate.where,
+        )
+        scores = [condensed(s) for s in found]  # predictions of every image are not kept
+        accuracy = None
+        if [] in shares:  # the images for top-1 are the last set
             how = self.shown(candidate.preprocessing)
             accuracy = top1(candidate.module, self.held_out, candidate.size, how=how)
-            self._known[key] = scores, accuracy
-        return self._known[key]
+        return dict(zip(mine, scores, strict=True)), accuracy
 
     def shown(self, how: Preprocessing) -> Preprocessing:
         """Return how images for top-1 are shown to a network with such a preprocessing."""

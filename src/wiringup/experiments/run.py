@@ -38,7 +38,7 @@ from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.distributed import leads, place
 from wiringup.training.loop import TrainResult, train
-from wiringup.training.observers import KeepWeights, Observer, TrainingMoment
+from wiringup.training.observers import KeepWeights, Observer, Shared, TrainingMoment
 
 SPEC = "spec.json"
 WEIGHTS = "weights.safetensors"
@@ -255,7 +255,7 @@ def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:
         advance("other", 0)
         read = subject(moment.model, spec.model, classes=images.chosen.classes)
         try:
-            scores, accuracy = exam.evaluate(replace(read, device=spec.training.device))
+            scores, accuracy = exam.evaluate(replace(read, device=spec.training.device), moment.group)
         except NotFiniteError as error:
             raise DivergedError(_not_finite(moment.images)) from error
         match = match_of_run(scores, exam.suite.name, exam.suite.benchmarks)
@@ -276,7 +276,7 @@ def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:
         advance("score", 1, f"{spec.title}: {told}")
         return {"point": point_to_dict(point)}
 
-    return score
+    return Shared(score)
 
 
 def _not_finite(images: int) -> str:

@@ -66,7 +66,7 @@ class Observing:
     group: ProcessGroup
 
     def __call__(self, state: TrainState) -> None:
-        """Observe if it is time; the first process looks, all keep what it saw."""
+        """Observe if it is time; all processes keep what the first saw."""
         since, now, plan = state.observed, state.seen, self.plan
         reached = (m.in_images(plan.images, plan.batch) for m in (images(0), *self.moments))
         if not any(since < moment <= now for moment in reached) and not (state.over and since < now):
@@ -75,9 +75,9 @@ class Observing:
         self.group.share_buffers(state.model)
         check_finite(state.model)
         epoch = now / plan.images
-        moment = TrainingMoment(epoch, now, state.steps, state.model, state.ledger, state.losses)
-        found = observe(moment, self.observers) if self.group.rank == 0 else {}
-        state.observations.append(self.group.broadcast(found))
+        counts = epoch, now, state.steps
+        moment = TrainingMoment(*counts, state.model, state.ledger, state.losses, self.group)
+        state.observations.append(self.group.broadcast(observe(moment, self.observers)))
         state.observed = now
 
 

@@ -8,6 +8,7 @@ the statistics of the whole batch (`SharedNorm`). Dropout alone draws differentl
 
 import atexit
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, WiringupError
 from wiringup.models.device import AUTO, check_device
 from wiringup.training.objectives import Objective
 
@@ -96,6 +97,22 @@ class ProcessGroup:
         box = [value]
         dist.broadcast_object_list(box)
         return box[0]
+
+    def gather(self, work: Callable[[], T]) -> list[T]:
+        """Return what ``work`` is in every process, by its rank; an error of one is that of all."""
+        if self.size == 1:
+            return [work()]
+        outcome: T | WiringupError
+        try:
+            outcome = work()
+        except WiringupError as error:
+            outcome = error
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, outcome)
+        for each in found:
+            if isinstance(each, WiringupError):
+                raise each
+        return found
 
     def share_buffers(self, model: nn.Module) -> None:
         """Give all processes the leader's running averages: they differ where each follows its own images."""

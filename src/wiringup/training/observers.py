@@ -16,6 +16,7 @@ from wiringup.models.device import arithmetic
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
 from wiringup.models.weights import save_weights
 from wiringup.training.checkpoint import MOMENTS
+from wiringup.training.distributed import ALONE, ProcessGroup
 from wiringup.training.ledger import Ledger
 
 
@@ -30,6 +31,7 @@ class TrainingMoment:
         model: the network, in evaluation mode; to be looked at, not to be changed.
         ledger: what has been spent so far.
         losses: training loss of every step so far.
+        group: the processes that train together.
     """
 
     epoch: float
@@ -38,14 +40,26 @@ class TrainingMoment:
     model: nn.Module
     ledger: Ledger
     losses: Sequence[float]
+    group: ProcessGroup = ALONE
 
 
 Observer = Callable[[TrainingMoment], Mapping[str, Any] | None]
 """Looks at a moment; what it returns (plain JSON values) is kept with the run and its checkpoints."""
 
 
+@dataclass(frozen=True)
+class Shared:
+    """An observer that all processes of a training call, each for its share; the first calls all others."""
+
+    observer: Observer
+
+    def __call__(self, moment: TrainingMoment) -> Mapping[str, Any] | None:
+        """Look at a moment."""
+        return self.observer(moment)
+
+
 def observe(moment: TrainingMoment, observers: Sequence[Observer]) -> dict[str, Any]:
-    """Let every observer look, and return what they saw with the time at which they saw it.
+    """Let every observer of this process look, and return what they saw with the time at which they saw it.
 
     Raises:
         InputError: if an observer returns something that JSON cannot hold.
@@ -53,6 +67,8 @@ def observe(moment: TrainingMoment, observers: Sequence[Observer]) -> dict[str, 
     seen: dict[str, Any] = {"epoch": moment.epoch, "images": moment.images, "step": moment.step}
     with evaluating(moment.model):
         for observer in observers:
+            if moment.group.rank > 0 and not isinstance(observer, Shared):
+                continue
             seen |= observer(moment) or {}
     try:
         plain: dict[str, Any] = json.loads(json.dumps(seen))
