@@ -73,7 +73,7 @@ def below(folder: Path) -> Below:
                     )
                 if one.error:
                     caution(f"{one.real} cannot be listed and is passed over ({one.error}).")
-                if done % REPORTED == 0 or done == len(level):
+                if done % REPORTED == 0:
                     finished(done)
         level = deeper
     return found

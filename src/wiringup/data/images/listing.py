@@ -41,6 +41,7 @@ MOST_SAMPLED = 20_000
 
 _FORMAT = "wiringup list of images 1"
 UNREADABLE = "unreadable"
+REPORTED = 10_000  # files between two reports of progress
 _CHUNK = 500  # files that one thread looks at before it takes others
 
 Found = TypeVar("Found")
@@ -209,4 +210,5 @@ def _by_chunks(
     with task(kind, len(names), what) as finished:
         for start, rows in zip(starts, ahead(found, starts), strict=True):
             yield start, rows
-            finished(start + len(rows))
+            if (start + _CHUNK) % REPORTED == 0:
+                finished(start + len(rows))

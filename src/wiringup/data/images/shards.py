@@ -26,6 +26,7 @@ from wiringup.data.images.decoding import SUFFIXES
 from wiringup.data.images.names import in_natural_order, is_hidden
 
 _BRACES = re.compile(r"\{(\d{1,18})\.\.(\d{1,18})\}")
+REPORTED = 10  # shards between two reports of progress
 _FIELDS = (".cls", ".json")
 _LABELS = ("label", "cls", "class")  # where a .json may hold the class
 
@@ -139,7 +140,8 @@ def read_samples(shards: Sequence[Path]) -> tuple[list[Sample], Counter[str]]:
     with task("list", len(shards), "shards listed") as finished:
         for done, shard in enumerate(shards, 1):
             samples += _samples(shard, unused)
-            finished(done)
+            if done % REPORTED == 0:
+                finished(done)
     if not samples:
         raise InputError(
             f"{listed([str(s) for s in shards], 3)} hold no images (looked for KEY.jpg, .png and others, "

@@ -11,6 +11,7 @@ from made_images import encoded, noise, write_tar
 from wiringup.core import folders
 from wiringup.core.cautions import cautions
 from wiringup.core.files import files_below
+from wiringup.core.progress import Progress
 from wiringup.data.images import listing, shard_list
 from wiringup.data.images.listing import default_listings, images_below, marks_of
 from wiringup.data.images.names import in_natural_order
@@ -129,6 +130,20 @@ def test_of_very_many_files_some_are_sampled_and_of_all_size_and_time_are_known(
         written(folder / name)
         assert marks_of(folder, names) != before
         before = marks_of(folder, names)
+
+
+def test_long_work_says_how_far_it_is_and_short_work_nothing(folder, monkeypatch):
+    with Progress() as shown:
+        names = images_below(folder)
+        marks_of(folder, names)
+    assert shown.done == {}
+    for module, number in ((folders, 2), (listing, 4)):
+        monkeypatch.setattr(module, "REPORTED", number)
+    monkeypatch.setattr(listing, "_CHUNK", 2)
+    default_listings().clear()
+    with Progress() as shown:
+        marks_of(folder, images_below(folder))
+    assert shown.done == {"list": 2, "look": 8, "sample": 8}
 
 
 def test_marks_do_not_depend_on_where_the_folder_lies(folder, tmp_path):
