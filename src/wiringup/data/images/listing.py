@@ -129,7 +129,7 @@ def read_kept(path: Path) -> tuple[dict[str, Any], bytes] | None:
         return None
     line, _, body = content.partition(b"\n")
     about: dict[str, Any] = json.loads(line)  # whole, as it was written here
-    return (about, body) if about["format"] == _FORMAT else None
+    return (about, body) if about.get("format") == _FORMAT else None
 
 
 def marks_of(folder: Path, names: Sequence[str]) -> list[Any]:
@@ -181,7 +181,7 @@ def known_samples(path: Path, seen: str) -> str | None:
         found = read_json(path) if verify(regular(path), "") else {}
     except (OSError, WiringupError):
         return None
-    return found.get("samples") if found.get("seen") == seen else None
+    return found.get("samples") if isinstance(found, dict) and found.get("seen") == seen else None
 
 
 def _samples(folder: Path, names: Sequence[str]) -> list[str]:
