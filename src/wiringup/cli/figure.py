@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EVERY = "all"
+WC, SUITE = "wc", "real@1"
 OTHERS_NEED = {"2a": "a genome", "s6": "a genome", "s7": "brain matches of several births"}
 MADE_BY = dict.fromkeys(("2a", "s6"), "wiringup fetch weight-compression") | {"s7": "wiringup match"}
 
@@ -35,10 +36,10 @@ def figure(
     ] = "",
     genome: Annotated[
         str, arg(metavar="GENOME", help="Of panels 2a and s6: a recipe or a genome file.")
-    ] = "wc",
+    ] = WC,
     suite: Annotated[
         str, arg(metavar="NAME", help="Of panel s7: brain matches on which benchmarks.")
-    ] = "real@1",
+    ] = SUITE,
     runs: Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")] = Path("runs"),
     out: Annotated[Path, arg(metavar="DIR", help="Folder for the figures.")] = Path("figures"),
     json: Json = False,
@@ -59,13 +60,16 @@ def figure(
 
     asked = {"genome": genome, "suite": suite, "runs": runs, "out": out, "published_only": published_only}
     if panel is None or list_:
-        if panel is not None:
-            raise InputError(f"--list lists every panel; leave it out to draw {panel}.")
+        if panel is not None or published_only:
+            raise InputError(
+                "Without --list, name a panel to draw it, or all; to list them, give nothing else."
+            )
         _list(runs, study, reference, json)
         return
     every = panel == EVERY
     names = [*PANELS, *OTHERS] if every else [find_panel(panel)]
     of_runs = any(name in PANELS for name in names)
+    _refuse_unused(names, asked, bool(study or reference) and not of_runs)
     spots = _spots(runs, study, reference, published_only, panel) if of_runs else []
     files: dict[str, list[Path]] = {}
     for name in sorted(names):
@@ -77,6 +81,18 @@ def figure(
             log.warning("Not drawn: %s", error)
     if json:
         as_json([{"panel": name, "files": [str(path) for path in paths]} for name, paths in files.items()])
+
+
+def _refuse_unused(names: list[str], asked: dict[str, Any], runs_named: bool) -> None:
+    """Raise `InputError` for what was asked and is of other panels than these."""
+    from wiringup.figures.panels.catalog import BITS, GENOME
+
+    if asked["genome"] != WC and not set(names) & set(GENOME):
+        raise InputError(f"--genome is of panels {' and '.join(GENOME)}; leave it out, or draw one of them.")
+    if asked["suite"] != SUITE and BITS not in names:
+        raise InputError(f"--suite is of panel {BITS}; runs are drawn on the suite of their reference.")
+    if runs_named:
+        raise InputError(f"Panel {names[0]} is not drawn from runs: leave out --study and --reference.")
 
 
 def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:

@@ -279,9 +279,17 @@ def test_the_command_draws_and_says_what_is_missing(runs, home, tmp_path, monkey
     main(["figure", "4a", "--study", "study", *where])
     rows = list(csv.DictReader((tmp_path / "out" / "figure_4a.csv").read_text().splitlines()))
     assert {row["source"] for row in rows} == {"own", "published"}
-    for asked, told in (("5a", "wiringup run transfer"), ("9z", "Unknown panel"), ("s7", "wiringup match")):
+    for asked, told in (
+        (["5a"], "wiringup run transfer"),
+        (["9z"], "Unknown panel"),
+        (["s7"], "wiringup match"),
+        (["1a", "--genome", "other.json"], "--genome is of panels 2a and s6"),
+        (["1a", "--suite", "other@1"], "--suite is of panel s7"),
+        (["2a", "--study", "study"], "is not drawn from runs"),
+        (["--published-only"], "name a panel"),
+    ):
         with pytest.raises(SystemExit):
-            main(["figure", asked, *where])
+            main(["figure", *asked, *where])
         assert told in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["figure", "1a", "--published-only", "--study", "study", *where])

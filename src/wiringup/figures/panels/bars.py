@@ -15,6 +15,7 @@ from wiringup.results.record import MEAN
 
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
 _NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
+_BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}
 _ABOVE = 15  # percentage points above a bar, at most, at which its number stands
 GROUPS = (MEAN, *COLUMNS[:-1])
 
@@ -92,7 +93,16 @@ def _bars(
     if np.isfinite(values[0]):
         top = max(values[0], min(high[0], values[0] + _ABOVE) if known[0] else values[0], 0)
         turned = 90 if width < _NARROW else 0
-        axes.text(x[0], top + 2, f"{values[0]:.0f}", fontsize=TINY, ha="center", va="bottom", rotation=turned)
+        axes.text(
+            x[0],
+            top + 2,
+            f"{values[0]:.0f}",
+            fontsize=TINY,
+            ha="center",
+            va="bottom",
+            rotation=turned,
+            bbox=_BEHIND,
+        )
 
 
 def _dots(
