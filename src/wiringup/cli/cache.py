@@ -57,7 +57,8 @@ def _facts(found: CacheFolder) -> dict[str, Any]:
     entries = found.entries()[::-1]
     rows = [{"file": str(e.path), "bytes": e.size, "last_used": e.used} for e in entries]
     total = sum(entry.size for entry in entries)
-    return {"folder": str(found.folder), "limit_bytes": found.limit * GB, "bytes": total, "entries": rows}
+    facts = {"folder": str(found.folder), "limit_bytes": found.limit * GB, "bytes": total}
+    return facts | {"unfinished_bytes": found.unfinished_bytes, "entries": rows}
 
 
 def _show(name: str, found: CacheFolder) -> None:
@@ -68,3 +69,8 @@ def _show(name: str, found: CacheFolder) -> None:
         table([name, "size", "last used"], body)
     total = in_gb(sum(entry.size for entry in entries))
     log.info(f"{len(entries)} files of {name}, {total} of at most {found.limit:g} GB, in {found.folder}.")
+    if found.unfinished_bytes:
+        log.info(
+            f"{in_gb(found.unfinished_bytes)} of {name} beside them were begun: the same command goes on with "
+            "them, wiringup cache clear removes them."
+        )

@@ -57,6 +57,11 @@ class CacheFolder:
                 found.append(Entry(path, sum(part.st_size for part in parts), used))
         return sorted(found, key=lambda entry: entry.used)
 
+    @property
+    def unfinished_bytes(self) -> int:
+        """Bytes of what was begun and is no entry yet; they do not count for the limit."""
+        return 0
+
     def parts(self, path: Path) -> tuple[Path, ...]:
         """Return all files of the entry at ``path``."""
         return (path,)

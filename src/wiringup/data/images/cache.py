@@ -142,6 +142,15 @@ class ImageCache(CacheFolder):
         touch(beside(path))  # the time stamp of the images says that they are as they were
         return found
 
+    @property
+    def unfinished_bytes(self) -> int:
+        """Bytes of packs that were begun, and that the same command goes on with."""
+        sizes = []
+        for images in self.folder.glob("*.unfinished"):
+            with contextlib.suppress(FileNotFoundError):
+                sizes.append(images.stat().st_size)
+        return sum(sizes)
+
     def evict(self) -> None:
         """Remove what is over the limit, and what was begun long ago and never finished."""
         super().evict()

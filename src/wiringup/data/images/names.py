@@ -89,7 +89,7 @@ def class_of_each(path: Path, ids: Sequence[str]) -> list[str]:
         alone = next(name for name in ids if "/" not in name)
         raise InputError(
             f"{path} has images outside class folders (such as {alone!r}); labelled images "
-            "need at least two folders, one for each class."
+            "need at least two folders, one for each class, or a table of files and classes (PATH.csv)."
         )
     # train/cat beside val/cat would otherwise become the two classes 'train' and 'val'.
     if len(folders) > len(set(map(_first, folders))):

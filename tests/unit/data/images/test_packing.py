@@ -217,6 +217,7 @@ def test_what_is_packed_already_needs_no_room(store, folder, killed, monkeypatch
 def test_half_packed_images_go_with_the_cache(store, killed):
     killed()
     (images,) = store.folder.glob("*.unfinished")
+    assert store.unfinished_bytes == images.stat().st_size > 0
     store.evict()
     assert images.exists()
     os.utime(images, (1, 1))
