@@ -71,6 +71,6 @@ def _show(name: str, found: CacheFolder) -> None:
     log.info(f"{len(entries)} files of {name}, {total} of at most {found.limit:g} GB, in {found.folder}.")
     if found.unfinished_bytes:
         log.info(
-            f"{in_gb(found.unfinished_bytes)} of {name} beside them were begun: the same command goes on with "
-            "them, wiringup cache clear removes them."
+            f"{in_gb(found.unfinished_bytes)} of {name} beside them were begun: the same command goes on "
+            "with them, wiringup cache clear removes them."
         )
