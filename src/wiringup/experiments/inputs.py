@@ -1,5 +1,6 @@
 """What specs name, by path and hash, is loaded here: images, benchmarks and genomes, each once."""
 
+import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -46,6 +47,8 @@ from wiringup.training.observers import top1
 from wiringup.training.plasticity import Plasticity, resolve
 from wiringup.training.schedule import between
 from wiringup.training.spec import TrainSpec
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -321,8 +324,10 @@ def _tested_on(spec: ImagesSpec, images: int) -> str:
 
 def _same_images(what: str, found: LabelledImages, pinned: str) -> None:
     """Raise as `_same`; earlier versions pinned a spec to all pixels in a row, which counts too."""
-    if pinned and found.sha256 != pinned != found.pixels_sha256:
-        _same(what, found.sha256, pinned)
+    if pinned and found.sha256 != pinned:
+        log.info("%s: comparing all their pixels, as earlier versions did ...", what)
+        if found.pixels_sha256 != pinned:
+            _same(what, found.sha256, pinned)
 
 
 def _same(what: str, found: str, pinned: str) -> None:

@@ -462,3 +462,12 @@ def test_a_pack_that_is_cut_while_it_is_used_is_an_error_and_no_crash(store, fol
     assert np.array_equal(found.stimuli.at(np.arange(3)), expected)
     with pytest.raises(InputError, match="shorter than it was when it was opened"):
         found.stimuli.at(np.arange(12))
+
+
+def test_the_hash_of_packed_images_is_that_of_the_same_in_memory_and_reads_none(store, folder, monkeypatch):
+    found, rows = store[0].load(folder, 16), np.array([7, 2, 5])
+    in_memory = LabelledImages(
+        Stimuli(found.stimuli.at(rows), tuple("xyz")), found.labels[rows], found.classes
+    )
+    monkeypatch.setattr(pack_file.Reader, "into", lambda *_: pytest.fail("an image was read"))
+    assert found.take(rows).sha256 == in_memory.sha256
