@@ -24,6 +24,7 @@ from wiringup.birth.distributions import (
 )
 from wiringup.birth.genome import Genome
 from wiringup.birth.genome_layers import BatchNormLayer, ConvolutionLayer
+from wiringup.birth.names import SHORT
 from wiringup.birth.physiology import N_PARAMETERS as _PHYSIOLOGICAL
 from wiringup.birth.physiology import physiological_gabors
 from wiringup.birth.signs import random_pointwise_signs, random_signs
@@ -176,15 +177,19 @@ def _fitted(source: str, others: str = "", **descriptions: str) -> None:
         RECIPES.add(kind, Recipe(description, source, first=kind, others=others or kind))
 
 
+def _short(name: str) -> list[str]:
+    return [short for short, full in SHORT.items() if full == name]
+
+
 RECIPES.add(
     "kaiming_normal",
     Recipe("normal, std sqrt(2 / (k k out)): standard initialisation", "He et al. 2015, eq. 14"),
-    "kn",
+    *_short("kaiming_normal"),
 )
 RECIPES.add(
     "weight_compression",
     Recipe("Gabor mixture, then clusters of kernels", f"{GEIGER}, methods", first="gabor", others="clusters"),
-    "wc",
+    *_short("weight_compression"),
 )
 _rule(
     "kaiming_normal_fan_in", "normal, std sqrt(2 / (k k in))", "He et al. 2015, eq. 10",

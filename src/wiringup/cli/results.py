@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Json, Runs
-from wiringup.cli.run import show
-from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
@@ -93,6 +91,7 @@ def results(
 
 
 def _list(file: Path | None, out: Path, json: bool) -> None:
+    from wiringup.cli.score import print_scores
     from wiringup.results.store import Store
     from wiringup.results.table import rows
 
@@ -136,12 +135,12 @@ def _form(format: str | None, file: Path | None, json: bool) -> str:
 def _ask(
     where: str, group: Sequence[str], columns: Sequence[str], form: str, file: Path | None, out: Path
 ) -> None:
-    from wiringup.birth.recipes import RECIPES
+    from wiringup.birth.names import SHORT
     from wiringup.results.query import Query, ask
     from wiringup.results.table import save, to_csv
 
     shown = columns or (() if group or form != "table" else SHOWN)
-    found = ask(out, Query(where, group, shown, {"birth": RECIPES.full_names}))
+    found = ask(out, Query(where, group, shown, {"birth": SHORT}))
     if file is not None:
         save(found, file)
         log.info("%d rows: %s", len(found), file)
@@ -242,6 +241,7 @@ def report(
     For example:
       wiringup report 0123456789ab
     """
+    from wiringup.cli.run import show
     from wiringup.results.store import Store
 
     folder = Path(run)

@@ -41,11 +41,6 @@ class Registry(Generic[T]):
         """Return the aliases of a full name."""
         return [alias for alias, full in self._aliases.items() if full == name]
 
-    @property
-    def full_names(self) -> dict[str, str]:
-        """Every alias -> the name that it stands for."""
-        return dict(self._aliases)
-
     def names(self) -> list[str]:
         """Return every name and alias."""
         return [*self._entries, *self._aliases]
