@@ -191,7 +191,10 @@ def test_a_folder_that_cannot_be_listed_is_named(folder, monkeypatch):
 
 
 def test_names_that_are_no_text_are_kept_as_they_are(folder):
-    (folder / os.fsdecode(b"a/\xff\n.png")).write_bytes(b"x")
+    try:
+        (folder / os.fsdecode(b"a/\xff\n.png")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system takes no name that is no text")
     names = images_below(folder)
     assert os.fsdecode(b"a/\xff\n.png") in names and images_below(folder) == names
     assert listing.read_list(default_listings().of(folder), folder) == names
