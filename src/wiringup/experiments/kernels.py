@@ -57,7 +57,7 @@ def _filters(record: Record, store: Store) -> tuple[Filters, Filters]:
     model = born(spec.model, birth, genome)
     newborn = model.state_dict()
     name = next(name for name, weight in newborn.items() if weight.ndim == 4)
-    trained = read_weights(folder / WEIGHTS, newborn).state[name]
+    trained = read_weights(folder / WEIGHTS, newborn).state[name] if spec.learns else newborn[name]
     return newborn[name].numpy(), trained.float().numpy()
 
 

@@ -153,7 +153,7 @@ def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
         scorings=scorings,
         seconds=flops / rate.flops + scorings * rate.scoring,
         memory=cost.memory,
-        disk=FLOAT32 * (copies * cost.all + cost.trained) if updates else 0,
+        disk=FLOAT32 * (copies * cost.all + cost.trained) if run.learns else 0,
     )
 
 

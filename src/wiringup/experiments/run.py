@@ -118,7 +118,6 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     calibration = images.calibration if shown else None
     stage = uid("pretrained", [spec.model, birth, shown, spec.before, spec.version])
     folder = store.folder(spec.uid)
-    learns = spec.training.duration.value > 0  # who does not is born again from its spec, and takes no disk
     model, accounts = pretrained(
         spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE, spec.title
     )
@@ -131,7 +130,7 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
         images.chosen,
         spec.training,
         observers=observers,
-        folder=folder if learns else None,
+        folder=folder if spec.learns else None,
         moments=spec.moments,
         before=accounts,
         label=spec.title,
@@ -139,7 +138,7 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     bits = None if birth.recipe == OWN else of_birth(birth, genome).bits
     record = _record(spec, result, time.monotonic() - started, bits)
     if leads():
-        if learns:
+        if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
         store.save(record)
     return record

@@ -150,6 +150,11 @@ class RunSpec:
         return bool(self.images.sha256)
 
     @property
+    def learns(self) -> bool:
+        """Whether anything is learned; if not, no network is kept: it is born again from the spec."""
+        return self.training.duration.value > 0 or self.before is not None
+
+    @property
     def title(self) -> str:
         """How messages call it."""
         seeds = dict.fromkeys((self.birth.seed, self.training.seed))

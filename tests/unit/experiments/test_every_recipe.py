@@ -15,6 +15,8 @@ from wiringup.results.comparison import compare
 from wiringup.results.store import Store
 from wiringup.results.table import rows
 from wiringup.training import loop
+from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.schedule import epochs
 
 MODEL = ModelSpec("cornet_s", width=1 / 16, size=64)
 TINY = replace(
@@ -33,6 +35,16 @@ def shared_inputs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return Store(tmp_path_factory.mktemp("runs"))
+
+
+def test_what_learns_without_labels_alone_is_kept():
+    born = replace(BASE, training=replace(TRAINING, duration=epochs(0)))
+    assert (
+        not born.learns
+        and replace(
+            born, before=LabelFreeSpec.parse("white:8", replace(TRAINING, augmentation="none"))
+        ).learns
+    )
 
 
 def study_of(name, inputs, scale=TINY):
@@ -59,5 +71,5 @@ def test_a_recipe_is_made_and_its_table_is_complete(name, shared_inputs, store):
     assert study.reference == REFERENCE == labels[0]
     assert study.about["recipe"] == name and study.about["baseline"] in ("", *labels)
     for run in study.runs:  # what learns nothing is born again from its spec
-        assert (store.folder(run.uid) / "weights.safetensors").is_file() is (run.training.duration.value > 0)
+        assert (store.folder(run.uid) / "weights.safetensors").is_file() is run.learns
     assert study.about["panels"] and study.about["claim"].endswith(".")

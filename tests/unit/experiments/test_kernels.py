@@ -17,6 +17,8 @@ from wiringup.experiments.spec import ImagesSpec, RunSpec, born_from
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.weights import save_weights
 from wiringup.results.store import Store
+from wiringup.training.schedule import epochs
+from wiringup.training.spec import TrainSpec
 
 MODEL = ModelSpec("alexnet", width=0.125, size=64, classes=4)
 
@@ -34,6 +36,14 @@ def run(tmp_path):
         first += 1
     save_weights(model, store.folder(spec.uid) / WEIGHTS)
     return record, store, newborn.numpy()
+
+
+def test_what_learned_nothing_has_one_kind_of_filters(tmp_path):
+    spec = RunSpec(ImagesSpec(sha256="0" * 64), MODEL, training=TrainSpec(duration=epochs(0)), label="KN")
+    store = Store(tmp_path)
+    write_sealed(store.folder(spec.uid) / SPEC, to_dict(spec))
+    ((newborn, end),) = first_filters([make_record("KN", 0, 0.1, uid=spec.uid)], store).values()
+    assert (newborn == end).all() and newborn.std() > 0
 
 
 def test_filters_are_those_of_this_birth_and_of_the_end(run):
