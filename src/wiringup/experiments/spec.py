@@ -8,6 +8,7 @@ and on what they are computed is neutral: it is kept beside a run and is no part
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from wiringup import __version__
@@ -139,7 +140,7 @@ class RunSpec:
     keep_weights: bool = neutral(False)
     version: str = __version__
 
-    @property
+    @cached_property
     def uid(self) -> str:
         """The run's address."""
         return uid("run", self)
