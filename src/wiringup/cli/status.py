@@ -89,7 +89,9 @@ def _print(one: "StudyStatus") -> None:
         table(["run", "condition", "seed", "state", "where", "since (UTC)", "cause"], body)
     print(", ".join(f"{count:,} {state}" for state, count in one.counts.items() if count))
     for (state, reason), count in Counter((job.state, job.reason) for job in one.jobs or ()).items():
-        print(f"{count} jobs: {state.lower()}" + (f" ({reason})" if reason != "None" else ""))
+        print(
+            f"{count} job{'s' * (count > 1)}: {state.lower()}" + (f" ({reason})" if reason != "None" else "")
+        )
 
 
 def cancel(study: StudyName, out: Runs = Path("runs"), json: Json = False) -> None:

@@ -1,10 +1,14 @@
 """One process at work on a study: it takes what is free, notes what fails, and ends when nothing is left."""
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from wiringup import __version__
 from wiringup.core.errors import BusyError, DivergedError, InputError, PreemptedError, WiringupError
@@ -19,6 +23,7 @@ from wiringup.results.record import Record
 from wiringup.results.store import Store
 
 log = logging.getLogger(__name__)
+_FATAL: Any = getattr(torch, "AcceleratorError", ())  # the card answers this process no more
 _family = logging.getLogger("wiringup")
 
 
@@ -98,11 +103,23 @@ class _Worker:
         return not busy
 
     def failed(self, one: Listed, error: Exception) -> None:
-        """Note that a run failed."""
+        """Note that a run failed; raise its error if nothing more can be computed in this process."""
         cause = str(error) if isinstance(error, WiringupError) else f"{type(error).__name__}: {error}"
         save_failure(self.store, one.run, cause)
         self.made.errors[one.run] = error
         log.warning("Failed: %s  [%s]: %s", one.title, one.run, cause)
+        if isinstance(error, _FATAL):
+            raise error
+        _let_go(error)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Free what an error's frames hold: with the memory of a run that found too little the next has too little."""
+    while error:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def _line(level: int, text: str, error: Exception | None = None) -> logging.LogRecord:

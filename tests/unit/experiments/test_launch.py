@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+import weakref
 from dataclasses import replace
 
 import pytest
@@ -63,6 +64,28 @@ def test_runs_that_fail_are_listed_with_their_cause_and_tried_again_alone(inputs
     tried.clear()
     assert len(launch(study, store, inputs=inputs).records) == 3
     assert tried == ["critical", "decoder"] and not any(failure(store, uid) for uid in lost)
+
+
+def test_what_a_failed_run_held_in_memory_is_let_go(inputs, tmp_path, monkeypatch):
+    class Batch:
+        pass
+
+    held, alive = [], []
+
+    def fail(run, *_):
+        alive.append([one() for one in held if one() is not None])
+        batch = Batch()
+        held.append(weakref.ref(batch))
+        try:
+            raise MemoryError
+        except MemoryError as error:
+            raise RuntimeError("no memory") from error
+
+    monkeypatch.setattr(running, "_execute", fail)
+    study = replace(sweep(BASE, inputs, AXES, (0,)), reference="none")
+    with pytest.raises(WiringupError, match="3 of 3 runs failed"):
+        launch(study, Store(tmp_path), inputs=inputs)
+    assert alive == [[], [], []]
 
 
 def test_a_single_run_that_fails_here_raises_its_own_error(inputs, tmp_path, failing):
