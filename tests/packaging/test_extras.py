@@ -21,7 +21,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {name: needs for name, needs in PROJECT["optional-dependencies"].items() if name != "dev"}
 OF_EXTRA = {
     "netcdf": {"data/formats/hdf5.py"},
-    "results": {"figures/results.py"},
+    "results": {"results/kept.py"},
     "slurm": {"experiments/slurm.py"},
 }
 """Extra -> the modules behind it, which import what only it brings."""
