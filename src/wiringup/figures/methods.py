@@ -28,7 +28,7 @@ def headline(comparison: Comparison) -> str:
 
     Named is the condition that spends least of those with at least `ENOUGH` percent of the reference; if
     there is none, the best of those that spend less than the reference. What is not above the newborn
-    reference has learned nothing and is not named.
+    reference, with its interval, is not told from having learned nothing, and is not named.
     """
     if not comparison.has_percent:
         return f"The reference ({comparison.reference}) is at chance: nothing can be a percentage of it."
@@ -37,9 +37,11 @@ def headline(comparison: Comparison) -> str:
     newborn = [m for m in known if m.epoch == 0]
     start = max((_mean(m) for m in newborn if m.label == comparison.reference), default=0.0)
     last = {m.label: m for m in known if m.label != comparison.reference and 0 < m.spent < 100}
-    above = [m for m in last.values() if _mean(m) > start]
+    above = [m for m in last.values() if min([_mean(m), *_low(m)]) > start]
     enough = [m for m in above if _mean(m) >= ENOUGH]
-    words = f"No condition that spends less than {comparison.reference} is above its birth ({start:.0f} %)."
+    words = (
+        f"No condition that spends less than {comparison.reference} is told from its birth ({start:.0f} %)."
+    )
     if above:
         best = min(enough, key=lambda m: m.spent) if enough else max(above, key=_mean)
         share = f"with {_share(best.spent)} of its synaptic updates"
@@ -50,6 +52,11 @@ def headline(comparison: Comparison) -> str:
         best = max(newborn, key=_mean)
         words += f" The best newborn has {_percent(best)}: that of {best.label}."
     return on + words
+
+
+def _low(one: ConditionScores) -> list[float]:
+    low = one.interval[MEAN].low
+    return [low] if np.isfinite(low) else []
 
 
 def _mean(one: ConditionScores) -> float:

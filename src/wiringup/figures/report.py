@@ -98,7 +98,8 @@ def page(
     """Return the report as HTML with its figures; every text that comes from outside is escaped."""
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embed(figure)}">' for name, figure in figures.items()}
     body = [
-        f"<h1>{_title(study)}</h1>",
+        "<h1>Brain match with few supervised synaptic updates</h1>",
+        _claim(study),
         _warning(records),
         f'<p class="headline">{_text(headline(comparison))}</p>',
         _what(study, records),
@@ -145,9 +146,10 @@ def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:
     )
 
 
-def _title(study: Study) -> str:
+def _claim(study: Study) -> str:
+    """Return what a recipe puts to the test: a claim, not a finding."""
     claim = study.get("spec", {}).get("claim")
-    return _text(claim or "Brain match with few supervised synaptic updates")
+    return f'<p class="soft">Put to the test: “{_text(claim)}”</p>' if claim else ""
 
 
 _CHART = """<figure id="chart" data-title="Brain match over training">

@@ -87,9 +87,9 @@ def spec(**training):
 def records():
     few, found = spec(plasticity="critical", lr=0.01), []
     for seed in (0, 1):
-        reference = make_record("ref <all>", seed, 0.1, 0.3, 0.4 + seed / 10, trained=50)
+        reference = make_record("ref <all>", seed, 0.1, 0.3, 0.449 + seed / 500, trained=50)
         found.append(replace(reference, spec=spec()))
-        found.append(replace(make_record("few", seed, 0.1, 0.25 + seed / 10), spec=few))
+        found.append(replace(make_record("few", seed, 0.1, 0.25 + seed / 100), spec=few))
     return found
 
 
@@ -102,11 +102,13 @@ def page_of(records, **about):
 def test_the_headline_names_what_reaches_most_with_least(records):
     told = methods.headline(compare(rows(records), "ref <all>"))
     assert re.match(
-        r"few reaches 67 % \(95 % interval .* of ref <all>, with 10 % of its synaptic updates\.", told
+        r"few reaches 57 % \(95 % interval .* of ref <all>, with 10 % of its synaptic updates\.", told
     )
+    noisy = [*records[:2], records[2], make_record("few", 1, 0.1, 0.9)]
+    assert methods.headline(compare(rows(noisy), "ref <all>")).startswith("No condition")
     flat = [make_record("ref <all>", 0, 0.3, 0.4, trained=50), make_record("few", 0, 0.3, 0.2)]
     told = methods.headline(compare(rows(flat), "ref <all>"))
-    assert told.startswith("No condition that spends less than ref <all> is above its birth (75 %).")
+    assert told.startswith("No condition that spends less than ref <all> is told from its birth (75 %).")
 
 
 def test_methods_say_what_is_the_same_and_who_differs(records):
@@ -143,7 +145,7 @@ def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
     page = page_of(records, diverged=lost)
     assert "<td>few</td><td>kaiming_normal</td><td>critical</td>" in page
     row = re.search(r"<td>few</td><td>kaiming_normal</td>.*?</tr>", page)[0]
-    assert re.findall(r"<td>([^<]*)</td>", row)[-3:] == ["55.6", "77.8", "diverged"]
+    assert re.findall(r"<td>([^<]*)</td>", row)[-3:] == ["55.6", "57.8", "diverged"]
 
 
 def test_nothing_from_outside_becomes_markup_or_script(records):
