@@ -10,6 +10,7 @@ from wiringup.experiments.launch import launch
 from wiringup.experiments.recipes.catalog import RECIPES, find_recipe
 from wiringup.experiments.recipes.conditions import REFERENCE
 from wiringup.experiments.recipes.scale import SCALES
+from wiringup.figures import sweep
 from wiringup.models.architecture import ModelSpec
 from wiringup.results.comparison import compare
 from wiringup.results.store import Store
@@ -72,4 +73,7 @@ def test_a_recipe_is_made_and_its_table_is_complete(name, shared_inputs, store):
     assert study.about["recipe"] == name and study.about["baseline"] in ("", *labels)
     for run in study.runs:  # what learns nothing is born again from its spec
         assert (store.folder(run.uid) / "weights.safetensors").is_file() is run.learns
+    drawn = sweep.draw(comparison, study.about["cells"])
+    told = [tick.get_text().rpartition("  (")[0] for tick in drawn.axes[0].get_yticklabels()]
+    assert name == "fewer_updates" or told == labels[::-1]
     assert study.about["panels"] and study.about["claim"].endswith(".")
