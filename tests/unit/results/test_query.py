@@ -11,7 +11,7 @@ import pytest
 
 from made_records import make_record, point, score
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.sealed import verify
+from wiringup.core.sealed import BLANK, verify
 from wiringup.results.kept import FILE, opened
 from wiringup.results.query import Query, ask
 from wiringup.results.store import Store
@@ -84,7 +84,7 @@ def test_only_what_changed_is_read_again(store, tmp_path, monkeypatch):
     assert [row["score"] for row in rows] == pytest.approx([0.3, 0.6, 0.5, 0.7])
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "of another form"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "of another form", "without a seal"])
 def test_a_kept_table_that_is_not_whole_is_made_again(store, tmp_path, damage, monkeypatch):
     whole = ask(tmp_path, Query())
     path = tmp_path / FILE
@@ -93,8 +93,11 @@ def test_a_kept_table_that_is_not_whole_is_made_again(store, tmp_path, damage, m
         monkeypatch.setattr("wiringup.results.kept._MADE", "another")
     elif damage == "flipped":
         content[len(content) // 3] ^= 1
+    elif damage == "without a seal":
+        for end in BLANK.split("0" * 64):
+            content = content.replace(end.encode(), b"x" * len(end))
     path.write_bytes(content[:-20] if damage == "cut" else b"" if damage == "empty" else content)
-    assert ask(tmp_path, Query()) == whole
+    assert ask(tmp_path, Query()) == whole and verify(path, "")
 
 
 def test_no_flipped_bit_of_a_kept_table_is_accepted(store, tmp_path):
