@@ -28,9 +28,9 @@ def budget(
         arg(metavar="N", help="Supervised synaptic updates: labelled images as seen times trained synapses."),
     ],
     model: Annotated[str, arg(metavar="NAME", help="The architecture.")] = "cornet_s",
-    published: Annotated[
-        bool, arg(help="Rank published points too (wiringup fetch paper-scores, scaling-scores).")
-    ] = True,
+    own: Annotated[
+        bool, arg(help="Rank own runs alone, without published points (fetch paper-scores, scaling-scores).")
+    ] = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -47,7 +47,7 @@ def budget(
     from wiringup.results.table import rows
 
     known = rows(Store(out).records()) if out.is_dir() else []
-    found = rank([*known, *(published_here() if published else ())], updates, model)
+    found = rank([*known, *(() if own else published_here())], updates, model)
     if json:
         as_json(plain({"choices": found.choices, "refused": found.refused, "references": found.references}))
         return

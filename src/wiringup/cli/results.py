@@ -47,7 +47,7 @@ def results(
         tuple[str, ...],
         arg(
             metavar="COLUMN [COLUMN ...]",
-            help="Means over runs of each combination of values, with 95 %% intervals; without 'epoch' among "
+            help="Means over runs of each combination of values, with 95 % intervals; without 'epoch' among "
             "them, of the last moment of each run.",
         ),
     ] = (),

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 Folder = Annotated[Path, arg(metavar="DIR", help="A study's folder, or a folder of runs.")]
 Reference = Annotated[
-    str, arg(metavar="LABEL", help="Condition whose last moment is 100 %%; by default the study's reference.")
+    str, arg(metavar="LABEL", help="Condition whose last moment is 100 %; by default the study's reference.")
 ]
 By = Annotated[str, arg(metavar="COST", help="updates, synaptic_updates, flops or epoch.")]
 Label = Positional[str]

@@ -37,7 +37,7 @@ def comparison_table(
     Args:
         comparison: of all conditions.
         moments: those that are shown.
-        intervals: whether the 95 % interval of the mean over seeds has a column.
+        intervals: whether the 95 % interval of the mean has a column.
     """
     areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
     header = ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
