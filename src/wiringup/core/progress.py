@@ -18,6 +18,7 @@ QUIET_SECONDS = 10.0  # between lines where the output is no terminal
 GUESS = {
     "train": 1 / 250,
     "score": 4.0,
+    "run": 120.0,
     "prepare": 1.0,
     "pack": 1 / 1000,
     "check": 1 / 10000,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from wiringup.core.errors import PreemptedError
+from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.preemption import preemptible
 from wiringup.core.progress import task
 from wiringup.experiments.outcome import diverged, failed, settled, tell_diverged
@@ -43,9 +43,14 @@ def share(number: int, listing: Listing, store: Store, device: str, home: Path) 
         home: the data folder.
 
     Raises:
+        InputError: if torchrun started this process.
         DivergedError: if a reference diverges.
         PreemptedError: at SIGTERM, to this process or to one of the others.
     """
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        raise InputError(
+            "torchrun shares one training among processes, --launch shares runs: use one of them."
+        )
     todo = [one for one in listing.in_order() if not settled(store, one)]
     number, total = min(number, len(todo)), len(todo)
     logs = store.folder(listing.uid) / FOLDER

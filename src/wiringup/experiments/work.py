@@ -21,6 +21,7 @@ from wiringup.experiments.sharing import LOG, Claim, claim_of, save_failure
 from wiringup.experiments.study import Listed, Listing, relabelled
 from wiringup.results.record import Record
 from wiringup.results.store import Store
+from wiringup.training.distributed import place
 
 log = logging.getLogger(__name__)
 _FATAL: Any = getattr(torch, "AcceleratorError", ())  # the card answers this process no more
@@ -166,6 +167,7 @@ def take_part(root: Path | str, name: str, device: str, inputs: StudyInputs | No
     """
     store = Store(root)
     listing = Listing.load(store, name)
+    log.info("At work on %s: device %s, threads %d.", name, place(device), torch.get_num_threads())
     made = work(listing, store, maker(store, device, inputs or StudyInputs()), stay=False)
     if all(settled(store, one) for one in listing.runs):
         try:

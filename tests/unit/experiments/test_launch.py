@@ -205,6 +205,13 @@ def test_processes_take_the_cards_in_turn_and_share_one(monkeypatch):
     assert [surroundings(i, 3, ["0"])["CUDA_VISIBLE_DEVICES"] for i in range(3)] == ["0"] * 3
 
 
+def test_processes_are_not_started_by_each_of_several(inputs, tmp_path, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match="torchrun shares one training"):
+        launch(sweep(BASE, inputs, AXES, (0,)), Store(tmp_path), inputs=inputs,
+               how=LaunchOptions("processes:2"))  # fmt: skip
+
+
 def test_two_processes_make_a_study_though_one_is_killed(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     caplog.set_level(logging.INFO, "wiringup")
@@ -232,6 +239,8 @@ def test_two_processes_make_a_study_though_one_is_killed(tmp_path, monkeypatch, 
     assert not list(tmp_path.glob(f"runs/*/{CLAIM}"))
     begun = [(store.folder(run.uid) / LOG).read_text().count("Now: ") for run in study.runs]
     assert sorted(begun) in ([1, 1, 1], [1, 1, 2])  # but for the one that was killed, by one process each
+    told = (store.folder(study.uid) / "processes" / "0.log").read_text()
+    assert f"At work on {study.uid}: device cpu, threads 1." in told
     again = take_part(store.root, study.uid, "cpu", inputs)
     assert again.records == {} and again.errors == {}
 
