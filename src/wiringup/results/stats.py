@@ -190,7 +190,7 @@ def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = 
         lambda x, y, axis: x.mean(axis) - y.mean(axis),
         vectorized=True,
         n_resamples=most,
-        rng=generator,
+        random_state=generator,
     )
     return Difference(float(found.statistic), float(found.pvalue), math.comb(len(a) + len(b), len(a)) <= most)
 

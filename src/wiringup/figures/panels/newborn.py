@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import permutation_test
 
 from wiringup.data.sources.scores import SCALING
 from wiringup.figures.panels import bars, curves
@@ -11,6 +10,7 @@ from wiringup.figures.panels.panel import Drawn, Spots, births, ends, usual, wit
 from wiringup.figures.panels.series import BLACK, LOOKS, ORANGE, Series, grouped
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.record import MEAN
+from wiringup.results.stats import permutation
 from wiringup.results.table import OWN
 
 _LOOKS = LOOKS | {(KN, None): (BLACK, "o"), (WC, None): (ORANGE, "P")}
@@ -83,11 +83,7 @@ def _distinct(values: Sequence[float]) -> list[float]:
 
 def _p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return how often chance alone, two-sided, makes a difference of means as large."""
-    test = permutation_test(
-        (np.array(a), np.array(b)), lambda x, y, axis: x.mean(axis) - y.mean(axis), vectorized=True,
-        n_resamples=_DRAWS, random_state=np.random.default_rng(_SEED),
-    )  # fmt: skip
-    return float(test.pvalue)
+    return permutation(np.array(a), np.array(b), np.random.default_rng(_SEED), _DRAWS).p
 
 
 def initialisations(spots: Spots, title: str, caption: str) -> Drawn:
