@@ -87,9 +87,14 @@ def ask(root: Path, query: Query) -> list[dict[str, Any]]:
         raise MissingDataError(
             f"There is no folder {root}. Name a folder of runs, or make one: wiringup run."
         )
-    with opened(root, published_here() if _SOURCE.search(query.where) else ()) as connection:
+    with opened(root, published_here() if _names_source(query.where) else ()) as connection:
         _fitting(connection, root, query).create_view("asked")
         return _grouped(connection, query.group) if query.group else _plain(connection, query.columns)
+
+
+def _names_source(where: str) -> bool:
+    """Whether a condition names the column that says whose rows are, and not only a text that says so."""
+    return bool(_SOURCE.search(re.sub(_LITERAL, "", where)))
 
 
 def published_here() -> list[dict[str, Any]]:
@@ -114,7 +119,7 @@ def _fitting(connection: Any, root: Path, query: Query) -> Any:
         )
     where = _spelled(query.where, query.names)
     found = _filtered(every, where) if where.strip() else every
-    if not _SOURCE.search(where):
+    if not _names_source(where):
         others = found.filter(f"source <> '{OWN}'").aggregate("count(*)").fetchall()[0][0]
         found = found.filter(f"source = '{OWN}'")
         if others:
