@@ -6,7 +6,7 @@ import numpy as np
 
 from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores, OverSeeds
 from wiringup.results.record import MEAN
-from wiringup.results.stats import Estimate, paired_permutation
+from wiringup.results.stats import Estimate, permutation
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -49,28 +49,25 @@ def comparison_table(
 
 
 def differences_table(comparison: Comparison, baseline: str) -> Table:
-    """Return every condition against one of them, at the end, seed by seed, with a permutation test.
+    """Return every condition against one of them, at the end, with a permutation test over seeds.
 
-    Signs of the differences are changed in all ways (p is two-sided, and not adjusted for the number of
-    tests). A condition of which other seeds have scores cannot be paired, and has no difference.
+    Seeds are exchanged between the two conditions (p is two-sided, and not adjusted for the number of tests).
+    A condition of one seed cannot be tested.
 
     Args:
         comparison: of all conditions.
-        baseline: label of the one that the others are compared with.
+        baseline: label of the one that the others are compared with; without a score it has no rows.
     """
-    last = {one.label: comparison.shown(one, MEAN) for one in comparison.moments}
-    unit = "%" if comparison.has_percent else "score"
-    header = ["condition", "seeds", f"difference, {unit}", "p"]
+    last = {one.label: np.array(comparison.shown(one, MEAN)) for one in comparison.moments}
+    unit, digits = ("%", 1) if comparison.has_percent else ("score", 3)
+    base = last.pop(baseline, np.empty(0))
     body = []
-    for label, values in last.items():
-        if label == baseline:
-            continue
-        told = ["–", "–"]
-        if len(values) == len(last.get(baseline, ())) and not comparison.lost(label):
-            found = paired_permutation(np.array(values), np.array(last[baseline]), np.random.default_rng(0))
-            told = [f"{found.value:+.{1 if comparison.has_percent else 3}f}", f"{found.p:.2g}"]
-        body.append([label, str(len(values)), *told])
-    return header, body
+    for label, values in last.items() if len(base) else ():
+        told = [label, f"{len(values)} / {len(base)}", f"{values.mean() - base.mean():+.{digits}f}"]
+        tested = min(len(values), len(base)) > 1
+        p = permutation(values, base, np.random.default_rng(0)).p if tested else np.nan
+        body.append([*told, f"{p:.2g}" if tested else "–"])
+    return ["condition", "seeds", f"difference, {unit}", "p"], body
 
 
 def _row(comparison: Comparison, one: ConditionScores, areas: Sequence[str], intervals: bool) -> list[str]:
