@@ -1,8 +1,12 @@
 """A network compiled by `torch.compile`, where that pays."""
 
 import logging
+import signal
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import torch
@@ -63,9 +67,11 @@ class Compiled(nn.Module):
         options = GRAPHED if on_card else OPTIONS
         try:
             compiled: Network = torch.compile(self.network, dynamic=False, options=options)
-            with torch.random.fork_rng([inputs[0].device] if on_card else []):
+            with ended_by_sigterm(), torch.random.fork_rng([inputs[0].device] if on_card else []):
                 for _ in range(2 if on_card else 1):  # a graph of kernels is recorded in the second call
                     self._forward_and_backward(compiled, inputs)
+        except Interrupted:
+            return None
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # compilers fail in whatever way they happen to
@@ -86,6 +92,32 @@ class Compiled(nn.Module):
             torch.autograd.grad(answer.float().sum(), learning)
 
 
+class Interrupted(BaseException):
+    """SIGTERM came while a network was compiled; no compiler takes it for an error of its own."""
+
+
+@contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the block too, if something in this process listens to it.
+
+    Whoever sends it to a whole group of processes ends those that compile; waiting for them would never end.
+    """
+    listener = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread() or not callable(listener):
+        yield
+        return
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        listener(number, frame)
+        raise Interrupted
+
+    signal.signal(signal.SIGTERM, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, listener)
+
+
 class CompiledFunction:
     """A function of tensors, compiled for the shapes of its first call; others are left to the function."""
 
@@ -100,7 +132,10 @@ class CompiledFunction:
         if self._fails or first.shape != self._shape:
             return self._function(first, *more)
         try:
-            return self._compiled(first, *more)
+            with ended_by_sigterm():
+                return self._compiled(first, *more)
+        except Interrupted:
+            return self._function(first, *more)
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # as above

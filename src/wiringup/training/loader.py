@@ -32,7 +32,7 @@ from wiringup.training.pixels import Pixels, sent
 from wiringup.training.spec import TrainSpec
 
 ALL = slice(None)
-WORKERS = min(8, max(1, (os.cpu_count() or 1) // 2))
+WORKERS = min(16, os.cpu_count() or 1)
 """Threads that load ahead of a card, unless a spec says how many."""
 
 

@@ -1,11 +1,15 @@
 """A compiled network is the network; where it cannot be compiled, it is run as it is."""
 
 import logging
+import os
+import signal
+import threading
 
 import pytest
 import torch
 from torch import nn
 
+from wiringup.core.errors import PreemptedError
 from wiringup.core.seeds import torch_stream
 from wiringup.training import compiled
 from wiringup.training.compiled import Compiled, worth_compiling
@@ -75,6 +79,18 @@ def test_what_cannot_be_compiled_is_run_as_it_is(newborn, cornet, patterns, monk
     assert [record.getMessage() for record in caplog.records] == [
         "The network is run as it is; it could not be compiled (RuntimeError: no compiler here)."
     ]
+
+
+def test_sigterm_ends_compiling(newborn, cornet, patterns, monkeypatch, tmp_path):
+    def compile_(network, **options):
+        os.kill(os.getpid(), signal.SIGTERM)  # as to a whole group: whoever compiles is gone
+        threading.Event().wait(60)
+
+    monkeypatch.setattr(torch, "compile", compile_)
+    spec = TrainSpec(batch=8, compile="on")
+    with pytest.raises(PreemptedError, match="Stopped by SIGTERM after step 1"):
+        train(newborn(), cornet, patterns(16), spec, folder=tmp_path)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_it_has_to_pay():
