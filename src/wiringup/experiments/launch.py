@@ -10,9 +10,9 @@ from wiringup.core.spec import to_dict
 from wiringup.experiments import slurm
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.launch_options import HERE, PROCESSES, SLURM, LaunchOptions
-from wiringup.experiments.outcome import Launched, Made, diverged, gather, settled, tell_diverged
+from wiringup.experiments.outcome import Launched, Made, diverged, finished, gather, settled, tell_diverged
 from wiringup.experiments.processes import share
-from wiringup.experiments.run import SPEC, execute, on_any_device
+from wiringup.experiments.run import SPEC, execute, on_any_device, warn_if_not_kept
 from wiringup.experiments.sharing import forget_failure
 from wiringup.experiments.spec import RunSpec
 from wiringup.experiments.study import Listed, Listing, Study
@@ -76,6 +76,7 @@ def _begin(study: Study, listing: Listing, store: Store) -> Made:
     for run in {run.uid: run for run in study.runs}.values():
         if record := store.finished(run.uid, run):
             made.records[run.uid] = record
+            warn_if_not_kept(run, store)
             continue
         forget_failure(store, run.uid)
         write_sealed(store.folder(run.uid) / SPEC, to_dict(on_any_device(run)))
@@ -106,7 +107,8 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
         return execute(runs[one.run], store, device, inputs)
 
     def passed(one: Listed) -> None:
-        log.info("Made by another process: %s  [%s]", one.title, one.run)
+        how = "Made by another process" if finished(store, one) else "Left out"
+        log.info("%s: %s  [%s]", how, one.title, one.run)
         plan({kind: -amount for kind, amount in _work(runs[one.run]).items()})
 
     return work(listing, store, make, passed=passed)

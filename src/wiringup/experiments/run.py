@@ -74,8 +74,7 @@ def execute(
     folder = store.folder(spec.uid)
     with claimed(store, spec.uid, here.training.device) as group:
         if known := store.finished(spec.uid, spec):
-            if spec.keep_weights and not (folder / MOMENTS).is_dir():
-                log.warning("The weights of its moments were not kept when it was made: %s.", spec.title)
+            warn_if_not_kept(spec, store)
             return known
         if why := store.diverged(spec.uid):
             raise DivergedError(f"{why} To try it again, remove {folder}.")
@@ -97,6 +96,12 @@ def execute(
 def _on(spec: RunSpec, device: str | None) -> RunSpec:
     """Return a spec whose networks run on a device that is here."""
     return _with_device(spec, place(device or spec.training.device))
+
+
+def warn_if_not_kept(spec: RunSpec, store: Store) -> None:
+    """Say so if the weights of a finished run's moments are asked for, but were not kept when it was made."""
+    if spec.keep_weights and not (store.folder(spec.uid) / MOMENTS).is_dir():
+        log.warning("The weights of its moments were not kept when it was made: %s.", spec.title)
 
 
 def on_any_device(spec: RunSpec) -> RunSpec:

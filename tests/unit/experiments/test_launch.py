@@ -104,13 +104,16 @@ def test_what_is_born_from_a_run_that_failed_is_not_tried(inputs, tmp_path, fail
     assert failing[1].count("critical") == 1  # from Kaiming normal
 
 
-def test_records_are_read_once(inputs, tmp_path, monkeypatch):
+def test_records_are_read_once(inputs, tmp_path, monkeypatch, caplog):
     study, store = sweep(BASE, inputs, AXES, (0,)), Store(tmp_path)
     launch(study, store, inputs=inputs)
     read, count = Store.record, []
     monkeypatch.setattr(Store, "record", lambda store, uid: count.append(uid) or read(store, uid))
     assert len(launch(study, store, inputs=inputs).records) == 3
     assert len(count) == 3
+    kept = replace(study, runs=tuple(replace(run, keep_weights=True) for run in study.runs))
+    launch(kept, store, inputs=inputs)
+    assert sum("were not kept when it was made" in text for text in caplog.messages) == 3
 
 
 def test_parents_come_first_and_every_run_once(inputs):
