@@ -185,9 +185,9 @@ SCALES: Mapping[str, Scale] = {
     ),
     "paper": replace(
         SMALL,
-        says="CORnet-S at 224 px, ImageNet (--images), the paper's schedule, days on one card",
+        says="CORnet-S at 224 px, ImageNet (--images), the paper's schedule in bf16, days on one card",
         model=ModelSpec("cornet_s", width=1, size=224),
-        training=TrainSpec(batch=256, lr=0.1, schedule="step"),
+        training=TrainSpec(batch=256, lr=0.1, schedule="step", precision="bf16"),
         images=NEEDED,
         expected=(1_281_167, 1000),
         side=256,
@@ -197,7 +197,7 @@ SCALES: Mapping[str, Scale] = {
         epochs=(6,),
         fewer=(10_000, 100_000, 500_000),
         moments=PUBLISHED_MOMENTS,
-        rate=Rate(1.78e14, 20, "one NVIDIA H200 in float32, torch 2.11, 2026-11-26"),
+        rate=Rate(4e14, 20, "one NVIDIA H200 in bf16, torch 2.11, 2026-11-26"),
     ),
 }  # fmt: skip
 
