@@ -4,6 +4,7 @@ Everything else (scores, curves, checkpoints) observes it, see `callbacks`. It i
 makes one; what it learns from is a `loader.Loader`, and what for an `objectives.Objective`.
 """
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,6 +39,8 @@ from wiringup.training.schedule import Duration, converged, learning_rate
 from wiringup.training.spec import TrainSpec
 from wiringup.training.state import TrainState
 from wiringup.training.updates import Updates
+
+log = logging.getLogger(__name__)
 
 AT_ONCE = 32
 """Steps on a card between two looks at their losses."""
@@ -191,8 +194,9 @@ def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequ
             try:
                 _steps(state, loader, objective, callbacks, AT_ONCE)
                 return
-            except NotFinite:
+            except NotFinite as error:
                 state.rewind()
+                log.info("Looking for where it began from step %d on: %s ...", state.steps, error)
         _steps(state, loader, objective, callbacks, 1)
 
 

@@ -2,7 +2,6 @@
 
 import copy
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,12 +13,12 @@ from torch.optim import Optimizer
 
 from wiringup.training.batches import Plan, Step
 from wiringup.training.distributed import ALONE, ProcessGroup
-from wiringup.training.divergence import NotFinite, check_finite
+from wiringup.training.divergence import NotFinite, bad_weight
 from wiringup.training.flops import Flops
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.updates import Updates
 
-KEEP_SECONDS = 20.0
+KEEP_STEPS = 1000
 """Between two copies to which a training returns that diverged; the steps since then are made again."""
 
 _PLAIN = ("losses", "epoch_losses", "observations", "observed")
@@ -54,7 +53,7 @@ class TrainState:
     over: bool = False
     _waiting: list[tuple[Tensor, list[int]]] = field(default_factory=list)
     _good: dict[str, Any] | None = None
-    _kept: float = 0
+    _kept: int = 0
 
     @property
     def account(self) -> Account:
@@ -125,10 +124,13 @@ class TrainState:
         Raises:
             NotFinite: if a weight is not finite.
         """
-        now = time.monotonic()
-        if self._good is None or now - self._kept > KEEP_SECONDS:
-            check_finite(self.model)
-            self._good, self._kept = copy.deepcopy(self.to_dict()), now
+        if self._good is not None and self.steps - self._kept < KEEP_STEPS:
+            return
+        name = bad_weight(self.model)
+        (bad,) = self.group.mean(name is not None)  # all processes go on, or none
+        if bad:
+            raise NotFinite(f"{name or 'a weight of another process'} is not finite")
+        self._good, self._kept = copy.deepcopy(self.to_dict()), self.steps
 
     def rewind(self) -> None:
         """Return to the state that was kept last."""

@@ -6,6 +6,7 @@ import torch
 from watching import accuracy, each_step
 from wiringup.core.errors import DivergedError
 from wiringup.training import loop
+from wiringup.training import state as state_module
 from wiringup.training.callbacks import Interval
 from wiringup.training.loop import train
 from wiringup.training.schedule import epochs, steps
@@ -78,6 +79,21 @@ def test_divergence_is_told_as_where_every_step_is_looked_at(newborn, cornet, pa
     request.getfixturevalue("as_on_card")
     assert told() == waited
     assert "at step" in waited
+
+
+def test_copies_are_made_now_and_then(newborn, cornet, patterns, as_on_card, monkeypatch):
+    monkeypatch.setattr(state_module, "KEEP_STEPS", 8)
+    kept, keep = [], loop.TrainState.keep
+
+    def count(state):
+        before = state._good
+        keep(state)
+        if state._good is not before:
+            kept.append(state.steps)
+
+    monkeypatch.setattr(loop.TrainState, "keep", count)
+    train(newborn(), cornet, patterns(20), TrainSpec("decoder", epochs(4), batch=4))
+    assert kept == [0, 10, 20]  # at the end of an epoch of five steps: losses that wait come first
 
 
 def test_a_killed_training_goes_on(newborn, cornet, patterns, as_on_card, tmp_path):
