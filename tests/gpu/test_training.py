@@ -103,7 +103,7 @@ def test_compiled_losses_are_those_of_the_network_as_it_is(born, images, plastic
     lr = 1e-3 if precision == "bf16" else 1e-5
     form = {"plasticity": plasticity, "precision": precision, "duration": steps(50), "lr": lr}
     eager, fast = (trained(born, images, compile=choice, **form)[0] for choice in ("off", "on"))
-    assert "could not be compiled" not in caplog.text
+    assert not [r for r in caplog.records if "could not be compiled" in r.getMessage()]  # crops neither
     np.testing.assert_allclose(fast.losses, eager.losses, rtol=0.03 if precision == "bf16" else 1e-3)
     assert fast.losses[0] == pytest.approx(eager.losses[0], rel=0.01 if precision == "bf16" else 1e-5)
     assert fast.losses != eager.losses

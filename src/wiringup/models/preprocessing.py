@@ -155,7 +155,8 @@ def standardise(x: Tensor, scale: float = 1.0, how: Preprocessing = IMAGENET) ->
 @lru_cache
 def _along(values: Colours, scale: float, width: int, device: torch.device) -> Tensor:
     """Return three numbers, repeated along a row; made once, as a card has to wait for what is sent to it."""
-    return torch.tensor(values, device=device).mul(scale).repeat(width)
+    with torch.inference_mode(False):  # others may take gradients through it
+        return torch.tensor(values, device=device).mul(scale).repeat(width)
 
 
 def batches(

@@ -17,14 +17,18 @@ from wiringup.core.errors import PreemptedError
 from wiringup.core.preemption import unclaimed
 from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Checkpoint
-from wiringup.training.distributed import ProcessGroup
-from wiringup.training.divergence import check_finite
+from wiringup.training.distributed import ALONE, ProcessGroup
+from wiringup.training.divergence import bad_weight, check_finite
 from wiringup.training.observers import Observer, TrainingMoment, observe
 from wiringup.training.schedule import Duration, images
 from wiringup.training.state import TrainState
 
 Callback = Callable[[TrainState], None]
-"""Looks at the state, and changes nothing that decides what is learned."""
+"""Looks at the state, and changes nothing that decides what is learned.
+
+On a card, losses of the last steps may not be there yet (``state.waiting``; `TrainState.fetch` fetches them).
+Where something was not finite, the steps since an earlier moment are made, and told, once more.
+"""
 
 
 @dataclass(frozen=True)
@@ -89,19 +93,25 @@ class Saving:
     interval: Interval
     observed: int
     steps: int
+    group: ProcessGroup = ALONE
     _written: float = field(default_factory=time.monotonic)
 
     def __call__(self, state: TrainState) -> None:
-        """Write the state if it is time, and whole: losses that wait on a card come first."""
-        if state.waiting:
+        """Write the state if it is time."""
+        if not self._due(state):
             return
-        every = self.interval.steps
-        due = time.monotonic() - self._written >= self.interval.seconds or (
-            every and state.steps - self.steps >= every
-        )
-        if state.observed > self.observed or (due and state.steps > self.steps):
-            self.checkpoint.write(state)
-            self.observed, self.steps, self._written = state.observed, state.steps, time.monotonic()
+        # only one process writes: it must not wait for others here, nor fail alone; they all find in the next
+        # loss what is not finite
+        if self.group.size > 1 and (state.waiting or bad_weight(state.model)):
+            return
+        state.fetch()
+        self.checkpoint.write(state)
+        self.observed, self.steps, self._written = state.observed, state.steps, time.monotonic()
+
+    def _due(self, state: TrainState) -> bool:
+        new, every = state.steps - self.steps, self.interval.steps
+        late = time.monotonic() - self._written >= self.interval.seconds
+        return state.observed > self.observed or bool(new and (late or (every and new >= every)))
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,7 @@ class Stopping:
         (asked,) = self.group.mean(self.asked())
         if asked:
             state.fetch()
+            state.check()
             self.checkpoint.write(state)
             phase = " of the phase without labels" if state.phase else ""
             raise PreemptedError(

@@ -71,6 +71,7 @@ class Compiled(nn.Module):
                 for _ in range(2 if on_card else 1):  # a graph of kernels is recorded in the second call
                     self._forward_and_backward(compiled, inputs)
         except Interrupted:
+            log.info("SIGTERM came while the network was compiled; it is run as it is.")
             return None
         except torch.OutOfMemoryError:
             raise
@@ -119,29 +120,40 @@ def ended_by_sigterm() -> Iterator[None]:
 
 
 class CompiledFunction:
-    """A function of tensors, compiled for the shapes of its first call; others are left to the function."""
+    """A function of images, compiled when it is first given ``images`` of them; others it gets as it is."""
 
-    def __init__(self, function: Network) -> None:
-        self._function, self._compiled = function, torch.compile(function, dynamic=False)
-        self._shape: torch.Size | None = None
-        self._fails = False
+    def __init__(self, function: Network, images: int) -> None:
+        self._function, self._images = function, images
+        self._compiled: Network | None = None
+        self._tried = False
+
+    @property
+    def compiled(self) -> bool:
+        """Whether it could be compiled."""
+        return self._compiled is not None
 
     def __call__(self, first: Tensor, *more: Any) -> Any:
         """Return what the function does."""
-        self._shape = self._shape or first.shape
-        if self._fails or first.shape != self._shape:
+        if len(first) != self._images:
             return self._function(first, *more)
+        if not self._tried:
+            self._tried, self._compiled = True, self._try(first, *more)
+        return (self._function if self._compiled is None else self._compiled)(first, *more)
+
+    def _try(self, *values: Any) -> Network | None:
         try:
-            with ended_by_sigterm():
-                return self._compiled(first, *more)
+            compiled: Network = torch.compile(self._function, dynamic=False)
+            with ended_by_sigterm(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                compiled(*values)
         except Interrupted:
-            return self._function(first, *more)
+            return None
         except torch.OutOfMemoryError:
             raise
         except Exception as error:  # as above
             log.warning("Images are prepared as they are; that could not be compiled (%s).", _line(error))
-            self._fails = True
-            return self._function(first, *more)
+            return None
+        return compiled
 
 
 def _line(error: Exception) -> str:

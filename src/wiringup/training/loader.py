@@ -4,6 +4,7 @@ The augmentation of a batch is derived from (seed, epoch, batch), as the order o
 epoch): any step of a training can be loaded without those before it.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +31,8 @@ from wiringup.training.frozen import Activations, Frozen, Remembered, remember
 from wiringup.training.numerics import memory_format
 from wiringup.training.pixels import Pixels, sent
 from wiringup.training.spec import TrainSpec
+
+log = logging.getLogger(__name__)
 
 ALL = slice(None)
 WORKERS = min(16, os.cpu_count() or 1)
@@ -72,6 +75,7 @@ class Loader:
         size: side of the network's input in px.
         spec: how they are learned from, on which device, and how many threads load ahead.
         group: the processes that share every batch.
+        chunk: images of a full batch that a process is given, at most.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Loader:
         self.spec = replace(spec, device=place(spec.device))
         self.device = torch.device(self.spec.device)
         self.on_card = self.device.type == "cuda"
+        self.chunk = -(-min(plan.batch, plan.images) // group.size)
         self.workers = (WORKERS if self.on_card else 0) if spec.workers is None else spec.workers
 
     @property
@@ -129,8 +134,10 @@ class ImageLoader(Loader):
         self.pixels = Pixels(data.stimuli, self.device)
         # the network will round what it is given by more than half precision does
         self.half = self.on_card and spec.precision == "bf16"
-        compiled = worth_compiling(self.spec, self.plan.steps_left(), group)
-        self.augment = CompiledFunction(crop_and_flip) if compiled and self.on_card else crop_and_flip
+        compiled = self.on_card and worth_compiling(self.spec, self.plan.steps_left(), group)
+        self.augment = CompiledFunction(crop_and_flip, self.chunk) if compiled else crop_and_flip
+        if self.pixels.resident and spec.workers:
+            log.info("Nothing is left for %d threads to load ahead (--workers).", spec.workers)
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -157,7 +157,7 @@ def run(
             *callbacks,
             Reporting(f"train:{kind}", label or name, plan.total, state.seen),
             Observing(observers, moments, plan, group),
-            Saving(checkpoint, interval or Interval(), state.observed, state.steps),
+            Saving(checkpoint, interval or Interval(), state.observed, state.steps, group),
             Stopping(asked, checkpoint, group),
         ]
         try:
@@ -190,20 +190,28 @@ def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequ
         NotFinite: if a loss, a gradient or a weight is not finite.
     """
     with strict_float32():
-        if loader.on_card:
+        while loader.on_card and not state.over:
             try:
                 _steps(state, loader, objective, callbacks, AT_ONCE)
-                return
             except NotFinite as error:
+                bad = state.steps + 1
                 state.rewind()
-                log.info("Looking for where it began from step %d on: %s ...", state.steps, error)
+                log.info("From step %d on one by one, to find where it began: %s ...", state.steps, error)
+            else:
+                return
+            _steps(state, loader, objective, callbacks, 1, bad)
         _steps(state, loader, objective, callbacks, 1)
 
 
 def _steps(
-    state: TrainState, loader: Loader, objective: Objective, callbacks: Sequence[Callback], at_once: int
+    state: TrainState,
+    loader: Loader,
+    objective: Objective,
+    callbacks: Sequence[Callback],
+    at_once: int,
+    until: int | None = None,
 ) -> None:
-    """Make the steps that are left, ``at_once`` of them between two looks at their losses."""
+    """Make the steps that are left, or those ``until`` one, ``at_once`` between two looks at their losses."""
     spec, plan, group = loader.spec, loader.plan, loader.group
     network: Network | None = None
 
@@ -219,7 +227,7 @@ def _steps(
         rate = _rate(state, loader)
         state.over = state.seen >= plan.total or converged(spec.schedule, rate)
         notify()
-        if state.over:
+        if state.over or state.steps == until:
             return
         if state.updates.begin(state.seen) or network is None:  # other synapses learn from here on
             flops = sum(flops_by_layer(state.model, loader.size, objective.reads).values(), Flops())
@@ -265,17 +273,17 @@ def _prepare(
     if objective.reads:  # it may lie inside a module that a split would dissolve
         return state.model, loader.batches(state.steps)
     parts = split_frozen(state.model, shared_norm if group.size > spec.norm_shares else None)
-    chunk = -(-min(loader.plan.batch, loader.plan.images) // group.size)
-    faster = worth_compiling(spec, loader.plan.steps_left(state.steps), group)
+    # by the whole training: one that goes on from a checkpoint is run as it was
+    faster = worth_compiling(spec, loader.plan.steps_left(), group)
 
     def compiled(part: nn.Module) -> nn.Module:
-        return Compiled(part, chunk) if faster else part
+        return Compiled(part, loader.chunk) if faster else part
 
     network = group.wrap(compiled(parts.learning))
     if not parts.frozen:
         return network, loader.batches(state.steps)
     how = loader.form.layout, partial(precision, spec), state.updates.norms_stand_still, pause
-    return network, loader.batches(state.steps, Frozen(compiled(parts.frozen), chunk, *how))
+    return network, loader.batches(state.steps, Frozen(compiled(parts.frozen), loader.chunk, *how))
 
 
 def _answer(network: Network, inputs: Activations, model: nn.Module, reads: str | None) -> Tensor:

@@ -118,6 +118,13 @@ class TrainState:
                 raise NotFinite(f"the loss is {loss}")
             self._enter(loss, sizes)
 
+    def check(self) -> None:
+        """Raise `NotFinite` in all processes, if a weight or statistic is not finite in one of them."""
+        name = bad_weight(self.model)
+        (bad,) = self.group.mean(name is not None)
+        if bad:
+            raise NotFinite(f"{name or 'a weight of another process'} is not finite")
+
     def keep(self) -> None:
         """Keep a copy of the state, to which `rewind` returns, unless one was kept a moment ago.
 
@@ -126,10 +133,7 @@ class TrainState:
         """
         if self._good is not None and self.steps - self._kept < KEEP_STEPS:
             return
-        name = bad_weight(self.model)
-        (bad,) = self.group.mean(name is not None)  # all processes go on, or none
-        if bad:
-            raise NotFinite(f"{name or 'a weight of another process'} is not finite")
+        self.check()
         self._good, self._kept = copy.deepcopy(self.to_dict()), self.steps
 
     def rewind(self) -> None:
@@ -153,7 +157,10 @@ class TrainState:
         """Take over what `to_dict` returned."""
         self.model.load_state_dict(content["weights"])
         self.updates.load_state_dict(content["parameters"])
+        fused = [group.get("fused") for group in self.optimiser.param_groups]
         self.optimiser.load_state_dict(content["optimiser"])
+        for group, here in zip(self.optimiser.param_groups, fused, strict=True):
+            group["fused"] = here  # how a step is computed depends on the device, not on the checkpoint
         self.ledger = Ledger.from_dict(content["ledger"])
         for name in _PLAIN:
             setattr(self, name, content[name])

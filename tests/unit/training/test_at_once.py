@@ -1,5 +1,7 @@
 """Steps that do not wait for each other, as on a card: here made on the CPU."""
 
+import logging
+
 import pytest
 import torch
 
@@ -96,6 +98,27 @@ def test_copies_are_made_now_and_then(newborn, cornet, patterns, as_on_card, mon
     assert kept == [0, 10, 20]  # at the end of an epoch of five steps: losses that wait come first
 
 
+def test_steps_are_made_one_by_one_only_where_something_was_not_finite(
+    newborn, cornet, patterns, request, caplog
+):
+    spec = TrainSpec("decoder", epochs(30), batch=4, lr=0.01)
+    whole = train(newborn(), cornet, patterns(20), spec)
+    request.getfixturevalue("as_on_card")
+    looks = request.getfixturevalue("look_back")
+    hits = []
+
+    def poison(state):
+        if state.steps == 70 and not hits:
+            hits.append(len(looks))
+            next(state.model.parameters()).data.view(-1)[0] = float("nan")
+
+    caplog.set_level(logging.INFO, "wiringup")
+    found = train(newborn(), cornet, patterns(20), spec, callbacks=each_step(poison))
+    assert found == whole
+    assert "From step 0 on one by one" in caplog.text
+    assert sum(looks) > 140  # losses that waited: those of steps 1 to 70, and those after the bad one again
+
+
 def test_a_killed_training_goes_on(newborn, cornet, patterns, as_on_card, tmp_path):
     spec = TrainSpec("all", epochs(6), batch=4, lr=0.01)
     whole = train(newborn(), cornet, patterns(22), spec).losses
@@ -110,5 +133,5 @@ def test_a_killed_training_goes_on(newborn, cornet, patterns, as_on_card, tmp_pa
         train(newborn(), cornet, patterns(22), spec, folder=tmp_path, callbacks=each_step(kill),
               interval=Interval(steps=1))  # fmt: skip
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["state"]
-    assert len(state["losses"]) == 12  # that of the last epoch that ended
+    assert len(state["losses"]) == 15
     assert train(newborn(), cornet, patterns(22), spec, folder=tmp_path).losses == whole

@@ -11,8 +11,10 @@ from torch import nn
 
 from wiringup.core.errors import PreemptedError
 from wiringup.core.seeds import torch_stream
+from wiringup.models.preprocessing import STD, Preprocessing, preprocess, standardise
 from wiringup.training import compiled
-from wiringup.training.compiled import Compiled, worth_compiling
+from wiringup.training.augment import crop_and_flip, draw_crops
+from wiringup.training.compiled import Compiled, CompiledFunction, worth_compiling
 from wiringup.training.distributed import ALONE, ProcessGroup
 from wiringup.training.loop import train
 from wiringup.training.schedule import epochs
@@ -91,6 +93,33 @@ def test_sigterm_ends_compiling(newborn, cornet, patterns, monkeypatch, tmp_path
     with pytest.raises(PreemptedError, match="Stopped by SIGTERM after step 1"):
         train(newborn(), cornet, patterns(16), spec, folder=tmp_path)
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_crops_are_compiled_for_full_batches(monkeypatch):
+    whole = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda f, dynamic: whole(f, dynamic=dynamic, backend="aot_eager"))
+    plain = []
+
+    def crops(pixels, *more):
+        if not torch.compiler.is_compiling():
+            plain.append(len(pixels))
+        return crop_and_flip(pixels, *more)
+
+    function = CompiledFunction(crops, 6)
+    pixels = torch.randint(0, 256, (6, 16, 16, 3), generator=torch_stream(0), dtype=torch.uint8)
+    for n in (3, 6, 6, 3):
+        values = pixels[:n], *draw_crops(n, 16, 16, torch_stream(n)), 8, Preprocessing()
+        torch.testing.assert_close(function(*values), crop_and_flip(*values))
+    assert (plain, function.compiled) == ([3, 3], True)
+    torch.compiler.reset()
+
+
+def test_what_is_kept_of_colours_lets_gradients_through():
+    with torch.inference_mode():
+        preprocess(torch.zeros(1, 7, 7, 3, dtype=torch.uint8), 7)
+    images = torch.rand(1, 3, 7, 7, requires_grad=True)
+    standardise(images * 1).sum().backward()
+    torch.testing.assert_close(images.grad[0, :, 0, 0], 1 / torch.tensor(STD))
 
 
 def test_it_has_to_pay():
