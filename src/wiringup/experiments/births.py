@@ -15,7 +15,7 @@ from wiringup.core.ahead import THREADS
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
 from wiringup.models.any_network import make
-from wiringup.models.architecture import ModelSpec, architecture_of, build, own_network
+from wiringup.models.architecture import ModelSpec, architecture_of, build, outline, own_network
 from wiringup.models.device import check_device
 from wiringup.models.preprocessing import network_input
 from wiringup.training.flops import flops_by_layer
@@ -111,8 +111,13 @@ def _calibration(model: nn.Module, spec: ModelSpec, images: int, passes: int = 1
         updates=seen,
         images=images,
         statistics={layer: seen * channels for layer, channels in statistics_of(model).items()},
-        forward=seen * sum(f.forward for f in flops_by_layer(model, spec.size).values()),
+        forward=seen * _forward_flops(spec),
     )
+
+
+@lru_cache(maxsize=16)
+def _forward_flops(spec: ModelSpec) -> int:
+    return sum(flops.forward for flops in flops_by_layer(outline(spec), spec.size).values())
 
 
 def spread_over(stimuli: Stimuli, n: int) -> Stimuli:

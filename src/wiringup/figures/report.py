@@ -59,10 +59,10 @@ def write(
         comparison: of the same, see `results.comparison.of_study`.
         kernels: condition -> filters of the first layer, newborn and trained, where they are known.
     """
-    figures = {name: draw(comparison) for name, draw in _figures(study, comparison).items()}
-    for name, figure in figures.items():
+    figures = {name: _png(draw(comparison)) for name, draw in _figures(study, comparison).items()}
+    for name, picture in figures.items():
         with atomic_path(folder / name) as path:
-            figure.savefig(path, format="png")
+            path.write_bytes(picture)
     write_text(folder / "table.csv", to_csv(comparison.rows()))
     write_text(folder / "report.html", page(study, records, comparison, figures, kernels))
     return folder / "report.html"
@@ -92,11 +92,11 @@ def page(
     study: Study,
     records: Sequence[Record],
     comparison: Comparison,
-    figures: Mapping[str, Figure],
+    figures: Mapping[str, bytes],
     kernels: Kernels = MappingProxyType({}),
 ) -> str:
-    """Return the report as HTML with its figures; every text that comes from outside is escaped."""
-    images = {name: f'<img alt="{_SHOWN[name]}" src="{_embed(figure)}">' for name, figure in figures.items()}
+    """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped."""
+    images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
     body = [
         "<h1>Brain match with few supervised synaptic updates</h1>",
         _claim(study),
@@ -235,7 +235,7 @@ def _picture(born: Array, trained: Array) -> str:
     beside = np.concatenate([left, np.ones((len(left), 12, 3)), right], axis=1)
     buffer = io.BytesIO()
     Image.fromarray(np.round(255 * beside).astype(np.uint8)).save(buffer, "png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return _embedded(buffer.getvalue())
 
 
 def _varied(records: Sequence[Record]) -> list[str]:
@@ -332,7 +332,11 @@ def _text(value: object) -> str:
     return html.escape(str(value))
 
 
-def _embed(figure: Figure) -> str:
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return buffer.getvalue()
+
+
+def _embedded(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()

@@ -1,10 +1,12 @@
 """From latent variables to pixels: one object, lit, in front of a background."""
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.ahead import ahead
 from wiringup.core.brief import Brief
 from wiringup.core.progress import task
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -13,6 +15,7 @@ from wiringup.data.rendered.exemplars import CATEGORIES, body
 from wiringup.data.rendered.scenes import Latents, RenderSpec, draw_latents
 from wiringup.data.rendered.shapes import Floats, Hits, rotation
 
+_THREADS = min(4, os.cpu_count() or 1)  # numpy computes beside them; more would wait for the interpreter
 _RADIUS = 0.62  # of an object of size 1, in units of half the image
 _SAMPLES = 2  # per pixel and direction: smooth edges
 _AMBIENT = 0.34
@@ -45,13 +48,18 @@ class RenderedScenes(Brief):
 def render(spec: RenderSpec) -> RenderedScenes:
     """Render the images of ``spec``.
 
-    Every image is computed by itself, so that its pixels do not depend on how many others there are.
+    Every image is computed by itself, so that its pixels do not depend on how many others there are, nor on
+    the threads that draw them.
     """
     latents = draw_latents(spec)
+
+    def drawn(i: int) -> NDArray[np.uint8]:
+        return draw({name: values[i] for name, values in latents.items()}, spec.size)
+
     pixels = np.empty((spec.images, spec.size, spec.size, 3), dtype=np.uint8)
     with task("render", spec.images, "objects rendered") as finished:
-        for i in range(spec.images):
-            pixels[i] = draw({name: values[i] for name, values in latents.items()}, spec.size)
+        for i, image in enumerate(ahead(drawn, range(spec.images), _THREADS)):
+            pixels[i] = image
             finished(i + 1)
     name = f"rendered-v{spec.level}-{spec.split}{spec.seed}"
     stimuli = Stimuli(pixels, tuple(f"{name}-{i:06d}" for i in range(spec.images)))
