@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 run: $(READY)  ## environment + main job: the paper's argument on simulated data (under 10 minutes)
 	$(BIN)/wiringup run
 
-quick: $(READY)  ## the same, smaller (under 2 minutes)
+quick: $(READY)  ## the same, smaller (under 2 minutes): all works, too small for the argument
 	$(BIN)/wiringup run --quick
 
 test: lint types contracts unit  ## lint, types, import contracts, tests

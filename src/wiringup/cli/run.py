@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 
 def run(
     study: Which = STUDY,
-    quick: Annotated[bool, arg(help="A smaller main study, under two minutes.")] = False,
+    quick: Annotated[
+        bool,
+        arg(
+            help="A smaller main study, under two minutes: shows that all works, too small for the argument."
+        ),
+    ] = False,
     launch: Launch = HERE,
     out: Runs = Path("runs"),
     json: Json = False,
@@ -120,6 +125,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         kind: how JSON calls its address.
     """
     from wiringup.experiments.kernels import first_filters
+    from wiringup.figures.methods import headline
     from wiringup.figures.report import figure_names, write
     from wiringup.figures.tables import comparison_table, differences_table
     from wiringup.results.comparison import of_study
@@ -133,7 +139,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         facts = {kind: name, "report": str(path), "figure": figures[0], "left_out": found.left_out}
         as_json(
             facts
-            | {"figures": figures}
+            | {"figures": figures, "headline": headline(found), "unlearned": found.unlearned}
             | {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]}
         )
         return
@@ -146,8 +152,8 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         table(*differences_table(found, baseline), title=title)
     for one in found.diverged:
         log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
-    if found.left_out:
-        log.info(found.left_out)
+    for told in filter(None, (headline(found), found.unlearned, found.left_out)):
+        log.info(told)
     for figure in figures:
         log.info("Figure: %s", figure)
     log.info("Report: %s", path)

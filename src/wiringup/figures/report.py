@@ -102,6 +102,7 @@ def page(
         _claim(study),
         _warning(records),
         f'<p class="headline">{_text(headline(comparison))}</p>',
+        f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
         _what(study, records),
         images.pop("sweep.png", ""),
         _chart(comparison),

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wiringup.figures.methods import headline
 from wiringup.figures.style import area_panels, clean, head, legend, log_axis, look
 from wiringup.results.comparison import COLUMNS, Comparison
 from wiringup.results.record import MEAN
@@ -18,6 +19,7 @@ def draw(comparison: Comparison) -> Figure:
 
     Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
     If the reference is at chance everywhere there are no percentages: panels show the scores themselves.
+    Above stands what was found, and where the reference has learned nothing that recordings tell.
     """
     areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
     figure, panels = area_panels(areas, 3.3, 6.2)
@@ -27,7 +29,8 @@ def draw(comparison: Comparison) -> Figure:
     title = "Brain match against supervised synaptic updates"
     lost = dict.fromkeys(f"{d.label} (seed {comparison.lost(d.label)})" for d in comparison.diverged)
     gone = f"Without a score, because the training diverged: {', '.join(lost)}." if lost else ""
-    head(figure, title, comparison.simulated, comparison.norms, comparison.left_out, gone)
+    told = headline(comparison), comparison.unlearned, comparison.norms, comparison.left_out, gone
+    head(figure, title, comparison.simulated, *told)
     return figure
 
 

@@ -129,6 +129,18 @@ class Comparison:
         return " ".join(notes)
 
     @property
+    def unlearned(self) -> str:
+        """The sentence that names where the trained reference is not above its own birth; "" if nowhere."""
+        own = [one for one in self.moments if one.label == self.reference]
+        born, trained = own[0], own[-1]
+        if not self.has_percent or born.epoch > 0 or trained.epoch == 0:
+            return ""
+        known = [area for area in self.areas if area not in self.chance]
+        areas = [area for area in known if born.percent[area].mean >= trained.percent[area].mean]
+        told = f"Trained, {self.reference} is not above its own birth in {', '.join(areas)}: there"
+        return f"{told} 100 % is no gain from training." if areas else ""
+
+    @property
     def norms(self) -> str:
         """The sentence that says how BatchNorm behaved that did not learn, and where otherwise."""
         labels: dict[str, list[str]] = {}

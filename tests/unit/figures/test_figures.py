@@ -7,6 +7,7 @@ import pytest
 
 from made_records import make_record, point, score
 from wiringup.figures import report, updates
+from wiringup.figures.methods import headline
 from wiringup.figures.style import look
 from wiringup.figures.tables import comparison_table, count, differences_table, plus_minus
 from wiringup.results.comparison import OverSeeds, compare, of_study
@@ -95,6 +96,21 @@ def test_the_table_shows_a_shared_birth_once(records):
     assert body[2][7:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
     low, high = map(float, comparison_table(found, found.ends, intervals=True)[1][2][-1].split(" to "))
     assert low < 60 < high
+
+
+def test_the_first_figure_says_what_was_found_and_where_the_reference_learned_nothing(tmp_path, records):
+    found = compared(records)
+    assert headline(found) in updates.draw(found).get_suptitle().replace("\n", " ")
+    assert found.unlearned == ""
+    flat = [make_record("ref <all>", 0, 0.5, 0.4, trained=50), make_record("few", 0, 0.5, 0.25)]
+    found = compared(flat)
+    assert found.unlearned == (
+        "Trained, ref <all> is not above its own birth in V4: there 100 % is no gain from training."
+    )
+    assert found.unlearned in updates.draw(found).get_suptitle().replace("\n", " ")
+    assert found.unlearned.replace("<all>", "&lt;all&gt;") in reported(tmp_path, flat)
+    born = replace(flat[0], points=flat[0].points[:1])
+    assert compared([born]).unlearned == ""  # nothing was trained
 
 
 def with_behaviour(record, raw, match):

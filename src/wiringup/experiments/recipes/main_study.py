@@ -1,7 +1,7 @@
 """The paper's argument at a small scale: every condition, every seed, one reference.
 
     wiringup run            under ten minutes on two cores
-    wiringup run --quick    under two
+    wiringup run --quick    under two; too small for the argument, its reference hardly learns
 
 Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled; train
 few synapses on few images; and compare with controls that spend as many updates. On simulated recordings,
