@@ -42,6 +42,13 @@ def test_pixels_do_not_depend_on_how_many_images_are_asked_for(scenes):
     assert few.images.stimuli.ids == scenes.images.stimuli.ids[:11]
 
 
+@pytest.mark.parametrize("threads", [0, 3])
+def test_pixels_do_not_depend_on_threads(scenes, monkeypatch, threads):
+    monkeypatch.setattr(module, "_THREADS", threads)
+    few = render(RenderSpec(11, level=6, seed=5, split="test"))
+    np.testing.assert_array_equal(few.images.stimuli.pixels, scenes.images.stimuli.pixels[:11])
+
+
 def test_images_come_labelled_with_their_latents(scenes):
     pixels = scenes.images.stimuli.pixels
     assert pixels.shape == (64, 64, 64, 3) and pixels.dtype == np.uint8
