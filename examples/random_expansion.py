@@ -27,7 +27,7 @@ from wiringup.cli.show import table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import torch_stream
 from wiringup.experiments.births import born
-from wiringup.experiments.scoring import CALIBRATION_IMAGES, spread_over
+from wiringup.experiments.candidates import CALIBRATION_IMAGES, spread_over
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.stored import StoredSubject

@@ -127,8 +127,8 @@ def test_what_does_not_fit_on_a_card_is_scored_on_the_cpu_and_told(monkeypatch, 
     assert products_on(None, 10) is None and products_on(torch.device("cpu"), 10) is None
     monkeypatch.setattr(storage, "free_on", lambda card: scoring_set(100, 20, here) / 0.79)
     assert products_on(here, 100, 20) == here and not caplog.messages
-    assert products_on(here, 120, 20) == torch.device("cpu")
-    assert "Scoring 120 images and 20 units needs" in caplog.text and "on the CPU" in caplog.text
+    assert products_on(here, 20_000, 20) == torch.device("cpu")
+    assert "Scoring 20,000 images and 20 units needs" in caplog.text and "on the CPU" in caplog.text
 
 
 def test_products_are_made_where_they_are_asked_for():
