@@ -12,7 +12,7 @@ An area is at chance if its score is not above two of its standard errors, by wh
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -139,23 +139,45 @@ class BrainMatch:
         return f"{self.label} on {', '.join(used) or 'nothing'} of {self.suite}"
 
 
-def at_chance(match: BrainMatch) -> dict[str, tuple[float, float]]:
-    """Return the areas whose score is not above two standard errors: nothing is a fraction of chance.
+class Chance(NamedTuple):
+    """The score by which an area is at chance.
+
+    Attributes:
+        kind: "raw" or "ceiled".
+        value, error: of it, means over seeds and over the area's benchmarks; NaN where there is no error.
+        sources: what the error of a ceiled score is over.
+    """
+
+    kind: str
+    value: float
+    error: float
+    sources: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        over = f" over {', '.join(self.sources)}" if self.sources else ""
+        return f"{self.kind} {self.value:.3f}" + (
+            "" if np.isnan(self.error) else f", error {self.error:.3f}{over}"
+        )
+
+
+def at_chance(match: BrainMatch) -> dict[str, Chance]:
+    """Return the areas whose score is not two standard errors above zero: nothing is a fraction of chance.
 
     That is the raw score with the metric's own error, which every record keeps; or the ceiled score, if it is
     not positive, or, where stimuli or units were resampled, not above two of the errors found by that.
 
     Returns:
-        area -> (raw score, standard error), means over seeds and over the area's benchmarks.
+        area -> the score, with its error, that decided.
     """
     found = {}
     for area, estimate in match.areas.items():
         parts = [match.benchmarks[name] for name in sorted(match._behind(area))]
         raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
-        raw = estimate.value if np.isnan(raw) else raw  # published scores come without
-        resampled = 2 * estimate.error if {"stimuli", "units"} & estimate.errors.keys() else 0.0
-        if not raw > 2 * np.nan_to_num(error) or not estimate.value > np.nan_to_num(resampled):
-            found[area] = raw, error
+        resampled = bool({"stimuli", "units"} & estimate.errors.keys())
+        if raw <= 2 * np.nan_to_num(error):  # never of published scores, which come without
+            found[area] = Chance("raw", raw, error)
+        elif not estimate.value > (2 * np.nan_to_num(estimate.error) if resampled else 0.0):
+            found[area] = Chance("ceiled", estimate.value, estimate.error, tuple(estimate.errors))
     return found
 
 

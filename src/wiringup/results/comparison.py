@@ -10,7 +10,7 @@ import numpy as np
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
-from wiringup.results.brain_match import BrainMatch, at_chance, brain_match
+from wiringup.results.brain_match import BrainMatch, Chance, at_chance, brain_match
 from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
 from wiringup.results.stats import Estimate
 from wiringup.results.table import Row, rows
@@ -76,7 +76,7 @@ class Comparison:
         moments: condition by condition, in the order of the table.
         areas: those that have percentages, and a part in the mean; all of them if the reference is at chance
             everywhere.
-        chance: areas in which the reference is at chance -> its raw score and standard error.
+        chance: areas in which the reference is at chance -> the score by which it is.
         diverged: runs without a score.
         unceiled: benchmarks that have no ceiling, and therefore no part in any area.
     """
@@ -84,7 +84,7 @@ class Comparison:
     reference: str
     moments: Sequence[ConditionScores]
     areas: Sequence[str]
-    chance: Mapping[str, tuple[float, float]]
+    chance: Mapping[str, Chance]
     simulated: bool
     diverged: Sequence[Diverged] = ()
     unceiled: Sequence[str] = ()
@@ -118,8 +118,8 @@ class Comparison:
     @property
     def left_out(self) -> str:
         """The sentences that say what is no part of the percentages, and why; "" if all is."""
-        chance = ", ".join(f"{a} (raw {r:.3f}, error {e:.3f})" for a, (r, e) in self.chance.items())
-        because = f"because the reference itself is within two standard errors of zero: {chance}."
+        chance = ", ".join(f"{area} ({of})" for area, of in self.chance.items())
+        because = f"because the reference itself is not two standard errors above zero: {chance}."
         notes = [f"Left out of percentages, mean and figure, {because}"] if chance else []
         if chance and not self.has_percent:
             notes = [f"There are no percentages, {because} Scores are shown as they are."]

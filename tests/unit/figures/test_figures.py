@@ -133,8 +133,8 @@ def test_an_area_in_which_the_reference_is_at_chance_is_left_out_in_words(tmp_pa
     assert header[7:] == ["mean %", "V4 %", "match", "top-1"]
     assert body[2][7:10] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
     assert found.left_out == (
-        "Left out of percentages, mean and figure, because the reference itself is within two standard "
-        "errors of zero: behavior (raw 0.015, error 0.010)."
+        "Left out of percentages, mean and figure, because the reference itself is not two "
+        "standard errors above zero: behavior (raw 0.015, error 0.010)."
     )
     figure = updates.draw(found)
     assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4", "V4"]

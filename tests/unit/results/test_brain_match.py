@@ -177,13 +177,15 @@ def test_nothing_is_a_fraction_of_chance():
     found = mine.fraction_of(chance)
     assert np.isnan(found["V4"].value) and found["IT"].value == pytest.approx(0.5)
     assert found["mean"].value == pytest.approx(0.5)  # of IT alone, on both sides
-    assert at_chance(chance) == {"V4": (0.02, 0.01)}
+    assert at_chance(chance) == {"V4": ("raw", 0.02, 0.01, ())}
     above = brain_match(
         "above", "s@1", [[made("a", 0.04, score=0.04**2, sd=(1e-6,) * 3)], [made("b", 0.4, "IT")]], {}
     )
     assert at_chance(above) == {} and np.isfinite(mine.fraction_of(above)["V4"].value)
     wide = brain_match("wide", "s@1", [[made("a", 0.04, sd=(0.03,) * 3)], [made("b", 0.4, "IT")]], {})
-    assert list(at_chance(wide)) == ["V4"]  # resampling finds more than the metric's own error
+    (told,) = at_chance(wide).values()  # resampling finds more than the metric's own error, and says so
+    assert told == ("ceiled", 0.04, wide.areas["V4"].error, ("stimuli", "units")) and told.error > 0.02
+    assert str(told) == f"ceiled 0.040, error {told.error:.3f} over stimuli, units"
     nowhere = brain_match("nowhere", "s@1", [[made("a", 0.02)], [made("b", -0.1, "IT")]], {})
     assert np.isnan([e.value for e in mine.fraction_of(nowhere).values()]).all()
 
@@ -191,7 +193,8 @@ def test_nothing_is_a_fraction_of_chance():
 def test_an_area_of_which_the_score_is_not_positive_is_at_chance():
     """Raw scores of two benchmarks may be well above 0 on average while the mean of the ceiled is not."""
     pair = [[made("a", 0.3, score=0.1)], [made("b", -0.05, score=-0.2)]]
-    assert list(at_chance(brain_match("m", "s@1", pair, {}))) == ["V4"]
+    (told,) = at_chance(brain_match("m", "s@1", pair, {})).values()
+    assert str(told).startswith("ceiled -0.050, error ")
 
 
 def test_areas_behind_which_are_other_benchmarks_have_no_fraction():
