@@ -115,13 +115,9 @@ def _describe(found: BrainMatch, reference: BrainMatch | None) -> None:
     """Say what a reader of the table has to know."""
     if reference is not None:
         log.info("Reference: %s", reference.label)
-        for area, (raw, error) in at_chance(reference).items():
-            log.info(
-                "No fraction in %s, nor part in it: the reference is at chance there (raw %.3f, error %.3f).",
-                area,
-                raw,
-                error,
-            )
+        for area, score in at_chance(reference).items():
+            told = "No fraction in %s, nor part in it: the reference is at chance there (%s)."
+            log.info(told, area, score)
     if found.seeds == 1:
         log.info("One seed: no error over seeds is known, and none is in the interval.")
     elif found.seeds < FEW_SEEDS:

@@ -164,5 +164,6 @@ def published(home: Path) -> Genome:
     except MissingDataError as error:
         raise MissingDataError(
             f"Weight compression draws from the published distributions, which are not in {folders[0]}. "
-            f"Fetch them with: wiringup fetch {PUBLISHED}  (or name a genome of your own: --birth FILE.json)"
+            f"Fetch them with: wiringup fetch {PUBLISHED}  (or name a genome file of your own, FILE.json, in "
+            "place of the recipe)"
         ) from error

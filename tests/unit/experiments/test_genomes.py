@@ -9,9 +9,9 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
 from wiringup.birth.transfer import LAYER_MAPS, transfer
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, MissingDataError
 from wiringup.experiments.births import born
-from wiringup.experiments.genomes import find_genome
+from wiringup.experiments.genomes import find_genome, open_genome
 from wiringup.models.architecture import ModelSpec
 
 CORNET = ModelSpec("cornet_s", 1 / 8, 5, 64)
@@ -79,3 +79,14 @@ def test_the_gain_is_kept_on_request_and_makes_another_genome(genome_file, tmp_p
 def test_a_map_without_a_genome_is_refused(tmp_path):
     with pytest.raises(InputError, match="kaiming_normal uses no genome, so there is nothing to map"):
         find_genome("kn", tmp_path, RESNET, tmp_path / "map.json")
+
+
+def test_without_the_published_distributions_no_option_of_another_command_is_named(tmp_path, monkeypatch):
+    """Genomes are asked for by --birth, --genome, --weights or a bare name, depending on the command."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    with pytest.raises(
+        MissingDataError, match=r"wiringup fetch weight-compression  \(or name a .*FILE"
+    ) as told:
+        open_genome("wc", tmp_path)
+    assert " --" not in str(told.value)
