@@ -1,5 +1,6 @@
 """k-means for millions of short vectors: k-means++ and Lloyd's iterations in chunks that fit the cache."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -87,27 +88,35 @@ def _plus_plus(points: Tensor, k: int, generator: Generator) -> Tensor:
 
 def _lloyd(points: Tensor, centers: Tensor, tolerance: float, iterations: int) -> Clustering:
     previous = float("inf")
+    squares = [chunk.square().sum(1) for chunk in torch.split(points, _CHUNK)]
     for _ in range(iterations):
-        found, means = _assign(points, centers)
+        found, means = _assign(points, squares, centers)
         if previous - found.inertia <= tolerance * found.inertia:
             break
         centers, previous = means, found.inertia
     return found
 
 
-def _assign(points: Tensor, centers: Tensor) -> tuple[Clustering, Tensor]:
-    """Return the points' assignment to ``centers`` and the means of the clusters that it makes."""
+def _assign(points: Tensor, squares: Sequence[Tensor], centers: Tensor) -> tuple[Clustering, Tensor]:
+    """Return the points' assignment to ``centers`` and the means of the clusters that it makes.
+
+    Args:
+        points: (n, d).
+        squares: squared length of every point, chunk by chunk.
+        centers: (k, d).
+    """
     k = len(centers)
     labels = torch.empty(len(points), dtype=torch.int64)
     sums = torch.zeros(k, points.shape[1], dtype=torch.float64)
     scatter = torch.zeros(k, dtype=torch.float64)
     offset, each = centers.square().sum(1, keepdim=True), torch.arange(k)[:, None]
-    for chunk, target in zip(torch.split(points, _CHUNK), torch.split(labels, _CHUNK), strict=True):
+    chunks = zip(torch.split(points, _CHUNK), torch.split(labels, _CHUNK), squares, strict=True)
+    for chunk, target, square in chunks:
         distance, nearest = torch.addmm(offset, centers, chunk.T, alpha=-2).min(0)
         target.copy_(nearest)
         member = (nearest == each).to(points.dtype)
         sums += member @ chunk
-        scatter += member @ (distance + chunk.square().sum(1)).clamp_(min=0)
+        scatter += member @ (distance + square).clamp_(min=0)
     counts = torch.bincount(labels, minlength=k)[:, None]
     means = torch.where(counts > 0, sums / counts.clamp(min=1), centers).to(points.dtype)
     return Clustering(centers, labels, float(scatter.sum()), scatter), means
