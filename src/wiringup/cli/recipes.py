@@ -84,6 +84,7 @@ class StudyOptions:
             scale,
             wc=self.wc or scale.wc,
             seeds=self.seed or scale.seeds,
+            birth_seeds=self.seed or scale.birth_seeds,
             side=self.image_size or scale.side,
             keep=self.keep or scale.keep,
         )
@@ -96,6 +97,16 @@ class StudyOptions:
         moments = parse_moments(" ".join(asked.moments)) if asked.moments else base.moments
         base = replace(base, training=training, exam=asked.spec(), moments=moments)
         return found.study(name, replace(base, keep_weights=asked.keep_weights), inputs, scale)
+
+    def check_named(self) -> None:
+        """Raise `MissingDataError` if images, a validation set or a genome file are named but absent."""
+        genome = Path(self.wc) if self.wc and self.wc not in WEIGHT_COMPRESSIONS else None
+        for flag, path in {"--images": self.images, "--val": self.val, "--wc": genome}.items():
+            if path is not None and not path.exists():
+                raise MissingDataError(
+                    f"{flag} {path} is not here. Name what is, or leave {flag} out: a plan then says what is "
+                    "expected."
+                )
 
 
 STUDY = StudyOptions()
@@ -155,6 +166,7 @@ def plan(
         return
     scale, missing = find_scale(study.scale or SCALE), ""
     inputs = StudyInputs()
+    study.check_named()
     try:
         found = study.study(inputs)
     except MissingDataError as error:

@@ -32,6 +32,9 @@ SHOWN = (
     "score",
 )
 MOST = 200  # rows on a screen
+OF_ALL_AREAS = (
+    "%s is the score itself; a study's percentages leave out areas in which its reference is at chance."
+)
 
 
 def results(
@@ -40,9 +43,13 @@ def results(
         arg(name="diff", metavar="[diff RUN RUN]", help="Say why two runs differ."),
     ] = (),
     where: Annotated[
-        str,
-        arg(metavar="CONDITION", help="Rows of the table that fit: one expression of SQL on its columns."),
-    ] = "",
+        str | None,
+        arg(
+            metavar="CONDITION",
+            help="Rows of the table that fit: one expression of SQL on its columns.",
+            help_behavior_hint="(by default all)",
+        ),
+    ] = None,
     group: Annotated[
         tuple[str, ...],
         arg(
@@ -82,10 +89,15 @@ def results(
 
       wiringup results --table runs.parquet
     """
+    if where is not None and not where.strip():
+        raise InputError(
+            f"--where is {where!r}, but has to be a condition on the columns, as in \"birth = 'wc'\". "
+            "Leave it out for all rows."
+        )
     if words:
         _diff(words, out, json)
     elif where or group or columns or format:
-        _ask(where, group, columns, _form(format, file, json), file, out)
+        _ask(where or "", group, columns, _form(format, file, json), file, out)
     else:
         _list(file, out, json)
 
@@ -151,6 +163,8 @@ def _ask(
     else:
         body = [[told(value) for value in row.values()] for row in found[:MOST]]
         table(list(found[0]), body, title=f"{len(found):,} rows of {out}")
+        if "brain_match" in found[0]:
+            log.info(OF_ALL_AREAS, "brain_match, the mean of all areas,")
         if len(found) > MOST:
             log.info("%d more rows; --format csv or json prints all.", len(found) - MOST)
 
@@ -185,6 +199,8 @@ def _diff(words: Sequence[str], out: Path, json: bool) -> None:
         body = [[name, told(a), told(b)] for name, (a, b) in differ.items()]
         if body:
             table([title, *(f"{run}" for run in found["runs"])], body)
+    if any(name.endswith(".brain match") for name in found["differences"]["numbers"]):
+        log.info(OF_ALL_AREAS, "brain match, the mean of all areas,")
 
 
 def _write_table(path: Path, out: Path) -> None:
@@ -201,7 +217,7 @@ def _print_runs(records: Sequence["Record"], title: str) -> None:
     from wiringup.results.labels import told_apart
 
     header = ["run", "condition", "norms", "seed", "epochs", "updates", "syn. updates"]
-    header += ["mean match", "simulated"]
+    header += ["mean of all areas", "simulated"]
     body = [
         [
             r.uid, r.label, r.norms, str(r.seed), f"{r.last.epoch:g}", count(r.last.updates),
@@ -210,6 +226,7 @@ def _print_runs(records: Sequence["Record"], title: str) -> None:
         for r in told_apart(records)
     ]  # fmt: skip
     table(header, body, title=title)
+    log.info(OF_ALL_AREAS, "The mean of all areas")
 
 
 def _print_matches(matches: Sequence[Mapping[str, Any]]) -> None:

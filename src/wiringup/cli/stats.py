@@ -106,6 +106,8 @@ def front(
 ) -> None:
     """Show the Pareto front: conditions and moments that none beats at the same cost or less.
 
+    By bits, which say a birth and nothing of what is learned, it is the front of births alone.
+
     For example:
       wiringup stats front --by bits --out runs/0123456789ab
     """

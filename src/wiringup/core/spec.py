@@ -207,7 +207,7 @@ def _instead(value: Any, expected: str, where: str) -> str:
 
 def diff(old: Any, new: Any) -> dict[str, tuple[Any, Any]]:
     """Return ``{dotted.field: (old, new)}`` for every field in which two specs differ."""
-    a, b = _flatten(to_dict(old)), _flatten(to_dict(new))
+    a, b = flat(to_dict(old)), flat(to_dict(new))
     return {k: (a.get(k), b.get(k)) for k in sorted({*a, *b}) if a.get(k) != b.get(k)}
 
 
@@ -217,10 +217,11 @@ def changed(old: Any, spec: Any) -> dict[str, tuple[Any, Any]]:
     return {name: values for name, values in diff(old, spec).items() if name not in neutral}
 
 
-def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """Return ``{dotted.field: value}`` for every field of a spec in its plain form."""
     if not isinstance(value, Mapping):
         return {prefix: value}
-    flat: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for key, item in value.items():
-        flat |= _flatten(item, f"{prefix}.{key}" if prefix else str(key))
-    return flat
+        found |= flat(item, f"{prefix}.{key}" if prefix else str(key))
+    return found

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.checks import at_least
 from wiringup.core.progress import task
 from wiringup.results.curves import Curve, compared, reached
 from wiringup.results.draws import Sample, drawn
@@ -137,7 +138,11 @@ def coverages(
         simulations: studies of each kind.
         seed: of the simulations.
         n_seeds: numbers of seeds that studies have.
+
+    Raises:
+        InputError: if there are fewer than two simulations.
     """
+    at_least(simulations, 2, "the number of simulations")
     found: list[dict[str, Any]] = []
     with task("coverage", len(KINDS), "kinds of intervals simulated") as tell:
         for done, (name, covers) in enumerate(KINDS.items(), 1):

@@ -25,8 +25,10 @@ Array = NDArray[np.float64]
 
 SPENT = ("updates", "synaptic_updates", "flops", "epoch")
 """What a moment may have cost so far."""
-COSTS = (*SPENT, "trained", "bits")
-"""What a network may cost: what was spent, how many synapses learn, and what its birth takes to say."""
+BITS = "bits"
+COSTS = (*SPENT, "trained", BITS)
+"""What a network may cost: what was spent, how many synapses learn, and what its birth takes to say (bits, of
+births alone: what learning adds is not counted)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,11 +294,12 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
         InputError: if no condition says what it cost.
     """
     one_of(by, COSTS, "cost")
-    each_spot = [(c, i) for c in found.values() for i in range(len(c.samples)) if np.isfinite(c.costs[by][i])]
+    each_spot = [(c, i) for c in found.values() for i in _moments(c, by)]
     # a birth that several conditions share is one spot
     spots = list({(c.costs[by][i], *c.samples[i].values): (c, i) for c, i in reversed(each_spot)}.values())
     if not spots:
-        raise InputError(f"No run says its {by}; runs of earlier versions did not count it.")
+        whose = "birth that was scored" if by == BITS else "run"
+        raise InputError(f"No {whose} says its {by}; runs of earlier versions did not count it.")
     goal = drawn(found[reference].samples[-1], reference)
     each = [drawn(curve.samples[i], curve.label).relative_to(goal) for curve, i in spots]
     costs = np.array([curve.costs[by][i] for curve, i in spots])
@@ -310,6 +313,12 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
         )
         for k in chosen
     ]  # fmt: skip
+
+
+def _moments(curve: Curve, by: str) -> list[int]:
+    """Return which moments have a cost; a network that learned is not said by the bits of its birth."""
+    known = np.isfinite(curve.costs[by]) & ((by != BITS) | (curve.costs["epoch"] == 0))
+    return [int(i) for i in np.flatnonzero(known)]
 
 
 def percent(of: Estimate) -> Estimate:

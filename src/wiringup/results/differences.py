@@ -6,12 +6,13 @@ from typing import Any
 
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.spec import diff
-from wiringup.results.labels import condition
+from wiringup.core.spec import diff, flat
+from wiringup.results.labels import NEUTRAL, condition
 from wiringup.results.record import MEAN, Record, plain
 from wiringup.results.store import RECORD, Store
 
 SPEC, MADE, SPENT, NUMBERS = "specification", "made with", "spent", "numbers"
+_RUN, _PARENT, _BORN = "run:", "genome.distilled_from", "born from the genome of"
 
 
 def differences(store: Store, first: str, second: str) -> dict[str, Any]:
@@ -24,8 +25,8 @@ def differences(store: Store, first: str, second: str) -> dict[str, Any]:
 
     Returns:
         ``runs``: both addresses; ``summary``: a sentence; ``differences``: group ("specification", "made
-        with", "spent", "numbers") -> dotted name -> both values. Losses are the first epoch in which they
-        differ.
+        with", which has devices and places too, "spent", "numbers") -> dotted name -> both values. Losses are
+        the first epoch in which they differ.
 
     Raises:
         MissingDataError: if there is no such run.
@@ -60,8 +61,27 @@ def _found(store: Store, name: str) -> Record:
     return store.record(fits[0])
 
 
+def _asked(record: Record) -> dict[str, Any]:
+    """Return what decides a run, by dotted names; a run that its genome is distilled from is an address."""
+    said = {name: of for name, of in flat(record.spec).items() if not _is_neutral(name)}
+    if not str(said.get("birth.genome", "")).startswith(_RUN):
+        return said
+    parent = str(said.pop("birth.genome")).removeprefix(_RUN)
+    own = {name: of for name, of in said.items() if not name.startswith(_PARENT)}
+    return own | {_BORN: f"run {parent}"}
+
+
 def _made(record: Record) -> Mapping[str, Any]:
-    return {"genome": record.genome, **record.provenance}
+    neutral = {
+        name: of
+        for name, of in flat(record.spec).items()
+        if _is_neutral(name) and not name.startswith(_PARENT)
+    }
+    return {"genome": record.genome, **neutral, **record.provenance}
+
+
+def _is_neutral(name: str) -> bool:
+    return name.rpartition(".")[2] in NEUTRAL
 
 
 def _spent(record: Record) -> Mapping[str, Any]:
@@ -78,7 +98,7 @@ def _of_moment(record: Record, epoch: float) -> Mapping[str, Any]:
     return found
 
 
-_PARTS = {SPEC: lambda record: record.spec, MADE: _made, SPENT: _spent}
+_PARTS = {SPEC: _asked, MADE: _made, SPENT: _spent}
 
 
 def _differing(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 FILE = "results.parquet"
 _AT_ONCE = 256  # files whose rows are in memory as Python objects
-_FORM = 1  # counts up when rows are made otherwise than before
+_FORM = 2  # counts up when rows are made otherwise than before
 _OF_FILE = {"file": "VARCHAR", "file_bytes": "BIGINT", "file_changed": "BIGINT", "form": "VARCHAR"}
 _ALL = COLUMNS | _OF_FILE
 _MADE = content_hash([_FORM, list(_ALL.items())])[:12]

@@ -11,10 +11,12 @@ Path = tuple[str, ...]
 Condition = Mapping[Path, Any]
 """Where a specification says something -> what, but for what tells no condition from another."""
 
-NO_CONDITION = frozenset((
-    "seed", "source", "name", "label", "device", "workers", "keep_weights",
-    "calibration_sha256", "held_out", "val",  # follow from the images, or are told by hash
+NEUTRAL = frozenset((
+    "source", "val", "name", "label", "device", "workers", "compile", "keep_weights",
 ))  # fmt: skip
+"""The ``core.spec.neutral()`` fields of a run's specification, which change no address."""
+
+NO_CONDITION = NEUTRAL | {"seed", "calibration_sha256", "held_out"}  # the latter follow from the images
 LONG = 40
 
 

@@ -209,13 +209,27 @@ def _grouped(connection: Any, group: Sequence[str]) -> list[dict[str, Any]]:
     per_run = _dicts(
         connection,
         f"WITH chosen AS (SELECT * FROM asked {'' if 'epoch' in group else last}) "
-        f"SELECT {by}, run, any_value(condition) AS condition_, bool_or(simulated) AS simulated_, "
+        f"SELECT {by}, run, any_value(condition) AS condition_, any_value(seed) AS seed_, "
+        "bool_or(simulated) AS simulated_, "
         f"{means} FROM chosen GROUP BY {by}, run ORDER BY ALL",
     )
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in per_run:
         groups.setdefault(tuple(row[name] for name in group), []).append(row)
-    return [dict(zip(group, key, strict=True)) | _summary(runs, measures) for key, runs in groups.items()]
+    kept = {key: _births_once(runs) for key, runs in groups.items()}
+    if shared := len(per_run) - sum(map(len, kept.values())):
+        log.info("A birth that several runs share counts once: %d runs add nothing.", shared)
+    return [dict(zip(group, key, strict=True)) | _summary(runs, measures) for key, runs in kept.items()]
+
+
+def _births_once(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the runs of a group; of those that share a birth, by its brain match, one stands for all."""
+    found: dict[Any, dict[str, Any]] = {}
+    # those of one condition, as far as there are: what differs later is no difference of births
+    for run in sorted(runs, key=lambda run: run["condition_"] or ""):
+        born = run["updates"] == 0 and run["brain_match"] is not None
+        found.setdefault((run["seed_"], run["brain_match"]) if born else run["run"], run)
+    return list(found.values())
 
 
 def _summary(runs: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> dict[str, Any]:

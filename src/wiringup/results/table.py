@@ -65,9 +65,10 @@ def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str,
     ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs" as trained in all), what was spent
     until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of
     all "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the
-    mean of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which nothing
-    was scored but accuracy has one row without a score. "score_error_stimuli", "match_error_units", ... are
-    the standard errors of one run's score and brain match from the choice of stimuli and units.
+    mean of all areas of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at
+    which nothing was scored but accuracy has one row without a score. "score_error_stimuli",
+    "match_error_units", ... are the standard errors of one run's score and brain match from the choice of
+    stimuli and units.
 
     Args:
         records: finished runs.

@@ -75,6 +75,12 @@ def test_what_is_kept_of_images_is_the_scales_unless_it_is_asked_for(images, ask
     assert (base.images.side, base.images.keep, base.exam.top1) == seen
 
 
+def test_births_have_the_seeds_that_are_asked_for(capsys):
+    plan = said(capsys, "plan", "at_birth", "--scale", "gpu", "--seed", "0", "5")
+    assert {run["label"]: run["seed"] for run in plan["runs"]}["KN, birth"] == 5
+    assert len(plan["runs"]) == 2 * len({run["label"] for run in plan["runs"]})
+
+
 def test_without_its_images_a_plan_says_what_is_expected(images, capsys):
     plan = said(capsys, "plan", "fewer_updates", "--scale", "gpu")
     assert plan["missing"].startswith("The images of this scale are not here")
@@ -93,6 +99,8 @@ def test_without_its_images_a_plan_says_what_is_expected(images, capsys):
         (["run", "critical", "--scale", "gpu"], "wiringup fetch tinyimagenet40 --from DIR"),
         (["run", "critical", "--scale", "paper"], "name their folder (--images PATH)"),
         (["plan", "critical", "--scale", "gpu", "--probe"], "are not here"),
+        (["plan", "critical", "--scale", "paper", "--images", "nope"], "nope"),
+        (["plan", "critical", "--scale", "gpu", "--wc", "nope.json"], "nope.json"),
         (["run", "critical", *FLAGS, "--lr", "-1"], "lr is -1"),
         (["run", "critical", *FLAGS, "0"], "one of them twice"),
         (["run", "critical", "--suite", "real@1", *FLAGS], "leave out --benchmark"),

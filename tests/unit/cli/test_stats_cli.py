@@ -67,14 +67,15 @@ def test_questions_are_answered_in_tables(study, capsys):
     [
         (("compare", "ref", "fex"), "Unknown condition 'fex'. Did you mean 'few'"),
         (("compare", "ref", "few", "--by", "bits"), "Unknown measure of what was spent 'bits'"),
-        (("front", "--by", "bits"), "No run says its bits"),
+        (("front", "--by", "bits"), "No birth that was scored says its bits"),
         (("reach", "--reference", "nix"), "No run is labelled 'nix'"),
         (("reach", "--to", "0"), "percentage"),
+        (("coverage", "--simulations", "1"), "is 1, but has to be at least 2"),
     ],
 )
 def test_what_cannot_be_answered_is_said(study, words, told, capsys):
     with pytest.raises(SystemExit):
-        main(["stats", *words, "--out", study])
+        main(["stats", *words, *(() if words[0] == "coverage" else ("--out", study))])
     assert told in capsys.readouterr().err
 
 

@@ -21,7 +21,7 @@ from wiringup.training.schedule import epochs
 
 MODEL = ModelSpec("cornet_s", width=1 / 16, size=64)
 TINY = replace(
-    SCALES["tiny"], model=MODEL, reference=1, epochs=(1,), fewer=(8,), seeds=(0,), birth_seeds=2,
+    SCALES["tiny"], model=MODEL, reference=1, epochs=(1,), fewer=(8,), seeds=(0,), birth_seeds=(0, 1),
     births=("uniform", "layer_normal"),
 )  # fmt: skip
 TRAINING = replace(BASE.training, size=64)

@@ -1,5 +1,7 @@
 """Differences at equal updates, updates to reach a fraction, the Pareto front: answers known by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.isotonic import isotonic_regression
@@ -107,6 +109,15 @@ def test_the_interval_of_updates_is_open_where_draws_do_not_reach_it():
     assert one.high == np.inf and 0.2 < one.share < 0.975
 
 
+def test_bits_are_of_births_and_say_nothing_of_what_is_learned():
+    def of(label, bits, *values):
+        return [replace(one, bits=bits) for one in runs(label, *values)]
+
+    points = front(found(*of("ref", 10, 0.1, 0.5), *of("long", 90, 0.2, 0.3)), "ref", "bits")
+    assert [(p.label, p.epoch, p.cost) for p in points] == [("ref", 0, 10), ("long", 0, 90)]
+    assert [p.percent.value for p in points] == pytest.approx([20, 40])
+
+
 def test_the_front_is_what_nothing_beats():
     cheap = runs("cheap", 0.1, 0.35, trained=1)  # 100 synaptic updates
     bad = runs("bad", 0.1, 0.2, trained=20)
@@ -117,7 +128,7 @@ def test_the_front_is_what_nothing_beats():
     assert {p.share for p in points} == {1.0}
     by_trained = front(each, "ref", "trained")
     assert [(p.label, p.cost) for p in by_trained] == [("cheap", 1), ("ref", 10)]
-    with pytest.raises(InputError, match="No run says its bits"):
+    with pytest.raises(InputError, match="No birth that was scored says its bits"):
         front(each, "ref", "bits")
     with pytest.raises(InputError, match="Unknown cost 'euros'"):
         front(each, "ref", "euros")

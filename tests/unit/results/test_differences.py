@@ -59,3 +59,22 @@ def test_names_have_to_say_one_run(store):
         differences(store, "aa", "bb1")
     with pytest.raises(MissingDataError, match="no finished run 'zz'"):
         differences(store, "zz", "bb1")
+
+
+def test_a_parent_is_one_line_and_what_changes_no_address_is_not_asked_for(store):
+    def born(of, compile):
+        parent = {"training": {"lr": 0.1, "compile": compile}, "images": {"seed": 0}}
+        birth = {"seed": 0, "genome": f"run:{of}"}
+        genome = {"genome": {"distilled_from": parent}} if of else {"genome": {"distilled_from": None}}
+        return {
+            "birth": birth if of else {"seed": 0, "genome": None},
+            "training": {"compile": compile},
+        } | genome
+
+    for uid, of, how in (("d1", "", "no"), ("d2", "p1", "no"), ("d3", "p1", "auto")):
+        store.save(replace(make_record("D", 0, 0.1, uid=uid), spec=born(of, how)))
+    found = differences(store, "d1", "d2")["differences"]
+    assert found["specification"] == {"born from the genome of": [None, "run p1"]}
+    found = differences(store, "d2", "d3")
+    assert found["differences"]["specification"] == {} and "the same was asked of both" in found["summary"]
+    assert found["differences"]["made with"] == {"training.compile": ["no", "auto"]}

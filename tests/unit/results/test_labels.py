@@ -1,10 +1,12 @@
 """One label, several conditions: what differs is told."""
 
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 
+from wiringup.core.spec import NEUTRAL as MARK
 from wiringup.core.spec import to_dict
 from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec, born_from
-from wiringup.results.labels import told_apart
+from wiringup.results.labels import NEUTRAL, condition, told_apart
+from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import parse_moments
 from wiringup.training.spec import TrainSpec
 
@@ -30,6 +32,18 @@ def test_seeds_devices_and_places_are_one_condition(record):
     assert set(labels(record, *distilled)) == {""}
     subsets = [replace(RUN, images=replace(RUN.images, seed=s, sha256=f"{s}" * 64)) for s in (0, 1)]
     assert set(labels(record, *subsets)) == {""}
+
+
+def test_every_field_that_changes_no_address_tells_no_condition(record):
+    def named(spec):
+        for one in fields(spec):
+            value = getattr(spec, one.name)
+            yield from [one.name] if MARK in one.metadata else named(value) if is_dataclass(value) else ()
+
+    assert {*named(replace(RUN, before=LabelFreeSpec()))} == NEUTRAL
+    runs = [replace(RUN, training=replace(RUN.training, compile=how)) for how in ("auto", "off")]
+    assert {*labels(record, *runs)} == {""}
+    assert len({condition(replace(record("a", 0, 0.1), spec=to_dict(run))) for run in runs}) == 1
 
 
 def test_all_that_differs_is_named(record):

@@ -69,6 +69,19 @@ def test_runs_that_differ_in_more_than_seeds_are_counted_as_conditions(store, tm
     assert [row["conditions"] for row in ask(tmp_path, Query(group=["birth"]))] == [2, 1]
 
 
+def test_a_birth_that_several_runs_share_counts_once(store, tmp_path, caplog):
+    for seed in (0, 1):
+        store.save(run("kaiming_normal", seed, 0.1, 0.3, uid=f"other{seed}", plasticity="critical"))
+    caplog.set_level("INFO")
+    kn, wc = ask(tmp_path, Query("epoch = 0", group=["birth"]))
+    assert [(row["runs"], row["conditions"]) for row in (kn, wc)] == [(2, 1), (2, 1)]
+    assert "2 runs add nothing" in caplog.text
+    assert [row["runs"] for row in ask(tmp_path, Query(group=["birth"]))] == [
+        4,
+        2,
+    ]  # their ends are their own
+
+
 def test_only_what_changed_is_read_again(store, tmp_path, monkeypatch):
     ask(tmp_path, Query())
     read = []

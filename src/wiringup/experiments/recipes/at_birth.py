@@ -2,12 +2,12 @@
 
     wiringup run at_birth --scale gpu
 
-Every birth has ten seeds, for a permutation test over seeds; those that are distilled are all distilled
-from the reference of the first seed. Published: weight compression 54 % of the fully trained brain match,
-Kaiming normal 43 %, pixels less (wiringup score pixels). At `gpu` (one card, two seeds, mean of V1, V4 and
-IT): Kaiming normal 64 to 67 %, weight compression 62 to 77 %. What is compared besides are the births of
-the paper's supplement and later ones (wiringup genome recipes). At `gpu` the references take four minutes
-and each birth a scoring.
+Every birth has ten seeds (or those of --seed), for a permutation test over seeds; those that are distilled
+are all distilled from the reference of the first seed. Published: weight compression 54 % of the fully
+trained brain match, Kaiming normal 43 %, pixels less (wiringup score pixels). At `gpu` (one card, two seeds,
+mean of V1, V4 and IT): Kaiming normal 64 to 67 %, weight compression 62 to 77 %. What is compared besides are
+the births of the paper's supplement and later ones (wiringup genome recipes). At `gpu` the references take
+four minutes and each birth a scoring.
 
 Three seeds: 213 runs, one after the other about 17 minutes at `gpu` (one card) and 2.5 hours at `small`
 (two cores).
@@ -27,8 +27,7 @@ def at_birth(study: Conditions) -> None:
         births["WC (distilled), birth"] = DISTILLED
     births |= {f"{name}, birth": name for name in study.scale.births}
     for label, birth in births.items():
-        seeds = range(study.scale.birth_seeds)
-        study.add(label, birth=birth, duration=epochs(0), seeds=seeds, one_genome=True)
+        study.add(label, birth=birth, duration=epochs(0), seeds=study.scale.birth_seeds, one_genome=True)
 
 
 RECIPE = Recipe(

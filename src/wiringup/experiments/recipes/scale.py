@@ -56,7 +56,7 @@ class Scale:
         moments: when runs are scored, if they last longer, besides birth and end.
         seeds: of births and trainings.
         births: recipes of birth that are compared.
-        birth_seeds: births of each where nothing learns.
+        birth_seeds: of births where nothing learns.
         wc: what weight compression is: a recipe of published figures ("wc"), a genome file, or `DISTILLED`.
         rate: of a machine that the scale is made for.
     """
@@ -76,7 +76,7 @@ class Scale:
     moments: tuple[Duration, ...]
     seeds: tuple[int, ...]
     births: tuple[str, ...]
-    birth_seeds: int
+    birth_seeds: tuple[int, ...]
     wc: str
     rate: Rate
     keep: str = SQUARES
@@ -150,7 +150,7 @@ SMALL = Scale(
     moments=(),
     seeds=(0, 1, 2),
     births=(*RULES, *FITTED),
-    birth_seeds=10,
+    birth_seeds=tuple(range(10)),
     wc="wc",
     rate=Rate(2.1e11, 15, "two cores of an AMD EPYC with bf16, 2026-11-26"),
 )
@@ -171,7 +171,7 @@ SCALES: Mapping[str, Scale] = {
         fewer=(100,),
         seeds=(0, 1),
         births=("uniform", "layer_normal"),
-        birth_seeds=3,
+        birth_seeds=(0, 1, 2),
         wc=DISTILLED,
         rate=Rate(1e11, 3, "two cores of an AMD EPYC, 2026-11-26"),
     ),
@@ -185,7 +185,8 @@ SCALES: Mapping[str, Scale] = {
     ),
     "paper": replace(
         SMALL,
-        says="CORnet-S at 224 px, ImageNet (--images), the paper's schedule in bf16, days on one card",
+        says="CORnet-S at 224 px, ImageNet (--images), the paper's schedule in bf16: about a day for "
+        "each recipe on one card",
         model=ModelSpec("cornet_s", width=1, size=224),
         training=TrainSpec(batch=256, lr=0.1, schedule="step", precision="bf16"),
         images=NEEDED,
