@@ -6,11 +6,33 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-THREADS = min(32, (os.cpu_count() or 1) + 4)
-"""As many as `ThreadPoolExecutor` takes by itself."""
+from wiringup.core.errors import InputError
+
+CORES = "WIRINGUP_CORES"
+"""Environment variable: how many cores a process may use, where several share a machine."""
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """Return how many cores this process may use: as ``WIRINGUP_CORES`` says, or its share of those here.
+
+    The processes that torchrun starts on a machine share its cores.
+
+    Raises:
+        InputError: if ``WIRINGUP_CORES`` is no whole number above 0.
+    """
+    if asked := os.environ.get(CORES):
+        if not asked.isdecimal() or int(asked) < 1:
+            raise InputError(f"{CORES} is {asked!r}; it has to be a whole number of cores, 1 or more.")
+        return int(asked)
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, here // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+
+
+THREADS = min(32, cores() + 4)
+"""As many as `ThreadPoolExecutor` takes by itself."""
 
 
 def ahead(

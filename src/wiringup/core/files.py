@@ -130,17 +130,18 @@ def full_disk_explained(path: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(path: Path, busy: str) -> Iterator[None]:
+def locked(path: Path, busy: str, patience: float = 0.0) -> Iterator[None]:
     """Hold the lock file ``path`` while the block runs; a process that dies lets go of it.
 
     Raises:
-        BusyError: saying ``busy``, if another process, or another block of this one, holds it.
+        BusyError: saying ``busy``, if another process, or another block of this one, holds it for more than
+            ``patience`` seconds.
     """
     from filelock import FileLock, Timeout
 
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        lock = FileLock(path).acquire(timeout=0)
+        lock = FileLock(path).acquire(timeout=patience, poll_interval=0.01)
     except Timeout as error:
         raise BusyError(busy) from error
     with lock:

@@ -9,14 +9,14 @@ from wiringup.core.sealed import write_sealed
 from wiringup.core.spec import to_dict
 from wiringup.experiments import slurm
 from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch_options import HERE, PROCESSES, SLURM, LaunchOptions
+from wiringup.experiments.launch_options import HERE, LOCAL, PROCESSES, SLURM, LaunchOptions
 from wiringup.experiments.outcome import Launched, Made, diverged, finished, gather, settled, tell_diverged
 from wiringup.experiments.processes import share
 from wiringup.experiments.run import SPEC, execute, on_any_device, warn_if_not_kept
 from wiringup.experiments.sharing import forget_failure
 from wiringup.experiments.spec import RunSpec
 from wiringup.experiments.study import Listed, Listing, Study
-from wiringup.experiments.work import work
+from wiringup.experiments.work import together, work
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 
@@ -57,16 +57,16 @@ def launch(
     """
     inputs, listing = inputs or StudyInputs(), study.listing()
     made = _begin(study, listing, store)
-    if todo := [one for one in listing.in_order() if not settled(store, one)]:
-        if how.kind == SLURM:
-            slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
-            return Launched(list(made.records.values()), [], len(todo))
-        if how.kind == PROCESSES:
-            share(how.number, listing, store, device or _device(study), inputs.home)
-        else:
-            here = _here(study, listing, store, device, inputs)
-            made.records.update(here.records)
-            made.errors.update(here.errors)
+    todo = [one for one in listing.in_order() if not settled(store, one)]
+    if how.kind == LOCAL:
+        here = _here(study, listing, store, device, inputs)
+        made.records.update(here.records)
+        made.errors.update(here.errors)
+    elif todo and how.kind == PROCESSES:
+        share(how.number, listing, store, device or _device(study), inputs.home)
+    elif todo and how.kind == SLURM:
+        slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
+        return Launched(list(made.records.values()), [], len(todo))
     return gather(listing, store, made)
 
 
@@ -111,7 +111,8 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
         log.info("%s: %s  [%s]", how, one.title, one.run)
         plan({kind: -amount for kind, amount in _work(runs[one.run]).items()})
 
-    return work(listing, store, make, passed=passed)
+    group = together(device or study.runs[0].training.device)
+    return work(listing, store, make, passed=passed, group=group)
 
 
 def _work(run: RunSpec) -> dict[str, float]:

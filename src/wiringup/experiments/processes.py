@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from wiringup.core.ahead import CORES, cores
 from wiringup.core.errors import InputError, PreemptedError
+from wiringup.core.memory import GB
 from wiringup.core.preemption import preemptible
 from wiringup.core.progress import task
 from wiringup.experiments.outcome import diverged, failed, settled, tell_diverged
 from wiringup.experiments.sharing import DEATHS, PATIENCE
 from wiringup.experiments.study import Listed, Listing
 from wiringup.models.device import AUTO, cards
+from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store
 
 FOLDER = "processes"  # of their logs, in the study's
@@ -55,11 +58,12 @@ def share(number: int, listing: Listing, store: Store, device: str, home: Path) 
     number, total = min(number, len(todo)), len(todo)
     logs = store.folder(listing.uid) / FOLDER
     logs.mkdir(parents=True, exist_ok=True)
+    memory = Storage().limit()  # now: what the processes take is not free later
     command = [sys.executable, "-m", "wiringup", "work", listing.uid]
     command += ["--out", str(store.root), "--device", device]
 
     def start(i: int) -> subprocess.Popen[bytes]:
-        env = os.environ | surroundings(i, number, cards() if device == AUTO else [])
+        env = os.environ | surroundings(i, number, cards() if device == AUTO else [], memory)
         with (logs / f"{i}.log").open("ab") as out:
             return subprocess.Popen(
                 command, env=env | {"WIRINGUP_DATA": str(home)}, stdout=out, stderr=subprocess.STDOUT
@@ -83,20 +87,25 @@ def share(number: int, listing: Listing, store: Store, device: str, home: Path) 
             _stop(workers)
 
 
-def surroundings(i: int, number: int, cards: list[str]) -> Mapping[str, str]:
+def surroundings(i: int, number: int, cards: list[str], memory: int | None = None) -> Mapping[str, str]:
     """Return the environment variables of one of several processes.
 
     Args:
         i: which.
         number: of processes.
-        cards: as CUDA calls them; several may share one.
+        cards: as CUDA calls them, taken in turn; none where all share one that is named, or use none.
+        memory: bytes that all of them may use.
     """
-    here = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    threads = max(1, len(here) // number)
+    mine = max(1, cores() // number)
+    on_card = len(range(i % len(cards), number, len(cards))) if cards else number
+    shares = {CORES: str(mine), CARD_SHARE: str(1 / on_card)}
+    if memory:
+        shares[MEMORY] = str(memory / GB / number)
+    threads = mine
     with suppress(KeyError, ValueError):
         threads = min(threads, int(os.environ[THREADS[0]]))
     card = {VISIBLE: cards[i % len(cards)]} if cards else {}
-    return dict.fromkeys(THREADS, str(threads)) | card
+    return dict.fromkeys(THREADS, str(threads)) | card | shares
 
 
 def _open(todo: list[Listed], listing: Listing, store: Store) -> list[Listed]:

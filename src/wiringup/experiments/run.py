@@ -36,7 +36,8 @@ from wiringup.results.record import Point, Record, point_from_dict, point_to_dic
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.checkpoint import MOMENTS
-from wiringup.training.distributed import leads, place
+from wiringup.training.distributed import ProcessGroup, leads, place
+from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import KeepWeights, Observer, Shared, TrainingMoment
 
@@ -73,10 +74,10 @@ def execute(
     here = _on(spec, device)
     folder = store.folder(spec.uid)
     with claimed(store, spec.uid, here.training.device) as group:
-        if known := store.finished(spec.uid, spec):
+        if known := group.broadcast(store.finished(spec.uid, spec)):  # another machine may see it later
             warn_if_not_kept(spec, store)
             return known
-        if why := store.diverged(spec.uid):
+        if why := group.broadcast(store.diverged(spec.uid)):
             raise DivergedError(f"{why} To try it again, remove {folder}.")
         genome = _genome(spec, store, device, inputs)
         begun = (folder / CHECKPOINT).is_file()
@@ -84,7 +85,7 @@ def execute(
         if group.leads:
             write_sealed(folder / SPEC, to_dict(on_any_device(spec)))
         try:
-            record = _execute(here, store, genome, inputs)
+            record = _execute(here, store, genome, inputs, group)
         except DivergedError as error:
             if group.leads:
                 store.save_diverged(spec.uid, spec, str(error))
@@ -114,7 +115,9 @@ def _with_device(spec: RunSpec, device: str) -> RunSpec:
     return replace(spec, training=replace(spec.training, device=device), before=before)
 
 
-def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyInputs) -> Record:
+def _execute(
+    spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyInputs, group: ProcessGroup
+) -> Record:
     started = time.monotonic()
     images = inputs.load(spec.images)
     exam = inputs.exam(spec.exam, images.held_out, spec.model.size)
@@ -123,9 +126,11 @@ def _execute(spec: RunSpec, store: Store, genome: Genome | None, inputs: StudyIn
     calibration = images.calibration if shown else None
     stage = uid("pretrained", [spec.model, birth, shown, spec.before, spec.version])
     folder = store.folder(spec.uid)
-    model, accounts = pretrained(
-        spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE, spec.title
-    )
+    born = list[tuple[nn.Module, dict[str, Account]]]()
+    given = spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE, spec.title
+    # the first process alone finds that others are at the phase without labels
+    group.gather(lambda: born.append(pretrained(*given)))
+    ((model, accounts),) = born
     observers: list[Observer] = [_scorer(spec, images, exam)]
     if spec.keep_weights and leads():
         observers.append(KeepWeights(folder, images.chosen.classes))

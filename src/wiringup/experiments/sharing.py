@@ -24,6 +24,7 @@ CLAIM = ".claim.json"
 FAILED = "failed.json"
 LOG = "log.txt"
 PATIENCE = 1.0  # seconds between looks at what other processes do
+GLANCE = 0.1  # seconds: longer than `claim_of` holds the lock of a run
 DEATHS = 3
 """How often the process at a run may die without a word before nobody tries it again."""
 
@@ -87,17 +88,16 @@ def claimed(store: Store, uid: str, device: str = "cpu") -> Iterator[ProcessGrou
         BusyError: if another process has claimed it.
         WiringupError: if `DEATHS` processes died at it one after the other.
     """
-    group, folder, busy = join(device), store.folder(uid), ""
+    group, folder = join(device), store.folder(uid)
+    busy = f"Another process is at work in {folder}."
     with ExitStack() as stack:
-        if group.leads:
-            try:
-                stack.enter_context(locked(folder / LOCK, f"Another process is at work in {folder}."))
-            except BusyError as error:
-                busy = str(error)
-        if busy := group.broadcast(busy):
-            raise BusyError(busy)
-        if group.leads:
-            stack.enter_context(_signed(folder / CLAIM))
+
+        def claim() -> None:
+            if group.leads:
+                stack.enter_context(locked(folder / LOCK, busy, patience=GLANCE))
+                stack.enter_context(_signed(folder / CLAIM))
+
+        group.gather(claim)
         yield group
 
 

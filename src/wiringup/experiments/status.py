@@ -128,6 +128,17 @@ def cancel(store: Store, study: str) -> Cancelled:
             processes.add(claim.pid)
         else:
             elsewhere.add(str(claim))
-    for pid in processes:
+    ended = tuple(pid for pid in sorted(processes) if _end(pid))
+    return Cancelled(jobs, ended, tuple(sorted(elsewhere)))
+
+
+def _end(pid: int) -> bool:
+    """Let a process of this machine end; return whether it was there and could be told to."""
+    try:
         os.kill(pid, signal.SIGTERM)
-    return Cancelled(jobs, tuple(sorted(processes)), tuple(sorted(elsewhere)))
+    except ProcessLookupError:  # it ended meanwhile
+        return False
+    except PermissionError:
+        log.warning("Process %d is another user's, who alone can end it: kill %d", pid, pid)
+        return False
+    return True

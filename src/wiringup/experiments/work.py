@@ -1,6 +1,7 @@
 """One process at work on a study: it takes what is free, notes what fails, and ends when nothing is left."""
 
 import logging
+import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +16,16 @@ from wiringup.core.errors import BusyError, DivergedError, InputError, Preempted
 from wiringup.core.preemption import preemptible
 from wiringup.experiments import sharing
 from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.outcome import Made, gather, settled, tell_diverged
+from wiringup.experiments.outcome import Made, failed, gather, settled, tell_diverged
 from wiringup.experiments.run import SPEC, execute, read_spec
 from wiringup.experiments.sharing import LOG, Claim, claim_of, save_failure
 from wiringup.experiments.study import Listed, Listing, relabelled
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.distributed import place
+from wiringup.training.distributed import ALONE, ProcessGroup, join, place
 
 log = logging.getLogger(__name__)
-_FATAL: Any = getattr(torch, "AcceleratorError", ())  # the card answers this process no more
+_ACCELERATOR: Any = getattr(torch, "AcceleratorError", ())  # in newer PyTorch
 _family = logging.getLogger("wiringup")
 
 
@@ -35,6 +36,7 @@ def work(
     *,
     stay: bool = True,
     passed: Callable[[Listed], None] = lambda _one: None,
+    group: ProcessGroup = ALONE,
 ) -> Made:
     """Make the runs of a study that are free until all are settled; SIGTERM ends it in good order.
 
@@ -48,20 +50,24 @@ def work(
         stay: wait for runs that others are at; otherwise leave when there is nothing else, and wait only
             for what runs that are free are born from.
         passed: told of runs that others made meanwhile.
+        group: processes that train together, all of which call this; the first looks what is to be done.
 
     Raises:
         DivergedError: if a reference diverges.
         PreemptedError: at SIGTERM.
+        Exception: any error that the rest of the ``group`` may know nothing of, or after which this process
+            can compute nothing; the run is noted as failed.
     """
-    worker, idle = _Worker(listing, store, make, passed), 0
-    todo = [one for one in listing.in_order() if not settled(store, one)]
+    worker, idle = _Worker(listing, store, make, passed, group), 0
+    todo = group.broadcast([one for one in listing.in_order() if not settled(store, one)])
     with preemptible():
         while todo:
             left = [one for one in todo if not worker.settle(one)]
             idle = idle + 1 if len(left) == len(todo) else 0
             todo = left
             # one look might have met another that only looks, see `claim_of`
-            if not stay and idle > 1 and all(claim_of(store, one.run)[1] for one in todo):
+            held = not stay and idle > 1 and all(claim_of(store, one.run)[1] for one in todo)
+            if group.broadcast(held):
                 log.info("Others are at the last runs (%d); nothing is left to do here.", len(todo))
                 break
             if idle:
@@ -75,12 +81,13 @@ class _Worker:
     store: Store
     make: Callable[[Listed], Record]
     passed: Callable[[Listed], None]
+    group: ProcessGroup
     made: Made = field(default_factory=Made)
     put_off: set[str] = field(default_factory=set)
 
     def settle(self, one: Listed) -> bool:
         """Make a run unless it is settled; return whether it is now, or another process is at it."""
-        if settled(self.store, one):
+        if self.group.broadcast(settled(self.store, one)):
             self.passed(one)
             return True
         busy = False
@@ -104,14 +111,28 @@ class _Worker:
         return not busy
 
     def failed(self, one: Listed, error: Exception) -> None:
-        """Note that a run failed; raise its error if nothing more can be computed in this process."""
+        """Note that a run failed; raise its error if nothing more can be computed in this process.
+
+        Nor can it be by several that train together: the others may be waiting for this one within the run.
+        """
         cause = str(error) if isinstance(error, WiringupError) else f"{type(error).__name__}: {error}"
-        save_failure(self.store, one.run, cause)
+        if failed(self.store, one) is None:  # or that another process died tells less than why it did
+            save_failure(self.store, one.run, cause)
         self.made.errors[one.run] = error
         log.warning("Failed: %s  [%s]: %s", one.title, one.run, cause)
-        if isinstance(error, _FATAL):
+        if self.group.size > 1 or _is_fatal(error):
             raise error
         _let_go(error)
+
+
+def _is_fatal(error: Exception) -> bool:
+    """Return whether the card answers this process no more."""
+    return isinstance(error, _ACCELERATOR) or (isinstance(error, RuntimeError) and "CUDA error" in str(error))
+
+
+def together(device: str) -> ProcessGroup:
+    """Join the processes that torchrun started, if it did."""
+    return join(place(device)) if int(os.environ.get("WORLD_SIZE", 1)) > 1 else ALONE
 
 
 def _let_go(error: BaseException | None) -> None:
@@ -168,7 +189,9 @@ def take_part(root: Path | str, name: str, device: str, inputs: StudyInputs | No
     store = Store(root)
     listing = Listing.load(store, name)
     log.info("At work on %s: device %s, threads %d.", name, place(device), torch.get_num_threads())
-    made = work(listing, store, maker(store, device, inputs or StudyInputs()), stay=False)
+    made = work(
+        listing, store, maker(store, device, inputs or StudyInputs()), stay=False, group=together(device)
+    )
     if all(settled(store, one) for one in listing.runs):
         try:
             gather(listing, store, made)  # for `wiringup report`

@@ -22,6 +22,8 @@ from wiringup.models.files import FLOAT32, Key, mapped
 log = logging.getLogger(__name__)
 
 CPU = torch.device("cpu")
+MEMORY = "WIRINGUP_MEMORY"
+CARD_SHARE = "WIRINGUP_CARD_SHARE"
 SHARE = 0.8  # of the free memory: other programs take some while we run
 ALIVE = 4  # outputs of the largest size that a forward pass holds at once
 SQUARES = 3  # float64 matrices of images x images: the Gram matrix and what scoring makes of it
@@ -51,9 +53,29 @@ def scoring_set(images: int, units: int, device: torch.device = CPU) -> int:
 
 
 def free_on(card: torch.device) -> int:
-    """Return the bytes that are free on a card: by its own account, and of what PyTorch keeps for later."""
+    """Return the bytes of a card that this process may take.
+
+    That is its share of what is free by the card's own account (``WIRINGUP_CARD_SHARE``, where several
+    processes are on one card; by default all), and what PyTorch keeps for later.
+
+    Raises:
+        InputError: if the share is no number above 0, and at most 1.
+    """
     kept = torch.cuda.memory_reserved(card) - torch.cuda.memory_allocated(card)
-    return int(torch.cuda.mem_get_info(card)[0]) + kept
+    return int(_card_share() * torch.cuda.mem_get_info(card)[0]) + kept
+
+
+def _card_share() -> float:
+    asked = os.environ.get(CARD_SHARE) or "1"
+    try:
+        share = float(asked)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise InputError(
+            f"The share of a card ({CARD_SHARE}) is {asked!r}; it has to be above 0 and at most 1."
+        )
+    return share
 
 
 def products_on(device: torch.device | None, images: int, units: int = 0) -> torch.device | None:
@@ -165,11 +187,15 @@ class Storage:
         return {key: mapped(images, n, _writable(folder)) for key, n in features.items()}
 
     def limit(self) -> int | None:
-        """Return the bytes of memory that may be used, or None if nothing is known."""
-        asked = os.environ.get("WIRINGUP_MEMORY") if self.memory is None else self.memory
+        """Return the bytes of memory that this process may use, or None if nothing is known.
+
+        The processes that torchrun starts on a machine share it.
+        """
+        together = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        asked = os.environ.get(MEMORY) if self.memory is None else self.memory
         if asked is None or asked == "":
             free = free_memory()
-            return None if free is None else int(SHARE * free)
+            return None if free is None else int(SHARE * free / together)
         try:
             limit = float(asked)
         except ValueError:
@@ -179,7 +205,7 @@ class Storage:
                 f"The limit of memory (--memory, WIRINGUP_MEMORY) is {asked!r}; it has to be a number of GB "
                 "above 0, as in 8 or 0.5."
             )
-        return int(limit * GB)
+        return int(limit * GB / together)
 
     def _folder(self) -> Path:
         from wiringup.core.home import cache_home

@@ -8,6 +8,7 @@ the statistics of the whole batch (`SharedNorm`). Dropout alone draws differentl
 
 import atexit
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,16 +103,17 @@ class ProcessGroup:
         """Return what ``work`` is in every process, by its rank; an error of one is that of all."""
         if self.size == 1:
             return [work()]
-        outcome: T | WiringupError
+        outcome: T | Exception
+        cause: Exception | None = None
         try:
             outcome = work()
-        except WiringupError as error:
-            outcome = error
+        except Exception as error:  # whatever it is, the others wait for this process
+            outcome, cause = _sendable(error), error
         found: list[Any] = [None] * self.size
         dist.all_gather_object(found, outcome)
         for each in found:
-            if isinstance(each, WiringupError):
-                raise each
+            if isinstance(each, Exception):
+                raise each from cause
         return found
 
     def share_buffers(self, model: nn.Module) -> None:
@@ -124,6 +126,15 @@ class ProcessGroup:
         """Wait until all processes have come here."""
         if self.size > 1:
             dist.barrier()
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error, or if it cannot be sent to another process, one that says the same."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (our own; some can be written, but not read)
+    except Exception:  # an error's own way to be written may fail in any way
+        return WiringupError(f"{type(error).__name__}: {error}")
+    return error
 
 
 ALONE = ProcessGroup()

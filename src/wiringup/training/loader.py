@@ -5,7 +5,6 @@ epoch): any step of a training can be loaded without those before it.
 """
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from wiringup.core.ahead import ahead
+from wiringup.core.ahead import ahead, cores
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.core.spec import to_dict
@@ -35,7 +34,7 @@ from wiringup.training.spec import TrainSpec
 log = logging.getLogger(__name__)
 
 ALL = slice(None)
-WORKERS = min(16, os.cpu_count() or 1)
+WORKERS = min(16, cores())
 """Threads that load ahead of a card, unless a spec says how many."""
 
 

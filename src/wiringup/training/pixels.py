@@ -8,11 +8,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from wiringup.core.stimuli import Stimuli
+from wiringup.models.storage import free_on
 
 log = logging.getLogger(__name__)
 
 ROOM = 0.4
-"""Share of a card's free memory that pixels may take."""
+"""Share of a card's free memory (see `free_on`) that pixels may take."""
 _BLOCK = 4096  # images that are copied at a time
 
 
@@ -40,7 +41,7 @@ class Pixels:
     def _resident_if_it_fits(self) -> Tensor | None:
         n, sides = len(self._stimuli), self._stimuli.sides
         needed = n * sides[0] * sides[1] * 3
-        if needed > ROOM * torch.cuda.mem_get_info(self._device)[0]:
+        if needed > ROOM * free_on(self._device):
             return None
         log.info("The pixels of %s images (%.0f MB) are kept on the card.", f"{n:,}", needed / 1e6)
         found = torch.empty((n, *sides, 3), dtype=torch.uint8, device=self._device)

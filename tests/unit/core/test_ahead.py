@@ -1,10 +1,12 @@
 """Work done ahead: in the order of the jobs, so far ahead and no further, and its errors come out."""
 
+import os
 import threading
 
 import pytest
 
-from wiringup.core.ahead import ahead
+from wiringup.core.ahead import ahead, cores
+from wiringup.core.errors import InputError
 
 
 @pytest.mark.parametrize("threads", [0, 1, 4])
@@ -39,3 +41,18 @@ def test_an_error_ends_all(threads):
     assert [next(results) for _ in range(3)] == [0, 1, 2]
     with pytest.raises(ValueError, match="of the third"):
         next(results)
+
+
+def test_cores_are_those_of_this_process(monkeypatch):
+    for name in ("WIRINGUP_CORES", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(10), raising=False)
+    assert cores() == 10
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert cores() == 2
+    monkeypatch.setenv("WIRINGUP_CORES", "3")
+    assert cores() == 3
+    for wrong in ("many", "0", "-1", "1.5"):
+        monkeypatch.setenv("WIRINGUP_CORES", wrong)
+        with pytest.raises(InputError, match=f"WIRINGUP_CORES is '{wrong}'"):
+            cores()

@@ -2,56 +2,20 @@
 
 import copy
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import pytest
-import torch.distributed as dist
 
+from meeting import Meeting
 from toy_inputs import BASE, patterns, recording
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.suites import Suite
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, WiringupError
 from wiringup.experiments.inputs import Exam
 from wiringup.models.architecture import build
 from wiringup.models.readout import subject
 from wiringup.training.distributed import ProcessGroup
 from wiringup.training.observers import Shared, TrainingMoment, observe
-
-
-@dataclass
-class Meeting:
-    """What gathers in threads instead of processes."""
-
-    size: int
-
-    def __post_init__(self) -> None:
-        self.barrier, self.found = threading.Barrier(self.size, timeout=60), [None] * self.size
-        self.rank = threading.local()
-
-    def all_gather_object(self, found: list[Any], mine: Any) -> None:
-        self.found[self.rank.value] = mine
-        self.barrier.wait()
-        found[:] = self.found
-
-    def run(self, work: Callable[[ProcessGroup], Any]) -> list[Any]:
-        """Return what every process answers."""
-        answers: list[Any] = [None] * self.size
-
-        def one(rank: int) -> None:
-            self.rank.value = rank
-            try:
-                answers[rank] = work(ProcessGroup(rank, self.size, rank == 0))
-            except Exception as error:  # it is looked at by the test
-                answers[rank] = error
-
-        threads = [threading.Thread(target=one, args=(rank,)) for rank in range(self.size)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return answers
 
 
 @pytest.fixture
@@ -71,8 +35,7 @@ def candidate():
 @pytest.mark.parametrize("size", [2, 3, 5])
 def test_together_they_find_what_one_finds(exam, candidate, monkeypatch, size):
     alone = exam().evaluate(candidate)
-    meeting = Meeting(size)
-    monkeypatch.setattr(dist, "all_gather_object", meeting.all_gather_object)
+    meeting = Meeting(size, monkeypatch)
     each = [(exam(), copy.deepcopy(candidate)) for _ in range(size)]
     for found in meeting.run(lambda group: each[group.rank][0].evaluate(each[group.rank][1], group)):
         assert found == alone
@@ -86,20 +49,34 @@ def test_each_looks_at_images_of_its_own(exam, candidate, monkeypatch):
     ]
 
 
-def test_an_error_of_one_is_that_of_all(monkeypatch):
-    meeting = Meeting(2)
-    monkeypatch.setattr(dist, "all_gather_object", meeting.all_gather_object)
+class Unreadable(Exception):
+    """Can be pickled, but not read again."""
 
+    def __init__(self, what, where):
+        super().__init__(f"{what} {where}")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "told"),
+    [
+        (InputError("not here"), InputError, "not here"),
+        (RuntimeError("CUDA out of memory"), RuntimeError, "CUDA out of memory"),
+        (Unreadable("lost", "there"), WiringupError, "Unreadable: lost there"),
+        (OSError(threading.Lock()), WiringupError, "OSError: <unlocked"),
+    ],
+)
+def test_an_error_of_one_is_that_of_all(monkeypatch, error, kind, told):
     def work(group):
         def mine():
             if group.rank:
-                raise InputError("not here")
+                raise error
             return 1
 
         return group.gather(mine)
 
-    assert [str(error) for error in meeting.run(work)] == ["not here", "not here"]
-    assert Meeting(1).run(lambda group: group.gather(lambda: 3)) == [[3]]
+    for found in Meeting(2, monkeypatch).run(work):
+        assert type(found) is kind and told in str(found)
+    assert Meeting(1, monkeypatch).run(lambda group: group.gather(lambda: 3)) == [[3]]
 
 
 def test_only_shared_observers_are_called_by_all(candidate):

@@ -77,6 +77,26 @@ def test_the_limit_is_the_argument_then_the_environment_then_what_is_free(monkey
     assert Storage().stores(2, {"V1": 3})["V1"].shape == (2, 3)
 
 
+def test_processes_of_one_training_share_the_memory(monkeypatch):
+    monkeypatch.setattr(module, "free_memory", lambda: 10 * GB)
+    monkeypatch.delenv("WIRINGUP_MEMORY", raising=False)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert (Storage().limit(), Storage(2).limit()) == (2 * GB, GB / 2)
+
+
+def test_processes_on_one_card_share_what_is_free_and_keep_what_is_theirs(monkeypatch):
+    for name, value in (("memory_reserved", 5), ("memory_allocated", 3), ("mem_get_info", (100, 200))):
+        monkeypatch.setattr(torch.cuda, name, lambda card, value=value: value)
+    monkeypatch.delenv("WIRINGUP_CARD_SHARE", raising=False)
+    assert module.free_on(torch.device("cuda")) == 102
+    monkeypatch.setenv("WIRINGUP_CARD_SHARE", "0.25")
+    assert module.free_on(torch.device("cuda")) == 27
+    for wrong in ("half", "0", "2", "nan"):
+        monkeypatch.setenv("WIRINGUP_CARD_SHARE", wrong)
+        with pytest.raises(InputError, match=f"'{wrong}'; it has to be above 0 and at most 1"):
+            module.free_on(torch.device("cuda"))
+
+
 @pytest.mark.parametrize("wrong", ["much", "-1", "0", "nan"])
 def test_a_limit_that_is_no_number_of_gb_is_refused(monkeypatch, wrong):
     monkeypatch.setenv("WIRINGUP_MEMORY", wrong)
