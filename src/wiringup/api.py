@@ -222,7 +222,13 @@ def train(
     when = moments if isinstance(moments, str) else " ".join(map(str, _listed(moments)))
     usual = known.batchnorm if known and not birth else "calibrated"
     base = RunSpec(
-        images=ImagesSpec(str(images), pool=limit, side=image_size or size, val=str(val or ""), keep=keep),
+        images=ImagesSpec(
+            str(images),
+            pool=limit,
+            side=size if image_size is None else image_size,
+            val=str(val or ""),
+            keep=keep,
+        ),
         model=network.spec,
         birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual),
         training=how,

@@ -125,6 +125,7 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
     ("call", "message"),
     [
         (lambda n: wiringup.train(n, "x", lr=-1), "lr is -1"),
+        (lambda n: wiringup.train(n, "x", image_size=0), "The size of images in pixels is 0"),
         (lambda n: wiringup.train(n, "x", moments="soon"), "soon"),
         (lambda n: wiringup.give_birth("cornet_s"), "make one with create_model"),
         (lambda n: wiringup.train(n.module, "x"), "make one with create_model"),

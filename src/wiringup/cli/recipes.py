@@ -85,7 +85,7 @@ class StudyOptions:
             wc=self.wc or scale.wc,
             seeds=self.seed or scale.seeds,
             birth_seeds=self.seed or scale.birth_seeds,
-            side=self.image_size or scale.side,
+            side=scale.side if self.image_size is None else self.image_size,
             keep=self.keep or scale.keep,
         )
         named = str(self.images or "")

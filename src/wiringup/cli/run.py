@@ -69,8 +69,8 @@ def _main_study(options: StudyOptions, inputs: "StudyInputs", quick: bool) -> "S
     if options.scale or options.wc:
         raise InputError("--scale and --wc are of a recipe: name one (wiringup recipes lists them).")
     training = TrainSpec.of(applied(SMALL, options.training))
-    side, keep = options.image_size or MODEL.size, options.keep or "squares"
-    seen = shown(options.images, options.val, side, keep=keep)
+    side = MODEL.size if options.image_size is None else options.image_size
+    seen = shown(options.images, options.val, side, keep=options.keep or "squares")
     base = base_run(MODEL, seen, exam_of(options.exam, SIMULATED), training)
     seeds = (0, 1) if options.seed is None else options.seed
     return main_study(base, inputs, QUICK if quick else FULL, seeds)

@@ -73,6 +73,7 @@ def sweep(
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
 
-    seen = shown(images, val, image_size or network.size, keep=keep)
+    side = network.size if image_size is None else image_size
+    seen = shown(images, val, side, keep=keep)
     base, inputs = base_run(network.network(), seen, exam, TrainSpec.of(training)), StudyInputs()
     finish(sweep_runs(base, inputs, axes, seed), inputs, out, training, json, "sweep", launch)

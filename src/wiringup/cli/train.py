@@ -104,7 +104,8 @@ def train(
         seed=seed,
     )
     born = seed if birth_seed is None else birth_seed
-    seen = replace(shown(images, val, image_size or network.size, limit, keep), seed=subset_seed)
+    side = network.size if image_size is None else image_size
+    seen = replace(shown(images, val, side, limit, keep), seed=subset_seed)
     base, inputs = base_run(network.network(), seen, exam, how), StudyInputs()
     base = replace(
         base,

@@ -78,22 +78,27 @@ class CacheFolder:
         with self.locked():
             return self._remove_until(0)
 
-    def evict(self) -> None:
-        """Remove what is over the limit, and parts of processes that were killed."""
-        self._remove_until(self.limit * GB)
+    def evict(self, spared: Path | None = None) -> None:
+        """Remove what is over the limit, and parts of processes that were killed.
+
+        Args:
+            spared: an entry that stays, whatever its size: the one that was written just now.
+        """
+        self._remove_until(self.limit * GB, spared)
         for part in self.folder.glob(f"*{PART}"):
             with contextlib.suppress(FileNotFoundError):
                 if part.stat().st_mtime < time.time() - _DAY:
                     part.unlink()
 
-    def _remove_until(self, size: float) -> int:
+    def _remove_until(self, size: float, spared: Path | None = None) -> int:
         entries = self.entries()
         total = kept = sum(entry.size for entry in entries)
         for entry in entries:
             if kept <= size:
                 break
-            self.remove(entry.path)
-            kept -= entry.size
+            if entry.path != spared:
+                self.remove(entry.path)
+                kept -= entry.size
         return total - kept
 
     def locked(self) -> contextlib.AbstractContextManager[Any]:
@@ -105,7 +110,7 @@ class CacheFolder:
 
 def touch(path: Path) -> None:
     """Mark an entry as used just now, where it may be written to."""
-    with contextlib.suppress(PermissionError):  # a shared folder that may only be read
+    with contextlib.suppress(OSError):  # a folder that may only be read, an entry that was evicted just now
         os.utime(path)
 
 

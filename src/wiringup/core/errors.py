@@ -9,6 +9,10 @@ class InputError(WiringupError, ValueError):
     """A value from outside (an argument, a file's content) is not usable."""
 
 
+class UnreadableError(InputError):
+    """The system does not let a file be read just now, which says nothing about its content."""
+
+
 class NotFiniteError(InputError):
     """Responses hold NaN or infinite values."""
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from wiringup.core.errors import BusyError, InputError, MissingDataError, WiringupError
+from wiringup.core.errors import BusyError, InputError, MissingDataError, UnreadableError, WiringupError
 from wiringup.core.folders import below
 from wiringup.core.limits import JSON_BYTES, JSON_DEPTH
 
@@ -43,14 +43,15 @@ def regular(path: Path, what: str = "file") -> Path:
 
     Raises:
         MissingDataError: if there is nothing.
-        InputError: if it is something else, or cannot be looked at.
+        InputError: if it is something else.
+        UnreadableError: if it cannot be looked at.
     """
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingDataError(f"There is no {what} {path}.") from error
     except (OSError, ValueError) as error:  # links in a circle, a name that no system takes
-        raise InputError(f"{str(path)!r} cannot be opened as a {what} ({error}).") from error
+        raise UnreadableError(f"{str(path)!r} cannot be opened as a {what} ({error}).") from error
     if stat.S_ISREG(mode):
         return path
     kind = _KINDS.get(stat.S_IFMT(mode), "something else")
@@ -66,19 +67,21 @@ def read_bounded(path: Path, most: int, what: str = "file") -> bytes:
         what: as in `regular`.
 
     Raises:
-        MissingDataError, InputError: as `regular`, and if it is larger or cannot be read.
+        MissingDataError, InputError: as `regular`, and if it is larger.
+        UnreadableError: if it cannot be read.
     """
-    size = regular(path, what).stat().st_size
-    if size > most:
-        raise InputError(f"{path} has {size:,} bytes; a {what} may have {most:,}.")
+    regular(path, what)
     try:
+        size = path.stat().st_size
+        if size > most:
+            raise InputError(f"{path} has {size:,} bytes; a {what} may have {most:,}.")
         with path.open("rb") as stream:
             content = stream.read(size + 1)
             # a file of /proc announces no bytes and may have any number
             while size < len(content) <= most and (more := stream.read(_PIECE)):
                 content += more
     except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror or error}).") from error
+        raise UnreadableError(f"{path} cannot be read ({error.strerror or error}).") from error
     if len(content) > most:
         raise InputError(f"{path} does not end after {most:,} bytes, the most that a {what} may have.")
     return content

@@ -59,11 +59,16 @@ def from_files(
     counts: list[int] = []
     alone: list[int] = []  # classes of one image
 
-    def choose(labels: Labels) -> NDArray[np.intp]:
+    def choose(labels: Labels, there: NDArray[np.bool_]) -> NDArray[np.intp]:
         learned, held_out = np.arange(len(labels)), np.arange(0)
         if hold_out:
             learned, held_out = split(labels)
             alone[:] = np.flatnonzero(np.bincount(labels) == 1)
+        if images is not None:
+            learned = learned[balanced_order(labels[learned], seed)[0]]
+        learned, held_out = learned[there[learned]], held_out[there[held_out]]
+        if hold_out and not len(held_out):
+            raise InputError(f"All images of {path} that are held out are corrupt; give a validation set.")
         if images is not None and len(learned) < images:
             aside = f" beside {len(held_out)} held-out ones" if hold_out else ""
             raise InputError(
@@ -71,7 +76,7 @@ def from_files(
                 f"{images} were asked for. Give more images, or ask for fewer."
             )
         if images is not None:
-            learned = learned[nested_subset(labels[learned], images, seed)]
+            learned = np.sort(learned[:images])
         counts[:] = [len(learned)]
         return np.concatenate([learned, held_out])
 

@@ -66,6 +66,7 @@ class ImagesSpec:
         object.__setattr__(self, "keep", str(Keeping.parse(self.keep)))  # one quality has one address
         if self.keep != SQUARES and self.source == RENDERED:
             raise InputError(f"Rendered objects are squares; leave out --keep {self.keep}.")
+        at_least(self.side, 1, "The size of images in pixels")
         for name in ("pool", "number"):
             if (asked := getattr(self, name)) is not None:
                 at_least(asked, 2, "the number of images")

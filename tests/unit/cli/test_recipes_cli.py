@@ -103,6 +103,10 @@ def test_without_its_images_a_plan_says_what_is_expected(images, capsys):
         (["plan", "critical", "--scale", "gpu", "--wc", "nope.json"], "nope.json"),
         (["run", "critical", *FLAGS, "--lr", "-1"], "lr is -1"),
         (["run", "critical", *FLAGS, "0"], "one of them twice"),
+        (["run", "critical", *FLAGS, "--image-size", "0"], "The size of images in pixels is 0"),
+        (["run", "--quick", "--image-size", "0"], "The size of images in pixels is 0"),
+        (["sweep", "--image-size", "0"], "The size of images in pixels is 0"),
+        (["train", "cornet_s", "--images", "x", "--image-size", "0"], "The size of images in pixels is 0"),
         (["run", "critical", "--suite", "real@1", *FLAGS], "leave out --benchmark"),
     ],
 )

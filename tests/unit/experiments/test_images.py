@@ -6,6 +6,7 @@ from made_images import class_folders, encoded, noise, write_folder
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, from_pixels
+from wiringup.data.images.cache import default_cache
 from wiringup.experiments.images import (
     HELD_OUT_IMAGES,
     calibration_images,
@@ -78,6 +79,35 @@ def test_too_few_images_say_how_many_there_are(tmp_path):
             Image.fromarray(np.full((8, 8, 3), i, np.uint8)).save(tmp_path / label / f"{i}.png")
     with pytest.raises(InputError, match="leaves 8 images to learn from beside 2 held-out ones"):
         from_files(tmp_path, 8, 9, 0)
+
+
+@pytest.mark.parametrize("hold_out", [True, False])
+def test_what_is_chosen_does_not_depend_on_what_is_packed(tmp_path, hold_out):
+    """One is corrupt, and is not chosen before pack --skip-corrupt nor after."""
+    folder = write_folder(tmp_path / "images", class_folders(noise(60)))
+
+    def found(number):
+        return [images.stimuli.ids for images in from_files(folder, 8, number, 0, hold_out)]
+
+    chosen = found(2)
+    corrupt = next(name for name in found(None)[0] if name not in chosen[0])
+    (folder / corrupt).write_bytes(b"no image")
+    default_cache().clear()
+    assert found(2) == chosen
+    default_cache().pack(folder, 8, skip_corrupt=True)
+    assert found(2) == chosen
+    everything = found(None)
+    assert found(len(everything[0])) == everything  # as a run is made again by its specification
+
+
+def test_of_corrupt_images_others_are_learned_from_and_none_is_held_out(tmp_path):
+    folder = write_folder(tmp_path / "images", class_folders(noise(60)))
+    learned, held_out = (images.stimuli.ids for images in from_files(folder, 8, 12, 0))
+    for name in (learned[0], held_out[0]):
+        (folder / name).write_bytes(b"no image")
+    default_cache().pack(folder, 8, skip_corrupt=True)
+    now = [images.stimuli.ids for images in from_files(folder, 8, 12, 0)]
+    assert len(now[0]) == 12 and set(learned[1:]) < set(now[0]) and now[1] == held_out[1:]
 
 
 def test_beside_a_validation_set_no_training_image_is_held_out(tmp_path, caplog):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.errors import InputError, UnreadableError, WiringupError
 from wiringup.core.files import regular
 
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -49,6 +49,7 @@ def read_member(archive: zipfile.ZipFile, name: str, most: int, what: str) -> by
 
     Raises:
         InputError: if it is larger, encrypted, damaged, or compressed in another way than usual.
+        UnreadableError: if the system does not let it be read.
     """
     where = f"{name!r} in {archive.filename}"
     about = archive.getinfo(name)
@@ -62,6 +63,8 @@ def read_member(archive: zipfile.ZipFile, name: str, most: int, what: str) -> by
         with archive.open(about) as stream:
             # in pieces: asked for everything, zipfile unpacks what is there, whatever the directory says
             content = stream.read(about.file_size)
+    except OSError as error:
+        raise UnreadableError(f"{where} cannot be read ({error}).") from error
     except Exception as error:  # of damaged bytes zipfile raises nearly every kind there is
         raise InputError(f"{where} cannot be read ({error}).") from error
     if len(content) != about.file_size:

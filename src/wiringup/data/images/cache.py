@@ -7,11 +7,12 @@ of the size and of what is kept of an image: files that begin alike may lend eac
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.cautions import caution
@@ -23,10 +24,17 @@ from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages
 from wiringup.data.images.estimate import disk_of
 from wiringup.data.images.keeping import SQUARES, Keeping
-from wiringup.data.images.pack_file import SQUARES_SUFFIX, WHOLE_SUFFIX, beside, index_of, noted
+from wiringup.data.images.pack_file import (
+    SQUARES_SUFFIX,
+    WHOLE_SUFFIX,
+    OtherFormatError,
+    beside,
+    index_of,
+    noted,
+)
 from wiringup.data.images.packed import Packed, read_packed
-from wiringup.data.images.packing import Asked, pack, reopen, unfinished
-from wiringup.data.images.source import Choose, open_source
+from wiringup.data.images.packing import Asked, pack, readable_now, reopen, unfinished
+from wiringup.data.images.source import open_source
 
 RULE = "short side to size, centre crop; 2"
 """How an image is decoded and becomes square (`decoding`); raise the number when that changes, or cached ones
@@ -40,6 +48,10 @@ _WEEK = 7 * 24 * 3600  # seconds after which nobody is expected to go on with a 
 _PREFIX = 12  # characters of a key that say size and what is kept
 
 log = logging.getLogger(__name__)
+
+Choose = Callable[[NDArray[np.int64], NDArray[np.bool_]], NDArray[np.intp]]
+"""Receives the label of every image of a source, and whether it can be had (not if it was left out as
+corrupt); returns the index of those that are wanted, in order."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ class ImageCache(CacheFolder):
         Args:
             path: see `source.ALLOWED`.
             size: side in px, see `keeping`.
-            choose: picks images by their labels; by default all.
+            choose: picks images; by default all.
             verify: compare the images with their hashes also if the file has the size and time stamp with
                 which it was found whole.
             keep: what is kept of an image, see `keeping.ALLOWED`.
@@ -82,17 +94,21 @@ class ImageCache(CacheFolder):
         keeping = Keeping.parse(keep)
         with open_source(path, size) as source:
             everything = Asked(source, np.arange(len(source)), keeping, size)
-            found = self.find(_path(self.folder, everything), verify)
-            rows = None
+            try:
+                found = self.find(_path(self.folder, everything), verify)
+            except InputError:  # repaired by who holds the lock
+                found = self._packed(everything, verify)
             if found is None and choose is not None:
-                rows = choose(source.labels)
+                rows = choose(source.labels, np.ones(len(source), bool))
                 if len(rows) < len(source) / WHOLE:
                     return self._packed(replace(everything, rows=rows), verify).images
             found = found or self._packed(everything, verify)
         _warn_of_left_out(found)
-        if choose is not None and (rows is None or found.left_out):
-            rows = choose(found.images.labels)
-        return found.images if rows is None else found.images.take(rows)
+        if choose is None:
+            return found.images
+        # by the labels of all: what is chosen does not depend on what is packed
+        rows = choose(source.labels, found.there)
+        return found.images.take((np.cumsum(found.there) - 1)[rows])
 
     def pack(
         self,
@@ -124,20 +140,19 @@ class ImageCache(CacheFolder):
         return found
 
     def find(self, path: Path, verify: bool = False) -> Packed | None:
-        """Return the images cached at ``path``, or None; a damaged file is removed.
+        """Return the images cached at ``path``, or None; nothing is changed.
 
         Args:
             path: of the images.
             verify: as in `load`.
+
+        Raises:
+            InputError: if they are damaged.
+            OtherFormatError: if another version packed them.
         """
         try:
             found = read_packed(path, verify)
         except (MissingDataError, FileNotFoundError):  # not packed, or evicted by another process just now
-            return None
-        except InputError as error:
-            caution(f"Packed images are damaged and are packed again: {path} ({error})")
-            reopen(path)
-            self.remove(path)
             return None
         touch(beside(path))  # the time stamp of the images says that they are as they were
         return found
@@ -151,9 +166,9 @@ class ImageCache(CacheFolder):
                 sizes.append(images.stat().st_size)
         return sum(sizes)
 
-    def evict(self) -> None:
+    def evict(self, spared: Path | None = None) -> None:
         """Remove what is over the limit, and what was begun long ago and never finished."""
-        super().evict()
+        super().evict(spared)
         self._remove_unfinished(_WEEK)
 
     def clear(self) -> int:
@@ -181,14 +196,43 @@ class ImageCache(CacheFolder):
         writable(self.folder, "WIRINGUP_CACHE")
         # of several processes that begin together one packs, and the others wait for it
         with FileLock(_lock(path)):
-            found = self.find(path, verify)
-            if found is not None:
+            found = self._repaired(path, verify)
+            if found is not None and not (verify and readable_now(asked, np.flatnonzero(~found.there))):
                 return found
+            if found is not None:
+                self._reopen(path)
+                skip_corrupt = True  # as it was packed
             self._check_room(asked, path)
             pack(path, asked, self._others(path), skip_corrupt)
+            packed = read_packed(path)
             with self.locked():
-                self.evict()
-            return read_packed(path)
+                self.evict(path)
+        self._warn_of_size(path)
+        return packed
+
+    def _repaired(self, path: Path, verify: bool) -> Packed | None:
+        """Return what `find` does; what cannot be used is made ready to be packed again. Under the lock."""
+        try:
+            return self.find(path, verify)
+        except OtherFormatError as error:
+            caution(f"Packed images of another version are packed again: {error}")
+        except InputError as error:
+            caution(f"Packed images are damaged and are packed again: {path} ({error})")
+        self._reopen(path)
+        return None
+
+    def _reopen(self, path: Path) -> None:
+        reopen(path)
+        self.remove(path)
+
+    def _warn_of_size(self, path: Path) -> None:
+        size = sum(part.stat().st_size for part in self.parts(path) if part.exists())
+        if size > self.limit * GB:
+            caution(
+                f"{path} takes {in_gb(size)}, more than expected, and more than {self.folder} may hold "
+                f"({in_gb(self.limit * GB)}). It is kept until other images are packed; set "
+                "WIRINGUP_CACHE_GB to more."
+            )
 
     def _others(self, path: Path) -> Iterator[Path]:
         """Return packs of the same size that keep the same of an image, finished or not."""

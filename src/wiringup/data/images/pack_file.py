@@ -5,9 +5,9 @@ other. KEY.index is an array of `RECORD`: where each image lies, its height and 
 KEY.json holds ids, labels, names of the classes, what was left out, and the SHA-256 of the index; it carries
 a seal of its own (`core.sealed`). The images take their name last, so that what has it is finished.
 
-Every image is compared with its hash once: KEY.verified.json notes which size and time stamp the file had
-then, and as long as it has them it is opened without being read. Whoever wants to know compares again
-(``verify``).
+Every image is compared with its hash once, unless all were packed in one go: KEY.verified.json notes which
+size and time stamp the file had then, and as long as it has them it is opened without being read. Whoever
+wants to know compares again (``verify``).
 """
 
 import contextlib
@@ -63,6 +63,10 @@ _RUN = 256  # images that one thread compares with their hashes at a time
 log = logging.getLogger(__name__)
 
 
+class OtherFormatError(InputError):
+    """Packed images that another version wrote."""
+
+
 class Reader:
     """Reads pieces of a file that is held open; in any thread, and after a fork.
 
@@ -85,14 +89,19 @@ class Reader:
         Raises:
             InputError: if there are fewer.
         """
+        rest = target.reshape(-1)
+        while len(rest):  # a system call may read less than there is
+            read = self._some(rest, start)
+            if not read:
+                raise damaged(self.path, "it is shorter than it was when it was opened")
+            rest, start = rest[read:], start + read
+
+    def _some(self, target: NDArray[np.uint8], start: int) -> int:
         if hasattr(os, "preadv"):
-            read = os.preadv(self._file, [target.data], start)
-        else:  # Windows
-            with self.path.open("rb", buffering=0) as stream:
-                stream.seek(start)
-                read = stream.readinto(target.data) or 0
-        if read != target.nbytes:
-            raise damaged(self.path, "it is shorter than it was when it was opened")
+            return os.preadv(self._file, [target.data], start)
+        with self.path.open("rb", buffering=0) as stream:  # Windows
+            stream.seek(start)
+            return stream.readinto(target.data) or 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -234,8 +243,7 @@ def _check(file: PackFile, sha256: str, verify: bool) -> None:
         ends = int((file.records["start"] + file.records["bytes"]).max(initial=0))
     if file.content[: len(header)].tobytes() != header or about.st_size != ends:
         raise damaged(file.path, "it has another form than its description says")
-    whole = {"sha256": sha256, "bytes": about.st_size, "modified_ns": about.st_mtime_ns}
-    if not verify and _is_noted(file.path, whole):
+    if not verify and _is_noted(file.path, _whole(sha256, about)):
         return
     if about.st_size >= GB:
         log.info("Checking %s of packed images by their hashes ...", in_gb(about.st_size))
@@ -245,8 +253,21 @@ def _check(file: PackFile, sha256: str, verify: bool) -> None:
             f"{len(rows):,} of {len(file.records):,} images do not match their hashes",
         )
     if now - about.st_mtime > _SETTLED:
-        with contextlib.suppress(OSError, WiringupError):  # a folder that may only be read, a full disk
-            write_sealed(noted(file.path), whole)
+        _note(file.path, _whole(sha256, about))
+
+
+def note_whole(path: Path, records: NDArray[Any]) -> None:
+    """Note that the images at ``path`` are whole as they are now; for who has just made all their hashes."""
+    _note(path, _whole(_sha256(records), path.stat()))
+
+
+def _whole(sha256: str, about: os.stat_result) -> dict[str, Any]:
+    return {"sha256": sha256, "bytes": about.st_size, "modified_ns": about.st_mtime_ns}
+
+
+def _note(path: Path, whole: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError, WiringupError):  # a folder that may only be read, a full disk
+        write_sealed(noted(path), whole)
 
 
 def _is_noted(path: Path, whole: dict[str, Any]) -> bool:
@@ -266,7 +287,8 @@ def _read_beside(path: Path) -> dict[str, Any]:
         raise damaged(described, "it carries no hash of itself")
     about: dict[str, Any] = json.loads(described.read_bytes())  # whole, as it was written here
     if about.get("format") != FORMAT:
-        raise InputError(f"{path} has the format {about.get('format')!r}; this version reads {FORMAT!r}.")
+        found = about.get("format")
+        raise OtherFormatError(f"{path} has the format {found!r}; this version reads {FORMAT!r}.")
     return about
 
 

@@ -23,11 +23,13 @@ class Packed:
 
     Attributes:
         images: the images.
+        there: bool, of each image that was asked for whether it is among them.
         size: bytes that they take.
         left_out: which images of the source are not among them (id -> why).
     """
 
     images: LabelledImages
+    there: NDArray[np.bool_]
     size: int
     left_out: Mapping[str, str]
 
@@ -43,14 +45,15 @@ def read_packed(path: Path, verify: bool = False) -> Packed:
         MissingDataError, InputError: as `pack_file.open_pack`.
     """
     file, about = open_pack(path, verify)
-    rows = np.flatnonzero(file.records["bytes"])
+    there = file.records["bytes"] > 0
+    rows = np.flatnonzero(there)
     names = json.dumps(about["ids"]).encode()
     kind = Photographs if file.keeping.whole else PackedSquares
     images = LabelledImages(
         kind(file, rows, names), np.array(about["labels"], np.int64)[rows], tuple(about["classes"])
     )
     left_out = {about["ids"][int(row)]: why for row, why in about["left_out"].items()}
-    return Packed(images, int(file.records["bytes"].sum()), left_out)
+    return Packed(images, there, int(file.records["bytes"].sum()), left_out)
 
 
 class PackedStimuli(Stimuli):

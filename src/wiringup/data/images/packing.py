@@ -20,12 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.ahead import THREADS, ahead
-from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.errors import InputError, UnreadableError, WiringupError
 from wiringup.core.files import full_disk_explained, write_bytes
 from wiringup.core.progress import task
 from wiringup.data.images.decoding import FRAMES, TRANSPARENT, TURNED, Content, warn_of
 from wiringup.data.images.keeping import Keeping, Stored
-from wiringup.data.images.pack_file import RECORD, describe, described, header_of, mapped, wrong_rows
+from wiringup.data.images.pack_file import (
+    RECORD,
+    describe,
+    described,
+    header_of,
+    mapped,
+    note_whole,
+    wrong_rows,
+)
 from wiringup.data.images.source import ImageSource
 
 REPORTED = 20  # corrupt images that are named in one message
@@ -73,15 +81,39 @@ def pack(path: Path, asked: Asked, others: Iterable[Path], skip_corrupt: bool = 
 
     Raises:
         InputError: if images are corrupt; it names them (the first `REPORTED`) when all have been read.
+        UnreadableError: likewise, if files cannot be read: they are never left out.
         WiringupError: if the disk is full. What was packed by then is kept, and not packed again.
     """
     with _opened(path, asked) as (records, put):
-        corrupt = _fill(records, put, asked, _Donors(others))
-        if corrupt and (not skip_corrupt or len(corrupt) == len(records)):
-            raise InputError(_named(list(corrupt.values()), len(records)))
+        resumed = records["bytes"].any()
+        errors = _fill(records, put, asked, _Donors(others))
+        _refuse(list(errors.values()), len(records), skip_corrupt)
     changes = [what for bit, what in enumerate(SEEN) for _ in range(int((records["seen"] >> bit & 1).sum()))]
     warn_of(changes, len(records))
-    _finish(path, records, asked, corrupt)
+    _finish(path, records, asked, errors)
+    if not resumed:
+        note_whole(path, records)
+
+
+def readable_now(asked: Asked, left_out: NDArray[np.intp]) -> bool:
+    """Return whether one of the images that were left out can be packed now.
+
+    Args:
+        asked: what was packed.
+        left_out: which of its rows were left out.
+
+    Raises:
+        UnreadableError: if a file cannot be read.
+    """
+    for row in asked.rows[left_out].tolist():
+        try:
+            _made(asked, row, _Donors(()))
+        except UnreadableError:
+            raise
+        except InputError:
+            continue
+        return True
+    return False
 
 
 def reopen(path: Path) -> None:
@@ -94,12 +126,12 @@ def reopen(path: Path) -> None:
         path.replace(images)
 
 
-def _fill(records: NDArray[Any], put: "_Put", asked: Asked, donors: "_Donors") -> dict[int, str]:
-    """Pack what is not packed yet; return which images are corrupt, and why."""
+def _fill(records: NDArray[Any], put: "_Put", asked: Asked, donors: "_Donors") -> dict[int, InputError]:
+    """Pack what is not packed yet; return which images cannot be, and why."""
     todo = np.flatnonzero(records["bytes"] == 0).tolist()
     if len(todo) < len(records):
         log.info("%s of %s images were packed before.", f"{len(records) - len(todo):,}", f"{len(records):,}")
-    corrupt: dict[int, str] = {}
+    errors: dict[int, InputError] = {}
     taken, began = 0, (time.monotonic(), time.process_time())
 
     def made(row: int) -> tuple[Stored, bytes, int, bool] | InputError:
@@ -111,14 +143,14 @@ def _fill(records: NDArray[Any], put: "_Put", asked: Asked, donors: "_Donors") -
     with task("pack", len(todo), "images packed") as finished:
         for done, image in enumerate(ahead(made, todo, limit=_WAITING), 1):
             if isinstance(image, InputError):
-                corrupt[todo[done - 1]] = str(image)
+                errors[todo[done - 1]] = image
             else:
                 put(todo[done - 1], *image[:3])
                 taken += image[3]
             if done % STEP == 0 or done == len(todo):
                 finished(done)
-    _say(len(todo) - len(corrupt), taken, *began)
-    return corrupt
+    _say(len(todo) - len(errors), taken, *began)
+    return errors
 
 
 def _made(asked: Asked, row: int, donors: "_Donors") -> tuple[Stored, bytes, int, bool]:
@@ -149,25 +181,38 @@ def _say(images: int, taken: int, began: float, at_work: float) -> None:
         )  # fmt: skip
 
 
-def _named(corrupt: Sequence[str], number: int) -> str:
+def _refuse(errors: Sequence[InputError], number: int, skip_corrupt: bool) -> None:
+    """Raise if one of ``number`` images cannot be used, unless it may be left out."""
+    unread = [error for error in errors if isinstance(error, UnreadableError)]
+    if unread:
+        raise UnreadableError(
+            _named(unread if skip_corrupt else errors, number)
+            + f"\nThe files of {len(unread):,} cannot be read, which says nothing about the images: they are "
+            "not left out. Run the same command again; remove or replace what stays unreadable."
+        )
+    if errors and (not skip_corrupt or len(errors) == number):
+        advice = "" if len(errors) == number else (
+            " Replace or remove these, or leave them out: wiringup pack --skip-corrupt."
+        )  # fmt: skip
+        raise InputError(_named(errors, number) + advice)
+
+
+def _named(errors: Sequence[InputError], number: int) -> str:
     if number == 1:
-        return corrupt[0]
-    more = [f"... and {len(corrupt) - REPORTED:,} more"] if len(corrupt) > REPORTED else []
-    advice = [] if len(corrupt) == number else [
-        "The others are packed and will not be packed again. Replace or remove these, or leave them out: "
-        "wiringup pack --skip-corrupt."
-    ]  # fmt: skip
-    told = f"{len(corrupt):,} of {number:,} images cannot be used:"
-    return "\n  ".join([told, *corrupt[:REPORTED], *more]) + "".join(f"\n{line}" for line in advice)
+        return str(errors[0])
+    more = [f"... and {len(errors) - REPORTED:,} more"] if len(errors) > REPORTED else []
+    told = [f"{len(errors):,} of {number:,} images cannot be used:", *map(str, errors[:REPORTED]), *more]
+    others = "" if len(errors) == number else "\nThe others are packed and will not be packed again."
+    return "\n  ".join(told) + others
 
 
-def _finish(path: Path, records: NDArray[Any], asked: Asked, corrupt: dict[int, str]) -> None:
+def _finish(path: Path, records: NDArray[Any], asked: Asked, left_out: dict[int, InputError]) -> None:
     images, journal = unfinished(path)
     about = {
         "classes": asked.source.classes,
         "labels": asked.source.labels[asked.rows].tolist(),
         "ids": [asked.source.ids[row] for row in asked.rows],
-        "left_out": {str(row): why for row, why in corrupt.items()},
+        "left_out": {str(row): str(why) for row, why in left_out.items()},
     }
     describe(path, records, asked.keeping, asked.side, about)
     os.utime(images, (stamp := time.time() - _BACK, stamp))

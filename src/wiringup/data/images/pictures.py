@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any
 from zipfile import ZipFile
 
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError, MissingDataError, UnreadableError
 from wiringup.core.files import read_bounded
 from wiringup.core.limits import PICTURE_BYTES
 from wiringup.data.formats.zips import open_zip, read_member
@@ -43,11 +43,16 @@ class Pictures:
         return self.read(name), self.where(name)
 
     def read(self, name: str) -> bytes:
-        """Return the bytes of ``name``; raise `InputError` if they cannot be read whole."""
+        """Return the bytes of ``name``.
+
+        Raises:
+            InputError: if they are not whole.
+            UnreadableError: if the system does not let them be read.
+        """
         try:
             return self.content(name)
         except MissingDataError as error:
-            raise InputError(f"{self.where(name)} cannot be read ({error})") from error
+            raise UnreadableError(f"{self.where(name)} cannot be read ({error})") from error
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from wiringup.core.checks import listed
-from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.errors import InputError, MissingDataError, UnreadableError, WiringupError
 from wiringup.core.files import parsed_json, regular, sample_of
 from wiringup.core.limits import LABEL_BYTES, LABEL_LENGTH, PICTURE_BYTES, SHARDS
 from wiringup.core.progress import task
@@ -62,9 +62,12 @@ class Sample:
         return f"{self.image.name!r} in {self.shard}"
 
     def read(self) -> bytes:
-        """Return the bytes of the image file."""
-        with self.shard.open("rb") as stream:
-            return _read(stream, self.image)
+        """Return the bytes of the image file; raise `UnreadableError` if the shard cannot be read."""
+        try:
+            with self.shard.open("rb") as stream:
+                return _read(stream, self.image)
+        except OSError as error:
+            raise UnreadableError(f"{self.where} cannot be read ({error}).") from error
 
 
 def is_shards(path: Path) -> bool:

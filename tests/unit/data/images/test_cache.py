@@ -1,5 +1,6 @@
 """Images decoded once: whole or not at all, found by content, checked, bounded, never all in memory."""
 
+import errno
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from wiringup.core.memory import GB
 from wiringup.core.progress import Progress
 from wiringup.core.sealed import write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.images import keeping, pack_file
+from wiringup.data.images import cache, keeping, pack_file
 from wiringup.data.images.cache import ImageCache
 from wiringup.data.images.decoding import squared
 from wiringup.data.images.pack_file import noted, wrong_rows
@@ -51,7 +52,9 @@ def test_what_is_packed_is_what_was_read(store, folder, monkeypatch):
     for i in range(2):
         with Progress() as shown:
             found = kept.load(folder, 16)
-        assert shown.done == ({"pack": 12, "check": 12} if i == 0 else {})
+        assert shown.done == (
+            {"pack": 12} if i == 0 else {}
+        )  # what was hashed as it was packed is not read again
         assert np.array_equal(found.stimuli.pixels, plain.stimuli.pixels)
         assert (found.stimuli.ids, found.classes) == (plain.stimuli.ids, plain.classes)
         assert np.array_equal(found.labels, plain.labels) and found.labels.dtype == np.int64
@@ -125,7 +128,7 @@ def test_another_source_or_size_is_another_file(store, folder, change):
 
 def test_a_few_of_many_are_packed_alone_unless_all_are_there(store, folder, monkeypatch):
     kept, _ = store
-    few = lambda labels: np.flatnonzero(labels == 1)[[3, 1]]  # noqa: E731
+    few = lambda labels, _there: np.flatnonzero(labels == 1)[[3, 1]]  # noqa: E731
     alone = kept.load(folder, 16, few)
     assert len(read_packed(files(kept)[0]).images) == 2
     kept.load(folder, 16)
@@ -152,7 +155,7 @@ def test_of_two_that_begin_together_one_packs(store, folder, monkeypatch):
 
 def test_half_of_the_images_pack_all(store, folder):
     kept, _ = store
-    kept.load(folder, 16, lambda labels: np.arange(6))
+    kept.load(folder, 16, lambda labels, _there: np.arange(6))
     assert len(read_packed(files(kept)[0]).images) == 12
 
 
@@ -228,13 +231,65 @@ def test_a_damaged_file_is_packed_again_with_a_note(store, folder, suffix, damag
 
 
 def test_another_format_is_packed_again(store, folder):
-    kept, _ = store
+    kept, told = store
     good = kept.load(folder, 16).sha256
     (path,) = files(kept)
     write_sealed(path.with_suffix(".json"), {"format": "wiringup images 1"})
     with pytest.raises(InputError, match="has the format 'wiringup images 1'; this version reads"):
         read_packed(path)
     assert kept.load(folder, 16).sha256 == good
+    (told,) = told.messages
+    assert told.startswith("Packed images of another version are packed again") and "damaged" not in told
+
+
+def test_what_another_process_repaired_meanwhile_is_taken(store, folder, monkeypatch):
+    kept, told = store
+    good = kept.load(folder, 16).sha256
+    looks = []
+
+    def once(path, verify=False):
+        looks.append(path)
+        if len(looks) == 1:
+            raise InputError("damaged")
+        return read_packed(path, verify)
+
+    monkeypatch.setattr(cache, "read_packed", once)
+    no_decoding(monkeypatch)
+    assert kept.load(folder, 16).sha256 == good and len(looks) == 2 and told.messages == []
+
+
+def test_nothing_is_repaired_in_a_folder_that_may_only_be_read(store, folder, monkeypatch):
+    kept, _ = store
+    kept.load(folder, 16)
+    (path,) = files(kept)
+    path.write_bytes(path.read_bytes()[:-1])
+    before = sorted(kept.folder.iterdir())
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for choose in (None, lambda labels, _there: np.arange(1)):
+        with pytest.raises(WiringupError, match="Cannot write to"):
+            kept.load(folder, 16, choose)
+    assert sorted(kept.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize("error", [errno.EROFS, errno.ENOENT])  # a mount, and an entry evicted just now
+def test_packed_images_are_served_where_their_use_cannot_be_noted(store, folder, monkeypatch, error):
+    kept, _ = store
+    good = kept.load(folder, 16).sha256
+
+    def refused(*_, **_named):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "utime", refused)
+    assert kept.load(folder, 16).sha256 == good
+
+
+def test_a_short_read_is_no_damage(store, folder, monkeypatch):
+    found, read = store[0].load(folder, 16), os.preadv
+    plain = read_labelled(folder).stimuli.pixels
+    monkeypatch.setattr(
+        os, "preadv", lambda file, parts, at: read(file, [memoryview(parts[0]).cast("B")[:100]], at)
+    )
+    assert np.array_equal(found.stimuli.at(np.arange(12)), plain)
 
 
 @pytest.fixture
@@ -369,6 +424,17 @@ def test_the_store_is_bounded_and_what_was_used_longest_ago_goes_first(tmp_path,
     assert kept.clear() > 0 and files(kept) == []
     with pytest.raises(WiringupError, match=r"12 images at 80 px take .* WIRINGUP_CACHE_GB"):
         kept.load(folder, 80)
+
+
+def test_a_pack_that_grew_above_the_limit_is_kept_and_told(tmp_path, folder, monkeypatch, caplog):
+    kept = ImageCache(tmp_path / "store", 12 * 16 * 16 * 3 / GB)
+    kept.load(folder, 8)
+    monkeypatch.setattr(cache, "disk_of", lambda *_: 0)
+    for _ in range(2):
+        assert len(kept.load(folder, 16)) == 12
+    (path,) = files(kept)
+    assert len(caplog.messages) == 1 and caplog.messages[0].startswith(f"{path} takes ")
+    assert "WIRINGUP_CACHE_GB" in caplog.messages[0]
 
 
 def test_any_tool_reads_the_file(store, folder):

@@ -1,18 +1,21 @@
 """Packing that was interrupted goes on, and packs nothing twice; what is left out is written down."""
 
+import errno
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from made_images import class_folders, encoded, noise, write_folder
-from wiringup.core.errors import InputError, WiringupError
+from made_images import class_folders, encoded, noise, write_folder, write_tar, write_zip
+from wiringup.core.errors import InputError, UnreadableError, WiringupError
+from wiringup.core.progress import Progress
 from wiringup.data.images import cache, keeping, packing
 from wiringup.data.images.cache import ImageCache
 from wiringup.data.images.pack_file import RECORD
 from wiringup.data.images.packing import JOURNAL, REPORTED
-from wiringup.data.images.source import read_labelled
+from wiringup.data.images.source import open_source, read_labelled
 
 PIXELS = noise(12, 16, 16)
 KEPT = ("squares", "raw", "jpeg:90")
@@ -74,8 +77,9 @@ def test_a_killed_packing_goes_on_where_it_was(store, folder, tmp_path, decoded,
     killed(side=12, keep=keep)
     assert store.entries() == []
     decoded.clear()
-    found = store.load(folder, 12, keep=keep)
-    assert len(decoded) == 7
+    with Progress() as shown:
+        found = store.load(folder, 12, keep=keep)
+    assert len(decoded) == 7 and shown.done["check"] == 5 + 12  # five were not hashed in this pass
     assert found.sha256 == whole.sha256 and content(found) == content(whole)
     assert {path.suffix for path in store.folder.glob("[!.]*")} == {
         store.entries()[0].path.suffix,
@@ -187,9 +191,69 @@ def test_corrupt_images_are_left_out_if_that_is_asked(store, folder, caplog, kee
     expected = plain.take(np.array(rows))
     for found in (packed.images, store.load(folder, 16, keep=keep)):
         assert found.sha256 == expected.sha256 and found.stimuli.ids == expected.stimuli.ids
-    some = store.load(folder, 16, lambda labels: np.flatnonzero(labels == 1)[-2:], keep=keep)
+    some = store.load(folder, 16, lambda labels, _there: np.flatnonzero(labels == 1)[-2:], keep=keep)
     assert some.stimuli.ids == expected.stimuli.ids[-2:] and set(some.labels) == {1}
     assert caplog.text.count("2 of 12 images are corrupt and left out") == 3
+
+
+def test_a_file_that_cannot_be_read_is_never_left_out(store, folder, decoded, monkeypatch):
+    (folder / "a/0002.png").write_bytes(b"no image")
+    opened = Path.open
+
+    def stale(self, *arguments, **named):
+        if self.name == "0005.png":
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return opened(self, *arguments, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", stale)
+        with pytest.raises(UnreadableError) as raised:
+            store.pack(folder, 16, skip_corrupt=True)
+    told = str(raised.value)
+    assert told.startswith("1 of 12 images cannot be used:") and "Stale file handle" in told
+    assert "The others are packed" in told and "Run the same command again" in told
+    assert store.entries() == []
+    decoded.clear()
+    assert list(store.pack(folder, 16, skip_corrupt=True).left_out) == ["a/0002.png"]
+    assert sorted(decoded) == ["0002.png", "0005.png"]
+
+
+def test_zips_and_shards_that_cannot_be_read_are_told_apart_from_corrupt_ones(tmp_path, monkeypatch):
+    contents = class_folders(PIXELS)
+    shard = write_tar(tmp_path / "x.tar", {"0.png": encoded(PIXELS[0]), "0.cls": b"1"})
+    with open_source(shard) as source:
+        shard.unlink()
+        with pytest.raises(UnreadableError, match=r"'0\.png' in .*x\.tar cannot be read"):
+            source.read(0)
+    with open_source(write_zip(tmp_path / "x.zip", contents)) as source:
+
+        def failing(*_):
+            raise OSError(errno.EIO, "Input/output error")
+
+        monkeypatch.setattr(zipfile.ZipFile, "open", failing)
+        with pytest.raises(UnreadableError, match="Input/output error"):
+            source.read(0)
+
+
+def test_what_was_left_out_is_tried_again_by_verify(store, folder, decoded, monkeypatch):
+    corrupted(folder)
+    stored = keeping.Keeping.stored
+
+    def failing(self, content, where, *rest):
+        if where.endswith("0007.png"):
+            raise InputError("as an earlier version took a stale file for a corrupt one")
+        return stored(self, content, where, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keeping.Keeping, "stored", failing)
+        store.pack(folder, 16, skip_corrupt=True)
+    decoded.clear()
+    assert len(store.pack(folder, 16).left_out) == 3 and decoded == []
+    found = store.pack(folder, 16, verify=True)
+    assert list(found.left_out) == ["a/0002.png", "b/0005.png"] and len(found.images) == 10
+    decoded.clear()
+    store.pack(folder, 16, verify=True)
+    assert sorted(decoded) == ["0002.png", "0005.png"]  # and nothing else
 
 
 def test_nothing_is_packed_of_corrupt_images_alone(store, tmp_path):
