@@ -6,19 +6,23 @@ like the table (``val.csv`` beside ``val``), or else beside the table and below.
 ImageNet at Kaggle (``ImageId,PredictionString``) is one: of what was predicted the first word is the class.
 """
 
-from pathlib import Path
+import logging
+from pathlib import Path, PurePosixPath
 
 from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.data.formats.tables import Table, read_table
-from wiringup.data.images.names import matched
+from wiringup.data.images.decoding import SUFFIXES as IMAGES
+from wiringup.data.images.names import in_natural_order, matched
 from wiringup.data.images.table import FILES, IDS
 from wiringup.data.images.table import LABELS as USUAL
 
 SUFFIXES = (".csv", ".tsv", ".txt")
 PREDICTED = "prediction string"
 LABELS = (*USUAL, "synset", "synset id", "wnid", "wordnet id", PREDICTED)
+
+log = logging.getLogger(__name__)
 
 
 def images_beside(path: Path) -> Path:
@@ -28,6 +32,24 @@ def images_beside(path: Path) -> Path:
         return called_alike
     zipped = path.with_suffix(".zip")
     return zipped if zipped.is_file() else path.parent
+
+
+def names_beside(path: Path) -> list[str] | None:
+    """Return the image files that a table names by their paths; None if they have to be looked for.
+
+    Raises:
+        InputError: as `class_by_table`.
+    """
+    if images_beside(path) != path.parent:
+        return None
+    table = read_table(path)
+    written = table.columns[_column(table, (*FILES, *IDS), "names the files", FILES)]
+    names = dict.fromkeys(str(PurePosixPath(name.replace("\\", "/"))) for name in written)
+    there = [name for name in names if name.lower().endswith(IMAGES) and (path.parent / name).is_file()]
+    if len(there) == len(names) or (there and all("/" in name for name in names)):
+        return in_natural_order(there)
+    log.info("Looking for the images that %s names in %s and all folders below ...", path.name, path.parent)
+    return None
 
 
 def class_by_table(path: Path, names: list[str]) -> dict[int, str]:

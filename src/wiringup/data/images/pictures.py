@@ -56,14 +56,20 @@ class Pictures:
 
 
 @contextlib.contextmanager
-def open_pictures(path: Path) -> Iterator[Pictures]:
+def open_pictures(path: Path, names: list[str] | None = None) -> Iterator[Pictures]:
     """Yield the image files below a folder or in a zip.
+
+    Args:
+        path: the folder or zip.
+        names: those of a folder that are wanted, in natural order; by default all below it.
 
     Raises:
         InputError: if ``path`` is no readable zip or holds no image.
     """
     with contextlib.ExitStack() as stack:
-        pictures = _folder(path) if path.is_dir() else _zipped(path, stack.enter_context(open_zip(path)))
+        pictures = (
+            _folder(path, names) if path.is_dir() else _zipped(path, stack.enter_context(open_zip(path)))
+        )
         if not pictures.names:
             raise InputError(f"{path} holds no images (looked for {', '.join(SUFFIXES)}).")
         yield pictures
@@ -85,8 +91,8 @@ def _zipped(path: Path, archive: ZipFile) -> Pictures:
     )
 
 
-def _folder(path: Path) -> Pictures:
-    names = images_below(path)
+def _folder(path: Path, wanted: list[str] | None) -> Pictures:
+    names = images_below(path) if wanted is None else wanted
     return Pictures(
         path,
         names,

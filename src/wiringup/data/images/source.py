@@ -28,7 +28,7 @@ from wiringup.data.formats.arrays import read_npz
 from wiringup.data.images.cifar import FILES, is_cifar, read_cifar
 from wiringup.data.images.decoding import Content
 from wiringup.data.images.labels import SUFFIXES as TABLES
-from wiringup.data.images.labels import class_by_table, images_beside
+from wiringup.data.images.labels import class_by_table, images_beside, names_beside
 from wiringup.data.images.names import (
     class_of_each,
     classes_of_numbers,
@@ -162,7 +162,7 @@ def _opened(path: Path, stack: contextlib.ExitStack) -> ImageSource:
         return _class_folders(stack.enter_context(open_pictures(path)))
     if path.suffix.lower() in TABLES:
         try:
-            pictures = stack.enter_context(open_pictures(images_beside(path)))
+            pictures = stack.enter_context(open_pictures(images_beside(path), names_beside(path)))
         except InputError as error:
             raise InputError(
                 f"{path} could be a table of images, but: {error} Allowed are {ALLOWED}."

@@ -7,6 +7,7 @@ import pytest
 
 from made_images import encoded, noise, write_folder, write_zip
 from wiringup.core.errors import InputError
+from wiringup.data.images import pictures
 from wiringup.data.images.cache import ImageCache
 from wiringup.data.images.source import open_source, read_labelled
 
@@ -60,6 +61,23 @@ def test_another_table_or_another_file_is_another_source(folder, tmp_path):
     assert fingerprint(ROWS) != whole
     images = ImageCache(tmp_path / "store", 1.0).load(tmp_path / "val.csv", 8)
     assert np.array_equal(images.stimuli.pixels[0], PIXELS[3])
+
+
+@pytest.mark.parametrize("start", ["val/", "./val/", "val\\"])
+def test_paths_in_a_table_are_followed_and_nothing_else_is_listed(folder, tmp_path, monkeypatch, start):
+    monkeypatch.setattr(pictures, "images_below", lambda _: pytest.fail("the folder was listed"))
+    rows = [f"{start}{row}" for row in ROWS]
+    found = read_labelled(table(tmp_path / "labels.csv", "filename,class", rows))
+    assert found.stimuli.ids == tuple(f"val/{name}" for name in NAMES)
+    assert [found.classes[label] for label in found.labels] == CLASSES
+    with pytest.raises(InputError, match=r"names 1 images that are not in .*: val/absent\.JPEG"):
+        read_labelled(table(tmp_path / "labels.csv", "filename,class", [*rows, "val/absent.JPEG,n02"]))
+
+
+def test_where_bare_names_are_looked_for_is_said(folder, tmp_path, caplog):
+    caplog.set_level("INFO")
+    found = read_labelled(table(tmp_path / "labels.csv", "filename,class", ROWS))
+    assert len(found) == 4 and f"labels.csv names in {tmp_path} and all folders below" in caplog.text
 
 
 def test_images_that_the_table_leaves_out_are_counted(folder, tmp_path, caplog):
