@@ -24,6 +24,10 @@ ELSEWHERE = (
     "If nothing else was changed, this is another kind of processor, or another PyTorch: the statistics that "
     "BatchNorm is born with differ there in the last digits. Continue where the training began. "
 )
+EARLIER = (
+    "If the images are the same, an earlier version of wiringup wrote it, which named images by another hash "
+    "and alone can continue it; delete it to begin this training again. "
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Checkpoint:
         changed = diff(content["identity"], self.identity)
         if changed:
             found = "; ".join(f"{name}: {old!r} there, {new!r} now" for name, (old, new) in changed.items())
-            advice = ELSEWHERE if changed.keys() == {"birth"} else ""
+            by_images = EARLIER if "images" in changed else ""
+            advice = ELSEWHERE if changed.keys() == {"birth"} else by_images
             raise InputError(
                 f"{self.path} belongs to another training ({found}). {advice}Use another folder, or the same "
                 "settings to continue it."

@@ -230,7 +230,7 @@ def test_a_program_that_handles_sigterm_itself_goes_on_doing_so(newborn, cornet,
             {"spec": {"seed": 1, "plasticity": "decoder"}},
             "spec.plasticity: 'all' there, 'decoder' now; spec.seed: 0",
         ),
-        ({"data": 1}, r"\(images: '[0-9a-f]{64}' there"),
+        ({"data": 1}, r"\(images: '[0-9a-f]{64}' there.*an earlier version of wiringup wrote it"),
         ({"birth": 1}, r"\(birth: '[0-9a-f]{64}' there.*another kind of processor"),
     ],
 )
