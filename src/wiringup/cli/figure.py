@@ -198,15 +198,32 @@ def _bits(asked: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
 
 
 def _list(runs: Path, study: str | None, reference: str, json: bool) -> None:
-    from wiringup.figures.panels.catalog import OTHERS, PANELS
     from wiringup.figures.panels.loading import load_own
-    from wiringup.results.table import OWN
 
     try:
         spots = load_own(_folder(runs, study), reference)
     except MissingDataError as error:
         log.info("No own runs: %s", error)
         spots = []
+    facts = _facts(spots)
+    if json:
+        as_json(facts)
+        return
+    here = {None: "–", True: "no", False: "yes"}
+    told = [here[None if fact["missing"] is None else bool(fact["missing"])] for fact in facts]
+    body = [
+        [fact["panel"], fact["shows"], "; ".join(fact["needs"]), there, fact["command"]]
+        for fact, there in zip(facts, told, strict=True)
+    ]
+    table(["panel", "shows", "needs", "here", "made by"], body)
+    log.info("Drawn with: wiringup figure PANEL --out DIR; what was published alone: --published-only.")
+
+
+def _facts(spots: list["Spot"]) -> list[dict[str, Any]]:
+    """Return what every panel shows and needs, and what of it is missing."""
+    from wiringup.figures.panels.catalog import OTHERS, PANELS
+    from wiringup.results.table import OWN
+
     facts: list[dict[str, Any]] = [
         {
             "panel": name,
@@ -227,15 +244,4 @@ def _list(runs: Path, study: str | None, reference: str, json: bool) -> None:
         }
         for name, title in OTHERS.items()
     ]
-    facts.sort(key=lambda fact: str(fact["panel"]))
-    if json:
-        as_json(facts)
-        return
-    here = {None: "–", True: "no", False: "yes"}
-    told = [here[None if fact["missing"] is None else bool(fact["missing"])] for fact in facts]
-    body = [
-        [fact["panel"], fact["shows"], "; ".join(fact["needs"]), there, fact["command"]]
-        for fact, there in zip(facts, told, strict=True)
-    ]
-    table(["panel", "shows", "needs", "here", "made by"], body)
-    log.info("Drawn with: wiringup figure PANEL --out DIR; what was published alone: --published-only.")
+    return sorted(facts, key=lambda fact: str(fact["panel"]))

@@ -114,8 +114,7 @@ def aligned(
         _refuse_two_orders(table, place, source)
     numbers = _numbering(table, found, place) if free and options.filename is None else ()
     found = found if place.index is None else found.by_image(place.index)
-    lists = {name: list(texts) for name, texts in found.about.items()}
-    beside = Table(source, lists) if lists else None
+    beside = Table(source, {k: list(texts) for k, texts in found.about.items()}) if found.about else None
     groups, labels = _properties(table or beside, options)
     doubt = order_doubt(stimuli.ids) if free and not stack and options.order is None else ""
     assumed = {
@@ -124,9 +123,8 @@ def aligned(
         f"{listed([repr(n) for n in numbers])} says nothing about the order of the images": numbers,
     }
     used = {"groups": groups.columns, "labels": labels.columns}
-    for doubtful in (odd, doubt, *map(_of_numbers, numbers)):
-        if doubtful:
-            caution(doubtful)
+    for doubtful in filter(None, (odd, doubt, *map(_of_numbers, numbers))):
+        caution(doubtful)
     if table is not None:
         _warn_of_left_out(table, images, stimuli)
         uses = {"order": rows.columns, "ids": ids * place.by_ids} | used
