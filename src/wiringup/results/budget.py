@@ -2,8 +2,10 @@
 
 Each condition (birth, trained synapses, norms; in one network, suite and source) has a Gaussian process over
 the logarithms of images and epochs, fitted to its own points alone. Nothing is said outside of the points: a
-choice lies within their convex hull, or is one of them. Own and published points are never fitted together,
-and each is a fraction of the fully trained network of its own source and suite.
+choice lies within their convex hull, or is one of them. A birth is a condition of its own, and counts once
+however many trainings start from it. Own and published points are never fitted together: each is a percentage
+of the fully trained network of its own source and suite (mean over seeds), by the rule of a study: over the
+areas in which that network is above chance.
 """
 
 import logging
@@ -18,6 +20,9 @@ from scipy.spatial import Delaunay, QhullError
 from scipy.stats import norm
 
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.results.brain_match import BrainMatch, at_chance
+from wiringup.results.comparison import matched
+from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, one_more
 from wiringup.results.table import OWN, Row
 
@@ -27,8 +32,10 @@ Array = NDArray[np.float64]
 
 STANDARD = ("kaiming_normal", "all")
 """Birth and set of the network whose last brain match is 100 %."""
+OTHER = "it was not scored on the benchmarks of the reference"
 FEWEST = 6  # points that a process is fitted to
 STEPS = 25  # of a grid of images and of epochs
+_OF_REFERENCE = ("updates", "epoch", "n_images", "norms", "condition")  # the same in its seeds
 _NAMES = ("source", "suite", "architecture", "width", "size", "birth", "plasticity", "norms")
 
 
@@ -37,7 +44,7 @@ class Choice:
     """What a condition promises within a budget: the best of its fit or, without one, of its points.
 
     Attributes:
-        condition: its names, see `_NAMES`.
+        condition: its names, see `_NAMES`; a birth has no plasticity and no norms.
         images, epochs: the choice; 0 epochs is birth.
         synaptic_updates: that it spends.
         percent: predicted brain match, in percent of the reference of its source and suite.
@@ -74,6 +81,57 @@ class Ranking:
     choices: Sequence[Choice]
     refused: Mapping[str, str]
     references: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Moment:
+    """A scored moment of one run: what all of its rows say, and what each says of an area."""
+
+    rows: Sequence[Row]
+    match: BrainMatch
+
+    @property
+    def row(self) -> Row:
+        """What all rows say."""
+        return self.rows[0]
+
+    def over(self, base: BrainMatch, areas: Sequence[str]) -> float:
+        """Return the brain match over areas of a reference; NaN if it was not scored on the same."""
+        if not self.match.areas:  # the mean alone is known: that of all areas
+            return float(self.row["brain_match"]) if set(areas) == set(base.areas) else float("nan")
+        same = _behind(self.match, areas) == _behind(base, areas)
+        return float(self.match.sample(MEAN, areas).values[0]) if same and areas else float("nan")
+
+
+def _behind(match: BrainMatch, areas: Sequence[str]) -> set[str]:
+    """Return the benchmarks that a mean over areas is made of."""
+    return {name for name, r in match.benchmarks.items() if r.area in areas and not r.left_out}
+
+
+@dataclass(frozen=True, eq=False)
+class _Reference:
+    """What is 100 % in one source, suite and network.
+
+    Attributes:
+        row: of one of its seeds.
+        base: its brain match over seeds.
+        areas: in which that is above chance.
+        whole: brain match over these areas, mean over seeds.
+    """
+
+    row: Row
+    base: BrainMatch
+    areas: Sequence[str]
+    whole: float
+    seeds: int
+
+    def told(self) -> str:
+        """Return it in words."""
+        chance = [area for area in self.base.areas if area not in self.areas]
+        over = f" over {', '.join(self.areas)} (at chance in {', '.join(chance)})" if chance else ""
+        mean = f", mean of {self.seeds} seeds" if self.seeds > 1 else ""
+        when = f"{self.row['label']} after {self.row['epoch']:g} epochs"
+        return f"{when}, brain match {self.whole:.3f}{over}{mean}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,40 +177,50 @@ def rank(table: Iterable[Row], budget: float, architecture: str) -> Ranking:
             f"No points of {architecture} can be ranked: fractions need a network that learned with all "
             f"synapses from {STANDARD[0]}. Train one (wiringup run), or: wiringup fetch paper-scores."
         )
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in moments:
-        if _world(row) in wholes:
-            groups.setdefault(tuple(row.get(name) for name in _NAMES), []).append(row)
+    groups: dict[tuple[Any, ...], list[_Moment]] = {}
+    for one in moments:
+        if _world(one.row) in wholes:
+            groups.setdefault(_condition(one.row), []).append(one)
     choices: list[Choice] = []
     refused = {}
-    for key, rows in groups.items():
+    for key, of in groups.items():
         named = dict(zip(_NAMES, key, strict=True))
-        points = _points(rows, float(wholes[_world(rows[0])]["brain_match"]))
-        found = _best(points, budget, named)
+        points = _points(of, wholes[_world(of[0].row)])
+        found = _best(points, budget, named) if len(points.y) else OTHER
         if isinstance(found, str):
             refused[told(named)] = found
         else:
             choices.append(found)
     order = list(wholes)
     choices.sort(key=lambda choice: (order.index(_world(choice.condition)), -choice.percent))
-    return Ranking(choices, refused, {world_told(row): _whole(row) for row in wholes.values()})
+    return Ranking(choices, refused, {world_told(one.row): one.told() for one in wholes.values()})
 
 
 def told(named: Mapping[str, Any]) -> str:
     """Return a condition in words."""
     norms = f", norms {named['norms']}" if named["norms"] else ""
-    return f"{named['birth']} + {named['plasticity']}{norms} ({named['source']}, {named['suite']})"
+    learns = f" + {named['plasticity']}" if named["plasticity"] else ", birth"
+    return f"{named['birth']}{learns}{norms} ({named['source']}, {named['suite']})"
 
 
-def _moments(table: Iterable[Row], architecture: str) -> list[Row]:
-    """Return one row for each moment that can be used."""
-    found: dict[tuple[Any, ...], Row] = {}
+def _moments(table: Iterable[Row], architecture: str) -> list[_Moment]:
+    """Return the moments that can be used; a birth that several runs share is one."""
+    found: dict[tuple[Any, ...], list[Row]] = {}
     for row in table:
         usable = row["source"] != OWN or row.get("final") or row["epoch"] == 0
         known = row.get("brain_match") is not None and row.get("birth") and row.get("plasticity")
         if row.get("architecture") == architecture and usable and known and not _varied(row):
-            found[row["source"], row["run"], row["epoch"]] = row
-    return list(found.values())
+            found.setdefault((row["source"], row["run"], row["epoch"]), []).append(row)
+    each = [_Moment(rows, matched(rows[0]["label"], [rows])) for rows in found.values()]
+    return list({_identity(one.row): one for one in reversed(each)}.values())[::-1]
+
+
+def _identity(row: Row) -> tuple[Any, ...]:
+    born = row["epoch"] == 0
+    return (
+        *_condition(row),
+        *((row.get("seed"), row["brain_match"]) if born else (row["run"], row["epoch"])),
+    )
 
 
 def _varied(row: Row) -> bool:
@@ -171,32 +239,54 @@ def world_told(named: Mapping[str, Any]) -> str:
     return f"{source}, {suite}: {architecture}{more}"
 
 
-def _references(moments: Sequence[Row]) -> dict[tuple[Any, ...], Row]:
-    """Return, for each source, suite and network, the standard training that learned most."""
-    found: dict[tuple[Any, ...], Row] = {}
-    for row in moments:
-        standard = row["birth"] in (STANDARD[0], "default") and row["plasticity"] == STANDARD[1]
-        if standard and row["epoch"] > 0 and row["brain_match"] > 0:
-            best = found.get(_world(row))
-            if best is None or row["updates"] > best["updates"]:
-                found[_world(row)] = row
-    return found
+def _condition(row: Row) -> tuple[Any, ...]:
+    """Return what `_NAMES` names; of a birth, what is to learn afterwards is no part of it."""
+    return (
+        *_world(row),
+        row["birth"],
+        *((row["plasticity"], row.get("norms")) if row["epoch"] else (None, None)),
+    )
 
 
-def _whole(row: Row) -> str:
-    return f"{row['label']} after {row['epoch']:g} epochs, brain match {row['brain_match']:.3f}"
+def _references(moments: Sequence[_Moment]) -> dict[tuple[Any, ...], _Reference]:
+    """Return, for each source, suite and network, the standard training that learned most, over its seeds."""
+    standard: dict[tuple[Any, ...], list[_Moment]] = {}
+    for one in moments:
+        row = one.row
+        if row["birth"] in (STANDARD[0], "default") and row["plasticity"] == STANDARD[1] and row["epoch"] > 0:
+            standard.setdefault(_world(row), []).append(one)
+    found = {world: _reference(each) for world, each in standard.items()}
+    return {world: one for world, one in found.items() if one.whole > 0}
 
 
-def _points(rows: Sequence[Row], whole: float) -> _Points:
+def _reference(moments: Sequence[_Moment]) -> _Reference:
+    row = max(moments, key=lambda one: one.row["updates"]).row
+    told = [row.get(name) for name in _OF_REFERENCE]
+    each = [one for one in moments if [one.row.get(name) for name in _OF_REFERENCE] == told]
+    base = matched(row["label"], [one.rows for one in each])
+    chance = at_chance(base)
+    areas = [area for area in base.areas if area not in chance]
+    whole = float(np.mean([one.over(base, areas) for one in each]))
+    return _Reference(row, base, areas, whole, len(each))
+
+
+def _points(moments: Sequence[_Moment], of: _Reference) -> _Points:
+    each = [(one.row, one.over(of.base, of.areas)) for one in moments]
+    known = [(row, value) for row, value in each if np.isfinite(value)]
+    rows = [row for row, _ in known]
+    if rows and len(known) < len(each):
+        log.warning("%d points of %s: %s.", len(each) - len(known), rows[0]["label"], OTHER)
+
     def column(name: str) -> Array:
         return np.array([row.get(name) or 0 for row in rows], np.float64)
 
+    epochs = column("epoch")
     return _Points(
-        images=column("n_images"),
-        epochs=column("epoch"),
+        images=np.where(epochs > 0, column("n_images"), 0.0),  # a birth has seen none
+        epochs=epochs,
         spent=column("synaptic_updates"),
-        y=100 * column("brain_match") / whole,
-        trained=float(np.median(column("trained"))),
+        y=100 * np.array([value for _, value in known]) / of.whole,
+        trained=float(np.median(column("trained"))) if rows else 0.0,
         simulated=any(row.get("simulated") for row in rows),
     )
 
@@ -209,25 +299,31 @@ def _best(points: _Points, budget: float, named: Mapping[str, Any]) -> Choice | 
     if not choices:
         least = points.spent.min()
         return f"its cheapest point spends {least:.3g} synaptic updates; less would be extrapolated"
-    # beside a fit, single points are lucky ones; but births are no part of it
     fitted = [choice for choice in choices if np.isfinite(choice.error)]
-    births = [choice for choice in choices if choice.epochs == 0]
-    return max([*fitted, *births] if fitted else choices, key=lambda choice: choice.percent)
+    return max(fitted or choices, key=lambda choice: choice.percent)  # beside a fit, points are lucky ones
 
 
 def _observed(points: _Points, budget: float, named: Mapping[str, Any]) -> list[Choice]:
     """Return the points themselves that the budget allows, runs of one choice together."""
     found = []
     for images, epochs in {(i, e) for i, e in zip(points.images, points.epochs, strict=True)}:
-        # a birth has seen none of its images
-        same = (points.epochs == epochs) & ((points.images == images) | (epochs == 0))
+        same = (points.epochs == epochs) & (points.images == images)
         if points.spent[same].max() <= budget:
             y = points.y[same]
             low, high = one_more(y)
-            seen, spent = float(images) if epochs else 0.0, float(points.spent[same].mean())
-            value, n = float(y.mean()), len(y)
+            spent, value, n = float(points.spent[same].mean()), float(y.mean()), len(y)
             found.append(
-                Choice(named, seen, float(epochs), spent, value, low, high, n, simulated=points.simulated)
+                Choice(
+                    named,
+                    float(images),
+                    float(epochs),
+                    spent,
+                    value,
+                    low,
+                    high,
+                    n,
+                    simulated=points.simulated,
+                )
             )
     return found
 

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from made_records import score
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.results.budget import rank
+from wiringup.results.comparison import compare
+from wiringup.results.record import score_to_dict
 
 RNG = np.random.default_rng(0)
 
@@ -72,6 +75,42 @@ def test_few_points_are_choices_themselves():
     assert one.percent == pytest.approx(100 * 0.2 / grid()[-1]["brain_match"], rel=0.02)
     born = found["weight_compression"]
     assert (born.images, born.epochs, born.synaptic_updates) == (0, 0, 0) and np.isnan(born.low)
+    assert (born.condition["plasticity"], born.condition["norms"]) == (None, None)
+
+
+def scored(of, **areas):
+    """A moment's rows, one for each area, which is at chance up to 0.04."""
+    mean = float(np.mean([*areas.values()]))
+    each = [score(f"b.{area}", value, area=area, raw=value, error=0.02) for area, value in areas.items()]
+    return [of | score_to_dict(one, units=False) | {"brain_match": mean, "top1": None} for one in each]
+
+
+def test_percentages_are_those_of_a_study_over_areas_and_seeds_of_the_reference():
+    whole = [scored(row(1000, 10, 0, seed=s), V1=0.01, V4=0.4 + s / 5, IT=0.6) for s in (0, 1)]
+    few = scored(row(100, 1, 0, plasticity="critical"), V1=0.3, V4=0.2, IT=0.4)
+    other = scored(row(100, 1, 0, plasticity="conv1"), V1=0.3, V4=0.2)
+    table = [one for of in (*whole, few, other) for one in of]
+    found = rank(table, 1e3, "cornet_s")
+    (one,) = found.choices
+    study = compare(table, "kaiming_normal + all")
+    percent = {m.label: m.percent["mean"].mean for m in study.moments}
+    assert one.percent == pytest.approx(100 * 0.3 / 0.55)
+    assert one.percent == pytest.approx(percent["kaiming_normal + critical"])
+    (told,) = found.references.values()
+    assert told.endswith("brain match 0.550 over V4, IT (at chance in V1), mean of 2 seeds")
+    assert "not scored on the benchmarks" in found.refused["kaiming_normal + conv1, norms batch (own, lab@1)"]
+
+
+def test_a_birth_that_several_trainings_share_is_one_point():
+    births = [
+        row(100, 0, 0.1 + s / 50, birth="uniform", plasticity=learns, seed=s, run=f"{learns}{s}")
+        | {"seed": s}
+        for learns in ("all", "critical", "conv1")
+        for s in (0, 1, 2)
+    ]
+    (one,) = rank([*grid(), *births], 1, "cornet_s").choices
+    assert (one.condition["birth"], one.points) == ("uniform", 3)
+    assert one.percent == pytest.approx(100 * 0.12 / grid()[-1]["brain_match"], rel=0.02)
 
 
 def test_sources_suites_and_networks_are_never_mixed():
