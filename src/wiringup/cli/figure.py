@@ -46,8 +46,9 @@ def figure(
 ) -> None:
     """Draw a panel of the paper's figures: SVG, PNG, and its numbers as CSV.
 
-    Own runs (filled, solid) and published scores (hollow, dashed) each in percent of their own fully trained
-    CORnet-S. Published scores come from: wiringup fetch paper-scores, wiringup fetch scaling-scores.
+    Own runs (filled, solid) and published scores (hollow, dashed) each in percent of their own reference;
+    beside runs on simulated recordings nothing published is drawn. Published scores come from:
+    wiringup fetch paper-scores, wiringup fetch scaling-scores.
 
     For example:
       wiringup figure --list
@@ -102,8 +103,10 @@ def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
     panel = PANELS[name]
     title = f"Figure {name}. {panel.title}"
     _check(name, spots, published_only=asked["published_only"])
+    if any(spot.basis.simulated for spot in spots):
+        title += " (simulated recordings)"
     drawn = panel.draw(spots, title, panel.caption)
-    about = {"title": title, "caption": panel.caption}
+    about = {"title": title, "caption": drawn.caption}
     files = write(name, drawn.figure, numbers(name, drawn), asked["out"], about)
     log.info("%s: %s", title, ", ".join(map(str, files)))
     for note in drawn.notes:
@@ -112,14 +115,14 @@ def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
 
 
 def _spots(runs: Path, study: str | None, reference: str, published_only: bool, panel: str) -> list["Spot"]:
-    from wiringup.figures.panels.loading import load_own, load_published
+    from wiringup.figures.panels.loading import load_both, load_published
 
     if published_only:
         if study or reference:
             raise InputError("--published-only draws no own runs; leave out --study and --reference, or it.")
         return load_published(needed=True)
     try:
-        return [*load_own(_folder(runs, study), reference), *load_published()]
+        return load_both(_folder(runs, study), reference)
     except MissingDataError as error:
         raise MissingDataError(
             f"{error} What was published is drawn without runs: wiringup figure {panel} --published-only."

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from made_records import make_record, score
@@ -14,8 +15,9 @@ from wiringup.data.sources.fetch import fetch
 from wiringup.figures.panels import output
 from wiringup.figures.panels import series as naming
 from wiringup.figures.panels.catalog import PANELS
-from wiringup.figures.panels.loading import load_own, load_published
+from wiringup.figures.panels.loading import load_both, load_own, load_published
 from wiringup.figures.panels.output import numbers, write
+from wiringup.figures.style import SIMULATED
 from wiringup.results.published import STUDIES
 from wiringup.results.store import Store
 
@@ -256,6 +258,90 @@ def test_intervals_wider_than_the_panel_are_cut_and_that_is_said(runs):
             assert -20 < axes.get_ylim()[0] <= 0 and axes.get_ylim()[1] < 140
 
 
+def simulated(record):
+    points = [
+        replace(one, scores=tuple(replace(s, simulated=True) for s in one.scores)) for one in record.points
+    ]
+    return replace(record, points=tuple(points))
+
+
+def test_simulated_runs_say_so_and_no_published_score_stands_beside_them(runs, home, tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(home))
+    assert {spot.source for spot in load_both(runs / "study")} == {"own", "published"}
+    store = Store(runs)
+    for uid in ("ref0", "ref1", "wc0", "wc1", "slow0"):
+        store.save(simulated(store.record(uid)))
+    spots = load_both(runs / "study")
+    assert {spot.source for spot in spots} == {"own"}
+    for name in ("1a", "2b", "4a", "s1"):
+        drawn = PANELS[name].draw(spots, "t", "c")
+        assert SIMULATED in drawn.caption and "therefore not drawn" in drawn.caption, name
+        assert all(row["simulated"] for row in numbers(name, drawn))
+        legend = [
+            t.get_text() for part in drawn.figure.subfigs for of in part.legends for t in of.get_texts()
+        ]
+        assert naming.SIMULATED_RUNS in legend or name == "s1"
+    main(["figure", "4a", "--study", "study", "--runs", str(runs), "--out", str(tmp_path / "out")])
+    svg = ElementTree.fromstring((tmp_path / "out" / "figure_4a.svg").read_text())
+    words = " ".join(svg.itertext()).replace("\n", " ")
+    assert "(simulated recordings)" in words and SIMULATED in words and "published</text>" not in words
+
+
+def test_a_caption_says_what_percentages_are_of_and_what_is_left_out(runs, published):
+    store = Store(runs)
+    for record in list(map(store.record, ("ref0", "ref1", "wc0", "wc1", "slow0"))):
+        flat = score("b.V2", 0.004, area="V2")  # its error is .01
+        store.save(replace(record, points=[replace(p, scores=(*p.scores, flat)) for p in record.points]))
+    drawn = PANELS["1a"].draw([*load_own(runs / "study"), *published], "t", "c")
+    assert "percent of the reference 'ref' after 2 epochs of 100 images (2 seeds)" in drawn.caption
+    assert "their mean is over V4, IT. Left out of percentages, mean and figure" in drawn.caption
+    assert "V2 (raw 0.004, error 0.010)" in drawn.caption
+    assert "its mean is over V1, V2, V4, IT and behaviour" in drawn.caption
+    alone = PANELS["1a"].draw(load_own(runs / "study"), "t", "c").caption
+    assert "ully trained" not in alone and "ublished" not in alone
+
+
+def test_a_published_bar_is_seed_0_or_the_mean_over_distinct_seeds_and_that_is_said(drawn):
+    assert "A published bar is one run (seed 0), not a mean over seeds." in drawn["2b"].caption
+    assert "A published line is one run (seed 0)" in drawn["1a"].caption
+    assert "seed 0" not in drawn["s2"].caption
+    (wc,) = [one.spots[0] for one in drawn["s2"].series if one.name == "WC"]
+    seeds = {
+        round(s.value, 2)
+        for one in drawn["2b"].series
+        if one.name == "WC"
+        for s in one.spots
+        if np.isfinite(s.value)
+    }
+    assert wc.seed is None and wc.seeds == len(seeds) == len(wc.each["mean"])
+    assert wc.value == pytest.approx(sum(seeds) / len(seeds), abs=0.01)
+    assert "n = 15 and 12" in drawn["s2"].caption
+
+
+def test_own_trainings_of_one_kind_are_lines_of_their_own(runs):
+    """A control on fewer updates, and seeds of another genome, are no points of another training's curve."""
+    store = Store(runs)
+    store.save(own_record("control", KN, "all", 0, 0.2, 0.25))
+    store.save(own_record("wc, other genome", WC, "critical", 1, 0.1, 0.15, genome="run:other"))
+    own = load_own(runs, "ref")
+    for panel in ("1a", "4a"):
+        drawn = PANELS[panel].draw(own, "t", "c")
+        for one in drawn.series:
+            assert len({spot.label for spot in one.spots}) == 1, (panel, one.name)
+        assert {"ref", "control"} <= {one.name for one in drawn.series}
+    four = PANELS["4a"].draw(own, "t", "c")
+    assert {"wc", "wc, other genome"} <= {one.name for one in four.series}
+    assert {one.key for one in four.series} >= {(KN, "all"), "control", (WC, "critical")}
+    assert "Own conditions that are not drawn: slow." in four.caption
+    assert "EfficientNet" not in four.caption
+    (mean,) = [one for one in PANELS["1b"].draw(own, "t", "c").series if one.area == "mean"]
+    assert {spot.label for spot in mean.spots} == {"ref"}
+
+
+def test_other_networks_are_cited_where_they_are_drawn(drawn):
+    assert "EfficientNet-B0 and ResNet-18: Gokce & Schrimpf 2025" in drawn["4a"].caption
+
+
 def test_nothing_is_a_percentage_of_chance(runs):
     store = Store(runs)
     for seed in (0, 1):
@@ -270,7 +356,7 @@ def test_seeds_are_told_apart_by_a_permutation_test(runs):
         store.save(own_record("ref", KN, "all", seed, 0.2 + 0.001 * seed, 0.4, 0.5))
         store.save(own_record("wc", WC, "critical", seed, 0.3 + 0.01 * seed, 0.4, 0.45, genome="run:ref"))
     (note,) = PANELS["s2"].draw(load_own(runs, "ref"), "t", "c").notes
-    assert "n = 7 and 6" in note and float(note.rpartition("p = ")[2].rstrip(".")) < 0.05
+    assert "n = 7 and 7" in note and float(note.rpartition("p = ")[2].rstrip(".")) < 0.05
 
 
 def test_the_command_draws_and_says_what_is_missing(runs, home, tmp_path, monkeypatch, capsys):

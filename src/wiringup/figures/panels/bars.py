@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from wiringup.figures.panels.curves import cut, percent, span
-from wiringup.figures.panels.series import Look, Series, looks, named
+from wiringup.figures.panels.series import SIMULATED_RUNS, Look, Series, looks, named, sentences
 from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
 from wiringup.figures.panels.spots import COLUMNS, Spot
 from wiringup.results.record import MEAN
@@ -46,11 +46,15 @@ def draw(
     keys = list(styles)
     hatches = {key: HATCHES[i % len(HATCHES)] for i, key in enumerate(keys)}
     handles = [_patch(one, styles[one.key][0], hatches[one.key], label=_name(one, shown)) for one in shown]
+    if any(one.simulated for one in shown):
+        handles.append(Patch(facecolor="none", edgecolor="none", label=SIMULATED_RUNS))
     groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
     each = [percent(one.spots[-1], group) for one in shown for group in groups]
     low, high = span(value for value, _, _ in each)
     limits = low, 1.05 * high
-    figure, (axes,) = sheet(title, caption + cut(each, limits), handles, width, height)
+    figure, (axes,) = sheet(
+        title, caption + sentences(shown, "bar") + cut(each, limits), handles, width, height
+    )
     step = 0.84 / len(shown)
     for i, one in enumerate(shown):
         x = np.arange(len(groups)) + (i - (len(shown) - 1) / 2) * step
@@ -59,7 +63,7 @@ def draw(
     axes.set_xticks(range(len(groups)), [named(area) for area in groups])
     axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
     axes.axhline(0, color="0.3", linewidth=0.7)
-    tidy(axes, y="brain match, % of full")
+    tidy(axes, y="brain match, % of reference")
     axes.grid(axis="x", visible=False)
     axes.set_ylim(*limits)
     axes.margins(x=0.01)

@@ -10,7 +10,7 @@ from wiringup.figures.panels.spots import KN, WC, Spot
 GENOME, BITS = ("2a", "s6"), "s7"
 """Panels that are drawn from a genome, and from brain matches that were kept, instead of from runs."""
 
-_OF = "Percent of the fully trained CORnet-S (Kaiming normal, all synapses)"
+_OF = "Percent of the reference"
 _BLANK = "Blank: not scored."
 
 
@@ -44,7 +44,7 @@ _BIRTHS = {
 PANELS: Mapping[str, Panel] = {
     "1a": Panel(
         "Brain match against supervised updates",
-        f"{_OF}, mean of all areas; every number of images and epochs.",
+        f"{_OF}, mean of areas; every number of images and epochs.",
         "fewer_updates",
         _STANDARD,
         growth.updates,
@@ -65,8 +65,7 @@ PANELS: Mapping[str, Panel] = {
     ),
     "2b": Panel(
         "Brain match at birth",
-        f"{_OF}; nothing was learned. Numbers: the mean. Small circles: seeds (several published "
-        "ones are equal, as in their source).",
+        f"{_OF}; nothing was learned. Numbers: the mean of areas.",
         "at_birth",
         _BIRTHS,
         newborn.at_birth,
@@ -80,15 +79,15 @@ PANELS: Mapping[str, Panel] = {
     ),
     "3d": Panel(
         "Accuracy against trained synapses",
-        "Top-1 in percent of the fully trained CORnet-S, at the end of the training.",
+        "Top-1 in percent of that of the reference, at the end of the training.",
         "critical",
         _BOTH,
         sets.accuracies,
     ),
     "4a": Panel(
         "Brain match against supervised synaptic updates",
-        f"{_OF}; updates are labelled images seen times trained synapses. EfficientNet-B0 and ResNet-18 "
-        "(Gokce & Schrimpf 2025): percent of the CORnet-S of that study.",
+        f"{_OF}; updates are labelled images seen times trained synapses. "
+        "Each condition with its most images: all synapses, and critical training, of CORnet-S.",
         "combination",
         _BOTH,
         growth.synaptic,
@@ -110,7 +109,7 @@ PANELS: Mapping[str, Panel] = {
     ),
     "5b": Panel(
         "Each benchmark at birth and after critical training",
-        f"{_OF}. Numbers: the mean.",
+        f"{_OF}. Numbers: the mean of areas.",
         "critical",
         _BIRTHS | _BOTH,
         newborn.trained,
@@ -124,7 +123,8 @@ PANELS: Mapping[str, Panel] = {
     ),
     "s2": Panel(
         "Brain match at birth over seeds",
-        f"{_OF}. Permutation tests of the mean over distinct seeds, two-sided.",
+        f"{_OF}. Bars, numbers and two-sided permutation tests: the mean over seeds (circles), equal ones "
+        "of published scores taken once.",
         "at_birth",
         _BIRTHS,
         newborn.significance,
@@ -145,7 +145,7 @@ PANELS: Mapping[str, Panel] = {
     ),
     "s5": Panel(
         "Training from other births",
-        f"{_OF}. Published: all synapses learn; own runs: critical training.",
+        f"{_OF}. All synapses learn in published runs, critical training is that of own ones.",
         "initialisations",
         {"another birth, trained": _other_birth},
         newborn.initialisations,

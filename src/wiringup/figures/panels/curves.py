@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from wiringup.figures.panels.series import BLACK, GREY, Look, Series, looks
+from wiringup.figures.panels.series import BLACK, GREY, SIMULATED_RUNS, Look, Series, looks, sentences
 from wiringup.figures.panels.sheet import COLUMN, entry, sheet, tidy
 from wiringup.figures.panels.spots import Spot
 
@@ -38,7 +38,7 @@ def draw(
     *,
     fixed: Mapping[Hashable, Look] = MappingProxyType({}),
     y: Y = percent,
-    y_name: str = "brain match, % of full",
+    y_name: str = "brain match, % of reference",
     birth: str = "birth",
     lines: Mapping[str, float] | None = None,
     width: float = COLUMN,
@@ -66,7 +66,11 @@ def draw(
     ends = [y(s, one.area) for one in series if not one.minor for s in one.spots]
     limits = span(y(s, one.area)[0] for one in series for s in one.spots)
     figure, (axes,) = sheet(
-        title, caption + cut(ends, limits), _handles(series, styles, lines or {}), width, height
+        title,
+        caption + sentences(series, "line") + cut(ends, limits),
+        _handles(series, styles, lines or {}),
+        width,
+        height,
     )
     spent = [x(s) for one in series for s in one.spots if x(s) > 0]
     least = min(spent, default=1.0) / 3
@@ -126,6 +130,8 @@ def _handles(
         found = [entry(one.name, *styles[key]) for key, one in reversed(shown.items())]
         found.append(entry("published", BLACK, "o", hollow=True))
         found.append(entry("own runs", BLACK, "o"))
+    if any(one.simulated for one in series):
+        found.append(Line2D([], [], linestyle="none", label=SIMULATED_RUNS))
     return found + [Line2D([], [], label=name, **look) for name, look in _horizontal(lines).items()]
 
 

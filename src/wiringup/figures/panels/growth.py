@@ -17,7 +17,7 @@ from wiringup.figures.panels.panel import (
     usual,
     with_most_images,
 )
-from wiringup.figures.panels.series import LOOKS, OF_AREAS, condition, grouped, per_area
+from wiringup.figures.panels.series import LOOKS, OF_AREAS, condition, grouped, per_area, sentences
 from wiringup.figures.panels.sheet import COLUMN
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.published import PUBLISHED
@@ -43,7 +43,9 @@ def updates(spots: Spots, title: str, caption: str) -> Drawn:
 
 def epochs(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw each benchmark over epochs."""
-    shown = with_most_images(filter(is_standard, spots))
+    shown = [s for s in with_most_images(filter(is_standard, spots)) if s.images]
+    longest = max((s for s in shown if s.source == OWN), key=lambda s: s.updates, default=None)
+    shown = [s for s in shown if s.source != OWN or s.label == (longest and longest.label)]
     series = per_area(shown, order=lambda s: s.epoch)
     return Drawn(curves.draw(series, title, caption, lambda s: s.epoch, "epochs", fixed=OF_AREAS), series, ())
 
@@ -58,18 +60,32 @@ def images(spots: Spots, title: str, caption: str) -> Drawn:
 def synaptic(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw brain match against synaptic updates, beside other networks and what does not learn."""
     learned = ((KN, ALL), (WC, CRITICAL), (KN, CRITICAL))
-    shown = [s for s in with_most_images(filter(usual, spots)) if (s.birth, s.plasticity) in learned]
+    shown = [
+        s for s in with_most_images(filter(usual, spots)) if (s.birth, s.plasticity) in learned and s.images
+    ]
     shown += [s for s in spots if _beside(s)]
     known = [s for s in shown if s.synaptic_updates is not None and np.isfinite(s.value)]
     fixed = [s for s in spots if s.birth is None and s.plasticity is None and np.isfinite(s.value)]
     told = {PUBLISHED: curves.PUBLISHED, OWN: ""}
     lines = {condition(s) + told[s.source]: s.value for s in fixed}
     series = grouped(known)
+    caption += _of_others(spots, known)
     figure = curves.draw(
         series, title, caption, lambda s: float(s.synaptic_updates or 0), "supervised synaptic updates",
         fixed=LOOKS, lines=lines, width=1.4 * COLUMN, height=2.7,
     )  # fmt: skip
     return Drawn(figure, [*series, *grouped(fixed)])
+
+
+def _of_others(spots: Spots, drawn: Spots) -> str:
+    """Return the sentences for other networks in a panel, and for own conditions that are not in it."""
+    told = ""
+    if any(s.study == SCALING for s in drawn):
+        told += " EfficientNet-B0 and ResNet-18: Gokce & Schrimpf 2025."
+    labels = dict.fromkeys(s.label for s in spots if s.source == OWN and (s.plasticity or s.birth))
+    if absent := [label for label in labels if label not in {s.label for s in drawn}]:
+        told += f" Own conditions that are not drawn: {'; '.join(absent)}."
+    return told
 
 
 def _beside(spot: Spot) -> bool:
@@ -92,6 +108,7 @@ def difference(spots: Spots, title: str, caption: str) -> Drawn:
             said = {"series": "difference", "source": source, "area": MEAN}
             extra += [{**said, "images": n, "epoch": e, "percent": v} for (n, e), v in found[name].items()]
     unit = "difference, percentage points"
+    caption += sentences(series, "cell")
     return Drawn(maps.draw(found, title, caption, unit, difference=True), series, extra=extra)
 
 
@@ -111,7 +128,8 @@ def _map(spots: Spots, title: str, caption: str, is_: Is) -> Drawn:
         if cells := _common(_cells(spots, source, is_)):
             found[name] = {key: spot.value for key, spot in cells.items()}
             series += grouped(cells.values())
-    return Drawn(maps.draw(found, title, caption, "brain match, % of full"), series)
+    caption += sentences(series, "cell")
+    return Drawn(maps.draw(found, title, caption, "brain match, % of reference"), series)
 
 
 def _cells(spots: Spots, source: str, is_: Is) -> dict[tuple[int, float], Spot]:

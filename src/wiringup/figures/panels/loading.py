@@ -8,8 +8,9 @@ from typing import Any
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import MissingDataError
 from wiringup.data.sources.scores import PAPER
-from wiringup.figures.panels.spots import ALL, KN, Spot, own_spots, published_spots
+from wiringup.figures.panels.spots import ALL, KN, Basis, Spot, own_basis, own_spots, published_spots
 from wiringup.figures.results import Results
+from wiringup.figures.style import SIMULATED
 from wiringup.results.bits import REFERENCE
 from wiringup.results.comparison import Comparison
 from wiringup.results.published import STUDIES, published_rows
@@ -42,6 +43,18 @@ def load_published(home: Path | None = None, *, needed: bool = False) -> list[Sp
                 raise
             log.info("Without the points of %s; bring them with: wiringup fetch %s", study, study)
     return published_spots(found)
+
+
+def load_both(folder: Path, reference: str = "") -> list[Spot]:
+    """Return own moments and, unless those are simulated, published ones; see `load_own`.
+
+    No axis holds both simulated and real recordings.
+    """
+    own = load_own(folder, reference)
+    if any(spot.basis.simulated for spot in own):
+        log.warning("Published scores are not drawn: these runs were scored on %s.", SIMULATED)
+        return own
+    return [*own, *load_published()]
 
 
 def load_own(folder: Path, reference: str = "") -> list[Spot]:
@@ -98,11 +111,14 @@ def _references(matches: Sequence[Mapping[str, Any]], comparison: Comparison, su
             values = {area: match["areas"][area]["value"] for area in SCORED if area in match["areas"]}
             if set(comparison.areas) <= values.keys():
                 whole = {area: base.match[area].mean for area in comparison.areas}
-                found[described["network"]] = _reference(described["network"], suite, values, whole)
+                network = described["network"]
+                found[network] = _reference(network, suite, values, whole, own_basis(comparison))
     return list(found.values())
 
 
-def _reference(name: str, suite: str, values: Mapping[str, float], whole: Mapping[str, float]) -> Spot:
+def _reference(
+    name: str, suite: str, values: Mapping[str, float], whole: Mapping[str, float], basis: Basis
+) -> Spot:
     mean = sum(values[area] for area in whole) / len(whole)
     percent = {area: 100 * values[area] / whole[area] for area in whole}
     percent[MEAN] = 100 * mean * len(whole) / sum(whole.values())
@@ -111,5 +127,5 @@ def _reference(name: str, suite: str, values: Mapping[str, float], whole: Mappin
         source=OWN, study=suite, label=name, architecture=name, birth=None, genome="", plasticity=None,
         norms=None, variant="", images=0, epoch=0, updates=0, synaptic_updates=0, trained=0, ended=True,
         seeds=1, seed=None, match={**values, MEAN: mean}, each=each, top1=float("nan"),
-        percent={area: Estimate(value) for area, value in percent.items()},
+        percent={area: Estimate(value) for area, value in percent.items()}, basis=basis,
     )  # fmt: skip

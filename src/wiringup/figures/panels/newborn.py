@@ -1,6 +1,7 @@
 """Panels of birth states (Figures 2B and 5B, and their supplement)."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from wiringup.figures.panels.panel import Drawn, Spots, births, ends, usual, wit
 from wiringup.figures.panels.series import BLACK, LOOKS, ORANGE, Series, grouped
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.record import MEAN
-from wiringup.results.stats import permutation
+from wiringup.results.stats import Estimate, permutation
 from wiringup.results.table import OWN
 
 _LOOKS = LOOKS | {(KN, None): (BLACK, "o"), (WC, None): (ORANGE, "P")}
@@ -22,8 +23,11 @@ def at_birth(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw every birth, and what never learns, for each benchmark."""
     newborn = grouped(births(spots))
     newborn.sort(key=lambda one: (one.published, -np.nan_to_num(one.spots[0].value)))
-    figure = bars.draw(newborn, title, caption, fixed=_LOOKS, seeds=_others(newborn))
-    return Drawn(figure, newborn)
+    others = _others(newborn)
+    caption += " Small circles: seeds."
+    if others:
+        caption += " Several published seeds are equal, as in their source."
+    return Drawn(bars.draw(newborn, title, caption, fixed=_LOOKS, seeds=others), newborn)
 
 
 def _others(series: Sequence[Series]) -> dict[str, list[Spot]]:
@@ -45,40 +49,51 @@ def trained(spots: Spots, title: str, caption: str) -> Drawn:
 
 
 def significance(spots: Spots, title: str, caption: str) -> Drawn:
-    """Draw the seeds of every birth, with the probability that it is no better than Kaiming normal."""
+    """Draw the mean over seeds of every birth, and how probably it is no better than Kaiming normal."""
     newborn = births(spots)
-    series, notes = [], []
+    series: list[Series] = []
+    notes = []
     for source in dict.fromkeys(s.source for s in newborn):
-        seeds = {one.name: _distinct(of) for one, of in _seeds(newborn, source)}
-        base = seeds.get("KN", [])
-        for one, _ in _seeds(newborn, source):
-            series.append(one)
-            if one.name != "KN" and min(len(base), len(seeds[one.name])) >= _LEAST:
-                p = _p(seeds[one.name], base)
+        found = _over_seeds(newborn, source)
+        seeds = {one.name: one.spots[0].each.get(MEAN, ()) for one in found}
+        base = seeds.get("KN", ())
+        series += found
+        for name, own in seeds.items():
+            if name != "KN" and min(len(base), len(own)) >= _LEAST:
                 told = "own runs" if source == OWN else "published"
-                n = f"n = {len(seeds[one.name])} and {len(base)}"
-                notes.append(f"{one.name} against KN ({told}): {n}, p = {p:.2g}.")
-    figure = bars.draw(
-        series, title, " ".join([caption, *notes]), fixed=_LOOKS, seeds=_others(grouped(newborn))
-    )
+                notes.append(
+                    f"{name} against KN ({told}): n = {len(own)} and {len(base)}, p = {_p(own, base):.2g}."
+                )
+    figure = bars.draw(series, title, " ".join([caption, *notes]), fixed=_LOOKS)
     return Drawn(figure, series, notes=notes)
 
 
-def _seeds(newborn: Spots, source: str) -> list[tuple[Series, list[float]]]:
-    """Return the births of a source that have seeds, each with the brain match of every seed."""
+def _over_seeds(newborn: Spots, source: str) -> list[Series]:
+    """Return the births of a source, each with the mean over its seeds."""
     named: dict[str, list[Series]] = {}
     for one in grouped(s for s in newborn if s.source == source and s.birth):
         named.setdefault(one.name, []).append(one)
-    found = []
-    for of in named.values():
-        first = next((one for one in of if not one.minor), of[0])
-        found.append((first, [v for one in of for s in one.spots for v in s.each.get(MEAN, ())]))
-    return found
+    return [
+        replace(of[0], spots=(_averaged([s for one in of for s in one.spots]),), minor=False)
+        for of in named.values()
+    ]
 
 
-def _distinct(values: Sequence[float]) -> list[float]:
-    """Return values, each once: some published seeds are copies of others."""
-    return list({round(v, 2): v for v in values if np.isfinite(v)}.values())
+def _averaged(seeds: Sequence[Spot]) -> Spot:
+    """Return the mean over published seeds, equal ones taken once: some are copies of others."""
+    distinct = list({round(s.value, 2): s for s in seeds if np.isfinite(s.value)}.values())
+    if len(distinct) < 2:  # own runs are means already
+        return (distinct or list(seeds))[0]
+    areas = [area for area in distinct[0].each if all(area in s.each for s in distinct)]
+    each = {area: tuple(v for s in distinct for v in s.each[area]) for area in areas}
+    return replace(
+        distinct[0],
+        seed=None,
+        seeds=len(distinct),
+        match={area: float(np.mean([s.match[area] for s in distinct])) for area in areas},
+        percent={area: Estimate(float(np.mean(values))) for area, values in each.items()},
+        each=each,
+    )
 
 
 def _p(a: Sequence[float], b: Sequence[float]) -> float:

@@ -40,6 +40,7 @@ def _row(panel: str, series: str, spot: Spot, area: str) -> dict[str, Any]:
         "panel": panel,
         "series": series,
         **{name: getattr(spot, name) for name in names},
+        "simulated": spot.basis.simulated,
         "area": area,
         "score": spot.match.get(area),
         "percent": percent.value,

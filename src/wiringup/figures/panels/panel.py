@@ -35,6 +35,12 @@ class Drawn:
     notes: Sequence[str] = ()
     extra: Sequence[Mapping[str, Any]] = ()
 
+    @property
+    def caption(self) -> str:
+        """What is written below it, in one line."""
+        (text,) = self.figure.subfigs[-1].texts
+        return text.get_text().replace("\n", " ")
+
 
 @dataclass(frozen=True)
 class Panel:

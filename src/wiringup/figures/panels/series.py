@@ -8,8 +8,12 @@ from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
 from wiringup.figures.style import COLORS, MARKERS
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
+from wiringup.results.table import OWN
 
 BLACK, RED, BLUE, GREEN, PINK, ORANGE, SKY, GREY = COLORS
+SIMULATED_RUNS = "own runs: simulated recordings"
+"""In legends."""
+
 Look = tuple[str, str]
 """Colour and marker."""
 
@@ -62,6 +66,11 @@ class Series:
         """Whether it was published by others."""
         return self.spots[0].source == PUBLISHED
 
+    @property
+    def simulated(self) -> bool:
+        """Whether recordings behind it are simulated."""
+        return any(spot.basis.simulated for spot in self.spots)
+
 
 def named(name: str | None) -> str:
     """Return how something is called in figures."""
@@ -94,11 +103,14 @@ def grouped(
     name: Callable[[Spot], str] = condition,
     key: Callable[[Spot], Hashable] = key_of,
     order: Callable[[Spot], float] = lambda spot: spot.updates,
+    *,
+    join: bool = False,
 ) -> list[Series]:
     """Return a series for every condition of every source, each in the order in which it is drawn.
 
     Of published conditions seed 0 is the series, and what other seeds gave stands in the background. Where
-    one condition was trained with several kinds of BatchNorm (norms), each is a series.
+    one condition was trained with several kinds of BatchNorm (norms), each is a series. So is each label of
+    own runs, unless labels are to be joined: two trainings (a control, another genome) are no curve.
     """
     spots = list(spots)
     norms: dict[Hashable, set[str | None]] = {}
@@ -107,22 +119,40 @@ def grouped(
     found: dict[tuple[Hashable, ...], list[Spot]] = {}
     for spot in spots:
         told = spot.norms if len(norms[spot.source, condition(spot)]) > 1 else None
-        found.setdefault((spot.source, by(spot), told, spot.seed or 0), []).append(spot)
-    return [
-        Series(
-            f"{name(own[0])} ({told})" if told else name(own[0]),
-            f"{key(own[0])} ({told})" if told else key(own[0]),
-            tuple(sorted(own, key=order)),
-            minor=bool(seed),
-        )
-        for (_, _, told, seed), own in found.items()
-    ]
+        label = spot.label if spot.source == OWN and not join else ""
+        found.setdefault((spot.source, by(spot), told, spot.seed or 0, label), []).append(spot)
+    series = []
+    for (*kin, kind, seed, _), own in found.items():
+        called = name(own[0])
+        looks_like: Hashable = key(own[0])
+        alike = [of for (*same, other), of in found.items() if same == [*kin, kind, seed] and other]
+        if len(alike) > 1:  # the longest looks like its condition, and all are called by their labels
+            longest = max(alike, key=lambda of: max(s.updates for s in of))
+            called, looks_like = own[0].label, looks_like if own is longest else own[0].label
+        if kind:
+            called, looks_like = f"{called} ({kind})", f"{looks_like} ({kind})"
+        series.append(Series(called, looks_like, tuple(sorted(own, key=order)), minor=bool(seed)))
+    return series
+
+
+def sentences(series: Iterable[Series], what: str) -> str:
+    """Return what a caption has to tell of series: what percentages are of, and which seed is drawn.
+
+    Args:
+        series: that are drawn.
+        what: each is drawn as.
+    """
+    series = list(series)
+    told = list(dict.fromkeys(spot.basis.told for one in series for spot in one.spots))
+    if any(one.published and one.spots[0].seed == 0 for one in series):
+        told.append(f"A published {what} is one run (seed 0), not a mean over seeds.")
+    return "".join(f" {sentence}" for sentence in told)
 
 
 def per_area(spots: Sequence[Spot], order: Callable[[Spot], float]) -> list[Series]:
     """Return a series for the mean and each area, of each source and seed."""
     found = []
-    for series in grouped(spots, by=lambda spot: "", order=order):
+    for series in grouped(spots, by=lambda spot: "", order=order, join=True):
         for area in (MEAN, *COLUMNS[:-1]):
             known = tuple(s for s in series.spots if area in s.percent)
             if known:

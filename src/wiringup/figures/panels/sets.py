@@ -49,7 +49,9 @@ def _look(spot: Spot) -> str:
 
 def _of_sets(spots: Spots) -> list[Series]:
     shown = [s for s in spots if usual(s) and s.birth in _BIRTHS and s.plasticity]
-    return grouped(ends(with_most_images(shown)), by=_family, name=_family, key=_look, order=_synapses)
+    return grouped(
+        ends(with_most_images(shown)), by=_family, name=_family, key=_look, order=_synapses, join=True
+    )
 
 
 def matches(spots: Spots, title: str, caption: str) -> Drawn:
@@ -70,7 +72,8 @@ def accuracies(spots: Spots, title: str, caption: str) -> Drawn:
             whole[spot.study] = spot.top1
     figure = curves.draw(
         series, title, caption, _synapses, "trained synapses", fixed=_LOOKS,
-        y=lambda s, _: (100 * s.top1 / whole.get(s.study, np.nan), np.nan, np.nan), y_name="top-1, % of full",
+        y=lambda s, _: (100 * s.top1 / whole.get(s.study, np.nan), np.nan, np.nan),
+        y_name="top-1, % of reference",
     )  # fmt: skip
     return Drawn(figure, series, (MEAN,))
 
@@ -84,7 +87,7 @@ def transfer(spots: Spots, title: str, caption: str) -> Drawn:
         shown += ends(with_most_images(s for s in there if s.architecture == architecture))
     told = ((KN, ALL), ("default", ALL), (WC, CRITICAL), (KN, CRITICAL))
     shown = [s for s in shown if (s.birth, s.plasticity) in told]
-    series = grouped(shown, by=_network, name=_network, key=_network, order=_synapses)
+    series = grouped(shown, by=_network, name=_network, key=_network, order=_synapses, join=True)
     return Drawn(curves.draw(series, title, caption, _synapses, "trained synapses"), series)
 
 

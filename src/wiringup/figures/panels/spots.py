@@ -10,6 +10,7 @@ from typing import Any
 
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import MissingDataError
+from wiringup.figures.style import SIMULATED
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
@@ -26,6 +27,25 @@ FULL = {
     "scaling-scores": "cornet_s_imagenet_full_seed-0:0:1281167",
 }
 """Of each study, the run that its percentages are of, at its end."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What percentages are of, and on what.
+
+    Attributes:
+        told: the sentences of a caption.
+        simulated: whether any recordings are simulated.
+    """
+
+    told: str
+    simulated: bool = False
+
+
+_PUBLISHED = Basis(
+    "Published: percent of the fully trained CORnet-S (Kaiming normal, all synapses) of the same study; its "
+    "mean is over V1, V2, V4, IT and behaviour."
+)
 
 
 @dataclass(frozen=True)
@@ -46,6 +66,7 @@ class Spot:
         percent: the same in percent of the reference, with its interval where there are several seeds.
         each: area or "mean" -> the percentage of every seed.
         top1: fraction, or NaN.
+        basis: of the percentages.
     """
 
     source: str
@@ -69,6 +90,7 @@ class Spot:
     percent: Mapping[str, Estimate]
     each: Mapping[str, tuple[float, ...]]
     top1: float
+    basis: Basis
 
     @property
     def value(self) -> float:
@@ -97,13 +119,30 @@ def own_spots(table: Sequence[Row], comparison: Comparison) -> list[Spot]:
     usual = firsts[comparison.reference]
     ends = {m.label: m.epoch for m in comparison.moments}
     pools = {m.label: round(m.updates / m.epoch) for m in comparison.moments if m.epoch}
+    basis = own_basis(comparison)
     return [
-        _own(m, firsts[m.label], usual, pools.get(m.label, 0), m.epoch == ends[m.label])
+        _own(m, firsts[m.label], usual, pools.get(m.label, 0), m.epoch == ends[m.label], basis)
         for m in comparison.moments
     ]
 
 
-def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool) -> Spot:
+def own_basis(comparison: Comparison) -> Basis:
+    """Return what percentages of own runs are of: the reference as it was trained, and what is left out."""
+    end = [m for m in comparison.moments if m.label == comparison.reference][-1]
+    trained = f"{end.epoch:g} epochs of {end.updates / end.epoch:,.0f} images" if end.epoch else "birth"
+    seeds = f"{len(end.top1)} seed{'s' if len(end.top1) > 1 else ''}"
+    told = [
+        f"Own runs: percent of the reference {comparison.reference!r} after {trained} ({seeds}); their mean "
+        f"is over {', '.join(comparison.areas)}.",
+        comparison.left_out,
+    ]
+    if comparison.simulated:
+        told.append(f"SIMULATED: own runs are scored on {SIMULATED}.")
+        told.append("Published scores are of real recordings and are therefore not drawn beside them.")
+    return Basis(" ".join(filter(None, told)), comparison.simulated)
+
+
+def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, basis: Basis) -> Spot:
     genome = str(row.get("genome") or "")
     return Spot(
         source=OWN,
@@ -132,6 +171,7 @@ def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool) 
         },
         each={area: of.values for area, of in moment.percent.items()},
         top1=moment.top1.mean,
+        basis=basis,
     )
 
 
@@ -190,4 +230,5 @@ def _published(rows: Sequence[Row], full: Sequence[Row]) -> Spot:
         percent={area: Estimate(value) for area, value in percent.items()},
         each={area: (value,) for area, value in percent.items()},
         top1=float("nan") if row["top1"] is None else row["top1"],
+        basis=_PUBLISHED,
     )
