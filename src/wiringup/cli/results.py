@@ -12,7 +12,7 @@ from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, MissingDataError
 
 if TYPE_CHECKING:
     from wiringup.results.record import Record
@@ -104,6 +104,7 @@ def results(
 
 def _list(file: Path | None, out: Path, json: bool) -> None:
     from wiringup.cli.score import print_scores
+    from wiringup.experiments.outcome import begun, begun_told
     from wiringup.results.store import Store
     from wiringup.results.table import rows
 
@@ -112,8 +113,10 @@ def _list(file: Path | None, out: Path, json: bool) -> None:
     lost: list[tuple[Path, str]] = []
     store = Store(out, lambda path, why: lost.append((path, why)))
     records, scores, matches, studies = store.records(), store.scores(), store.matches(), store.studies()
+    going = begun(store)
     if json:
         kinds = {"run": rows(records), "score": scores, "match": matches, "study": studies}
+        kinds["unfinished study"] = [{"uid": name, "done": done, "runs": n} for name, done, n in going]
         kinds["unreadable"] = [{"file": str(path), "why": why} for path, why in lost]
         as_json([{"kind": kind, **one} for kind, found in kinds.items() for one in found])
         return
@@ -126,9 +129,11 @@ def _list(file: Path | None, out: Path, json: bool) -> None:
     if studies:
         body = [[one["uid"], one["spec"]["reference"], str(len(one["runs"]))] for one in studies]
         table(["study or sweep", "reference", "runs"], body, title="For wiringup report")
+    for one in going:
+        log.warning(begun_told(*one))
     for path, why in lost:
         log.warning("Not listed: %s/%s. %s", path.parent.name, path.name, why)
-    if not (records or scores or matches or studies or lost):
+    if not (records or scores or matches or studies or going or lost):
         log.info("Nothing is kept in %s yet. Start with: wiringup run --quick", out)
 
 
@@ -259,10 +264,12 @@ def report(
       wiringup report 0123456789ab
     """
     from wiringup.cli.run import show
+    from wiringup.experiments.outcome import begun, begun_told
     from wiringup.results.store import Store
 
     folder = Path(run)
-    if folder.is_dir():
-        show(Store(folder.parent), folder.name, json)
-    else:
-        show(Store(out), run, json)
+    store, name = (Store(folder.parent), folder.name) if folder.is_dir() else (Store(out), run)
+    for one in begun(store):
+        if one[0] == name:
+            raise MissingDataError(begun_told(*one))
+    show(store, name, json)

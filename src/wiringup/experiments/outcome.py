@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, field, replace
 
 from wiringup.core.errors import DivergedError, WiringupError
 from wiringup.experiments.sharing import LOG, failure
-from wiringup.experiments.study import Listed, Listing
+from wiringup.experiments.study import RUNS, Listed, Listing, studies
 from wiringup.results.record import Diverged, Record
-from wiringup.results.store import RECORD, Store
+from wiringup.results.store import RECORD, STUDY, Store
 
 SHOWN = 20
 """Failed runs that an error names; `wiringup status` has them all."""
@@ -34,6 +34,33 @@ def failed(store: Store, one: Listed) -> str | None:
         return why
     why = failure(store, one.needs) if one.needs else None
     return why and f"The run that it is born from, {one.needs}, failed: {why}"
+
+
+def begun(store: Store) -> list[tuple[str, int, int]]:
+    """Return each study that was begun and has no report yet, how many runs of it are done, and of how many.
+
+    The store is told of a list of runs that cannot be read.
+    """
+    found = []
+    for name in studies(store):
+        folder = store.folder(name)
+        if (folder / STUDY).is_file():
+            continue
+        try:
+            runs = Listing.load(store, name).in_order()
+        except WiringupError as error:
+            store.unreadable(folder / RUNS, str(error))
+        else:
+            found.append((name, sum(finished(store, one) for one in runs), len(runs)))
+    return found
+
+
+def begun_told(study: str, done: int, runs: int) -> str:
+    """Return how a study stands that was begun, in words."""
+    return (
+        f"Study {study} is not finished: {done} of {runs} runs are. Run the same command again to go on; how "
+        f"each stands: wiringup status {study}."
+    )
 
 
 def finished(store: Store, one: Listed) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 from made_records import make_record
 from wiringup.cli.main import main
+from wiringup.experiments.study import Listed, Listing
 from wiringup.results.store import Store
 
 
@@ -78,3 +79,33 @@ def test_two_runs_are_compared(runs, capsys):
     with pytest.raises(SystemExit):
         main(["results", "dif", "A-0"])
     assert "'dif A-0': write wiringup results diff RUN RUN" in capsys.readouterr().err
+
+
+def test_a_study_that_was_begun_is_told_to_be_unfinished(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "runs")
+    listed = [Listed(f"A-{seed}", "A", seed, "A") for seed in (0, 1)]
+    Listing("abc", {"reference": "A"}, tuple(listed)).save(store)
+    main(["results"])
+    err = capsys.readouterr().err
+    assert "Study abc is not finished: 0 of 2 runs are" in err and "Nothing is kept" not in err
+    store.save(make_record("A", 0, 0.1, 0.4))
+    for words in (["report", "abc"], ["report", "runs/abc"]):
+        with pytest.raises(SystemExit):
+            main(words)
+        assert "1 of 2 runs are. Run the same command again" in capsys.readouterr().err
+    main(["results", "--json"])
+    told = [one for one in json.loads(capsys.readouterr().out) if one["kind"] == "unfinished study"]
+    assert told == [{"kind": "unfinished study", "uid": "abc", "done": 1, "runs": 2}]
+    (store.folder("abc") / "runs.json").write_text("{")
+    main(["results"])
+    assert "Not listed: abc/runs.json" in capsys.readouterr().err
+
+
+def test_an_empty_condition_and_the_mean_of_all_areas_are_told(runs, capsys):
+    with pytest.raises(SystemExit):
+        main(["results", "--where", " "])
+    assert "has to be a condition" in capsys.readouterr().err
+    main(["results"])
+    shown = capsys.readouterr()
+    assert "mean of all areas" in shown.out and "leave out areas in which its reference" in shown.err
