@@ -2,7 +2,8 @@
 
 import logging
 import sys
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from wiringup.training.spec import TrainingOptions, TrainSpec
 if TYPE_CHECKING:
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.launch import Study
+    from wiringup.results.comparison import Comparison
     from wiringup.results.store import Store
 
 log = logging.getLogger(__name__)
@@ -127,7 +129,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     from wiringup.experiments.kernels import first_filters
     from wiringup.figures.methods import headline
     from wiringup.figures.report import figure_names, write
-    from wiringup.figures.tables import comparison_table, differences_table
+    from wiringup.figures.tables import comparison_table
     from wiringup.results.comparison import of_study
     from wiringup.results.table import rows
 
@@ -147,9 +149,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     simulated = " (simulated recordings)" if found.simulated else ""
     title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
     table(*comparison_table(found, found.ends), title=title)
-    if baseline := document["spec"].get("baseline"):
-        title = f"Against {baseline}: difference of the mean, permutation test over seeds"
-        table(*differences_table(found, baseline), title=title)
+    _print_differences(found, document["spec"].get("baseline") or {})
     for one in found.diverged:
         log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
     for told in filter(None, (headline(found), found.unlearned, found.left_out)):
@@ -157,3 +157,17 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     for figure in figures:
         log.info("Figure: %s", figure)
     log.info("Report: %s", path)
+
+
+def _print_differences(found: "Comparison", baseline: str | Mapping[str, Sequence[str]]) -> None:
+    """Print by what conditions differ from one baseline; or from their own (baseline -> conditions)."""
+    from wiringup.figures.tables import differences_table
+
+    labels = [one.label for one in found.moments]
+    tests = {baseline: labels} if isinstance(baseline, str) else baseline
+    for base, tested in tests.items():
+        moments = [one for one in found.moments if one.label in (base, *tested)]
+        header, body = differences_table(replace(found, moments=moments), base)
+        if body:
+            title = f"Against {base}: difference of the mean, permutation test over seeds"
+            table(header, body, title=title)

@@ -8,12 +8,17 @@ from types import SimpleNamespace
 import pytest
 
 from made_images import class_folders, noise, write_folder
+from made_records import make_record
 from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
 from wiringup.cli.options import NO_EXAM
 from wiringup.cli.recipes import StudyOptions
+from wiringup.cli.run import _print_differences
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.recipes import catalog
+from wiringup.experiments.recipes.critical import AS_MANY
+from wiringup.results.comparison import compare
+from wiringup.results.table import rows
 
 TOY = replace(NO_EXAM, benchmark=("toy",))
 FLAGS = ["--scale", "tiny", "--benchmark", "toy", "--seed", "0"]
@@ -115,3 +120,25 @@ def test_bad_input_is_answered_in_one_line(images, capsys, arguments, message):
         main([*arguments, "--images", images] if "--seed" in arguments else arguments)
     err = capsys.readouterr().err
     assert stopped.value.code == 2 and message in err and "Traceback" not in err
+
+
+def test_sets_are_tested_against_as_many_synapses_of_the_same_birth(capsys):
+    labels = (
+        "KN + random:critical",
+        "KN + critical",
+        "KN + decoder",
+        "WC + random:critical",
+        "WC + critical",
+    )
+    records = [make_record(n, s, 0.1, 0.2 + i / 10 + s / 50) for i, n in enumerate(labels) for s in (0, 1)]
+    found = compare(rows(records), "KN + decoder")
+    _print_differences(found, AS_MANY)
+    blocks = capsys.readouterr().out.split("Against ")[1:]
+    told = [[n for n in labels if f" {n} " in block.split("\n", 1)[1]] for block in blocks]
+    assert [block.partition(": difference")[0] for block in blocks] == [labels[0], labels[3]]
+    assert told == [["KN + critical"], ["WC + critical"]]
+    _print_differences(found, labels[0])
+    shown = capsys.readouterr().out
+    assert all(f" {n} " in shown for n in labels[1:])
+    _print_differences(found, {})
+    assert capsys.readouterr().out == ""

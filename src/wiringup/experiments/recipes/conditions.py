@@ -144,13 +144,14 @@ class Recipe:
         claim: in a sentence.
         panels: of the paper's figures that it serves ("s1" and so on: of the supplement).
         conditions: adds what is compared.
-        baseline: the condition against which the others are tested, over seeds; "" for none.
+        baseline: the condition against which the others are tested, over seeds; several -> the conditions
+            that are tested against each; "" for none.
     """
 
     claim: str
     panels: tuple[str, ...]
     conditions: Callable[[Conditions], None]
-    baseline: str = ""
+    baseline: str | Mapping[str, Sequence[str]] = ""
 
     def study(self, name: str, base: RunSpec, inputs: StudyInputs, scale: Scale) -> Study:
         """Return the runs.
