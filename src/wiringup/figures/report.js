@@ -87,6 +87,10 @@
       grid.append(make("line", { class: "whole", x1: left, x2: width - 8, y1: s.y(100), y2: s.y(100) }));
     const name = choose.against.selectedOptions[0].textContent;
     grid.append(make("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, name));
+    const unit = data.percent ? "brain match, % of reference" : "brain match, ceiled score";
+    const middle = (height - 32) / 2;
+    grid.append(make("text", { class: "unit", x: 12, y: middle, "text-anchor": "middle",
+      transform: `rotate(-90 12 ${middle})` }, unit));
     svg.append(grid);
   };
 
@@ -123,7 +127,7 @@
   };
 
   const draw = () => {
-    const width = Math.max(280, box.clientWidth), height = Math.min(440, Math.max(290, width * 0.6)), left = 46;
+    const width = Math.max(280, box.clientWidth), height = Math.min(440, Math.max(290, width * 0.6)), left = 60;
     const log = choose.axis.value === "log";
     const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0,
       "aria-label": `${figure.dataset.title}. Arrow keys read the points, one by one; the table below has them all.` });
@@ -136,6 +140,9 @@
     inside.append(make("rect", { x: left, y: 10, width: width - left - 8, height: height - 52 }));
     svg.append(inside);
     const bands = data.series.length - hidden.size <= MOST_BANDS;
+    const visible = data.series.filter((one, i) => !hidden.has(i)).flatMap((one) => one.points);
+    const reach = visible.flatMap((p) => (p.values[choose.area.value] || []).slice(1, 3)).filter((v) => v !== null);
+    figure.querySelector(".cut").hidden = !(bands && reach.some((v) => v < s.bottom || v > s.top));
     data.series.forEach((one, i) => hidden.has(i) || line(svg, one, i, s, bands));
     svg.append(make("circle", { class: "ring", r: 8, hidden: "" }));
     const old = box.querySelector("svg"), focused = old && old === document.activeElement;

@@ -98,13 +98,12 @@ def page(
     """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped."""
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
     body = [
-        "<h1>Brain match with few supervised synaptic updates</h1>",
+        f"<h1>Brain match with few supervised synaptic updates{_of_recipe(study, ': ')}</h1>",
         _claim(study),
         _warning(records),
         f'<p class="headline">{_text(headline(comparison))}</p>',
         f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
         _what(study, records),
-        images.pop("sweep.png", ""),
         _chart(comparison),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
@@ -141,10 +140,16 @@ def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
-        f"<title>wiringup: {_text(study.get('uid', ''))}</title><style>\n{style}</style></head>"
+        f"<title>wiringup: {_text(study.get('uid', ''))}{_of_recipe(study, ', ')}</title>"
+        f"<style>\n{style}</style></head>"
         f'<body><main>{content}</main><script type="application/json" id="data">{inside}</script>'
         f'<script type="text/javascript">{script}</script></body></html>\n'
     )
+
+
+def _of_recipe(study: Study, before: str) -> str:
+    recipe = study.get("spec", {}).get("recipe")
+    return f"{before}{_text(recipe)}" if recipe else ""
 
 
 def _claim(study: Study) -> str:
@@ -167,7 +172,8 @@ _CHART = """<figure id="chart" data-title="Brain match over training">
 <div class="plot"><div class="tip" hidden></div></div>
 <div class="legend" role="group" aria-label="Conditions"></div>
 <div class="live" aria-live="polite"></div>
-<figcaption class="soft">{caption}</figcaption>
+<figcaption class="soft">{caption}
+<span class="cut" hidden>Intervals that leave the chart are cut; marks tell their ends.</span></figcaption>
 </figure>"""
 
 

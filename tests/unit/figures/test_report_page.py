@@ -43,6 +43,13 @@ setTimeout(() => {
   probe.other = document.querySelector("#chart .live").textContent;
   key("Escape");
   probe.tip = document.querySelector("#chart .tip").hidden;
+  probe.unit = document.querySelector("#chart .unit").textContent;
+  const cut = () => !document.querySelector("#chart .cut").hidden;
+  const buttons = [...document.querySelectorAll("#chart .legend button")];
+  probe.cut = [cut()];
+  for (const one of buttons) one.click();
+  probe.cut.push(cut());
+  for (const one of buttons) one.click();
   const button = document.querySelector("#chart .legend button");
   button.click();
   probe.without = [lines(), button.getAttribute("aria-pressed")];
@@ -148,6 +155,16 @@ def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
     assert re.findall(r"<td>([^<]*)</td>", row)[-3:] == ["55.6", "57.8", "diverged"]
 
 
+def test_pictures_are_for_those_without_javascript_and_recipes_have_titles(records):
+    figures = {"sweep.png": b"1", "brain_match.png": b"2"}
+    study = {"uid": "abc", "spec": {"reference": "ref <all>", "recipe": "combi<nation"}}
+    page = report.page(study, records, of_study(study, records), figures)
+    outside = re.sub("<noscript>.*?</noscript>", "", page)
+    assert page.count("<img") == 2 and "<img" not in outside
+    assert "<title>wiringup: abc, combi&lt;nation</title>" in page
+    assert "synaptic updates: combi&lt;nation</h1>" in page and "updates</h1>" in page_of(records)
+
+
 def test_nothing_from_outside_becomes_markup_or_script(records):
     evil = [replace(r, label="</script><img src=x>") if r.label == "few" else r for r in records]
     page = page_of(evil, claim="<b>claim</b>")
@@ -167,14 +184,17 @@ def test_the_page_allows_its_own_script_alone(records):
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium to open the page")
 @pytest.mark.parametrize("width", [390, 1280])
 def test_in_a_browser(records, tmp_path, width):
-    told, console = opened(page_of(records, note="long" * 80), tmp_path, width)
+    wide = [replace(make_record("wide", s, 0.1, 0.1 + s / 4, 0.1), spec=spec()) for s in (0, 1)]
+    told, console = opened(page_of([*records, *wide], note="long" * 80), tmp_path, width)
     assert "CONSOLE" not in console
     assert (told["errors"], told["clipped"], told["inner"]) == ([], [], width)
-    assert told["wide"] <= width and told["lines"] == 2
+    assert told["wide"] <= width and told["lines"] == 3
     assert told["first"].startswith("ref <all>, at birth: 22.2 %")
     assert told["other"].startswith("few, at birth")
+    assert told["unit"] == "brain match, % of reference"
+    assert told["cut"] == [True, False]  # with nothing shown, nothing is cut
     assert told["tip"] is True and told["ring"] == "none" and told["moved"] is True
-    assert told["without"] == [1, "false"]
+    assert told["without"] == [2, "false"]
     assert told["open"] == [0, told["folds"], 0] and told["folds"] > 4
 
 
