@@ -111,6 +111,8 @@ def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
     log.info("%s: %s", title, ", ".join(map(str, files)))
     for note in drawn.notes:
         log.info("  %s", note)
+    if absent := drawn.absent(spots):
+        log.info("  Own conditions that are not in it: %s.", "; ".join(absent))
     return files
 
 

@@ -363,6 +363,7 @@ def test_the_command_draws_and_says_what_is_missing(runs, home, tmp_path, monkey
     monkeypatch.setenv("WIRINGUP_DATA", str(home))
     where = ["--runs", str(runs), "--out", str(tmp_path / "out")]
     main(["figure", "4a", "--study", "study", *where])
+    assert "Own conditions that are not in it: slow." in capsys.readouterr().err
     rows = list(csv.DictReader((tmp_path / "out" / "figure_4a.csv").read_text().splitlines()))
     assert {row["source"] for row in rows} == {"own", "published"}
     for asked, told in (

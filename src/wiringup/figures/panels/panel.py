@@ -41,6 +41,11 @@ class Drawn:
         (text,) = self.figure.subfigs[-1].texts
         return text.get_text().replace("\n", " ")
 
+    def absent(self, spots: Spots) -> list[str]:
+        """Return the labels of own moments of which none is in it."""
+        there = {spot.label for one in self.series for spot in one.spots}
+        return list(dict.fromkeys(s.label for s in spots if s.source == OWN and s.label not in there))
+
 
 @dataclass(frozen=True)
 class Panel:
