@@ -132,10 +132,14 @@ def _spots(runs: Path, study: str | None, reference: str, published_only: bool, 
 
 
 def _folder(runs: Path, study: str | None) -> Path:
+    from wiringup.experiments.outcome import check_begun
+    from wiringup.results.store import Store
+
     if study is None:
         return runs
     folder = Path(study) if (Path(study) / "study.json").is_file() else runs / study
     if not (folder / "study.json").is_file():
+        check_begun(Store(folder.parent), folder.name)
         known = sorted(path.parent.name for path in runs.glob("*/study.json"))
         raise MissingDataError(f"There is no study {study!r} in {runs}. Known: {', '.join(known) or 'none'}.")
     return folder

@@ -12,7 +12,7 @@ from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
     from wiringup.results.record import Record
@@ -264,12 +264,10 @@ def report(
       wiringup report 0123456789ab
     """
     from wiringup.cli.run import show
-    from wiringup.experiments.outcome import begun, begun_told
+    from wiringup.experiments.outcome import check_begun
     from wiringup.results.store import Store
 
     folder = Path(run)
     store, name = (Store(folder.parent), folder.name) if folder.is_dir() else (Store(out), run)
-    for one in begun(store):
-        if one[0] == name:
-            raise MissingDataError(begun_told(*one))
+    check_begun(store, name)
     show(store, name, json)

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import asdict, dataclass, field, replace
 
-from wiringup.core.errors import DivergedError, WiringupError
+from wiringup.core.errors import DivergedError, MissingDataError, WiringupError
 from wiringup.experiments.sharing import LOG, failure
 from wiringup.experiments.study import RUNS, Listed, Listing, studies
 from wiringup.results.record import Diverged, Record
@@ -61,6 +61,13 @@ def begun_told(study: str, done: int, runs: int) -> str:
         f"Study {study} is not finished: {done} of {runs} runs are. Run the same command again to go on; how "
         f"each stands: wiringup status {study}."
     )
+
+
+def check_begun(store: Store, study: str) -> None:
+    """Raise `MissingDataError` if a study was begun and is not finished."""
+    for one in begun(store):
+        if one[0] == study:
+            raise MissingDataError(begun_told(*one))
 
 
 def finished(store: Store, one: Listed) -> bool:

@@ -66,9 +66,9 @@ def _asked(record: Record) -> dict[str, Any]:
     said = {name: of for name, of in flat(record.spec).items() if not _is_neutral(name)}
     if not str(said.get("birth.genome", "")).startswith(_RUN):
         return said
-    parent = str(said.pop("birth.genome")).removeprefix(_RUN)
+    parent = str(said["birth.genome"]).removeprefix(_RUN)
     own = {name: of for name, of in said.items() if not name.startswith(_PARENT)}
-    return own | {_BORN: f"run {parent}"}
+    return own | {"birth.genome": "", _BORN: f"run {parent}"}
 
 
 def _made(record: Record) -> Mapping[str, Any]:

@@ -90,7 +90,7 @@ def test_a_study_that_was_begun_is_told_to_be_unfinished(tmp_path, monkeypatch, 
     err = capsys.readouterr().err
     assert "Study abc is not finished: 0 of 2 runs are" in err and "Nothing is kept" not in err
     store.save(make_record("A", 0, 0.1, 0.4))
-    for words in (["report", "abc"], ["report", "runs/abc"]):
+    for words in (["report", "abc"], ["report", "runs/abc"], ["figure", "1a", "--study", "abc"]):
         with pytest.raises(SystemExit):
             main(words)
         assert "1 of 2 runs are. Run the same command again" in capsys.readouterr().err

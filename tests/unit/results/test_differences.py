@@ -67,7 +67,7 @@ def test_a_parent_is_one_line_and_what_changes_no_address_is_not_asked_for(store
         birth = {"seed": 0, "genome": f"run:{of}"}
         genome = {"genome": {"distilled_from": parent}} if of else {"genome": {"distilled_from": None}}
         return {
-            "birth": birth if of else {"seed": 0, "genome": None},
+            "birth": birth if of else {"seed": 0, "genome": ""},
             "training": {"compile": compile},
         } | genome
 
