@@ -95,8 +95,9 @@ def test_a_budget_is_ranked_from_runs_and_published_points(tmp_path, shared, cap
     )
     ask = ["budget", "--updates", "1e3", "--out", str(tmp_path / "runs")]
     main([*ask, "--json"])
-    (own,) = json.loads(capsys.readouterr().out)["choices"]
+    own, born = json.loads(capsys.readouterr().out)["choices"]
     assert (own["percent"], own["epochs"], own["low"]) == (100, 1, None)
+    assert (born["condition"]["plasticity"], born["epochs"], round(born["percent"])) == (None, 0, 20)
     main(["fetch", "paper-scores", "--from", str(shared / "reference")])
     main([*ask[:2], "1e11", *ask[3:]])
     shown = capsys.readouterr()
