@@ -65,29 +65,23 @@ class Compiled(nn.Module):
         buffers = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         on_card = inputs[0].is_cuda
         options = GRAPHED if on_card else OPTIONS
-        try:
+
+        def attempt() -> Network:
             compiled: Network = torch.compile(self.network, dynamic=False, options=options)
-            with ended_by_sigterm(), torch.random.fork_rng([inputs[0].device] if on_card else []):
+            with torch.random.fork_rng([inputs[0].device] if on_card else []):
                 for _ in range(2 if on_card else 1):  # a graph of kernels is recorded in the second call
                     self._forward_and_backward(compiled, inputs)
-        except Interrupted:
-            log.info("SIGTERM came while the network was compiled; it is run as it is.")
-            return None
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # compilers fail in whatever way they happen to
-            log.warning("The network is run as it is; it could not be compiled (%s).", _line(error))
-            return None
+            return compiled
+
+        try:
+            return _compiled_if_possible(attempt, "The network is run as it is; it")
         finally:
             with torch.no_grad():
                 for buffer, before in buffers:
                     buffer.copy_(before)
-        return compiled
 
     def _forward_and_backward(self, compiled: Network, inputs: Sequence[Tensor]) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the compiler's advice none is for users
-            answer = compiled(*inputs)
+        answer = compiled(*inputs)
         if torch.is_grad_enabled():
             learning = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
             torch.autograd.grad(answer.float().sum(), learning)
@@ -141,19 +135,27 @@ class CompiledFunction:
         return (self._function if self._compiled is None else self._compiled)(first, *more)
 
     def _try(self, *values: Any) -> Network | None:
-        try:
+        def attempt() -> Network:
             compiled: Network = torch.compile(self._function, dynamic=False)
-            with ended_by_sigterm(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                compiled(*values)
-        except Interrupted:
-            return None
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:  # as above
-            log.warning("Images are prepared as they are; that could not be compiled (%s).", _line(error))
-            return None
-        return compiled
+            compiled(*values)
+            return compiled
+
+        return _compiled_if_possible(attempt, "Images are prepared as they are; that")
+
+
+def _compiled_if_possible(attempt: Callable[[], Network], otherwise: str) -> Network | None:
+    """Return what an attempt compiled; None where it could not: then what happens ``otherwise`` is told."""
+    try:
+        with ended_by_sigterm(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the compiler's advice none is for users
+            return attempt()
+    except Interrupted:
+        log.info("%s was being compiled when SIGTERM came.", otherwise)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # compilers fail in whatever way they happen to
+        log.warning("%s could not be compiled (%s).", otherwise, _line(error))
+    return None
 
 
 def _line(error: Exception) -> str:
