@@ -7,9 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from made_images import class_folders, noise, write_folder
 from made_records import make_record
-from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
 from wiringup.cli.options import NO_EXAM
 from wiringup.cli.recipes import StudyOptions
@@ -22,14 +20,6 @@ from wiringup.results.table import rows
 
 TOY = replace(NO_EXAM, benchmark=("toy",))
 FLAGS = ["--scale", "tiny", "--benchmark", "toy", "--seed", "0"]
-
-
-@pytest.fixture
-def images(tmp_path, monkeypatch):
-    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-    write_toy_benchmark(tmp_path / "data")
-    return str(write_folder(tmp_path / "images", class_folders(noise(30))))
 
 
 def said(capsys, *arguments):

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from made_images import class_folders, noise, write_folder
-from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
 
 TINY = [
@@ -23,14 +22,6 @@ TINY = [
     "--seed",
     "0",
 ]
-
-
-@pytest.fixture
-def images(tmp_path, monkeypatch):
-    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "data"))
-    monkeypatch.chdir(tmp_path)
-    write_toy_benchmark(tmp_path / "data")
-    return str(write_folder(tmp_path / "images", class_folders(noise(30))))
 
 
 def sweep(capsys, images, *flags):

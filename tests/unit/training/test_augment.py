@@ -1,35 +1,17 @@
 """The augmentation against its documented definition, and against PyTorch's resize of each crop."""
 
-import math
-
 import numpy as np
 import pytest
 import torch
 from scipy import stats
 from torch.nn.functional import interpolate
 
+from documented_crops import documented_box
 from wiringup.core.seeds import numpy_stream, torch_stream
 from wiringup.models.preprocessing import preprocess, standardise
 from wiringup.training.augment import crop_and_flip, crop_resize, draw_boxes, draw_crops, draw_flips
 
 N = 4000
-
-
-def documented_box(height: int, width: int, stream: np.random.Generator) -> tuple[int, int, int, int]:
-    """One crop, drawn word by word as the documentation of RandomResizedCrop says."""
-    for _ in range(10):
-        area = height * width * stream.uniform(0.08, 1.0)
-        ratio = math.exp(stream.uniform(math.log(3 / 4), math.log(4 / 3)))
-        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
-        if 0 < w <= width and 0 < h <= height:
-            return int(stream.integers(0, height - h + 1)), int(stream.integers(0, width - w + 1)), h, w
-    if width / height < 3 / 4:
-        w, h = width, round(width / (3 / 4))
-    elif width / height > 4 / 3:
-        w, h = round(height * (4 / 3)), height
-    else:
-        w, h = width, height
-    return (height - h) // 2, (width - w) // 2, h, w
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (40, 75), (90, 30)])

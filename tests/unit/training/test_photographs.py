@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
+from documented_crops import documented_box
 from made_images import encoded, noise, write_folder
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream, torch_stream
@@ -42,23 +43,6 @@ def test_one_size_for_all_draws_the_boxes_of_equal_sizes():
     same = draw_boxes(50, 40, 75, torch_stream(0))
     assert torch.equal(draw_boxes(50, *each, torch_stream(0)), same)
     assert same.dtype == torch.int64
-
-
-def documented_box(height, width, stream):
-    """One crop, drawn word by word as the documentation of RandomResizedCrop says."""
-    for _ in range(10):
-        area = height * width * stream.uniform(0.08, 1.0)
-        ratio = math.exp(stream.uniform(math.log(3 / 4), math.log(4 / 3)))
-        w, h = round(math.sqrt(area * ratio)), round(math.sqrt(area / ratio))
-        if 0 < w <= width and 0 < h <= height:
-            return int(stream.integers(0, height - h + 1)), int(stream.integers(0, width - w + 1)), h, w
-    ratio = width / height
-    w, h = width, height
-    if ratio < 3 / 4:
-        h = round(width / (3 / 4))
-    elif ratio > 4 / 3:
-        w = round(height * (4 / 3))
-    return (height - h) // 2, (width - w) // 2, h, w
 
 
 def test_boxes_of_each_photograph_have_the_documented_distribution():
