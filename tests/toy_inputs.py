@@ -43,6 +43,13 @@ class ToyInputs(StudyInputs):
         return Suite("toy@1", ("toy.V4", "absent.IT")), (Predictivity(recording()),)
 
 
+class OtherInputs(ToyInputs):
+    """The same images, and another recording."""
+
+    def benchmarks(self, spec, size):
+        return Suite("other@1", ("toy.V4",)), (Predictivity(recording(units=3)),)
+
+
 BASE = RunSpec(
     images=ImagesSpec(side=SIZE, calibration=16),
     model=ModelSpec(width=0.125, size=SIZE),

@@ -1,6 +1,7 @@
 """``wiringup recipes`` and ``wiringup plan``: which studies there are, and what one of them will take."""
 
 import logging
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -188,11 +189,12 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
     header = ["condition", "runs", "done", "trained", "updates", "synaptic updates", "time left"]
     conditions = [list(runs) for _, runs in groupby(plan.runs, key=lambda run: run.label)]
     table(header, [_row(runs) for runs in conditions])
-    count = {state: sum(run.state == state for run in plan.runs) for state in ("done", "diverged", "to do")}
+    count = Counter(run.state for run in plan.runs)
+    only = f" {count['trained']} were trained before and are only scored." if count["trained"] else ""
     log.info(
         f"{len(plan.runs)} runs: {count['done']} are done, {count['diverged']} diverged before, "
         f"{count['to do']} are to be made: {plan.left('updates'):,.0f} supervised updates, "
-        f"{plan.left('synaptic_updates'):.3g} supervised synaptic updates."
+        f"{plan.left('synaptic_updates'):.3g} supervised synaptic updates.{only}"
     )
     log.info(
         f"Time: about {duration(plan.left('seconds'))}, one run after the other, at the rate of "
@@ -211,8 +213,8 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
 
 def _row(runs: list["PlannedRun"]) -> list[str]:
     first = runs[0]
-    left = sum(run.seconds for run in runs if run.state == "to do")
-    done = sum(run.state != "to do" for run in runs)
+    left = sum(run.left("seconds") for run in runs)
+    done = sum(run.state in ("done", "diverged") for run in runs)
     spent = [f"{first.trained:,}", f"{first.updates:,}", f"{first.synaptic_updates:.3g}"]
     return [first.label, str(len(runs)), str(done), *spent, duration(left) if left else "–"]
 

@@ -149,9 +149,9 @@ def execute(
 
 def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
     """Make one run and print its record."""
-    from wiringup.experiments.run import WEIGHTS
     from wiringup.experiments.run import execute as execute_run
     from wiringup.experiments.sharing import Job, do_all
+    from wiringup.experiments.trainings import WEIGHTS
     from wiringup.results.record import to_dict
     from wiringup.results.store import Store
     from wiringup.training.distributed import leads

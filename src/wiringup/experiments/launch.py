@@ -12,10 +12,11 @@ from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.launch_options import HERE, LOCAL, PROCESSES, SLURM, LaunchOptions
 from wiringup.experiments.outcome import Launched, Made, diverged, finished, gather, settled, tell_diverged
 from wiringup.experiments.processes import share
-from wiringup.experiments.run import SPEC, execute, on_any_device, warn_if_not_kept
+from wiringup.experiments.run import execute, on_any_device, warn_if_not_kept
 from wiringup.experiments.sharing import forget_failure
 from wiringup.experiments.spec import RunSpec
 from wiringup.experiments.study import Listed, Listing, Study
+from wiringup.experiments.trainings import SPEC
 from wiringup.experiments.work import together, work
 from wiringup.results.record import Record
 from wiringup.results.store import Store

@@ -16,8 +16,8 @@ from wiringup.core.score import Score
 from wiringup.core.spec import from_dict, uid
 from wiringup.experiments.candidates import KAIMING
 from wiringup.experiments.references import REFERENCES
-from wiringup.experiments.run import WEIGHTS
 from wiringup.experiments.scoring import CALIBRATED, ScoreSpec, reportable, scored
+from wiringup.experiments.trainings import WEIGHTS
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.preprocessing import IMAGENET

@@ -17,6 +17,7 @@ from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.launch import Study
 from wiringup.experiments.recipes.scale import Rate, Scale
 from wiringup.experiments.spec import GenomeSource, RunSpec, absolute
+from wiringup.experiments.trainings import trained_alike
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.device import check_device
 from wiringup.models.readout import subject
@@ -28,9 +29,10 @@ from wiringup.training.schedule import steps
 FLOAT32 = 4
 PROBED_IMAGES = 64  # in a step of a probe, at most
 PROBED_STEPS = 3
+TRAINING = ("updates", "synaptic_updates", "flops")
 EXPECTED = "expected"  # stands for the hash of what is not here
 
-DONE, DIVERGED, TO_DO = "done", "diverged", "to do"
+DONE, DIVERGED, TRAINED, TO_DO = "done", "diverged", "trained", "to do"
 
 
 class Expected(StudyInputs):
@@ -70,7 +72,7 @@ class PlannedRun:
     """One run before it starts.
 
     Attributes:
-        state: `DONE`, `DIVERGED` or `TO_DO`.
+        state: `DONE`, `DIVERGED`, `TRAINED` (and scored on something else, see `trainings`) or `TO_DO`.
         updates, synaptic_updates: supervised, as `training.ledger` will count them.
         flops: of its training.
         scorings: moments at which it is scored.
@@ -92,6 +94,11 @@ class PlannedRun:
     memory: int
     disk: int
 
+    def left(self, what: str) -> float:
+        """Return what is left of an attribute: nothing is trained again that only has to be scored."""
+        none = self.state in (DONE, DIVERGED) or (self.state == TRAINED and what in TRAINING)
+        return 0 if none else float(getattr(self, what))
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -108,8 +115,8 @@ class Plan:
     pixels: int
 
     def left(self, what: str) -> float:
-        """Return the sum of an attribute over the runs that are still to be made."""
-        return float(sum(getattr(run, what) for run in self.runs if run.state == TO_DO))
+        """Return the sum of an attribute over the runs that are still to be made, or to be scored."""
+        return float(sum(run.left(what) for run in self.runs))
 
     @property
     def memory(self) -> int:
@@ -141,17 +148,18 @@ def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
     scorings = len(run.moments) + (2 if updates else 1)
     flops = updates * (cost.flops.forward + cost.flops.backward)
     copies = 2 + len(run.moments) + 2 if run.keep_weights else 2  # weights, and those in the checkpoint
+    state = _state(run, store)
     return PlannedRun(
         uid=run.uid,
         label=run.label,
         seed=run.birth.seed,
-        state=_state(run, store),
+        state=state,
         trained=cost.trained,
         updates=updates,
         synaptic_updates=updates * cost.trained,
         flops=flops,
         scorings=scorings,
-        seconds=flops / rate.flops + scorings * rate.scoring,
+        seconds=(flops / rate.flops if state != TRAINED else 0) + scorings * rate.scoring,
         memory=cost.memory,
         disk=FLOAT32 * (copies * cost.all + cost.trained) if run.learns else 0,
     )
@@ -166,7 +174,9 @@ def _state(run: RunSpec, store: Store) -> str:
         return TO_DO
     if store.finished(run.uid, run):
         return DONE
-    return DIVERGED if store.diverged(run.uid) else TO_DO
+    if store.diverged(run.uid):
+        return DIVERGED
+    return TRAINED if trained_alike(run, store) else TO_DO
 
 
 @dataclass(frozen=True)

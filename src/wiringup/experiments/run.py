@@ -15,34 +15,31 @@ from wiringup.birth.description import of_birth
 from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import one_of
-from wiringup.core.errors import DivergedError, InputError, NotFiniteError
+from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.progress import advance
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict, to_dict, uid
 from wiringup.experiments.births import pretrained
 from wiringup.experiments.genomes import carried
 from wiringup.experiments.inputs import Exam, Images, StudyInputs
+from wiringup.experiments.moments import Spent, scored, scorer
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec, of_this_version
+from wiringup.experiments.trainings import SPEC, WEIGHTS, networks, restored_from, trained_alike
 from wiringup.models import any_network
-from wiringup.models.architecture import architecture_of, build
+from wiringup.models.architecture import architecture_of
 from wiringup.models.device import AUTO, device_name
-from wiringup.models.readout import subject
-from wiringup.models.weights import load_weights, read_weights, save_weights
-from wiringup.results.brain_match import match_of_run
-from wiringup.results.draws import SEEDS
-from wiringup.results.record import Point, Record, point_from_dict, point_to_dict, provenance
+from wiringup.models.weights import save_weights
+from wiringup.results.record import Point, Record, point_from_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.distributed import ProcessGroup, leads, place
 from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
-from wiringup.training.observers import KeepWeights, Observer, Shared, TrainingMoment
+from wiringup.training.observers import KeepWeights, Observer, moment_file
 
-SPEC = "spec.json"
-WEIGHTS = "weights.safetensors"
 GENOME = "genome.json"  # in the folder of the run that it was distilled from
 BEFORE = "before"  # folder of a phase without labels, in that of its address
 
@@ -131,7 +128,9 @@ def _execute(
     # the first process alone finds that others are at the phase without labels
     group.gather(lambda: born.append(pretrained(*given)))
     ((model, accounts),) = born
-    observers: list[Observer] = [_scorer(spec, images, exam)]
+    if alike := group.broadcast(trained_alike(spec, store)):
+        return _scored_again(spec, store, alike, model, (images, exam), group, started)
+    observers: list[Observer] = [scorer(spec, images, exam)]
     if spec.keep_weights and leads():
         observers.append(KeepWeights(folder, images.chosen.classes))
     result = train(
@@ -150,6 +149,41 @@ def _execute(
     if leads():
         if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
+        store.save(record)
+    return record
+
+
+def _scored_again(
+    spec: RunSpec,
+    store: Store,
+    alike: Record,
+    newborn: nn.Module,
+    seen: tuple[Images, Exam],
+    group: ProcessGroup,
+    started: float,
+) -> Record:
+    """Score the networks of a run of the same training on what this one asks for, and keep the record."""
+    log.info("Trained before, as run %s; it is scored anew: %s", alike.uid, spec.title)
+    images, exam = seen
+    folder, points = store.folder(spec.uid), list[Point]()
+    for before, model in networks(spec, alike, newborn, store):
+        points.append(scored(spec, images, exam, model, Spent.by(before), group))
+        if leads() and spec.keep_weights:
+            save_weights(model, folder / moment_file(before.epoch), images.chosen.classes)
+        if leads() and before is alike.last:
+            save_weights(model, folder / WEIGHTS, images.chosen.classes)
+    here = provenance(time.monotonic() - started, any_network.provenance(spec.model.architecture))
+    first = alike.provenance.get("trained") or {"run": alike.uid, **alike.provenance}
+    record = replace(
+        alike,
+        uid=spec.uid,
+        label=spec.label,
+        spec=to_dict(spec),
+        points=tuple(points),
+        provenance=here | _machine(spec) | {"trained": first},
+        genome="",
+    )
+    if leads():
         store.save(record)
     return record
 
@@ -204,10 +238,7 @@ def spec_of(values: Any, inputs: StudyInputs, where: str = "the spec") -> RunSpe
 
 def restored(spec: RunSpec, store: Store) -> nn.Module:
     """Return the network of a finished run, in evaluation mode."""
-    path = store.folder(spec.uid) / WEIGHTS
-    model = build(spec.model)
-    load_weights(model, read_weights(path, model.state_dict()).state, str(path))
-    return model.eval()
+    return restored_from(store.folder(spec.uid) / WEIGHTS, spec)
 
 
 def _genome(spec: RunSpec, store: Store, device: str | None, inputs: StudyInputs) -> Genome | None:
@@ -259,43 +290,6 @@ def _distil(run: RunSpec, record: Record, store: Store, recipe: str) -> None:
         store.save(replace(record, genome=genome.sha256))
 
 
-def _scorer(spec: RunSpec, images: Images, exam: Exam) -> Observer:
-    def score(moment: TrainingMoment) -> dict[str, Any]:
-        advance("other", 0)
-        read = subject(moment.model, spec.model, classes=images.chosen.classes)
-        try:
-            scores, accuracy = exam.evaluate(replace(read, device=spec.training.device), moment.group)
-        except NotFiniteError as error:
-            raise DivergedError(_not_finite(moment.images)) from error
-        match = match_of_run(scores, exam.suite.name, exam.suite.benchmarks)
-        point = Point(
-            epoch=moment.epoch,
-            updates=moment.images,
-            synaptic_updates=moment.ledger.synaptic_updates,
-            top1=accuracy,
-            top1_protocol=f"{images.tested_on}, {exam.shown(read.preprocessing).describe(read.size)}",
-            match=match.values,
-            errors={source: e for source, e in match.mean.errors.items() if source != SEEDS},
-            missing=tuple(match.missing),
-            scores=tuple(scores),
-            images=moment.ledger.images,
-            flops=moment.ledger.flops,
-        )
-        told = f"brain match {match.mean.value:.3f}" if scores else f"top-1 {accuracy:.3f}"
-        advance("score", 1, f"{spec.title}: {told}")
-        return {"point": point_to_dict(point)}
-
-    return Shared(score)
-
-
-def _not_finite(images: int) -> str:
-    """Return why a network whose weights are finite has no score: what it answers to images is not."""
-    if images:
-        why = f"after {images:,} images all weights are finite, but responses to images are not"
-        return f"Training diverged: {why}. Lower the learning rate."
-    return "The newborn network's responses to images are not finite. Choose another birth or BatchNorm."
-
-
 def _record(spec: RunSpec, result: TrainResult, seconds: float, bits: int | None) -> Record:
     trained = {area: count for area, (count, _) in result.plasticity.by_area().items()}
     totals = {"trained": result.plasticity.count(), "all": result.plasticity.count(trained=False)}
@@ -307,8 +301,11 @@ def _record(spec: RunSpec, result: TrainResult, seconds: float, bits: int | None
         synapses=totals | trained,
         points=tuple(point_from_dict(o["point"]) for o in result.observations),
         losses=tuple(round(float(loss), 6) for loss in result.epoch_losses),
-        provenance=provenance(seconds, any_network.provenance(spec.model.architecture))
-        | {"threads": torch.get_num_threads(), "device": device_name(spec.training.device)},
+        provenance=provenance(seconds, any_network.provenance(spec.model.architecture)) | _machine(spec),
         ledger=result.ledger.summary(),
         bits=bits,
     )
+
+
+def _machine(spec: RunSpec) -> dict[str, Any]:
+    return {"threads": torch.get_num_threads(), "device": device_name(spec.training.device)}

@@ -189,7 +189,7 @@ def with_source(run: RunSpec, source: str | None = None, val: str | None = None)
         there = absolute(one.images.val if val is None else val)
         return replace(one, images=replace(one.images, source=here, val=there))
 
-    return _throughout(run, moved)
+    return throughout(run, moved)
 
 
 def of_this_version(run: RunSpec) -> RunSpec:
@@ -200,14 +200,14 @@ def of_this_version(run: RunSpec) -> RunSpec:
             run.version, __version__,
         )  # fmt: skip
     return (
-        _throughout(run, lambda one: replace(one, version=__version__)) if run.version != __version__ else run
+        throughout(run, lambda one: replace(one, version=__version__)) if run.version != __version__ else run
     )
 
 
-def _throughout(run: RunSpec, change: Callable[[RunSpec], RunSpec]) -> RunSpec:
+def throughout(run: RunSpec, change: Callable[[RunSpec], RunSpec]) -> RunSpec:
     """Return a run, and the run that its genome is distilled from, changed alike."""
     parent = run.genome.distilled_from
     if parent is None:
         return change(run)
-    child = born_from(change(run), _throughout(parent, change), run.birth.recipe)
+    child = born_from(change(run), throughout(parent, change), run.birth.recipe)
     return replace(child, genome=replace(child.genome, keep_gain=run.genome.keep_gain))

@@ -17,9 +17,10 @@ from wiringup.core.preemption import preemptible
 from wiringup.experiments import sharing
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.outcome import Made, failed, gather, settled, tell_diverged
-from wiringup.experiments.run import SPEC, execute, read_spec
+from wiringup.experiments.run import execute, read_spec
 from wiringup.experiments.sharing import LOG, Claim, claim_of, save_failure
 from wiringup.experiments.study import Listed, Listing, relabelled
+from wiringup.experiments.trainings import SPEC
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.distributed import ALONE, ProcessGroup, join, place

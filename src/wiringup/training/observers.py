@@ -109,6 +109,11 @@ def top1(
     return int(right) / len(data)
 
 
+def moment_file(epoch: float) -> Path:
+    """Return where the weights of a moment are kept, in the folder of a run."""
+    return Path(MOMENTS, f"epoch-{epoch:.8g}.safetensors")
+
+
 @dataclass(frozen=True)
 class KeepWeights:
     """Keeps the weights of every moment in a run's folder, as ``moments/epoch-0.5.safetensors``.
@@ -126,6 +131,6 @@ class KeepWeights:
 
     def __call__(self, moment: TrainingMoment) -> dict[str, str]:
         """Return {"weights": where they are in the folder}."""
-        path = Path(MOMENTS, f"epoch-{moment.epoch:.8g}.safetensors")
+        path = moment_file(moment.epoch)
         save_weights(moment.model, self.folder / path, self.classes)
         return {"weights": path.as_posix()}

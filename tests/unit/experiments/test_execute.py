@@ -26,8 +26,9 @@ from wiringup.experiments.grid import PLASTICITY, grid
 from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.launch import Study, launch
 from wiringup.experiments.recipes.main_study import Scale, main_study
-from wiringup.experiments.run import SPEC, execute, read_spec, spec_of
+from wiringup.experiments.run import execute, read_spec, spec_of
 from wiringup.experiments.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, born_from, with_source
+from wiringup.experiments.trainings import SPEC
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import subject
 from wiringup.results.record import to_dict as record_to_dict

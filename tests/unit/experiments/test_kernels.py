@@ -12,8 +12,9 @@ from wiringup.core.sealed import write_sealed
 from wiringup.core.spec import to_dict
 from wiringup.experiments.births import born
 from wiringup.experiments.kernels import first_filters
-from wiringup.experiments.run import SPEC, WEIGHTS, read_spec, restored
+from wiringup.experiments.run import read_spec, restored
 from wiringup.experiments.spec import ImagesSpec, RunSpec, born_from
+from wiringup.experiments.trainings import SPEC, WEIGHTS
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.weights import save_weights
 from wiringup.results.store import Store

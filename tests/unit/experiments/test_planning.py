@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from toy_inputs import BASE
+from toy_inputs import BASE, OtherInputs
 from wiringup.core.errors import MissingDataError
 from wiringup.experiments import planning
 from wiringup.experiments.launch import launch
-from wiringup.experiments.planning import DIVERGED, DONE, TO_DO, Expected, planned, probe
+from wiringup.experiments.planning import DIVERGED, DONE, TO_DO, TRAINED, Expected, planned, probe
 from wiringup.experiments.recipes.catalog import find_recipe
 from wiringup.experiments.recipes.scale import NEEDED, SCALES, Rate
 from wiringup.results.store import Store
@@ -43,6 +43,10 @@ def test_what_is_planned_is_what_is_counted(inputs, tmp_path):
     assert {run.state for run in after.runs} == {DONE}
     assert before.left("updates") == sum(r.last.updates for r in records.values())
     assert after.left("updates") == after.left("seconds") == 0
+    other = planned(study_of(OtherInputs(tmp_path)), store, RATE)
+    assert {run.state for run in other.runs} == {TRAINED}
+    assert other.left("updates") == other.left("synaptic_updates") == 0
+    assert other.left("seconds") == 2 * sum(run.scorings for run in other.runs)
     assert before.pixels == 48 * 3 * 32 * 32
 
 

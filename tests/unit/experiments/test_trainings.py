@@ -1,0 +1,124 @@
+"""A training that is in the store is not made again: its networks are scored on what another run asks for."""
+
+from dataclasses import replace
+
+import pytest
+
+from toy_inputs import OtherInputs
+from wiringup.core.errors import InputError
+from wiringup.experiments import run as running
+from wiringup.experiments.run import execute, restored
+from wiringup.experiments.spec import born_from
+from wiringup.experiments.trainings import WEIGHTS, trained_alike
+from wiringup.models.readout import subject
+from wiringup.results.record import to_dict
+from wiringup.results.store import RECORD, Store
+from wiringup.training.schedule import epochs
+
+
+@pytest.fixture
+def other(tmp_path) -> OtherInputs:
+    return OtherInputs(tmp_path)
+
+
+@pytest.fixture
+def run(base):
+    return replace(base, training=replace(base.training, plasticity="critical", duration=epochs(2)))
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Fail where anything is trained."""
+
+    def forbid():
+        def train(*_args, **_options):
+            raise AssertionError("trained again")
+
+        monkeypatch.setattr(running, "train", train)
+
+    return forbid
+
+
+def content(record):
+    values = to_dict(record)
+    del values["provenance"]
+    return values
+
+
+def identity(spec, store):
+    return subject(restored(spec, store), spec.model).identity
+
+
+def test_another_exam_of_a_known_training_is_that_of_a_training_made_for_it(
+    run, inputs, other, no_training, tmp_path
+):
+    direct = execute(other.pin(run), Store(tmp_path / "direct"), inputs=other)
+    store, first = Store(tmp_path / "runs"), inputs.pin(run)
+    made = execute(first, store, inputs=inputs)
+    no_training()
+    again = execute(other.pin(run), store, inputs=other)
+    assert content(again) == content(direct) == content(store.record(other.pin(run).uid))
+    assert again.last.scores[0].n_units == 3 != made.last.scores[0].n_units
+    assert again.provenance["trained"] == {"run": made.uid, **made.provenance}
+    assert identity(other.pin(run), store) == identity(first, store)
+
+
+def test_the_weights_of_moments_in_between_are_needed(run, inputs, other, no_training, tmp_path):
+    run = replace(run, moments=(epochs(1),))
+    store = Store(tmp_path)
+    execute(inputs.pin(run), store, inputs=inputs)
+    assert trained_alike(other.pin(run), store) is None
+    kept = Store(tmp_path / "kept")
+    execute(inputs.pin(replace(run, keep_weights=True)), kept, inputs=inputs)
+    direct = execute(other.pin(run), store, inputs=other)
+    no_training()
+    again = execute(replace(other.pin(run), keep_weights=True), kept, inputs=other)
+    assert content(again)["points"] == content(direct)["points"]
+    moments = [sorted((kept.folder(uid) / "moments").iterdir()) for uid in (again.uid, inputs.pin(run).uid)]
+    assert [[path.name for path in each] for each in moments] == [
+        ["epoch-0.safetensors", "epoch-1.safetensors", "epoch-2.safetensors"]
+    ] * 2
+
+
+def test_so_is_the_run_that_a_genome_is_distilled_from(run, inputs, other, no_training, tmp_path):
+    def child(of):
+        parent = replace(of.pin(run), label="parent")
+        return born_from(of.pin(replace(run, label="child")), parent)
+
+    store = Store(tmp_path)
+    made = execute(child(inputs), store, inputs=inputs)
+    no_training()
+    again = execute(child(other), store, inputs=other)
+    assert again.losses == made.losses
+    assert identity(child(other), store) == identity(child(inputs), store)
+
+
+@pytest.mark.parametrize("what", [RECORD, WEIGHTS])
+def test_a_training_that_is_not_whole_is_none(run, inputs, other, tmp_path, what):
+    store, first = Store(tmp_path), inputs.pin(run)
+    execute(first, store, inputs=inputs)
+    assert trained_alike(other.pin(run), store)
+    (store.folder(first.uid) / what).unlink()
+    assert trained_alike(other.pin(run), store) is None
+
+
+def test_another_training_is_none(run, inputs, other, tmp_path):
+    store = Store(tmp_path)
+    execute(inputs.pin(run), store, inputs=inputs)
+    longer = replace(run, training=replace(run.training, duration=epochs(3)))
+    assert trained_alike(other.pin(longer), store) is None
+    assert trained_alike(other.pin(replace(run, birth=replace(run.birth, seed=7))), store) is None
+    assert trained_alike(inputs.pin(run), store) is None  # its own
+    assert (
+        trained_alike(other.pin(replace(run, training=replace(run.training, duration=epochs(0)))), store)
+        is None
+    )
+
+
+def test_damaged_weights_are_told(run, inputs, other, tmp_path):
+    store, first = Store(tmp_path), inputs.pin(run)
+    execute(first, store, inputs=inputs)
+    path = store.folder(first.uid) / WEIGHTS
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match=WEIGHTS):
+        execute(other.pin(run), store, inputs=other)
