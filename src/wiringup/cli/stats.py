@@ -15,13 +15,21 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
-    from wiringup.results.curves import Curve
+    from wiringup.figures.results import Results
+    from wiringup.results.curves import Curve, OnFront
+    from wiringup.results.stats import Estimate
 
 log = logging.getLogger(__name__)
 
 Folder = Annotated[Path, arg(metavar="DIR", help="A study's folder, or a folder of runs.")]
 Reference = Annotated[
     str, arg(metavar="LABEL", help="Condition whose last moment is 100 %; by default the study's reference.")
+]
+Benchmarks = Annotated[
+    tuple[str, ...],
+    arg(
+        metavar="NAME [NAME ...]", help="Count these benchmarks alone. (default: all)", help_behavior_hint=""
+    ),
 ]
 By = Annotated[str, arg(metavar="COST", help="updates, synaptic_updates, flops or epoch.")]
 Label = Positional[str]
@@ -32,6 +40,7 @@ def compare(
     second: Annotated[Label, arg(metavar="LABEL", help="Another.")],
     by: By = "updates",
     reference: Reference = "",
+    benchmark: Benchmarks = (),
     out: Folder = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -42,7 +51,7 @@ def compare(
     """
     from wiringup.results.curves import compared
 
-    curves, _ = _curves(out, reference)
+    curves, _ = _curves(out, reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     found = compared(a, b, by)
     body = [
@@ -67,6 +76,7 @@ def reach(
     to: Annotated[float, arg(metavar="PERCENT", help="Of the reference's last brain match.")] = 80.0,
     by: By = "synaptic_updates",
     reference: Reference = "",
+    benchmark: Benchmarks = (),
     out: Folder = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -79,7 +89,7 @@ def reach(
 
     if not 0 < to <= 100:
         raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
-    curves, base = _curves(out, reference)
+    curves, base = _curves(out, reference, benchmark)
     found = sorted((reached(c, curves[base], to / 100, by) for c in curves.values()), key=lambda r: r.spent)
     body = [
         {
@@ -101,19 +111,37 @@ def front(
         str, arg(metavar="COST", help="updates, synaptic_updates, flops, epoch, trained or bits.")
     ] = "synaptic_updates",
     reference: Reference = "",
+    benchmark: Benchmarks = (),
+    confirm: Annotated[
+        tuple[str, ...],
+        arg(
+            metavar="NAME [NAME ...]",
+            help="Benchmarks that have no part in the choice, on which what is on the front is measured.",
+            help_behavior_hint="",
+        ),
+    ] = (),
     out: Folder = Path("runs"),
     json: Json = False,
 ) -> None:
     """Show the Pareto front: conditions and moments that none beats at the same cost or less.
 
-    By bits, which say a birth and nothing of what is learned, it is the front of births alone.
+    By bits, which say a birth and nothing of what is learned, it is the front of births alone. What is best
+    of many on some recordings is partly so by chance: measure it on others (--confirm).
 
     For example:
       wiringup stats front --by bits --out runs/0123456789ab
+
+      wiringup stats front --benchmark henaff2021.V1-pls cowley2023.210325.V4-pls
+          --confirm cowley2023.190923.V4-pls --out runs/0123456789ab
     """
     from wiringup.results.curves import front as pareto
 
-    curves, base = _curves(out, reference)
+    found, base = _results(out, reference)
+    if both := sorted({*benchmark} & {*confirm}):
+        raise InputError(f"{', '.join(both)} cannot both choose and confirm; name it once.")
+    chosen = benchmark or (tuple(found.others(confirm)) if confirm else ())
+    curves = found.curves(base, chosen)
+    points = pareto(curves, base, by)
     body = [
         {
             "condition": one.label,
@@ -124,9 +152,15 @@ def front(
             "high": one.percent.high,
             "draws on the front": one.share,
         }
-        for one in pareto(curves, base, by)
+        for one in points
     ]
-    _show(body, json, f"Pareto front of brain match against {by}{_whose(curves.values())}")
+    beside = found.confirm(points, confirm, base) if confirm else []
+    if json and confirm:
+        body = [row | {"confirmed": _ends(there)} for row, there in zip(body, beside, strict=True)]
+    on = f", chosen on {', '.join(chosen)}" if chosen else ""
+    _show(body, json, f"Pareto front of brain match against {by}{on}{_whose(curves.values())}")
+    if confirm and not json:
+        _show_confirmed(points, beside)
 
 
 def seeds(
@@ -136,6 +170,7 @@ def seeds(
         float | None, arg(metavar="D", help="Difference of brain match to be found; by default the one seen.")
     ] = None,
     reference: Reference = "",
+    benchmark: Benchmarks = (),
     out: Folder = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -149,7 +184,7 @@ def seeds(
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    curves, _ = _curves(out, reference)
+    curves, _ = _curves(out, reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     values = last_difference(a, b)
     asked = float(values.mean()) if difference is None else difference
@@ -175,14 +210,38 @@ def coverage(
     _show(coverages(simulations, seed), json, "How often 95 % intervals cover the truth")
 
 
-def _curves(out: Path, reference: str) -> tuple[Mapping[str, "Curve"], str]:
+def _show_confirmed(points: Sequence["OnFront"], beside: Sequence[Mapping[str, "Estimate"]]) -> None:
+    cells = [
+        [point.label, told(point.epoch), *map(_with_ends, there.values())]
+        for point, there in zip(points, beside, strict=True)
+    ]
+    title = "The same on benchmarks that had no part in the choice: % of reference [95 % interval]"
+    table(["condition", "epoch", *beside[0]], cells, title=title)
+
+
+def _ends(found: Mapping[str, "Estimate"]) -> dict[str, Any]:
+    return {
+        name: {end: _plain(getattr(e, end)) for end in ("value", "low", "high")} for name, e in found.items()
+    }
+
+
+def _with_ends(e: "Estimate") -> str:
+    return "at chance" if math.isnan(e.value) else f"{e.value:.1f} [{e.low:.1f}, {e.high:.1f}]"
+
+
+def _curves(out: Path, reference: str, benchmarks: Sequence[str] = ()) -> tuple[Mapping[str, "Curve"], str]:
+    found, reference = _results(out, reference)
+    return found.curves(reference, benchmarks), reference
+
+
+def _results(out: Path, reference: str) -> tuple["Results", str]:
     from wiringup.figures.results import Results
 
     found = Results.load(out)
     if not (reference := reference or found.reference):
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in found.rows))
         raise InputError(f"{out} is no study with a reference; give --reference, one of {labels}.")
-    return found.curves(reference), reference
+    return found, reference
 
 
 def _whose(curves: Any) -> str:

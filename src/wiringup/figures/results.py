@@ -9,10 +9,12 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare, diverged_of
-from wiringup.results.curves import Curve, curves
+from wiringup.results.confirmation import confirmed, only, others
+from wiringup.results.curves import Curve, OnFront, curves
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
 from wiringup.results.record import Diverged, Record, plain
+from wiringup.results.stats import Estimate
 from wiringup.results.store import STUDY, Store
 from wiringup.results.table import Row, rows, to_csv
 
@@ -101,9 +103,25 @@ class Results:
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in self.rows))
         raise InputError(f"Percentages need a reference. Name one of the conditions: {labels}.")
 
-    def curves(self, reference: str = "") -> dict[str, Curve]:
-        """Return the learning curve of every condition, see `results.curves`; arguments as `compare`."""
-        return curves(self._with_draws, reference or self.reference)
+    def curves(self, reference: str = "", benchmarks: Sequence[str] = ()) -> dict[str, Curve]:
+        """Return the learning curve of every condition, see `results.curves`.
+
+        Args:
+            reference: as of `compare`.
+            benchmarks: that count alone; by default all.
+        """
+        table = only(self._with_draws, benchmarks) if benchmarks else self._with_draws
+        return curves(table, reference or self.reference)
+
+    def others(self, benchmarks: Sequence[str]) -> list[str]:
+        """Return the benchmarks but for some; raise `InputError` if none is left or one is unknown."""
+        return others(self._with_draws, benchmarks)
+
+    def confirm(
+        self, points: Sequence[OnFront], benchmarks: Sequence[str], reference: str = ""
+    ) -> list[dict[str, Estimate]]:
+        """Return what points of a front are worth on other benchmarks, see `results.confirmation`."""
+        return confirmed(self._with_draws, points, reference or self.reference, benchmarks)
 
     def plot(self, reference: str = "") -> "Figure":
         """Return the figure of brain match against supervised synaptic updates; arguments as `compare`.

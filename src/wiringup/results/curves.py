@@ -213,7 +213,7 @@ def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic
     each = [drawn(sample, curve.label) for sample in curve.samples]
     goal = drawn(reference.samples[-1], reference.label)
     spent = curve.costs[by]
-    many = _together([*each, goal])
+    many = together([*each, goal])
     found = _crossings(spent, many[:-1].T, fraction * many[-1])
     low, high = (
         np.quantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], method="nearest")
@@ -228,7 +228,7 @@ def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic
     )  # fmt: skip
 
 
-def _together(each: Sequence[Drawn]) -> Array:
+def together(each: Sequence[Drawn]) -> Array:
     """Return (numbers, draws) of several numbers, widened as their intervals are."""
     many = [one.widened() if one.parts else np.array([one.value]) for one in each]
     length = min((len(one) for one in many if len(one) > 1), default=1)
@@ -304,7 +304,7 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
     each = [drawn(curve.samples[i], curve.label).relative_to(goal) for curve, i in spots]
     costs = np.array([curve.costs[by][i] for curve, i in spots])
     values = np.array([one.value for one in each])
-    share = _on_front(costs, _together(each)).mean(1)
+    share = _on_front(costs, together(each)).mean(1)
     chosen = [k for k in np.argsort(costs, kind="stable") if _on_front(costs, values[:, None])[k, 0]]
     return [
         OnFront(

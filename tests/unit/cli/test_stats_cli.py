@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from made_records import make_record
+from made_records import make_record, score
 from wiringup.cli.main import main
 from wiringup.results.store import Store
 
@@ -40,6 +40,27 @@ def test_questions_are_answered_in_json(study, capsys):
     assert 100 < found["ref"]["updates"] < 200 and found["few"]["updates"] is None
     points = asked(capsys, "front", "--out", study)
     assert [(p["condition"], p["epoch"]) for p in points] == [("ref", 0), ("ref", 1), ("ref", 2)]
+
+
+def test_what_is_on_the_front_is_measured_on_benchmarks_that_chose_nothing(study, tmp_path, capsys):
+    store = Store(tmp_path)
+    for record in store.records():
+        points = [
+            replace(p, scores=(*p.scores, score("other.V1", 2 * p.match["V4"], area="V1")))
+            for p in record.points
+        ]
+        store.save(replace(record, points=tuple(points)))
+    words = ("front", "--confirm", "other.V1", "--out", study)
+    last = asked(capsys, *words)[-1]
+    assert (last["condition"], last["confirmed"]["other.V1"]["value"]) == ("ref", pytest.approx(100))
+    assert asked(capsys, *words, "--benchmark", "b.V4")[-1] == last
+    main(["stats", *words])
+    shown = capsys.readouterr().out
+    assert "chosen on b.V4" in shown and "no part in the choice" in shown and "100.0 [" in shown
+    assert asked(capsys, "reach", "--benchmark", "other.V1", "--out", study)
+    with pytest.raises(SystemExit):
+        main(["stats", *words, "--benchmark", "other.V1"])
+    assert "other.V1 cannot both choose and confirm" in capsys.readouterr().err
 
 
 def test_seeds_for_a_difference(study, tmp_path, capsys):

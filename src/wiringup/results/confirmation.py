@@ -1,0 +1,115 @@
+"""What was chosen on some recordings, measured on others that had no part in the choice."""
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from wiringup.core.checks import listed, one_of
+from wiringup.core.errors import InputError
+from wiringup.results.brain_match import NOTHING, at_chance
+from wiringup.results.comparison import Runs, matched, moments_of
+from wiringup.results.curves import OnFront, percent, together
+from wiringup.results.draws import Drawn, Sample, drawn
+from wiringup.results.record import MEAN, score_from_dict
+from wiringup.results.stats import LEVEL, Estimate
+from wiringup.results.table import Row
+
+
+def only(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
+    """Return the rows of some benchmarks, as if nothing had been scored on others.
+
+    Raises:
+        InputError: if one of them has no score in the table.
+    """
+    known = _benchmarks(table)
+    for name in benchmarks:
+        one_of(name, known, "benchmark of these runs")
+    return [row for row in table if row["benchmark"] in benchmarks]
+
+
+def others(table: Sequence[Row], benchmarks: Collection[str]) -> list[str]:
+    """Return the benchmarks of a table but for some, on which something is confirmed.
+
+    Raises:
+        InputError: if one of them has no score in the table, or none is left.
+    """
+    only(table, benchmarks)
+    left = [name for name in _benchmarks(table) if name not in benchmarks]
+    if not left:
+        raise InputError("All benchmarks of these runs are to confirm: leave some to choose on.")
+    return left
+
+
+def _benchmarks(table: Sequence[Row]) -> list[str]:
+    return [name for name in dict.fromkeys(row["benchmark"] for row in table) if name]
+
+
+def confirmed(
+    table: Sequence[Row], points: Sequence[OnFront], reference: str, benchmarks: Sequence[str]
+) -> list[dict[str, Estimate]]:
+    """Return, for moments that were chosen, the percentage of the reference's score on each other benchmark.
+
+    A benchmark without a noise ceiling is compared by its raw score, as a ceiling would be the same on both
+    sides; where (r/c)^2 is what others are compared by, its percentage is that of r, which is nearer to 100.
+
+    Args:
+        table: see `results.table.rows`, with evidence.
+        points: what was chosen, see `curves.front`.
+        reference: label of the condition whose last moment is 100 %.
+        benchmarks: those that had no part in the choice.
+
+    Returns:
+        for each point: benchmark, and "mean" over them -> percentage with its 95 % interval; NaN where the
+        reference is at chance, which has no part in the mean.
+
+    Raises:
+        InputError: if a benchmark has no score in the table, or not in every seed of a moment.
+    """
+    only(table, benchmarks)
+    whole = moments_of(reference, table)[-1]
+    used = [name for name in benchmarks if not _at_chance(reference, whole, name)]
+    goals = {name: _drawn(whole, name, reference) for name in used}
+    return [_confirmed(_runs(table, point), point.label, benchmarks, goals) for point in points]
+
+
+def _confirmed(
+    runs: Runs, label: str, benchmarks: Sequence[str], goals: dict[str, Drawn]
+) -> dict[str, Estimate]:
+    each = {name: _drawn(runs, name, label).relative_to(goal) for name, goal in goals.items()}
+    found = {name: percent(each[name].estimate()) if name in each else NOTHING for name in benchmarks}
+    return found | {MEAN: percent(_mean(list(each.values())))}
+
+
+def _mean(each: Sequence[Drawn]) -> Estimate:
+    if not each:
+        return NOTHING
+    value, draws = float(np.mean([one.value for one in each])), together(each).mean(0)
+    if len(draws) < 2:
+        return Estimate(value)
+    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    sources = dict.fromkeys((source for one in each for source in one.estimate().errors), float("nan"))
+    return Estimate(value, float(draws.std(ddof=1)), float(low), float(high), sources)
+
+
+def _runs(table: Sequence[Row], point: OnFront) -> Runs:
+    return next(runs for runs in moments_of(point.label, table) if runs[0][0]["epoch"] == point.epoch)
+
+
+def _drawn(runs: Runs, benchmark: str, label: str) -> Drawn:
+    scores = [score_from_dict(row) for of in runs for row in of if row["benchmark"] == benchmark]
+    if len(scores) != len(runs) or np.isnan([s.score for s in scores]).any():
+        raise InputError(f"{benchmark} was not scored in every seed of {label!r}: {listed(_seeds(runs))}.")
+    return drawn(Sample.of(scores), label)
+
+
+def _seeds(runs: Runs) -> list[str]:
+    return [str(of[0]["seed"]) for of in runs]
+
+
+def _at_chance(reference: str, runs: Runs, benchmark: str) -> bool:
+    mine = [[row for row in of if row["benchmark"] == benchmark] for of in runs]
+    match = matched(reference, mine)
+    result = match.benchmarks.get(benchmark)
+    if result is None:
+        return True
+    return bool(at_chance(match)) or (result.left_out and not result.raw > 2 * np.nan_to_num(result.error))
