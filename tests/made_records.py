@@ -50,7 +50,7 @@ def evidence(value, errors=(0.03, 0.02), seed=0, draws=1000):
 
 def with_draws(record, **how):
     def drawn(s):
-        return condensed(replace(s, evidence=lambda: evidence(s.score, **how)))
+        return condensed(replace(s, evidence=lambda _=None: evidence(s.score, **how)))
 
     points = [replace(p, scores=tuple(map(drawn, p.scores)), errors={"stimuli": 0.03}) for p in record.points]
     return replace(record, points=tuple(points))

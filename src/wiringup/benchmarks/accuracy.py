@@ -94,9 +94,9 @@ class TopK:
         compared = Comparison(raw, error, Ceiling(1.0, 0.0), np.empty(0), note, resample)
         return scored(self, layer, compared, FRACTION, len(correct), len(self.test.classes))
 
-    def _draws(self, correct: NDArray[np.bool_]) -> Resampled:
+    def _draws(self, correct: NDArray[np.bool_], most: int | None) -> Resampled:
         generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
-        drawn = image_counts(len(correct), generator) @ correct / len(correct)
+        drawn = image_counts(len(correct), generator)[:most] @ correct / len(correct)
         return {"stimuli": (drawn, None), "both": (drawn, None)}
 
     def _note(self) -> str:

@@ -40,7 +40,7 @@ class Comparison:
         ceiling: the noise ceiling, or None.
         units: score of each unit (neuron, subject); (0,) for a formula that takes them together.
         note: what a reader has to know.
-        resample: makes bootstrap draws (see `metrics.bootstrap`), or None.
+        resample: makes bootstrap draws (see `metrics.bootstrap`), at most as many as it is told, or None.
     """
 
     raw: float
@@ -48,7 +48,7 @@ class Comparison:
     ceiling: Ceiling | None
     units: NDArray[np.float64]
     note: str
-    resample: Callable[[], Resampled] | None = None
+    resample: Callable[[int | None], Resampled] | None = None
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,24 @@ def scored(
     )
 
 
-def _ceiled_draws(resample: Callable[[], Resampled], ceiling: float | None, normalisation: str) -> Draws:
+def _ceiled_draws(
+    resample: Callable[[int | None], Resampled],
+    ceiling: float | None,
+    normalisation: str,
+    most: int | None = None,
+    /,
+) -> Draws:
     return {
         source: normalise_draws(raw, None if ceiling is None else top, normalisation)
-        for source, (raw, top) in resample().items()
+        for source, (raw, top) in resample(most).items()
+    }
+
+
+def beside_ceilings(raw: Draws, ceilings: Draws) -> Resampled:
+    """Return draws of a raw score with as many of its ceiling, which are of the same resamples."""
+    return {
+        source: (draws, ceilings[source][: len(draws)] if source in ceilings else None)
+        for source, draws in raw.items()
     }
 
 

@@ -99,7 +99,7 @@ class BehavioralConsistency(Decoded[Choosing]):
             evidence=partial(self.draws, self.chosen(probabilities)) if ceiled and defined else None,
         )
 
-    def draws(self, chosen: i2n.Matrix) -> Draws:
+    def draws(self, chosen: i2n.Matrix, most: int | None = None, /) -> Draws:
         """Return bootstrap draws of the ceiled score: the rows of finished signatures are resampled."""
         truth = self.data.test.labels
         own = i2n.signature(chosen, truth, self.metric)
@@ -108,7 +108,8 @@ class BehavioralConsistency(Decoded[Choosing]):
             for a, b in self.halves
         ]
         generator = numpy_stream(BOOTSTRAP_SEED, "images", self.stimuli.sha256)
-        found = bootstrap.consistency_draws(own, people, bootstrap.image_counts(len(own), generator))
+        counts = bootstrap.image_counts(len(own), generator)[:most]
+        found = bootstrap.consistency_draws(own, people, counts)
         return {"stimuli": found, "both": found}
 
     def _note(self, found: i2n.Consistency, answered: Answers, top1: float) -> str:

@@ -15,6 +15,7 @@ from wiringup.benchmarks.area import (
     Comparison,
     RecordingBenchmark,
     Resampled,
+    beside_ceilings,
     mean_over_repeats,
 )
 from wiringup.benchmarks.metrics import bootstrap, geometry, rdm, reliability
@@ -219,10 +220,12 @@ class Similarity(AreaBenchmark[Dissimilarities]):
         resample = partial(self._resample, model, found.subjects)
         return Comparison(found.value, found.error, bounds, found.subjects, note, resample)
 
-    def _resample(self, model: NDArray[np.float64], measured: NDArray[np.float64]) -> Resampled:
-        drawn = rdm.resampled_subjects(model, self.data.rdms, self.image_counts)
-        raw = bootstrap.mean_draws(drawn, measured, self.unit_draws(len(measured)))
-        return {source: (draws, self._ceiling_draws.get(source)) for source, draws in raw.items()}
+    def _resample(
+        self, model: NDArray[np.float64], measured: NDArray[np.float64], most: int | None
+    ) -> Resampled:
+        drawn = rdm.resampled_subjects(model, self.data.rdms, self.image_counts[:most])
+        raw = bootstrap.mean_draws(drawn, measured, self.unit_draws(len(measured))[:most])
+        return beside_ceilings(raw, self._ceiling_draws)
 
     @cached_property
     def _ceiling_draws(self) -> dict[str, NDArray[np.float64]]:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from wiringup.benchmarks.area import NO_CEILING, Comparison, RecordingBenchmark, Resampled
+from wiringup.benchmarks.area import NO_CEILING, Comparison, RecordingBenchmark, Resampled, beside_ceilings
 from wiringup.benchmarks.benchmark import Responses
 from wiringup.benchmarks.metrics import bootstrap, one_to_one, pls, reliability, ridge
 from wiringup.benchmarks.metrics.correlation import aggregate, pearson
@@ -243,11 +243,13 @@ class Predictivity(RecordingBenchmark):
         told = f"{n} of {self.n_units} neurons, which are constant or have {_FEW_HALVES}, in some halvings"
         return f"; noise ceiling without {told}" if n else ""
 
-    def _resample(self, predictions: Sequence[Tensor], r: Tensor) -> Resampled:
+    def _resample(self, predictions: Sequence[Tensor], r: Tensor, most: int | None) -> Resampled:
         held_out = [p.numpy() for p in predictions]
-        drawn = bootstrap.held_out_r(held_out, self.targets.numpy(), self.folds.folds, self.image_counts)
-        raw = bootstrap.condensed_draws(drawn, r.numpy(), self.unit_draws(r.shape[1]))
-        return {source: (draws, self._ceiling_draws.get(source)) for source, draws in raw.items()}
+        drawn = bootstrap.held_out_r(
+            held_out, self.targets.numpy(), self.folds.folds, self.image_counts[:most]
+        )
+        raw = bootstrap.condensed_draws(drawn, r.numpy(), self.unit_draws(r.shape[1])[:most])
+        return beside_ceilings(raw, self._ceiling_draws)
 
     @cached_property
     def _ceiling_draws(self) -> dict[str, NDArray[np.float64]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,16 @@ DEFAULT_NORMALISATION = "(r/c)^2"
 UNCEILED = "none"
 
 Draws = Mapping[str, NDArray[np.float64]]
+
+
+class Evidence(Protocol):
+    """Returns bootstrap draws: all that there are, or the first ``most`` of the same."""
+
+    def __call__(self, most: int | None = None, /) -> Draws:
+        """Return them."""
+        ...
+
+
 """What was resampled ("stimuli", "units", "both" at once) -> bootstrap draws of a score, each (draws,)."""
 
 
@@ -60,7 +70,7 @@ class Score:
         error: standard error of ``raw`` (the metric says over what).
         units: raw score of each unit (neuron, subject), where there are units.
         unit_ids: how the data's own file calls each unit; None if by its place, from 0.
-        evidence: returns bootstrap draws of ``score``, ceiled like it; the same resamples for every model on
+        evidence: makes bootstrap draws of ``score``, ceiled like it; the same resamples for every model on
             the same data. None where the formula offers none.
         errors: "stimuli" or "units" -> standard error of ``score`` from it, where draws were condensed.
     """
@@ -80,7 +90,7 @@ class Score:
     note: str = ""
     units: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
     unit_ids: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
-    evidence: Callable[[], Draws] | None = field(default=None, compare=False, repr=False)
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)
     errors: Mapping[str, float] | None = field(default=None, compare=False, repr=False)
 
 

@@ -34,13 +34,17 @@ def condensed(score: Score) -> Score:
     """Return a score whose evidence is a few kilobytes of draws, instead of predictions of every image."""
     if score.evidence is None:
         return score
-    drawn = {source: (draws[:KEPT] - score.score).astype("<f2") for source, draws in score.evidence().items()}
+    drawn = {
+        source: (draws[:KEPT] - score.score).astype("<f2") for source, draws in score.evidence(KEPT).items()
+    }
     errors = {s: round(_variance(d.astype(np.float64)) ** 0.5, 8) for s, d in drawn.items() if s != "both"}
     return replace(score, evidence=partial(_around, score.score, drawn), errors=errors)
 
 
-def _around(value: float, deviations: Mapping[str, NDArray[np.float16]]) -> dict[str, Array]:
-    return {source: value + some.astype(np.float64) for source, some in deviations.items()}
+def _around(
+    value: float, deviations: Mapping[str, NDArray[np.float16]], most: int | None = None, /
+) -> dict[str, Array]:
+    return {source: value + some[:most].astype(np.float64) for source, some in deviations.items()}
 
 
 def to_text(score: Score) -> dict[str, str]:
@@ -51,7 +55,7 @@ def to_text(score: Score) -> dict[str, str]:
     return {source: base64.b64encode(some.tobytes()).decode() for source, some in drawn.items()}
 
 
-def from_text(value: float, texts: Mapping[str, str]) -> dict[str, Array]:
+def from_text(value: float, texts: Mapping[str, str], most: int | None = None, /) -> dict[str, Array]:
     """Return the draws (draws,) of a score of ``value`` that `to_text` wrote.
 
     Raises:
@@ -61,7 +65,7 @@ def from_text(value: float, texts: Mapping[str, str]) -> dict[str, Array]:
         found = {s: np.frombuffer(base64.b64decode(t, validate=True), "<f2") for s, t in texts.items()}
     except ValueError as error:
         raise InputError(f"the draws of a score are damaged ({error}).") from error
-    return _around(value, found)
+    return _around(value, found, most)
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.core.score import normalise, normalise_draws
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Choices, Dissimilarities, Recording
+from wiringup.results.draws import condensed
 
 
 def rng(seed=0):
@@ -191,6 +192,27 @@ def test_the_evidence_of_a_score_is_the_same_for_every_model_on_the_same_data():
     np.testing.assert_array_equal(draws["both"], again["both"])
     doubled = scored(benchmark, 2 * FEATURES).evidence()
     np.testing.assert_allclose(draws["both"], doubled["both"], atol=1e-4)
+
+
+def test_fewer_draws_are_the_first_of_all():
+    few = FEATURES[:20]
+    test, fit = labelled(80, 1), labelled(60, 2)
+    counts = rng(0).multinomial(60, np.full(4, 0.25), 80)
+    answers = rng(3).standard_normal((140, 6))
+    for score in (
+        scored(Predictivity(recording())),
+        scored(Similarity(dissimilarities()), few),
+        scored(TopK(test, "top", fit), answers),
+        condensed(scored(Predictivity(recording()))),
+    ):
+        all_of_them, some = score.evidence(), score.evidence(7)
+        assert set(some) == set(all_of_them)
+        for source, draws in some.items():
+            np.testing.assert_allclose(draws, all_of_them[source][:7], rtol=1e-9)
+    people = ChoiceConsistency(Choices("people", counts, test, fit))
+    chosen = np.full((80, 4), 0.25) + rng(1).uniform(0, 0.1, (80, 4))
+    found = people.draws(people.chosen(chosen), 7), people.draws(people.chosen(chosen))
+    np.testing.assert_allclose(found[0]["both"], found[1]["both"][:7])
 
 
 def test_a_ceiling_is_resampled_with_the_score():

@@ -22,7 +22,7 @@ def made(benchmark, value, area="V4", sd=(0.03, 0.04, 0.05), noise=0, **changes)
     shapes = rng(noise).standard_normal((3, DRAWS))
     shapes = (shapes - shapes.mean(1, keepdims=True)) / shapes.std(1, ddof=1, keepdims=True)
     draws = {s: value + d * x for s, d, x in zip(("stimuli", "units", "both"), sd, shapes, strict=True)}
-    return score(benchmark, value, **{"area": area, "evidence": lambda: draws, **changes})
+    return score(benchmark, value, **{"area": area, "evidence": lambda _=None: draws, **changes})
 
 
 def test_errors_by_source_and_their_sum():

@@ -18,7 +18,7 @@ from wiringup.results.store import Store
 
 def test_what_is_kept_is_the_first_draws_in_half_precision():
     whole = evidence(0.4)
-    kept = condensed(replace(score(value=0.4), evidence=lambda: whole))
+    kept = condensed(replace(score(value=0.4), evidence=lambda _=None: whole))
     assert kept.errors == pytest.approx({"stimuli": 0.03, "units": 0.02}, rel=0.1)
     for source, draws in kept.evidence().items():
         np.testing.assert_allclose(draws, whole[source][:KEPT], atol=1e-4)
@@ -52,7 +52,7 @@ def test_damaged_draws_are_an_error():
 
 def test_undefined_draws_are_passed_over():
     drawn = {"stimuli": np.array([0.1, np.nan, 0.3]), "units": np.full(3, np.nan)}
-    kept = condensed(replace(score(value=0.2), evidence=lambda: drawn))
+    kept = condensed(replace(score(value=0.2), evidence=lambda _=None: drawn))
     assert kept.errors == pytest.approx({"stimuli": np.std([0.1, 0.3], ddof=1), "units": 0.0}, rel=1e-3)
 
 
