@@ -18,7 +18,7 @@ QUIET_SECONDS = 10.0  # between lines where the output is no terminal
 GUESS = {
     "train": 1 / 250,
     "score": 4.0,
-    "run": 120.0,
+    "run": 1.0,
     "prepare": 1.0,
     "pack": 1 / 1000,
     "check": 1 / 10000,
@@ -27,10 +27,20 @@ GUESS = {
     "look": 1 / 100_000,
     "sample": 1 / 10_000,
 }
-"""Seconds for one unit of work before any was measured: an image, a scoring, a preparation step."""
+"""Seconds for one unit of work before any was measured: an image, a scoring, a preparation step; of
+runs a second itself (see `expected`)."""
 WIDTH = 118
 
 _open: list["Progress"] = []
+
+
+def expected(work: Mapping[str, float]) -> float:
+    """Return in how many seconds work is done where nothing was measured yet."""
+    return sum(_guess(kind) * amount for kind, amount in work.items())
+
+
+def _guess(kind: str) -> float:
+    return GUESS.get(kind.split(":")[0], 1.0)
 
 
 def advance(kind: str, amount: float, message: str = "") -> None:
@@ -46,19 +56,19 @@ def plan(work: Mapping[str, float]) -> None:
 
 
 @contextmanager
-def task(kind: str, total: float, what: str) -> Iterator[Callable[[float], None]]:
+def task(kind: str, total: float, what: str) -> Iterator[Callable[..., None]]:
     """Announce ``total`` of a kind of work; yield what to call with how much of it is finished by now.
 
     Args:
         kind: as in `Progress`.
         total: its whole amount.
-        what: shown beside the amounts, as in "images packed".
+        what: shown beside the amounts, as in "images packed"; what is yielded may be given another message.
     """
     done = 0.0
 
-    def tell(now: float) -> None:
+    def tell(now: float, message: str = "") -> None:
         nonlocal done
-        advance(kind, now - done, f"{now:,.0f} of {total:,.0f} {what}")
+        advance(kind, now - done, message or f"{now:,.0f} of {total:,.0f} {what}")
         done = now
 
     plan({kind: total})
@@ -108,11 +118,13 @@ class Progress:
 
     def seconds_left(self) -> float:
         """Return the planned work that remains, in seconds, at the measured (or guessed) speed."""
-        return sum(self._rate(k) * max(0, n - self.done.get(k, 0)) for k, n in self.planned.items())
+        return sum(self._seconds_left(kind, amount) for kind, amount in self.planned.items())
 
-    def _rate(self, kind: str) -> float:
-        done = self.done.get(kind, 0)
-        return self.seconds[kind] / done if done else GUESS.get(kind.split(":")[0], 1.0)
+    def _seconds_left(self, kind: str, planned: float) -> float:
+        done, seconds = self.done.get(kind, 0), self.seconds.get(kind, 0)
+        if not done:  # part of it may be: what was guessed gets less while we wait
+            return max(_guess(kind) * planned - seconds, 0.0)
+        return seconds / done * max(0, planned - done)
 
     def fraction(self) -> float:
         """Return the share of the planned seconds that is behind us."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from wiringup.core import progress
 from wiringup.core.errors import WiringupError
 from wiringup.core.progress import plan
 from wiringup.core.sealed import write_sealed
@@ -64,7 +65,8 @@ def launch(
         made.records.update(here.records)
         made.errors.update(here.errors)
     elif todo and how.kind == PROCESSES:
-        share(how.number, listing, store, device or _device(study), inputs.home)
+        expected = {run.uid: progress.expected(_work(run)) for run in study.runs}
+        share(how.number, listing, store, device or _device(study), inputs.home, expected)
     elif todo and how.kind == SLURM:
         slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
         return Launched(list(made.records.values()), [], len(todo))

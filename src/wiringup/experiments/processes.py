@@ -5,9 +5,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 from wiringup.core.ahead import CORES, cores
 from wiringup.core.errors import InputError, PreemptedError
@@ -21,6 +22,8 @@ from wiringup.models.device import AUTO, cards
 from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store
 
+A_RUN = 120.0  # seconds, where nothing is known
+NOTHING_KNOWN: Mapping[str, float] = MappingProxyType({})
 FOLDER = "processes"  # of their logs, in the study's
 ENDING = 60.0  # seconds in which a process may write its checkpoint before it is killed
 PREEMPTED = 75, -15
@@ -33,7 +36,14 @@ log = logging.getLogger(__name__)
 Workers = dict[int, subprocess.Popen[bytes]]
 
 
-def share(number: int, listing: Listing, store: Store, device: str, home: Path) -> None:
+def share(
+    number: int,
+    listing: Listing,
+    store: Store,
+    device: str,
+    home: Path,
+    expected: Mapping[str, float] = NOTHING_KNOWN,
+) -> None:
     """Make the runs of a study by several processes, each of which takes what is free.
 
     A process that dies is started again; a run at which `DEATHS` die one after the other is noted as failed.
@@ -44,6 +54,7 @@ def share(number: int, listing: Listing, store: Store, device: str, home: Path) 
         store: where it lies.
         device: where networks run; for "auto" every process gets one of the cards, in turn.
         home: the data folder.
+        expected: run -> seconds that it is likely to take, for the time left.
 
     Raises:
         InputError: if torchrun started this process.
@@ -58,6 +69,7 @@ def share(number: int, listing: Listing, store: Store, device: str, home: Path) 
     number, total = min(number, len(todo)), len(todo)
     logs = store.folder(listing.uid) / FOLDER
     logs.mkdir(parents=True, exist_ok=True)
+    whole = _seconds(todo, expected, number)
     memory = Storage().limit()  # now: what the processes take is not free later
     command = [sys.executable, "-m", "wiringup", "work", listing.uid]
     command += ["--out", str(store.root), "--device", device]
@@ -72,19 +84,23 @@ def share(number: int, listing: Listing, store: Store, device: str, home: Path) 
     workers: Workers = {}
     again = DEATHS * total  # more often no process is started again
     log.info("%d processes for %d runs; what they say is in %s.", number, total, logs)
-    with preemptible(), task("run", total, "runs") as tell:
+    with preemptible(), task("run", whole, "seconds") as tell:
         try:
             workers |= {i: start(i) for i in range(number)}
             while workers:
                 time.sleep(PATIENCE)
                 todo = _open(todo, listing, store)
-                tell(total - len(todo))
+                tell(whole - _seconds(todo, expected, number), f"{total - len(todo)} of {total} runs")
                 for i in _died(workers):
                     if todo and again > 0:
                         again -= 1
                         workers[i] = start(i)
         finally:
             _stop(workers)
+
+
+def _seconds(runs: Sequence[Listed], expected: Mapping[str, float], number: int) -> float:
+    return sum(expected.get(one.run, A_RUN) for one in runs) / number
 
 
 def surroundings(i: int, number: int, cards: list[str], memory: int | None = None) -> Mapping[str, str]:

@@ -30,6 +30,19 @@ def test_the_rest_is_told_at_the_measured_speed(now):
         assert shown.fraction() == pytest.approx(11 / 22)
 
 
+def test_what_was_guessed_gets_less_while_we_wait(now):
+    with Progress(planned={"run": progress.expected({"train:all": 500, "score": 2})}) as shown:
+        assert shown.seconds_left() == 2 + 8
+        now[0] = 4.0
+        progress.advance("run", 0)
+        assert (shown.seconds_left(), shown.fraction()) == (6, 0.4)
+        now[0] = 14.0
+        progress.advance("run", 0)
+        assert shown.seconds_left() == 0
+        progress.advance("run", 5)
+        assert shown.seconds_left() == 14
+
+
 def test_finished_work_leaves_the_plan():
     with Progress(planned={"score": 5}) as shown:
         progress.plan({"score": -2})
