@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from tyro.conf import arg
+from tyro.conf import Positional, arg
 
 Birth = Annotated[
     str,
@@ -86,6 +86,14 @@ LayersFrom = Annotated[
 ]
 Unseen = Annotated[bool, arg(help="Leave out the images on which the layers of --layers-from were chosen.")]
 Runs = Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")]
+STUDY = "Its address (or the beginning of it), its folder, or its recipe if there is one such study."
+StudyName = Annotated[Positional[str], arg(metavar="STUDY", help=STUDY)]
+OfStudy = Annotated[
+    str | None,
+    arg(
+        name="study", metavar="STUDY", help=f"This study alone, not all runs. {STUDY}", help_behavior_hint=""
+    ),
+]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]
 
 
@@ -97,3 +105,21 @@ def named_classes(classes: int | Path) -> tuple[int, tuple[str, ...] | None]:
         return classes, None
     names = read_class_names(classes)
     return len(names), names
+
+
+def results_folder(runs: Path, study: str | None) -> Path:
+    """Return the folder in which results lie: of a study that is named and finished, or of all runs.
+
+    Raises:
+        InputError: if several studies are called so.
+        MissingDataError: if none is, or it is not finished.
+    """
+    from wiringup.experiments.outcome import check_begun
+    from wiringup.experiments.study import find_study
+    from wiringup.results.store import Store
+
+    if study is None:
+        return runs
+    folder = find_study(runs, study)
+    check_begun(Store(folder.parent), folder.name)
+    return folder

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json
+from wiringup.cli.arguments import Json, OfStudy, results_folder
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError, MissingDataError
 
@@ -27,9 +27,7 @@ def figure(
         arg(metavar="[PANEL]", help="As in 1a, s1, or all; without it, they are listed."),
     ] = None,
     list_: Annotated[bool, arg(name="list", help="Say which panels there are, and what each needs.")] = False,
-    study: Annotated[
-        str | None, arg(metavar="NAME", help="Draw this study alone: its address or folder, not all runs.")
-    ] = None,
+    study: OfStudy = None,
     published_only: Annotated[bool, arg(help="Draw what was published, without own runs.")] = False,
     reference: Annotated[
         str, arg(metavar="LABEL", help="The condition that percentages are of, if not the study's own.")
@@ -124,25 +122,11 @@ def _spots(runs: Path, study: str | None, reference: str, published_only: bool, 
             raise InputError("--published-only draws no own runs; leave out --study and --reference, or it.")
         return load_published(needed=True)
     try:
-        return load_both(_folder(runs, study), reference)
+        return load_both(results_folder(runs, study), reference)
     except MissingDataError as error:
         raise MissingDataError(
             f"{error} What was published is drawn without runs: wiringup figure {panel} --published-only."
         ) from error
-
-
-def _folder(runs: Path, study: str | None) -> Path:
-    from wiringup.experiments.outcome import check_begun
-    from wiringup.results.store import Store
-
-    if study is None:
-        return runs
-    folder = Path(study) if (Path(study) / "study.json").is_file() else runs / study
-    if not (folder / "study.json").is_file():
-        check_begun(Store(folder.parent), folder.name)
-        known = sorted(path.parent.name for path in runs.glob("*/study.json"))
-        raise MissingDataError(f"There is no study {study!r} in {runs}. Known: {', '.join(known) or 'none'}.")
-    return folder
 
 
 def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
@@ -210,7 +194,7 @@ def _list(runs: Path, study: str | None, reference: str, json: bool) -> None:
     from wiringup.figures.panels.loading import load_own
 
     try:
-        spots = load_own(_folder(runs, study), reference)
+        spots = load_own(results_folder(runs, study), reference)
     except MissingDataError as error:
         log.info("No own runs: %s", error)
         spots = []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json, Runs
+from wiringup.cli.arguments import Json, Runs, StudyName
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
@@ -254,7 +254,7 @@ def _value(estimate: Mapping[str, Any] | None, name: str = "value") -> str:
 
 
 def report(
-    run: Annotated[Positional[str], arg(metavar="RUN", help="Address of a study (12 characters).")],
+    study: StudyName,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -262,12 +262,15 @@ def report(
 
     For example:
       wiringup report 0123456789ab
+
+      wiringup report combination
     """
     from wiringup.cli.run import show
     from wiringup.experiments.outcome import check_begun
+    from wiringup.experiments.study import find_study
     from wiringup.results.store import Store
 
-    folder = Path(run)
-    store, name = (Store(folder.parent), folder.name) if folder.is_dir() else (Store(out), run)
-    check_begun(store, name)
-    show(store, name, json)
+    folder = find_study(out, study)
+    store = Store(folder.parent)
+    check_begun(store, folder.name)
+    show(store, folder.name, json)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg, subcommand
 
-from wiringup.cli.arguments import Json
+from wiringup.cli.arguments import Json, OfStudy, Runs, results_folder
 from wiringup.cli.results import told
 from wiringup.cli.show import as_json, table
 from wiringup.core.checks import one_of
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Folder = Annotated[Path, arg(metavar="DIR", help="A study's folder, or a folder of runs.")]
 Reference = Annotated[
     str, arg(metavar="LABEL", help="Condition whose last moment is 100 %; by default the study's reference.")
 ]
@@ -41,17 +40,18 @@ def compare(
     by: By = "updates",
     reference: Reference = "",
     benchmark: Benchmarks = (),
-    out: Folder = Path("runs"),
+    study: OfStudy = None,
+    out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Compare two conditions at equal updates, seed by seed: difference, 95 % interval, permutation test.
 
     For example:
-      wiringup stats compare "WC + critical" "KN + critical" --out runs/0123456789ab
+      wiringup stats compare "WC + critical" "KN + critical" --study combination
     """
     from wiringup.results.curves import compared
 
-    curves, _ = _curves(out, reference, benchmark)
+    curves, _ = _curves(results_folder(out, study), reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     found = compared(a, b, by)
     body = [
@@ -77,19 +77,20 @@ def reach(
     by: By = "synaptic_updates",
     reference: Reference = "",
     benchmark: Benchmarks = (),
-    out: Folder = Path("runs"),
+    study: OfStudy = None,
+    out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Say what each condition spent until it reached a part of the reference's brain match, with intervals.
 
     For example:
-      wiringup stats reach --to 80 --out runs/0123456789ab
+      wiringup stats reach --to 80 --study combination
     """
     from wiringup.results.curves import reached
 
     if not 0 < to <= 100:
         raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
-    curves, base = _curves(out, reference, benchmark)
+    curves, base = _curves(results_folder(out, study), reference, benchmark)
     found = sorted((reached(c, curves[base], to / 100, by) for c in curves.values()), key=lambda r: r.spent)
     body = [
         {
@@ -120,7 +121,8 @@ def front(
             help_behavior_hint="",
         ),
     ] = (),
-    out: Folder = Path("runs"),
+    study: OfStudy = None,
+    out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Show the Pareto front: conditions and moments that none beats at the same cost or less.
@@ -129,14 +131,14 @@ def front(
     of many on some recordings is partly so by chance: measure it on others (--confirm).
 
     For example:
-      wiringup stats front --by bits --out runs/0123456789ab
+      wiringup stats front --by bits --study combination
 
       wiringup stats front --benchmark henaff2021.V1-pls cowley2023.210325.V4-pls
-          --confirm cowley2023.190923.V4-pls --out runs/0123456789ab
+          --confirm cowley2023.190923.V4-pls --study combination
     """
     from wiringup.results.curves import front as pareto
 
-    found, base = _results(out, reference)
+    found, base = _results(results_folder(out, study), reference)
     if both := sorted({*benchmark} & {*confirm}):
         raise InputError(f"{', '.join(both)} cannot both choose and confirm; name it once.")
     chosen = benchmark or (tuple(found.others(confirm)) if confirm else ())
@@ -171,20 +173,21 @@ def seeds(
     ] = None,
     reference: Reference = "",
     benchmark: Benchmarks = (),
-    out: Folder = Path("runs"),
+    study: OfStudy = None,
+    out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
     """Say how many seeds of both conditions find a difference with a power of 80 % at a level of 5 %.
 
     For example:
-      wiringup stats seeds "WC + critical" "KN + critical" --difference 0.01 --out runs/0123456789ab
+      wiringup stats seeds "WC + critical" "KN + critical" --difference 0.01 --study combination
     """
     import numpy as np
 
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    curves, _ = _curves(out, reference, benchmark)
+    curves, _ = _curves(results_folder(out, study), reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     values = last_difference(a, b)
     asked = float(values.mean()) if difference is None else difference
@@ -273,7 +276,7 @@ def stats(
     """Compare conditions, say what it took to reach a brain match, show fronts, count the seeds it needs.
 
     For example:
-      wiringup stats compare "WC + critical" "KN + critical" --out runs/0123456789ab
+      wiringup stats compare "WC + critical" "KN + critical" --study combination
 
-      wiringup stats reach --to 80 --out runs/0123456789ab
+      wiringup stats reach --to 80 --study combination
     """

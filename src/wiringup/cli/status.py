@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json, Runs
+from wiringup.cli.arguments import STUDY, Json, Runs, StudyName
 from wiringup.cli.show import as_json, table
 
 if TYPE_CHECKING:
     from wiringup.experiments.status import StudyStatus
 
 log = logging.getLogger(__name__)
-
-StudyName = Annotated[Positional[str], arg(metavar="STUDY", help="Address of a study (12 characters).")]
 
 
 def work(
@@ -32,14 +30,16 @@ def work(
     For example:
       wiringup work 0123456789ab --out /shared/runs
     """
+    from wiringup.experiments.study import find_study
     from wiringup.experiments.work import take_part
 
-    take_part(out, study, device)
+    folder = find_study(out, study)
+    take_part(folder.parent, folder.name, device)
 
 
 def status(
     study: Annotated[
-        Positional[str | None], arg(metavar="STUDY", help="Address of a study; by default all are listed.")
+        Positional[str | None], arg(metavar="[STUDY]", help=f"{STUDY} By default all are listed.")
     ] = None,
     out: Runs = Path("runs"),
     json: Json = False,
@@ -56,7 +56,7 @@ def status(
     """
     from wiringup.experiments.status import StudyStatus
     from wiringup.experiments.status import status as found
-    from wiringup.experiments.study import studies
+    from wiringup.experiments.study import find_study, studies
     from wiringup.results.store import Store
 
     store = Store(out)
@@ -73,7 +73,8 @@ def status(
         else:
             log.info("No study was launched in %s yet. Start with: wiringup run --quick", out)
         return
-    one = found(store, study)
+    folder = find_study(out, study)
+    one = found(Store(folder.parent), folder.name)
     if json:
         as_json(one.counts | asdict(one))
     else:
@@ -103,9 +104,11 @@ def cancel(study: StudyName, out: Runs = Path("runs"), json: Json = False) -> No
       wiringup cancel 0123456789ab
     """
     from wiringup.experiments.status import cancel as end
+    from wiringup.experiments.study import find_study
     from wiringup.results.store import Store
 
-    ended = end(Store(out), study)
+    folder = find_study(out, study)
+    ended = end(Store(folder.parent), folder.name)
     if json:
         as_json(asdict(ended))
         return

@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from wiringup.core.checks import did_you_mean
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.files import read_json
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import check_shape, uid
 from wiringup.experiments.spec import RunSpec
-from wiringup.results.store import Store
+from wiringup.results.store import STUDY, Store
 
 RUNS = "runs.json"
+BEGINNING = 4  # characters of an address that may stand for it
 AGAIN = "Restore it from a copy, or delete it and run the command again that launched the study."
 
 
@@ -124,6 +126,11 @@ class Listing:
         """
         path = store.folder(name) / RUNS
         if not path.is_file():
+            if (store.folder(name) / STUDY).is_file():
+                raise MissingDataError(
+                    f"All runs of study {name} are done; an earlier version made it, which kept no list of "
+                    f"them. What came of it: wiringup report {name}."
+                )
             known = studies(store)
             raise MissingDataError(
                 f"No study {name!r} was launched in {store.root}.{did_you_mean(name, known)} "
@@ -140,6 +147,56 @@ class Listing:
 def studies(store: Store) -> list[str]:
     """Return the addresses of all studies that were launched in a folder."""
     return sorted(path.parent.name for path in Path(store.root).glob(f"*/{RUNS}"))
+
+
+def find_study(runs: Path, name: str) -> Path:
+    """Return the folder of a study.
+
+    Args:
+        runs: the folder of runs.
+        name: its address, the beginning of it, its folder, or the recipe that it is of.
+
+    Raises:
+        InputError: if several studies are called so.
+        MissingDataError: if none is.
+    """
+    for folder in (runs / name, Path(name)):
+        if name and _is_study(folder):
+            return folder.resolve()
+    recipes = _recipes(runs)
+    found = [
+        a
+        for a, recipe in recipes.items()
+        if (recipe and recipe == name) or (len(name) >= BEGINNING and a.startswith(name))
+    ]
+    if len(found) > 1:
+        raise InputError(
+            f"{name!r} could be any of {len(found)} studies in {runs}; name one: {', '.join(found)}."
+        )
+    if not found:
+        known = [f"{a} ({recipe})" if recipe else a for a, recipe in recipes.items()]
+        near = did_you_mean(name, [*recipes, *filter(None, recipes.values())])
+        raise MissingDataError(
+            f"There is no study {name!r} in {runs}.{near} "
+            f"Known: {', '.join(known) or 'none yet; make one with wiringup run'}."
+        )
+    return (runs / found[0]).resolve()
+
+
+def _is_study(folder: Path) -> bool:
+    return (folder / STUDY).is_file() or (folder / RUNS).is_file()
+
+
+def _recipes(runs: Path) -> dict[str, str]:
+    """Return address of a study -> the recipe that it is of, or ""; of what cannot be read "" too."""
+    found: dict[str, str] = {}
+    for path in sorted([*runs.glob(f"*/{STUDY}"), *runs.glob(f"*/{RUNS}")]):
+        try:
+            spec = read_json(path)["spec"]
+            found[path.parent.name] = str(spec.get("recipe", ""))
+        except (WiringupError, KeyError, TypeError, AttributeError):
+            found.setdefault(path.parent.name, "")
+    return found
 
 
 def relabelled(run: RunSpec, listed: Listed) -> RunSpec:
