@@ -10,6 +10,7 @@ from tyro.conf import arg
 from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.results import told as cell
 from wiringup.cli.show import as_json, table
+from wiringup.core.checks import one_of
 
 if TYPE_CHECKING:
     from wiringup.results.budget import Choice
@@ -47,7 +48,10 @@ def budget(
     from wiringup.results.table import rows
 
     known = rows(Store(out).records()) if out.is_dir() else []
-    found = rank([*known, *(() if own else published_here())], updates, model)
+    table_of = [*known, *(() if own else published_here())]
+    if architectures := sorted({row["architecture"] for row in table_of if row.get("architecture")}):
+        one_of(model, architectures, "architecture of these points")
+    found = rank(table_of, updates, model)
     if json:
         as_json(plain({"choices": found.choices, "refused": found.refused, "references": found.references}))
         return

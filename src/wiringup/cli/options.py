@@ -144,7 +144,7 @@ def _given(kind: type) -> Any:
         named = " ".join(
             t.__name__.upper() for t in get_args(inner) or (inner,) if t not in (NoneType, Ellipsis)
         )
-        marks = [*(marks or [arg(metavar=named)]), arg(help_behavior_hint="(by default as usual)")]
+        marks = [*(marks or [arg(metavar=named)]), arg(help_behavior_hint="(default: that of the study)")]
         annotation = inner if switch else Annotated[(inner | None, *marks)]
         members.append((one.name, annotation, field(default=False if switch else None)))
     bare = make_dataclass(f"Given{kind.__name__}", members, frozen=True)

@@ -43,21 +43,23 @@ class StudyOptions:
     """
 
     recipe: Annotated[Positional[str | None], arg(metavar="[RECIPE]", help_behavior_hint="")] = None
-    scale: Annotated[
-        str | None, arg(metavar="tiny|small|gpu|paper", help_behavior_hint="(by default as usual)")
+    scale: Annotated[str | None, arg(metavar="tiny|small|gpu|paper", help_behavior_hint="")] = None
+    images: Annotated[
+        Path | None, arg(metavar="PATH", help_behavior_hint="(default: those of the scale)")
     ] = None
-    images: Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="(by default as usual)")] = None
     val: Val = None
-    image_size: Annotated[int | None, arg(metavar="PX", help_behavior_hint="(by default as usual)")] = None
+    image_size: Annotated[
+        int | None, arg(metavar="PX", help_behavior_hint="(default: that of the scale)")
+    ] = None
     keep: Annotated[
-        str | None, arg(metavar="squares|raw|jpeg:Q", help_behavior_hint="(by default as usual)")
+        str | None, arg(metavar="squares|raw|jpeg:Q", help_behavior_hint="(default: that of the scale)")
     ] = None
     wc: Annotated[
-        str | None, arg(metavar="wc|distilled|FILE", help_behavior_hint="(by default as usual)")
+        str | None, arg(metavar="wc|distilled|FILE", help_behavior_hint="(default: that of the scale)")
     ] = None
     exam: GivenExam = NO_EXAM
     seed: Annotated[
-        tuple[int, ...] | None, arg(metavar="N [N ...]", help_behavior_hint="(by default as usual)")
+        tuple[int, ...] | None, arg(metavar="N [N ...]", help_behavior_hint="(default: those of the scale)")
     ] = None
     training: GivenTraining = NO_TRAINING
 

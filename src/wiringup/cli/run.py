@@ -54,7 +54,9 @@ def run(
       wiringup run combination --scale gpu
     """
     from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.slurm import check_here
 
+    check_here(launch)
     inputs = StudyInputs()
     if study.recipe is None:
         found = _main_study(study, inputs, quick)

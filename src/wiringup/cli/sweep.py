@@ -72,7 +72,9 @@ def sweep(
     """
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
+    from wiringup.experiments.slurm import check_here
 
+    check_here(launch)
     side = network.size if image_size is None else image_size
     seen = shown(images, val, side, keep=keep)
     base, inputs = base_run(network.network(), seen, exam, TrainSpec.of(training)), StudyInputs()

@@ -147,7 +147,7 @@ def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
     updates = run.training.duration.in_images(run.images.number or 0, run.training.batch)
     scorings = len(run.moments) + (2 if updates else 1)
     flops = updates * (cost.flops.forward + cost.flops.backward)
-    copies = 2 + len(run.moments) + 2 if run.keep_weights else 2  # weights, and those in the checkpoint
+    copies = 1 + (len(run.moments) + 2 if run.keep_weights else 0)
     state = _state(run, store)
     return PlannedRun(
         uid=run.uid,
@@ -161,7 +161,7 @@ def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
         scorings=scorings,
         seconds=(flops / rate.flops if state != TRAINED else 0) + scorings * rate.scoring,
         memory=cost.memory,
-        disk=FLOAT32 * (copies * cost.all + cost.trained) if run.learns else 0,
+        disk=FLOAT32 * copies * cost.all if run.learns else 0,
     )
 
 

@@ -150,6 +150,7 @@ def _execute(
         if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
         store.save(record)
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # what continues it; there is nothing left
     return record
 
 

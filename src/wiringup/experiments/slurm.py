@@ -19,7 +19,7 @@ from typing import Any
 
 from wiringup.core.errors import MissingDataError, PreemptedError, WiringupError
 from wiringup.core.preemption import stop
-from wiringup.experiments.launch_options import LaunchOptions
+from wiringup.experiments.launch_options import SLURM, LaunchOptions
 from wiringup.experiments.processes import THREADS
 from wiringup.experiments.study import Listing
 from wiringup.results.store import Store
@@ -122,6 +122,12 @@ def submit(how: LaunchOptions, listing: Listing, store: Store, device: str, home
     array = str(jobs[0].job_id).partition("_")[0]
     log.info("Job %s: %d jobs for %d runs; what they say is in %s.", array, number, runs, executor.folder)
     return array
+
+
+def check_here(how: LaunchOptions) -> None:
+    """Raise `MissingDataError` if runs are to be launched by a SLURM that is not here."""
+    if how.kind == SLURM:
+        _submitit()
 
 
 def _submitit() -> tuple[Any, type[Exception]]:

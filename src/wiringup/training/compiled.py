@@ -73,6 +73,7 @@ class Compiled(nn.Module):
                     self._forward_and_backward(compiled, inputs)
             return compiled
 
+        log.info("Compiling the network, once for each training: up to a minute ...")
         try:
             return _compiled_if_possible(attempt, "The network is run as it is; it")
         finally:

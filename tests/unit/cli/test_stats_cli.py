@@ -119,6 +119,9 @@ def test_a_budget_is_ranked_from_runs_and_published_points(tmp_path, shared, cap
     own, born = json.loads(capsys.readouterr().out)["choices"]
     assert (own["percent"], own["epochs"], own["low"]) == (100, 1, None)
     assert (born["condition"]["plasticity"], born["epochs"], round(born["percent"])) == (None, 0, 20)
+    with pytest.raises(SystemExit):
+        main([*ask, "--model", "cornet"])
+    assert "Unknown architecture of these points 'cornet'. Did you mean 'cornet_s'" in capsys.readouterr().err
     main(["fetch", "paper-scores", "--from", str(shared / "reference")])
     main([*ask[:2], "1e11", *ask[3:]])
     shown = capsys.readouterr()

@@ -69,6 +69,14 @@ def test_a_validation_set_of_its_own_and_the_protocol_beside_the_number(images, 
     assert f"Top-1: {kept}, resize 40 + centre crop 32." in capsys.readouterr().err
 
 
+def test_that_there_is_no_slurm_is_told_before_anything_is_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for command in (["run", "combination"], ["sweep", "--images", str(tmp_path / "not read")]):
+        with pytest.raises(SystemExit):
+            main([*command, "--launch", "slurm"])
+        assert capsys.readouterr().err.startswith("Error: There is no SLURM here")
+
+
 @pytest.mark.parametrize(
     "command", [["run", "--quick"], ["sweep"], ["train", "cornet_s", "--images", "images"]]
 )

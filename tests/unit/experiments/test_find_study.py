@@ -38,7 +38,7 @@ def test_a_name_of_several_is_refused_and_so_is_one_of_none(runs):
     with pytest.raises(MissingDataError, match=r"no study 'combinatoin'.*Did you mean 'combination'"):
         find_study(runs, "combinatoin")
     for name in ("abc", ""):  # too short to stand for an address
-        with pytest.raises(MissingDataError, match=r"0123456789ab \(combination\\)"):
+        with pytest.raises(MissingDataError, match=r"0123456789ab \(combination\)"):
             find_study(runs, name)
 
 

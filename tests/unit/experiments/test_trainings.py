@@ -13,6 +13,7 @@ from wiringup.experiments.trainings import WEIGHTS, trained_alike
 from wiringup.models.readout import subject
 from wiringup.results.record import to_dict
 from wiringup.results.store import RECORD, Store
+from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.schedule import epochs
 
 
@@ -55,6 +56,7 @@ def test_another_exam_of_a_known_training_is_that_of_a_training_made_for_it(
     direct = execute(other.pin(run), Store(tmp_path / "direct"), inputs=other)
     store, first = Store(tmp_path / "runs"), inputs.pin(run)
     made = execute(first, store, inputs=inputs)
+    assert not (store.folder(first.uid) / CHECKPOINT).exists(), "there is nothing left to continue"
     no_training()
     again = execute(other.pin(run), store, inputs=other)
     assert content(again) == content(direct) == content(store.record(other.pin(run).uid))
