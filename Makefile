@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 .PHONY: run quick test lint types contracts unit clean
 .DELETE_ON_ERROR:
 
-run: $(READY)  ## environment + main job: the paper's argument on simulated data (under 10 minutes)
-	$(BIN)/wiringup run
+run: $(READY)  ## environment + main job: the paper's argument on simulated data (about 5 minutes on 2 cores)
+	$(BIN)/wiringup run --launch processes:2
 
-quick: $(READY)  ## the same, smaller (under 2 minutes): all works, too small for the argument
+quick: $(READY)  ## the same, smaller (under a minute): all works, too small for the argument
 	$(BIN)/wiringup run --quick
 
 test: lint types contracts unit  ## lint, types, import contracts, tests

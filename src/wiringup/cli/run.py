@@ -30,9 +30,7 @@ def run(
     study: Which = STUDY,
     quick: Annotated[
         bool,
-        arg(
-            help="A smaller main study, under two minutes: shows that all works, too small for the argument."
-        ),
+        arg(help="A smaller main study, under a minute: shows that all works, too small for the argument."),
     ] = False,
     launch: Launch = HERE,
     out: Runs = Path("runs"),
@@ -76,8 +74,7 @@ def _main_study(options: StudyOptions, inputs: "StudyInputs", quick: bool) -> "S
     side = MODEL.size if options.image_size is None else options.image_size
     seen = shown(options.images, options.val, side, keep=options.keep or "squares")
     base = base_run(MODEL, seen, exam_of(options.exam, SIMULATED), training)
-    seeds = (0, 1) if options.seed is None else options.seed
-    return main_study(base, inputs, QUICK if quick else FULL, seeds)
+    return main_study(base, inputs, QUICK if quick else FULL, options.seed or ())
 
 
 def finish(

@@ -1,7 +1,7 @@
 """The paper's argument at a small scale: every condition, every seed, one reference.
 
-    wiringup run            under ten minutes on two cores
-    wiringup run --quick    under two; too small for the argument, its reference hardly learns
+    wiringup run --launch processes:2    about five minutes on two cores
+    wiringup run --quick                 under one; a seed; too small: its reference hardly learns
 
 Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled; train
 few synapses on few images; and compare with controls that spend as many updates. On simulated recordings,
@@ -30,7 +30,7 @@ TRAINING = TrainSpec(batch=64, schedule="cosine", size=64)
 
 @dataclass(frozen=True)
 class Scale:
-    """The size of a study: images (``pool``) and epochs of the reference, and of everything else (few)."""
+    """The size of a study: images (``pool``) and epochs of the reference, of everything else (few), seeds."""
 
     pool: int = 2000
     epochs: float = 10
@@ -38,6 +38,7 @@ class Scale:
     few_epochs: float = 4
     calibration: int = 128
     moments: tuple[float, ...] = (1, 2, 5)
+    seeds: tuple[int, ...] = (0, 1)
 
     def __post_init__(self) -> None:
         if self.few_images > self.pool:
@@ -45,19 +46,17 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64, moments=())
+QUICK = Scale(pool=600, epochs=6, few_images=300, few_epochs=3, calibration=64, moments=(), seeds=(0,))
 
 
-def main_study(
-    base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: Sequence[int] = (0, 1)
-) -> Study:
+def main_study(base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: Sequence[int] = ()) -> Study:
     """Return the runs of the main study.
 
     Args:
         base: the network, its training and its exam; what is varied here is replaced.
         inputs: loads what it names.
         scale: see `Scale`.
-        seeds: of births and trainings.
+        seeds: of births and trainings; by default those of the scale.
     """
     base = replace(base, images=replace(base.images, pool=scale.pool, calibration=scale.calibration))
     base = replace(base, model=inputs.network(base))
@@ -77,7 +76,7 @@ def main_study(
         run = replace(run, training=replace(base.training, plasticity=plasticity, duration=duration))
         last = duration.value if duration.unit == "epochs" else 0  # a scoring costs as much as many updates
         moments = base.moments or tuple(epochs(e) for e in scale.moments if e < last)
-        runs[label] = seeded([replace(run, moments=moments)], seeds, inputs)
+        runs[label] = seeded([replace(run, moments=moments)], seeds or scale.seeds, inputs)
     runs[WC_CRITICAL] = [born_from(*pair) for pair in zip(runs[WC_CRITICAL], runs[REFERENCE], strict=True)]
     about = {"classes": list(inputs.load(base.images).pool.classes)}
     return Study(tuple(run for of_label in runs.values() for run in of_label), REFERENCE, about)
