@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import arg
 
@@ -20,6 +20,7 @@ from wiringup.training.spec import TrainingOptions, TrainSpec
 if TYPE_CHECKING:
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.launch import Study
+    from wiringup.results.claims import Tested
     from wiringup.results.comparison import Comparison
     from wiringup.results.store import Store
 
@@ -125,37 +126,53 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         json: whether JSON is printed instead.
         kind: how JSON calls its address.
     """
+    from wiringup.experiments.claims import of_study as examined
     from wiringup.experiments.kernels import first_filters
     from wiringup.figures.methods import headline
     from wiringup.figures.report import figure_names, write
-    from wiringup.figures.tables import comparison_table
     from wiringup.results.comparison import of_study
+    from wiringup.results.record import plain
     from wiringup.results.table import rows
 
     document, records = store.study(name)
-    found = of_study(document, records)
-    path = write(store.folder(name), document, records, found, first_filters(records, store))
+    found, claims = of_study(document, records), examined(document, records)
+    tests = claims.mean if claims else []
+    path = write(store.folder(name), document, records, found, first_filters(records, store), tests)
     figures = [str(path.with_name(name)) for name in figure_names(document, found)]
     if json:
-        facts = {kind: name, "report": str(path), "figure": figures[0], "left_out": found.left_out}
-        as_json(
-            facts
-            | {"figures": figures, "headline": headline(found), "unlearned": found.unlearned}
-            | {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]}
-        )
+        facts: dict[str, Any] = {
+            kind: name,
+            "report": str(path),
+            "figure": figures[0],
+            "left_out": found.left_out,
+        }
+        facts |= {"figures": figures, "headline": headline(found), "unlearned": found.unlearned}
+        facts |= {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]}
+        as_json(facts | {"claims": plain(tests)})
         return
     sys.stderr.write("\n")
+    _print(found, document["spec"].get("baseline") or {}, tests)
+    for figure in figures:
+        log.info("Figure: %s", figure)
+    log.info("Report: %s", path)
+
+
+def _print(
+    found: "Comparison", baseline: str | Mapping[str, Sequence[str]], tests: Sequence["Tested"]
+) -> None:
+    from wiringup.figures.methods import headline
+    from wiringup.figures.tables import claims_table, comparison_table
+
     simulated = " (simulated recordings)" if found.simulated else ""
     title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
     table(*comparison_table(found, found.ends), title=title)
-    _print_differences(found, document["spec"].get("baseline") or {})
+    _print_differences(found, baseline)
+    if tests:
+        table(*claims_table(tests), title=f"What it says of the claims{simulated}")
     for one in found.diverged:
         log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
     for told in filter(None, (headline(found), found.unlearned, found.left_out)):
         log.info(told)
-    for figure in figures:
-        log.info("Figure: %s", figure)
-    log.info("Report: %s", path)
 
 
 def _print_differences(found: "Comparison", baseline: str | Mapping[str, Sequence[str]]) -> None:

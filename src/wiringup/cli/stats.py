@@ -15,7 +15,9 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
+    from wiringup.experiments.claims import Examined
     from wiringup.figures.results import Results
+    from wiringup.results.claims import Tested
     from wiringup.results.curves import Curve, OnFront
     from wiringup.results.stats import Estimate
 
@@ -198,6 +200,59 @@ def seeds(
     _show([row], json, f"Seeds of {first} and {second}, compared one by one{_whose([a, b])}")
 
 
+def claims(
+    study: OfStudy = None,
+    benchmark: Benchmarks = (),
+    out: Runs = Path("runs"),
+    json: Json = False,
+) -> None:
+    """Say which of the paper's claims hold in your studies: those of recipes that are finished.
+
+    A claim holds where its whole 95 % interval is on its side, does not where the whole interval is on the
+    other; otherwise it cannot be told. Measured is the brain match in percent of the reference's or, where
+    two conditions are compared, by how many points of it the first is above. Then the same on each benchmark.
+
+    For example:
+      wiringup stats claims
+
+      wiringup stats claims --study combination --benchmark cowley2023.210325.V4-pls
+    """
+    from wiringup.experiments.claims import examined
+    from wiringup.figures.tables import claims_table
+
+    found = examined(out, study, benchmark)
+    if json:
+        as_json([_plain_study(one) for one in found])
+        return
+    for one in found:
+        simulated = " (simulated recordings)" if any(t.simulated for t in one.mean) else ""
+        table(*claims_table(one.mean), title=f"{one.recipe}{simulated}: mean over areas")
+        body = [[t.claim.text, *(_mark(on[i]) for on in one.each.values())] for i, t in enumerate(one.mean)]
+        table(["claim", *one.each], body, title=f"{one.recipe}{simulated}: on each benchmark alone")
+    log.info("+ holds, - does not, ? cannot be told, – not measured or at chance there.")
+
+
+def _mark(one: "Tested") -> str:
+    from wiringup.figures.tables import measured
+    from wiringup.results.claims import FAILS, HOLDS, OPEN
+
+    marks = {HOLDS: "+", FAILS: "-", OPEN: "?"}
+    return f"{marks[one.verdict]} {measured(one)}" if one.verdict in marks else "–"
+
+
+def _plain_study(one: "Examined") -> dict[str, Any]:
+    from wiringup.results.record import plain
+
+    return {
+        "study": one.study,
+        "recipe": one.recipe,
+        "claims": [
+            {**plain(test), "benchmarks": {name: plain(on[i]) for name, on in one.each.items()}}
+            for i, test in enumerate(one.mean)
+        ],
+    }
+
+
 def coverage(
     simulations: Annotated[int, arg(metavar="N", help="Simulated studies for each kind of interval.")] = 1000,
     seed: Annotated[int, arg(help="Seed of the simulations.")] = 0,
@@ -269,6 +324,7 @@ def stats(
         | Annotated[None, subcommand("reach", constructor=reach)]
         | Annotated[None, subcommand("front", constructor=front)]
         | Annotated[None, subcommand("seeds", constructor=seeds)]
+        | Annotated[None, subcommand("claims", constructor=claims)]
         | Annotated[None, subcommand("coverage", constructor=coverage)],
         arg(name=""),
     ],

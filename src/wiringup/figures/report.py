@@ -23,7 +23,8 @@ from wiringup.figures import sweep, updates
 from wiringup.figures.genome import tiles
 from wiringup.figures.methods import citations, headline, methods
 from wiringup.figures.style import SIMULATED
-from wiringup.figures.tables import Table, comparison_table
+from wiringup.figures.tables import Table, claims_table, comparison_table
+from wiringup.results.claims import Tested
 from wiringup.results.comparison import COLUMNS, Comparison
 from wiringup.results.record import MEAN, Diverged, Record
 from wiringup.results.table import to_csv
@@ -49,6 +50,7 @@ def write(
     records: Sequence[Record],
     comparison: Comparison,
     kernels: Kernels = MappingProxyType({}),
+    claims: Sequence[Tested] = (),
 ) -> Path:
     """Write ``report.html``, ``table.csv`` and the figures into ``folder``; return the report.
 
@@ -58,13 +60,14 @@ def write(
         records: of all its runs.
         comparison: of the same, see `results.comparison.of_study`.
         kernels: condition -> filters of the first layer, newborn and trained, where they are known.
+        claims: what the study says of those of its recipe.
     """
     figures = {name: _png(draw(comparison)) for name, draw in _figures(study, comparison).items()}
     for name, picture in figures.items():
         with atomic_path(folder / name) as path:
             path.write_bytes(picture)
     write_text(folder / "table.csv", to_csv(comparison.rows()))
-    write_text(folder / "report.html", page(study, records, comparison, figures, kernels))
+    write_text(folder / "report.html", page(study, records, comparison, figures, kernels, claims))
     return folder / "report.html"
 
 
@@ -94,6 +97,7 @@ def page(
     comparison: Comparison,
     figures: Mapping[str, bytes],
     kernels: Kernels = MappingProxyType({}),
+    claims: Sequence[Tested] = (),
 ) -> str:
     """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped."""
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
@@ -104,6 +108,7 @@ def page(
         f'<p class="headline">{_text(headline(comparison))}</p>',
         f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
         _what(study, records),
+        _tested(claims),
         _chart(comparison),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
@@ -126,6 +131,17 @@ def page(
         _details("Runs: specification, versions, machine", "".join(_run(r) for r in records)),
     ]
     return _document(study, "\n".join(body), chart_data(comparison))
+
+
+def _tested(claims: Sequence[Tested]) -> str:
+    if not claims:
+        return ""
+    told = (
+        "A claim holds where its whole 95 % interval is on its side. Measured is the brain match in percent "
+        "of the reference's, mean over areas; where two conditions are compared, by how many points the "
+        "first is above."
+    )
+    return f"<h2>Claims</h2>{_table(claims_table(claims))}<p>{told}</p>"
 
 
 def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from wiringup.results.claims import Tested
 from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores, OverSeeds
 from wiringup.results.record import MEAN
 from wiringup.results.stats import Estimate, permutation
@@ -83,3 +84,33 @@ def _row(comparison: Comparison, one: ConditionScores, areas: Sequence[str], int
 
 def _interval(of: Estimate) -> str:
     return f"{of.low:.1f} to {of.high:.1f}" if np.isfinite(of.low) else "–"
+
+
+def claims_table(tests: Sequence[Tested]) -> Table:
+    """Return one row for each claim: what was published, what was measured, and the verdict.
+
+    Measured is a percentage of the reference's brain match or, where two conditions are compared, by how many
+    points of it the first is above the other.
+    """
+    header = ["claim", "published", "measured [95 % interval]", "p", "seeds", "verdict"]
+    return header, [
+        [
+            one.claim.text,
+            one.claim.published or "–",
+            measured(one),
+            f"{one.p:.3g}" if np.isfinite(one.p) else "–",
+            str(one.seeds or "–"),
+            one.verdict,
+        ]
+        for one in tests
+    ]
+
+
+def measured(one: Tested) -> str:
+    """Return what was measured of a claim, with its interval and, where two are compared, the sign."""
+    of = one.measured
+    if not np.isfinite(of.value):
+        return "–"
+    sign, unit = ("+", " points") if one.other else ("", " %")
+    interval = f" [{of.low:{sign}.0f}, {of.high:{sign}.0f}]" if np.isfinite(of.low) else ""
+    return f"{of.value:{sign}.1f}{unit}{interval}"

@@ -21,7 +21,7 @@ def only(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
     Raises:
         InputError: if one of them has no score in the table.
     """
-    known = _benchmarks(table)
+    known = benchmarks_of(table)
     for name in benchmarks:
         one_of(name, known, "benchmark of these runs")
     return [row for row in table if row["benchmark"] in benchmarks]
@@ -34,13 +34,14 @@ def others(table: Sequence[Row], benchmarks: Collection[str]) -> list[str]:
         InputError: if one of them has no score in the table, or none is left.
     """
     only(table, benchmarks)
-    left = [name for name in _benchmarks(table) if name not in benchmarks]
+    left = [name for name in benchmarks_of(table) if name not in benchmarks]
     if not left:
         raise InputError("All benchmarks of these runs are to confirm: leave some to choose on.")
     return left
 
 
-def _benchmarks(table: Sequence[Row]) -> list[str]:
+def benchmarks_of(table: Sequence[Row]) -> list[str]:
+    """Return the benchmarks that have a score in a table, in its order."""
     return [name for name in dict.fromkeys(row["benchmark"] for row in table) if name]
 
 

@@ -68,6 +68,10 @@ class Curve:
         return mixed(self.samples[after - 1], self.samples[after], (_scale(cost, spent) - low) / (high - low))
 
 
+class AtChanceError(InputError):
+    """The reference is at chance in every area: nothing can be set in relation to it."""
+
+
 def _scale(cost: Any, spent: Array) -> Any:
     """Return where costs lie on the axis along which curves are interpolated: log, birth a step before."""
     first = spent[spent > 0].min()
@@ -95,7 +99,7 @@ def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
     chance = at_chance(base)
     areas = [area for area in base.areas if area not in chance]
     if not areas:
-        raise InputError(f"{reference!r} is at chance in every area: nothing can be set in relation to it.")
+        raise AtChanceError(f"{reference!r} is at chance in every area: nothing is a fraction of it.")
     return {label: _curve(label, table, areas) for label in labels}
 
 
@@ -165,15 +169,25 @@ def _of(sample: Sample, curve: Curve, seeds: Sequence[int]) -> Sample:
     return Sample(sample.values[index], {source: draws[index] for source, draws in sample.draws.items()})
 
 
+def last_pair(a: Curve, b: Curve, least: int = 1) -> tuple[Sample, Sample]:
+    """Return two conditions at their last moments, over the seeds that both have.
+
+    Raises:
+        InputError: if they have fewer than ``least`` seeds in common.
+    """
+    common = [seed for seed in a.seeds if seed in b.seeds]
+    at_least(len(common), least, f"the number of seeds that {a.label!r} and {b.label!r} have in common")
+    return _of(a.samples[-1], a, common), _of(b.samples[-1], b, common)
+
+
 def last_difference(a: Curve, b: Curve) -> Array:
     """Return (seeds,): the difference of two conditions at their last moments, over the seeds that both have.
 
     Raises:
         InputError: if they have fewer than two seeds in common.
     """
-    common = [seed for seed in a.seeds if seed in b.seeds]
-    at_least(len(common), 2, f"the number of seeds that {a.label!r} and {b.label!r} have in common")
-    return _of(a.samples[-1], a, common).values - _of(b.samples[-1], b, common).values
+    first, second = last_pair(a, b, least=2)
+    return first.values - second.values
 
 
 @dataclass(frozen=True)

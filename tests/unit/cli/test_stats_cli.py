@@ -63,6 +63,28 @@ def test_what_is_on_the_front_is_measured_on_benchmarks_that_chose_nothing(study
     assert "other.V1 cannot both choose and confirm" in capsys.readouterr().err
 
 
+def test_claims_of_a_recipe_are_told_by_the_mean_and_by_each_benchmark(study, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["stats", "claims", "--out", str(tmp_path)])
+    assert "No recipe is finished" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["stats", "claims", "--study", "abc", "--out", str(tmp_path)])
+    assert "is of no recipe with claims" in capsys.readouterr().err
+    what = {"birth": "weight_compression", "plasticity": "critical", "images": 9, "epochs": 1.0}
+    cells = {"ref": what | {"name": "KN", "plasticity": "all"}, "few": what | {"name": "WC"}}
+    spec = {"reference": "ref", "recipe": "combination", "cells": cells}
+    Store(tmp_path).save_study("abcd", spec, [f"{n}-{s}" for n in ("ref", "few") for s in range(3)])
+    (told,) = asked(capsys, "claims", "--out", str(tmp_path))
+    assert (told["study"], told["recipe"]) == ("abcd", "combination")
+    first, *others = told["claims"]
+    assert first["condition"] == "few" and first["measured"]["value"] == pytest.approx(0.425 / 0.525 * 100)
+    assert first["verdict"] == "cannot be told" and {o["verdict"] for o in others} == {"not measured"}
+    assert first["benchmarks"]["b.V4"]["measured"] == first["measured"]
+    main(["stats", "claims", "--study", "combination", "--benchmark", "b.V4", "--out", str(tmp_path)])
+    shown = capsys.readouterr()
+    assert "? 81.0 % [" in shown.out and "cannot be told" in shown.out and "not measured" in shown.err
+
+
 def test_seeds_for_a_difference(study, tmp_path, capsys):
     for seed, end in enumerate((0.45, 0.43, 0.48)):
         Store(tmp_path).save(make_record("own", seed, 0.1, 0.3, end))

@@ -6,12 +6,15 @@ import pytest
 
 from toy_inputs import BASE, ToyInputs
 from wiringup.experiments import births
+from wiringup.experiments.claims import of_study
 from wiringup.experiments.launch import launch
+from wiringup.experiments.planning import Expected
 from wiringup.experiments.recipes.catalog import RECIPES, find_recipe
 from wiringup.experiments.recipes.conditions import REFERENCE
 from wiringup.experiments.recipes.scale import SCALES
 from wiringup.figures import sweep
 from wiringup.models.architecture import ModelSpec
+from wiringup.results.claims import find
 from wiringup.results.comparison import compare
 from wiringup.results.store import Store
 from wiringup.results.table import rows
@@ -74,9 +77,25 @@ def test_a_recipe_is_made_and_its_table_is_complete(name, shared_inputs, store):
     baseline = study.about["baseline"]
     own = baseline if isinstance(baseline, dict) else {}
     assert {*own, *sum(own.values(), ())} <= {*labels} and (own or baseline in ("", *labels))
+    examined = of_study({"uid": "x", "spec": study.document()}, found.records)
+    assert [one.claim for one in examined.mean] == [*find_recipe(name).claims] and examined.recipe == name
+    assert set(examined.each) == {"toy.V4"} and len(examined.each["toy.V4"]) == len(examined.mean)
     for run in study.runs:  # what learns nothing is born again from its spec
         assert (store.folder(run.uid) / "weights.safetensors").is_file() is run.learns
     drawn = sweep.draw(comparison, study.about["cells"])
     told = [tick.get_text().rpartition("  (")[0] for tick in drawn.axes[0].get_yticklabels()]
     assert name == "fewer_updates" or told == labels[::-1]
     assert study.about["panels"] and study.about["claim"].endswith(".")
+
+
+@pytest.mark.parametrize("scale", ["small", "gpu", "paper"])
+@pytest.mark.parametrize("name", RECIPES)
+def test_claims_find_their_conditions_at_every_scale(name, scale, tmp_path):
+    scale = SCALES[scale]
+    inputs = Expected(scale, tmp_path)
+    study = find_recipe(name).study(name, scale.base(""), inputs, scale)
+    for claim in find_recipe(name).claims:
+        labels = [find(which, study.about["cells"]) for which in (claim.one, claim.than) if which]
+        known = scale.epochs if isinstance(claim.one.get("epochs"), float) else (claim.one.get("epochs"),)
+        assert all(labels) or claim.one["epochs"] not in known, claim
+        assert len({*labels}) == len(labels)

@@ -15,6 +15,7 @@ Three seeds: 213 runs, one after the other about 17 minutes at `gpu` (one card) 
 
 from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
 from wiringup.experiments.recipes.scale import DISTILLED
+from wiringup.results.claims import Claim
 from wiringup.training.schedule import epochs
 
 BASELINE = "KN, birth"
@@ -30,6 +31,32 @@ def at_birth(study: Conditions) -> None:
         study.add(label, birth=birth, duration=epochs(0), seeds=study.scale.birth_seeds, one_genome=True)
 
 
+CLAIMS = (
+    Claim(
+        "Weight compression is a better birth state than Kaiming normal",
+        "54 % of the fully trained brain match against 43 %",
+        {"name": "WC, birth"},
+        than={"name": BASELINE},
+    ),
+    Claim(
+        "So is weight compression that was distilled from a network of the study",
+        "",
+        {"name": r"WC \(distilled\), birth"},
+        than={"name": BASELINE},
+    ),
+    Claim(
+        "More than half of the brain match is there at birth",
+        "54 %",
+        {"name": "WC, birth"},
+        level=50,
+    ),
+)
+
+
 RECIPE = Recipe(
-    "Weight compression is a better birth state than Kaiming normal.", ("2b", "s2"), at_birth, BASELINE
+    "Weight compression is a better birth state than Kaiming normal.",
+    ("2b", "s2"),
+    at_birth,
+    BASELINE,
+    CLAIMS,
 )

@@ -12,6 +12,7 @@ from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.launch import Study
 from wiringup.experiments.recipes.scale import DISTILLED, Scale
 from wiringup.experiments.spec import RunSpec, born_from
+from wiringup.results.claims import Claim
 from wiringup.training.schedule import Duration, epochs
 
 REFERENCE = "KN, all (reference)"
@@ -144,6 +145,7 @@ class Recipe:
         claim: in a sentence.
         panels: of the paper's figures that it serves ("s1" and so on: of the supplement).
         conditions: adds what is compared.
+        claims: what the study can refute of it, one sentence after the other.
         baseline: the condition against which the others are tested, over seeds; several -> the conditions
             that are tested against each; "" for none.
     """
@@ -152,6 +154,7 @@ class Recipe:
     panels: tuple[str, ...]
     conditions: Callable[[Conditions], None]
     baseline: str | Mapping[str, Sequence[str]] = ""
+    claims: tuple[Claim, ...] = ()
 
     def study(self, name: str, base: RunSpec, inputs: StudyInputs, scale: Scale) -> Study:
         """Return the runs.

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
+from wiringup.results.claims import Claim
 
 CHOICES: Mapping[str, Mapping[str, Any]] = {
     "as published": {},
@@ -33,4 +34,17 @@ def hyper_parameters(study: Conditions) -> None:
         study.add(f"WC + critical, {name}", birth=WC, learns="critical", changes=change)
 
 
-RECIPE = Recipe("What holds does not hang on the choice of the optimiser.", ("s4",), hyper_parameters)
+CLAIMS = tuple(
+    Claim(
+        f"With {name}, weight compression with critical training reaches 80 %",
+        "",
+        {"name": rf"WC \+ critical, {name}$"},
+        level=80,
+    )
+    for name in CHOICES
+)
+
+
+RECIPE = Recipe(
+    "What holds does not hang on the choice of the optimiser.", ("s4",), hyper_parameters, claims=CLAIMS
+)

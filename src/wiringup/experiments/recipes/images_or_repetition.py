@@ -11,6 +11,7 @@ cores).
 """
 
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.results.claims import LEAST, MOST, Claim
 from wiringup.training.schedule import images
 
 
@@ -26,6 +27,23 @@ def images_or_repetition(study: Conditions) -> None:
             )
 
 
+CLAIMS = tuple(
+    Claim(
+        f"With {told} and equal updates, distinct images beat repetition",
+        published,
+        {"plasticity": learns, "name": name, "images": MOST, "epochs": MOST},
+        than={"plasticity": learns, "name": name, "images": LEAST, "epochs": MOST},
+    )
+    for told, published, learns, name in (
+        ("all synapses", "later work", "all", r"KN, all, [\d,]+ updates"),
+        ("critical training", "", "critical", r"WC \+ critical, [\d,]+ updates"),
+    )
+)
+
+
 RECIPE = Recipe(
-    "With equal updates, more distinct images give a better brain match.", ("1c", "s1"), images_or_repetition
+    "With equal updates, more distinct images give a better brain match.",
+    ("1c", "s1"),
+    images_or_repetition,
+    claims=CLAIMS,
 )

@@ -14,6 +14,7 @@ cores).
 from dataclasses import replace
 
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.results.claims import LEAST, Claim
 from wiringup.training.schedule import epochs
 
 NETWORKS = (
@@ -35,8 +36,19 @@ def small_networks(study: Conditions) -> None:
             study.add(label, duration=epochs(passes), changes={"model": model})
 
 
+CLAIMS = (
+    Claim(
+        "Weight compression with critical training beats a CORnet-S of a quarter of the width",
+        "later work: small networks are a strong control",
+        {"name": r"WC \+ critical"},
+        than={"name": r"CORnet-S x .*, KN, all", "width": LEAST, "epochs": LEAST},
+    ),
+)
+
+
 RECIPE = Recipe(
     "A small network that is fully trained is a strong control for few synaptic updates.",
     ("4a",),
     small_networks,
+    claims=CLAIMS,
 )

@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.results.claims import Claim
 from wiringup.training.schedule import epochs
 
 ARCHITECTURES = {"ResNet-50": "resnet50", "MobileNet-v1": "mobilenet_v1", "AlexNet": "alexnet"}
@@ -34,8 +35,33 @@ def transfer(study: Conditions) -> None:
         study.add(f"{name}, KN + critical", learns="critical", changes=how)
 
 
+CLAIMS = tuple(
+    claim
+    for name, published in (
+        ("ResNet-50", "91 % of 100 %"),
+        ("MobileNet-v1", "79 % of 101 %"),
+        ("AlexNet", ""),
+    )
+    for claim in (
+        Claim(
+            f"On {name}, weight compression with critical training reaches 80 % of CORnet-S",
+            published,
+            {"name": rf"{name}, WC \+ critical"},
+            level=80,
+        ),
+        Claim(
+            f"On {name}, it beats critical training from Kaiming normal",
+            "",
+            {"name": rf"{name}, WC \+ critical"},
+            than={"name": rf"{name}, KN \+ critical"},
+        ),
+    )
+)
+
+
 RECIPE = Recipe(
     "Weight compression and critical training carry over to architectures that were never distilled.",
     ("5a",),
     transfer,
+    claims=CLAIMS,
 )

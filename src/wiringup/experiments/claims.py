@@ -1,0 +1,82 @@
+"""The claims of recipes, tested on the studies that are in a folder."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wiringup.core.errors import InputError, MissingDataError
+from wiringup.experiments.outcome import check_begun
+from wiringup.experiments.recipes.catalog import RECIPES
+from wiringup.experiments.study import find_study
+from wiringup.results.claims import Tested, examine
+from wiringup.results.confirmation import benchmarks_of, only
+from wiringup.results.record import Record
+from wiringup.results.store import Store
+from wiringup.results.table import Row, rows
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a study says of the claims of its recipe.
+
+    Attributes:
+        study: its address.
+        mean: by the brain match: the mean over areas.
+        each: benchmark -> the same by this benchmark alone.
+    """
+
+    study: str
+    recipe: str
+    mean: list[Tested]
+    each: Mapping[str, list[Tested]]
+
+
+def examined(runs: Path, study: str | None = None, benchmarks: Sequence[str] = ()) -> list[Examined]:
+    """Return what studies say of the claims of their recipes.
+
+    Args:
+        runs: the folder of runs.
+        study: see `study.find_study`; None for all that are finished.
+        benchmarks: that count alone; by default all.
+
+    Raises:
+        InputError: if the study is of no recipe, or a benchmark is unknown.
+        MissingDataError: if there is none, or it is not finished.
+    """
+    if study is not None:
+        folder = find_study(runs, study)
+        store = Store(folder.parent)
+        check_begun(store, folder.name)
+        document, records = store.study(folder.name)
+        if not (found := of_study(document, records, benchmarks)):
+            raise InputError(f"Study {folder.name} is of no recipe with claims; see wiringup recipes.")
+        return [found]
+    store = Store(runs)
+    each = [of_study(*store.study(one["uid"]), benchmarks) for one in store.studies() if _recipe(one)]
+    if not each:
+        raise MissingDataError(f"No recipe is finished in {runs}. Make one with wiringup run RECIPE.")
+    return [one for one in each if one]
+
+
+def of_study(
+    document: Mapping[str, Any], records: Sequence[Record], benchmarks: Sequence[str] = ()
+) -> Examined | None:
+    """Return what a study says of the claims of its recipe; None if it is of none that has claims."""
+    if not (recipe := _recipe(document)):
+        return None
+    table: Sequence[Row] = rows(records, evidence=True)
+    table = only(table, benchmarks) if benchmarks else table
+    names = benchmarks_of(table)
+    each = {name: _tests(only(table, [name]), document, recipe) for name in names}
+    return Examined(document["uid"], recipe, _tests(table, document, recipe), each)
+
+
+def _recipe(document: Mapping[str, Any]) -> str:
+    name = str(document["spec"].get("recipe", ""))
+    return name if name in RECIPES and RECIPES[name].claims else ""
+
+
+def _tests(table: Sequence[Row], document: Mapping[str, Any], recipe: str) -> list[Tested]:
+    spec = document["spec"]
+    return examine(RECIPES[recipe].claims, spec["cells"], table, spec["reference"])

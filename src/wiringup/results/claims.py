@@ -1,0 +1,147 @@
+"""Claims that a study can refute: a level of brain match, or one condition above another.
+
+A claim names its conditions by what they are, not by their labels: those hang on the size of a study. It
+holds where the whole 95 % interval is on its side, does not where the whole interval is on the other, and
+cannot be told where the interval has both.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from wiringup.core.errors import InputError
+from wiringup.results.curves import AtChanceError, Curve, curves, last_pair, percent
+from wiringup.results.draws import drawn, subtracted
+from wiringup.results.stats import Estimate, paired_permutation
+from wiringup.results.table import Row
+
+HOLDS, FAILS, OPEN, ABSENT = "holds", "does not", "cannot be told", "not measured"
+CHANCE = "the reference is at chance"
+MOST, LEAST = "most", "least"
+ORDERED = ("width", "images", "epochs")
+_CHOSEN_BY = {MOST: max, LEAST: min}
+
+Which = Mapping[str, Any]
+"""Field of a condition's cell (birth, plasticity, model, ...) -> its value; of "name" a pattern
+of how it begins; of width, images and epochs also `MOST` or `LEAST` among those that fit the rest."""
+Cells = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about a condition.
+
+    Attributes:
+        text: the sentence.
+        published: the numbers that it rests on.
+        one: which condition it is about.
+        than: the condition that it is said to be above; None if it is about a level.
+        level: the least percentage of the reference's brain match, if it is about one.
+    """
+
+    text: str
+    published: str
+    one: Which
+    than: Which | None = None
+    level: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tested:
+    """What a study says of a claim.
+
+    Attributes:
+        condition, other: labels; "" where there is none.
+        measured: percentage of the reference's last brain match; where there is another condition, by how
+            many points of that percentage the first is above it. With its 95 % interval.
+        p: of a permutation of the signs of the seeds' differences; NaN for a level, or one seed.
+        seeds: how many there are of the condition; of two, that both have.
+        verdict: `HOLDS`, `FAILS`, `OPEN`, `ABSENT` or `CHANCE`.
+    """
+
+    claim: Claim
+    verdict: str = ABSENT
+    condition: str = ""
+    other: str = ""
+    measured: Estimate = field(default_factory=lambda: Estimate(float("nan")))
+    p: float = float("nan")
+    seeds: int = 0
+    simulated: bool = False
+
+
+def examine(claims: Sequence[Claim], cells: Cells, table: Sequence[Row], reference: str) -> list[Tested]:
+    """Return what a study says of claims, in their order.
+
+    Args:
+        claims: the claims.
+        cells: label -> what a condition is, as the study's document has it.
+        table: see `results.table.rows`, with evidence.
+        reference: label of the condition whose last brain match is 100 %.
+    """
+    labels = {row["label"] for row in table}
+    known = {label: cell for label, cell in cells.items() if label in labels}
+    try:
+        found = curves(table, reference)
+    except AtChanceError:
+        found = {}
+    return [_tested(claim, known, found, reference) for claim in claims]
+
+
+def find(which: Which, cells: Cells) -> str:
+    """Return the label of the condition that is meant; "" if there is none.
+
+    Raises:
+        InputError: if several are.
+    """
+    fitting = {label: cell for label, cell in cells.items() if _fits(which, cell)}
+    for name in ORDERED:
+        if fitting and (choose := _CHOSEN_BY.get(which.get(name, ""))):
+            best = choose(cell[name] for cell in fitting.values())
+            fitting = {label: cell for label, cell in fitting.items() if cell[name] == best}
+    if len(fitting) > 1:
+        raise InputError(f"Several conditions are {dict(which)}: {', '.join(map(repr, fitting))}.")
+    return next(iter(fitting), "")
+
+
+def _fits(which: Which, cell: Mapping[str, Any]) -> bool:
+    def fits(name: str, wanted: Any) -> bool:
+        if wanted in _CHOSEN_BY and name in ORDERED:
+            return name in cell
+        if name == "name":
+            return re.match(wanted, str(cell.get(name, ""))) is not None
+        return bool(cell.get(name) == wanted)
+
+    return all(fits(name, wanted) for name, wanted in which.items())
+
+
+def _tested(claim: Claim, cells: Cells, found: Mapping[str, Curve], reference: str) -> Tested:
+    labels = [find(which, cells) for which in (claim.one, claim.than) if which]
+    if not all(labels):
+        return Tested(claim)
+    if not found:
+        return Tested(claim, CHANCE, labels[0], labels[1] if claim.than else "")
+    goal = drawn(found[reference].samples[-1], reference)
+    one, p = found[labels[0]], float("nan")
+    if not claim.than:
+        sample = one.samples[-1]
+        mine, other = drawn(sample, one.label), ""
+    else:
+        first, second = last_pair(one, found[labels[1]])
+        sample, other = subtracted(first, second), labels[1]
+        mine = drawn(sample, "paired")
+        if len(sample.values) > 1:
+            p = paired_permutation(first.values, second.values, np.random.default_rng(0)).p
+    measured = percent(mine.relative_to(goal).estimate())
+    simulated = any(found[label].simulated for label in (*labels, reference))
+    verdict = _verdict(measured, claim.level)
+    return Tested(claim, verdict, one.label, other, measured, p, len(sample.values), simulated)
+
+
+def _verdict(measured: Estimate, level: float) -> str:
+    if math.isnan(measured.low) or measured.low <= level <= measured.high:
+        return OPEN
+    return HOLDS if measured.low > level else FAILS
