@@ -23,7 +23,7 @@ from wiringup.figures import sweep, updates
 from wiringup.figures.genome import tiles
 from wiringup.figures.methods import citations, headline, methods
 from wiringup.figures.style import SIMULATED
-from wiringup.figures.tables import Table, claims_table, comparison_table
+from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
 from wiringup.results.comparison import COLUMNS, Comparison
 from wiringup.results.record import MEAN, Diverged, Record
@@ -141,7 +141,16 @@ def _tested(claims: Sequence[Tested]) -> str:
         "of the reference's, mean over areas; where two conditions are compared, by how many points the "
         "first is above."
     )
-    return f"<h2>Claims</h2>{_table(claims_table(claims))}<p>{told}</p>"
+    return f'<h2>Claims</h2><ul class="claims">{"".join(map(_claimed, claims))}</ul><p>{told}</p>'
+
+
+def _claimed(one: Tested) -> str:
+    said = [f"measured {measured(one)}"] if one.seeds else []
+    said += [f"p {one.p:.2g}"] if np.isfinite(one.p) else []
+    said += [f"{one.seeds} seeds"] if one.seeds else []
+    said += [f"published: {one.claim.published}"] if one.claim.published else []
+    verdict = f"<strong>{_text(one.verdict.capitalize())}.</strong>"
+    return f"<li>{verdict} {_text(one.claim.text)}. <small>{_text('; '.join(said))}</small></li>"
 
 
 def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:

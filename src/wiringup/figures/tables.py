@@ -92,15 +92,15 @@ def claims_table(tests: Sequence[Tested]) -> Table:
     Measured is a percentage of the reference's brain match or, where two conditions are compared, by how many
     points of it the first is above the other.
     """
-    header = ["claim", "published", "measured [95 % interval]", "p", "seeds", "verdict"]
+    header = ["claim", "verdict", "measured [95 % interval]", "p", "seeds", "published"]
     return header, [
         [
             one.claim.text,
-            one.claim.published or "–",
+            one.verdict,
             measured(one),
             f"{one.p:.3g}" if np.isfinite(one.p) else "–",
             str(one.seeds or "–"),
-            one.verdict,
+            one.claim.published or "–",
         ]
         for one in tests
     ]

@@ -16,6 +16,7 @@ from PIL import Image
 
 from made_records import make_record, score
 from wiringup.figures import methods, report
+from wiringup.results.claims import Claim, examine
 from wiringup.results.comparison import compare, of_study
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows
@@ -145,6 +146,19 @@ def test_first_filters_stand_beside_each_other(records):
     assert picture.shape == (28, 28 + 12 + 28, 3)  # 3 x 3 filters of 4 px with a line between, doubled
     assert "Filters of ref &lt;all&gt;" in page
     assert "<h2>Kernels</h2>" not in report.page(study, records, found, {})
+
+
+def test_claims_stand_with_their_verdict_and_are_escaped(records):
+    study = {"uid": "abc", "spec": {"reference": "ref <all>"}}
+    cells = {"ref <all>": {"name": "ref"}, "few": {"name": "few"}}
+    claims = Claim("few < all", "79 %", {"name": "few"}, level=20), Claim("other", "", {"name": "other"})
+    found = examine(claims, cells, rows(records, evidence=True), "ref <all>")
+    page = report.page(study, records, of_study(study, records), {}, claims=found)
+    (held, absent) = re.findall("<li>(.*?)</li>", re.search('<ul class="claims">.*?</ul>', page)[0])
+    assert held.startswith("<strong>Holds.</strong> few &lt; all. <small>measured 56.7 % [")
+    assert held.endswith("; 2 seeds; published: 79 %</small>")
+    assert absent == "<strong>Not measured.</strong> other. <small></small>"
+    assert "<h2>Claims</h2>" in page and "<h2>Claims</h2>" not in page_of(records)
 
 
 def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
