@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from wiringup.bench.reference_gpu import step_of
+from wiringup.bench.timing import seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
@@ -217,11 +218,12 @@ def product_rate(device: torch.device, precision: str = "bf16", repeats: int = 1
 
 
 def _seconds(work: Callable[[], object], device: str) -> float:
+    def all_of_it() -> None:
+        work()
+        _wait(device)
+
     _wait(device)
-    started = time.perf_counter()
-    work()
-    _wait(device)
-    return time.perf_counter() - started
+    return seconds_of(all_of_it)
 
 
 def _wait(device: str) -> None:

@@ -153,8 +153,9 @@ def _ask(
     where: str, group: Sequence[str], columns: Sequence[str], form: str, file: Path | None, out: Path
 ) -> None:
     from wiringup.birth.names import SHORT
+    from wiringup.results.kept import save
     from wiringup.results.query import Query, ask
-    from wiringup.results.table import save, to_csv
+    from wiringup.results.table import to_csv
 
     shown = columns or (() if group or form != "table" else SHOWN)
     found = ask(out, Query(where, group, shown, {"birth": SHORT}))

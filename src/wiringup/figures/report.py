@@ -238,7 +238,7 @@ def _grid(records: Sequence[Record], comparison: Comparison) -> Table:
     lost = {(d.label, d.seed) for d in comparison.diverged}
     labels = dict.fromkeys([*(r.label for r in records), *(d.label for d in comparison.diverged)])
     seeds = sorted({*(r.seed for r in records), *(d.seed for d in comparison.diverged)})
-    header = ["condition", "birth", "learns", "images", "epochs", *(f"seed {seed}" for seed in seeds)]
+    header = ["condition", "birth", "learns", "images seen", "epochs", *(f"seed {seed}" for seed in seeds)]
     body = []
     for label in labels:
         own = [r for r in records if r.label == label]

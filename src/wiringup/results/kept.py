@@ -6,6 +6,7 @@ Many processes may do so at once: each writes a whole file in one step, and what
 is found missing, and read, by the next.
 """
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,13 +14,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.core.files import atomic_path
+from wiringup.core.files import atomic_path, write_text
 from wiringup.core.progress import task
 from wiringup.core.sealed import BLANK, KEY, sealed_path, verify
 from wiringup.core.spec import content_hash
+from wiringup.results.record import plain
 from wiringup.results.store import RECORD, SCORES, Store
-from wiringup.results.table import COLUMNS, Row, rows, score_rows
+from wiringup.results.table import COLUMNS, Row, rows, score_rows, to_csv
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,22 @@ def save_parquet(table: Sequence[Row], path: Path) -> None:
     with atomic_path(path) as temporary, engine().connect() as connection:
         connection.register("new", _frame(table, names))
         connection.execute(f"COPY new TO {_text(temporary)} (FORMAT parquet)")
+
+
+def save(table: Sequence[Row], path: Path) -> None:
+    """Write rows as a file: CSV, JSON or Parquet, as its ending says.
+
+    Raises:
+        InputError: for another ending.
+        MissingDataError: if DuckDB, which writes Parquet, is not installed.
+    """
+    kind = one_of(path.suffix.lower(), (".csv", ".parquet", ".json"), "ending of a table's file")
+    if kind == ".parquet":
+        save_parquet(table, path)
+    elif kind == ".csv":
+        write_text(path, to_csv(table))
+    else:
+        write_text(path, json.dumps(plain(list(table)), indent=2) + "\n")
 
 
 def _load(connection: Any, path: Path) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.data.sources import paper_scores, scaling_scores
-from wiringup.data.sources.scores import AREAS, PAPER, SCALING, PublishedPoint, published_points
+from wiringup.data.sources.published_point import AREAS, PAPER, SCALING, PublishedPoint
+from wiringup.data.sources.scores import published_points
 from wiringup.results.record import score_to_dict
 from wiringup.results.table import COLUMNS
 

@@ -29,6 +29,7 @@ OF_A_SCORE = frozenset((
 """Columns in which rows of one run and moment differ."""
 
 WITH_INTERVALS = ("brain_match", "top1", "score", "raw")
+_RANGE = {"top1": (0.0, 1.0)}  # no interval leaves it
 _ERRORS = {
     n: (f"{of}_error_stimuli", f"{of}_error_units")
     for n, of in (("brain_match", "match"), ("score", "score"))
@@ -239,7 +240,9 @@ def _summary(runs: Sequence[Mapping[str, Any]], measures: Sequence[str]) -> dict
         estimate = mean_of_runs(values[np.isfinite(values)], _in_common(runs, name))
         found[name] = plain(estimate.value)
         if name in WITH_INTERVALS:
-            found |= {f"{name}_low": plain(estimate.low), f"{name}_high": plain(estimate.high)}
+            least, most = _RANGE.get(name, (-np.inf, np.inf))
+            ends = max(estimate.low, least), min(estimate.high, most)  # NaN stays NaN
+            found |= {f"{name}_low": plain(ends[0]), f"{name}_high": plain(ends[1])}
     return found | {"simulated": any(run["simulated_"] for run in runs)}
 
 

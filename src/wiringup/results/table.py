@@ -7,14 +7,10 @@ table read back says as much as the records did.
 import csv
 import io
 import itertools
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from wiringup.core.checks import one_of
-from wiringup.core.files import write_text
 from wiringup.core.score import Score
 from wiringup.results.labels import condition
 from wiringup.results.record import MEAN, Point, Record, plain, score_to_dict
@@ -174,24 +170,6 @@ def to_csv(table: Sequence[Row], columns: Sequence[str] | None = None) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerows([names, *([_cell(row.get(name)) for name in names] for row in table)])
     return text.getvalue()
-
-
-def save(table: Sequence[Row], path: Path) -> None:
-    """Write rows as a file: CSV, JSON or Parquet, as its ending says.
-
-    Raises:
-        InputError: for another ending.
-        MissingDataError: if DuckDB, which writes Parquet, is not installed.
-    """
-    kind = one_of(path.suffix.lower(), (".csv", ".parquet", ".json"), "ending of a table's file")
-    if kind == ".parquet":
-        from wiringup.results.kept import save_parquet
-
-        save_parquet(table, path)
-    elif kind == ".csv":
-        write_text(path, to_csv(table))
-    else:
-        write_text(path, json.dumps(plain(list(table)), indent=2) + "\n")
 
 
 def _cell(value: Any) -> str:

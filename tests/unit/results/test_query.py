@@ -231,3 +231,11 @@ def test_published_points_come_only_when_asked_for_by_their_source(store, tmp_pa
     both = ask(tmp_path, Query("source in ('own', 'published') and epoch = 0", group=["source"]))
     assert [row["source"] for row in both] == ["own", "published"]
     assert not any(row["source"] == "published" for row in ask(tmp_path, Query()))
+
+
+def test_intervals_of_a_fraction_stay_within_it(tmp_path):
+    for seed, top1 in enumerate((0.02, 0.9)):
+        made = run("own", seed, 0.1)
+        Store(tmp_path).save(replace(made, points=(replace(made.points[0], top1=top1),)))
+    (row,) = ask(tmp_path, Query(group=["birth"]))
+    assert (row["top1_low"], row["top1"], row["top1_high"]) == (0, pytest.approx(0.46), 1)

@@ -15,7 +15,7 @@ from statistics import fmean
 
 from wiringup.core.errors import InputError
 from wiringup.data.formats.tables import read_table
-from wiringup.data.sources.scores import AREAS, PAPER, PublishedPoint, number, scores_of
+from wiringup.data.sources.published_point import AREAS, PAPER, PublishedPoint, number, scores_of
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from wiringup.data.formats.tables import Table, read_table
-from wiringup.data.sources.scores import AREAS, SCALING, PublishedPoint, number, scores_of
+from wiringup.data.sources.published_point import AREAS, SCALING, PublishedPoint, number, scores_of
 
 BENCHMARKS = {
     "V1": "movshon.FreemanZiemba2013public.V1-pls",

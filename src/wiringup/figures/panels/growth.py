@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from wiringup.data.sources.scores import SCALING
+from wiringup.data.sources.published_point import SCALING
 from wiringup.figures.panels import curves, maps
 from wiringup.figures.panels.panel import (
     SOURCES,

@@ -7,7 +7,7 @@ from typing import Any
 
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import MissingDataError
-from wiringup.data.sources.scores import PAPER
+from wiringup.data.sources.published_point import PAPER
 from wiringup.figures.panels.spots import ALL, KN, Basis, Spot, own_basis, own_spots, published_spots
 from wiringup.figures.results import Results
 from wiringup.figures.style import SIMULATED

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from wiringup.data.sources.scores import SCALING
+from wiringup.data.sources.published_point import SCALING
 from wiringup.figures.panels import bars, curves
 from wiringup.figures.panels.panel import Drawn, Spots, births, ends, usual, with_most_images
 from wiringup.figures.panels.series import BLACK, LOOKS, ORANGE, Series, grouped

@@ -10,7 +10,8 @@ import pytest
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.data.sources import paper_scores, scaling_scores, scores
 from wiringup.data.sources.fetch import fetch
-from wiringup.data.sources.scores import PAPER, SCALING, published_points
+from wiringup.data.sources.published_point import PAPER, SCALING
+from wiringup.data.sources.scores import published_points
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.training.plasticity import resolve
 
