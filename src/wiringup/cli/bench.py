@@ -33,7 +33,8 @@ class Measured:
 
 def bench(
     what: Annotated[
-        Positional[Literal["scoring", "birth", "training", "images", "gpu"]], arg(help="What to time.")
+        Positional[Literal["scoring", "birth", "training", "images", "results", "gpu"]],
+        arg(help="What to time."),
     ],
     quick: Annotated[bool, arg(help="Leave out what takes minutes.")] = False,
     full: Annotated[bool, arg(help="Scoring: run slow references to the end (20 minutes and more).")] = False,
@@ -48,7 +49,8 @@ def bench(
     --full is of scoring alone; the reference of birth always runs to its end, --quick at a quarter of the
     network's width. Images have no reference: what opening and packing cost, by the number of images in a
     made-up folder of ImageNet's mix of sizes (10,000 to 100,000, some minutes and 3 GB of disk), extrapolated
-    to ImageNet's number; --quick 1,000 to 4,000, and nothing is extrapolated.
+    to ImageNet's number; --quick 1,000 to 4,000, and nothing is extrapolated. Results: a question to the
+    table of 10,000 made-up runs (ten minutes, 3 GB of disk; --quick 500), beside reading every record.
 
     For example:
       wiringup bench scoring
@@ -63,6 +65,8 @@ def bench(
 
       wiringup bench images --quick
 
+      wiringup bench results
+
       wiringup bench gpu
     """
     if device is not None and (what != "scoring" or full):
@@ -72,7 +76,9 @@ def bench(
     elif what == "scoring":
         found = _scoring(quick, full)
     else:
-        found = {"birth": _birth, "training": _training, "images": _images, "gpu": _gpu}[what](quick)
+        found = {"birth": _birth, "training": _training, "images": _images, "results": _results, "gpu": _gpu}[
+            what
+        ](quick)
     if json:
         as_json(asdict(found))
         return
@@ -118,6 +124,12 @@ def _images(quick: bool) -> Measured:
     from wiringup.bench import opening
 
     return Measured((), costs=opening.measure(opening.QUICK if quick else opening.SIZES))
+
+
+def _results(quick: bool) -> Measured:
+    from wiringup.bench import results
+
+    return Measured(results.rows(results.QUICK if quick else results.RUNS), notes=results.NOTES)
 
 
 def _gpu(quick: bool) -> Measured:
