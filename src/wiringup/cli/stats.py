@@ -284,7 +284,8 @@ def _ends(found: Mapping[str, "Estimate"]) -> dict[str, Any]:
 
 
 def _with_ends(e: "Estimate") -> str:
-    return "at chance" if math.isnan(e.value) else f"{e.value:.1f} [{e.low:.1f}, {e.high:.1f}]"
+    interval = "" if math.isnan(e.low) else f" [{e.low:.1f}, {e.high:.1f}]"
+    return "at chance" if math.isnan(e.value) else f"{e.value:.1f}{interval}"
 
 
 def _curves(out: Path, reference: str, benchmarks: Sequence[str] = ()) -> tuple[Mapping[str, "Curve"], str]:

@@ -20,6 +20,7 @@ DEFAULT_NORMALISATION = "(r/c)^2"
 UNCEILED = "none"
 
 Draws = Mapping[str, NDArray[np.float64]]
+"""What was resampled ("stimuli", "units", "both" at once) -> bootstrap draws of a score, each (draws,)."""
 
 
 class Evidence(Protocol):
@@ -28,9 +29,6 @@ class Evidence(Protocol):
     def __call__(self, most: int | None = None, /) -> Draws:
         """Return them."""
         ...
-
-
-"""What was resampled ("stimuli", "units", "both" at once) -> bootstrap draws of a score, each (draws,)."""
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """The claims of recipes, tested on the studies that are in a folder."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.experiments.outcome import check_begun
 from wiringup.experiments.recipes.catalog import RECIPES
 from wiringup.experiments.study import find_study
@@ -14,6 +15,8 @@ from wiringup.results.confirmation import benchmarks_of, only
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.results.table import Row, rows
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,15 @@ def examined(runs: Path, study: str | None = None, benchmarks: Sequence[str] = (
             raise InputError(f"Study {folder.name} is of no recipe with claims; see wiringup recipes.")
         return [found]
     store = Store(runs)
-    each = [of_study(*store.study(one["uid"]), benchmarks) for one in store.studies() if _recipe(one)]
-    if not each:
+    each = []
+    for document in store.studies():
+        try:
+            each.append(of_study(*store.study(document["uid"]), benchmarks) if _recipe(document) else None)
+        except WiringupError as error:
+            log.warning("Left out: study %s. %s", document["uid"], error)
+    if not (told := [one for one in each if one]):
         raise MissingDataError(f"No recipe is finished in {runs}. Make one with wiringup run RECIPE.")
-    return [one for one in each if one]
+    return told
 
 
 def of_study(

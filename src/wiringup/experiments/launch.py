@@ -17,7 +17,7 @@ from wiringup.experiments.run import execute, on_any_device, warn_if_not_kept
 from wiringup.experiments.sharing import forget_failure
 from wiringup.experiments.spec import RunSpec
 from wiringup.experiments.study import Listed, Listing, Study
-from wiringup.experiments.trainings import SPEC
+from wiringup.experiments.trainings import SPEC, Trainings
 from wiringup.experiments.work import together, work
 from wiringup.results.record import Record
 from wiringup.results.store import Store
@@ -65,7 +65,8 @@ def launch(
         made.records.update(here.records)
         made.errors.update(here.errors)
     elif todo and how.kind == PROCESSES:
-        expected = {run.uid: progress.expected(_work(run)) for run in study.runs}
+        trainings = Trainings(store)
+        expected = {run.uid: progress.expected(_work(run, trainings)) for run in study.runs}
         share(how.number, listing, store, device or _device(study), inputs.home, expected)
     elif todo and how.kind == SLURM:
         slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
@@ -102,9 +103,11 @@ def _device(study: Study) -> str:
 
 def _here(study: Study, listing: Listing, store: Store, device: str | None, inputs: StudyInputs) -> Made:
     runs = {run.uid: run for run in reversed(study.runs)}
+    trainings = Trainings(store)
+    work_of = {uid: _work(run, trainings) for uid, run in runs.items()}
     for one in listing.in_order():
         if not settled(store, one):
-            plan(_work(runs[one.run]))
+            plan(work_of[one.run])
 
     def make(one: Listed) -> Record:
         return execute(runs[one.run], store, device, inputs)
@@ -112,14 +115,16 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
     def passed(one: Listed) -> None:
         how = "Made by another process" if finished(store, one) else "Left out"
         log.info("%s: %s  [%s]", how, one.title, one.run)
-        plan({kind: -amount for kind, amount in _work(runs[one.run]).items()})
+        plan({kind: -amount for kind, amount in work_of[one.run].items()})
 
     group = together(device or study.runs[0].training.device)
     return work(listing, store, make, passed=passed, group=group)
 
 
-def _work(run: RunSpec) -> dict[str, float]:
-    """Return the work of one run: images to train on, scorings."""
+def _work(run: RunSpec, trainings: Trainings) -> dict[str, float]:
+    """Return the work of one run: scorings, and images to train on unless that was done for another run."""
+    if trainings.alike(run):
+        return {"score": len(run.moments) + 2}
     seen = run.training.duration.in_images(run.images.number or 0, run.training.batch)
     frames = run.before.frames if run.before else 0
     work: dict[str, float] = {f"train:{run.training.plasticity}": seen, "train:label-free": frames}

@@ -17,7 +17,7 @@ from wiringup.experiments.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.launch import Study
 from wiringup.experiments.recipes.scale import Rate, Scale
 from wiringup.experiments.spec import GenomeSource, RunSpec, absolute
-from wiringup.experiments.trainings import trained_alike
+from wiringup.experiments.trainings import Trainings
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.device import check_device
 from wiringup.models.readout import subject
@@ -137,18 +137,19 @@ def planned(study: Study, store: Store, rate: Rate) -> Plan:
     """
     unique = {run.uid: run for run in study.runs}
     images = max((run.images for run in unique.values()), key=lambda images: images.pool or 0)
-    found = tuple(_planned(run, store, rate) for run in unique.values())
+    trainings = Trainings(store)
+    found = tuple(_planned(run, trainings, rate) for run in unique.values())
     return Plan(found, rate, (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side))
 
 
-def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
+def _planned(run: RunSpec, trainings: Trainings, rate: Rate) -> PlannedRun:
     seed = run.training.seed if "random" in run.training.plasticity else 0
     cost = _cost(run.model, run.training.plasticity, seed, _batch(run), run.training.precision)
     updates = run.training.duration.in_images(run.images.number or 0, run.training.batch)
     scorings = len(run.moments) + (2 if updates else 1)
     flops = updates * (cost.flops.forward + cost.flops.backward)
-    copies = 1 + (len(run.moments) + 2 if run.keep_weights else 0)
-    state = _state(run, store)
+    copies = 2 + (len(run.moments) + 2 if run.keep_weights else 0)  # weights, and those in the checkpoint
+    state = _state(run, trainings)
     return PlannedRun(
         uid=run.uid,
         label=run.label,
@@ -161,7 +162,7 @@ def _planned(run: RunSpec, store: Store, rate: Rate) -> PlannedRun:
         scorings=scorings,
         seconds=(flops / rate.flops if state != TRAINED else 0) + scorings * rate.scoring,
         memory=cost.memory,
-        disk=FLOAT32 * copies * cost.all if run.learns else 0,
+        disk=FLOAT32 * (copies * cost.all + cost.trained) if run.learns else 0,
     )
 
 
@@ -169,14 +170,15 @@ def _batch(run: RunSpec) -> int:
     return min(run.training.batch, run.images.number or run.training.batch)
 
 
-def _state(run: RunSpec, store: Store) -> str:
+def _state(run: RunSpec, trainings: Trainings) -> str:
+    store = trainings.store
     if run.images.sha256 == EXPECTED:
         return TO_DO
     if store.finished(run.uid, run):
         return DONE
     if store.diverged(run.uid):
         return DIVERGED
-    return TRAINED if trained_alike(run, store) else TO_DO
+    return TRAINED if trainings.alike(run) else TO_DO
 
 
 @dataclass(frozen=True)

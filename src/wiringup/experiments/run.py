@@ -26,7 +26,7 @@ from wiringup.experiments.moments import Spent, scored, scorer
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.sharing import claimed
 from wiringup.experiments.spec import RunSpec, of_this_version
-from wiringup.experiments.trainings import SPEC, WEIGHTS, networks, restored_from, trained_alike
+from wiringup.experiments.trainings import SPEC, WEIGHTS, Trainings, networks, restored_from
 from wiringup.models import any_network
 from wiringup.models.architecture import architecture_of
 from wiringup.models.device import AUTO, device_name
@@ -128,7 +128,7 @@ def _execute(
     # the first process alone finds that others are at the phase without labels
     group.gather(lambda: born.append(pretrained(*given)))
     ((model, accounts),) = born
-    if alike := group.broadcast(trained_alike(spec, store)):
+    if alike := group.broadcast(Trainings(store).alike(spec)):
         return _scored_again(spec, store, alike, model, (images, exam), group, started)
     observers: list[Observer] = [scorer(spec, images, exam)]
     if spec.keep_weights and leads():
@@ -150,7 +150,6 @@ def _execute(
         if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
         store.save(record)
-        (folder / CHECKPOINT).unlink(missing_ok=True)  # what continues it; there is nothing left
     return record
 
 
@@ -168,6 +167,7 @@ def _scored_again(
     images, exam = seen
     folder, points = store.folder(spec.uid), list[Point]()
     for before, model in networks(spec, alike, newborn, store):
+        model.to(spec.training.device)
         points.append(scored(spec, images, exam, model, Spent.by(before), group))
         if leads() and spec.keep_weights:
             save_weights(model, folder / moment_file(before.epoch), images.chosen.classes)

@@ -162,7 +162,7 @@ def find_study(runs: Path, name: str) -> Path:
     """
     for folder in (runs / name, Path(name)):
         if name and _is_study(folder):
-            return folder.resolve()
+            return folder.absolute()
     recipes = _recipes(runs)
     found = [
         a
@@ -180,7 +180,7 @@ def find_study(runs: Path, name: str) -> Path:
             f"There is no study {name!r} in {runs}.{near} "
             f"Known: {', '.join(known) or 'none yet; make one with wiringup run'}."
         )
-    return (runs / found[0]).resolve()
+    return (runs / found[0]).absolute()
 
 
 def _is_study(folder: Path) -> bool:

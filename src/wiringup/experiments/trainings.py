@@ -1,8 +1,9 @@
 """Trainings that are in the store: a run that differs in its exam alone is scored, not trained again."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,28 +23,51 @@ SPEC = "spec.json"
 WEIGHTS = "weights.safetensors"
 
 
-def trained_alike(spec: RunSpec, store: Store) -> Record | None:
-    """Return a finished run of the same training that was scored on something else; None if there is none.
-
-    Its trained network is there, and so are the weights of all moments at which ``spec`` asks for scores.
+class Trainings:
+    """The trainings of a folder, looked for once, when they are first asked for.
 
     Args:
-        spec: pinned.
         store: where runs lie; what cannot be read there is passed over.
     """
-    if not spec.learns:
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def alike(self, spec: RunSpec) -> Record | None:
+        """Return a finished run of the same training that was scored on something else, or None.
+
+        Its trained network is there, and so are the weights of all moments at which ``spec`` asks for scores.
+
+        Args:
+            spec: pinned.
+        """
+        wanted = _training(spec) if spec.learns else ""
+        for uid in self._runs.get(wanted, []):
+            record = self._whole(uid, wanted) if uid != spec.uid else None
+            if record and all(_weights(record, point, self.store).is_file() for point in record.points[1:]):
+                return record
         return None
-    wanted = _training(spec)
-    for uid in sorted(_trainings(store).get(wanted, [])):
-        if uid == spec.uid:
-            continue
+
+    def _whole(self, uid: str, wanted: str) -> Record | None:
+        """Return the record of a run if it is of this run and training: files may have changed places."""
         try:
-            record = store.record(uid)
+            record = self.store.record(uid)
+            mine = record.uid == uid and _training(from_dict(RunSpec, record.spec)) == wanted
         except WiringupError:
-            continue
-        if all(_weights(record, point, store).is_file() for point in record.points[1:]):
-            return record
-    return None
+            return None
+        return record if mine else None
+
+    @cached_property
+    def _runs(self) -> dict[str, list[str]]:
+        """Address of a training -> finished runs that made it."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(Path(self.store.root).glob(f"*/{SPEC}")):
+            if path.with_name(RECORD).is_file() and path.with_name(WEIGHTS).is_file():
+                with suppress(OSError):  # another process may have moved it
+                    training = _training_in(path, path.stat().st_mtime_ns)
+                    found.setdefault(training, []).append(path.parent.name)
+        found.pop("", None)
+        return found
 
 
 def networks(
@@ -80,15 +104,6 @@ def _weights(record: Record, point: Point, store: Store) -> Path:
 def _training(spec: RunSpec) -> str:
     """Return the address of a training: of the run, whatever it is scored on."""
     return throughout(spec, lambda one: replace(one, exam=ExamSpec())).uid
-
-
-def _trainings(store: Store) -> dict[str, list[str]]:
-    """Return address of a training -> finished runs that made it."""
-    found: dict[str, list[str]] = {}
-    for path in Path(store.root).glob(f"*/{SPEC}"):
-        if path.with_name(RECORD).is_file() and path.with_name(WEIGHTS).is_file():
-            found.setdefault(_training_in(path, path.stat().st_mtime_ns), []).append(path.parent.name)
-    return found
 
 
 @lru_cache(maxsize=100_000)

@@ -174,10 +174,11 @@ def _statistics(records: Sequence[Record], comparison: Comparison) -> str:
 
 def _software(records: Sequence[Record]) -> str:
     versions: dict[str, set[str]] = {}
-    for record in records:
-        for name, version in record.provenance.get("versions", {}).items():
+    each = [made for record in records for made in record.made]
+    for made in each:
+        for name, version in made.get("versions", {}).items():
             versions.setdefault(name, set()).add(str(version))
-    machines = dict.fromkeys(str(r.provenance.get("machine", "")) for r in records)
+    machines = dict.fromkeys(str(made.get("machine", "")) for made in each)
     named = ", ".join(f"{name} {' and '.join(sorted(of))}" for name, of in versions.items())
     return _joined(named, ", ".join(filter(None, machines)))
 

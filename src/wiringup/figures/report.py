@@ -145,9 +145,9 @@ def _tested(claims: Sequence[Tested]) -> str:
 
 
 def _claimed(one: Tested) -> str:
-    said = [f"measured {measured(one)}"] if one.seeds else []
-    said += [f"p {one.p:.2g}"] if np.isfinite(one.p) else []
-    said += [f"{one.seeds} seeds"] if one.seeds else []
+    of = f"{one.condition} less {one.other}" if one.other else one.condition
+    said = [f"measured {measured(one)} in {of}", f"{one.seeds} seeds"] if one.seeds else []
+    said += [f"{one.spent:.3g} % of the reference's synaptic updates"] if np.isfinite(one.spent) else []
     said += [f"published: {one.claim.published}"] if one.claim.published else []
     verdict = f"<strong>{_text(one.verdict.capitalize())}.</strong>"
     return f"<li>{verdict} {_text(one.claim.text)}. <small>{_text('; '.join(said))}</small></li>"
@@ -286,8 +286,8 @@ def _warning(records: Sequence[Record]) -> str:
 
 
 def _what(study: Study, records: Sequence[Record]) -> str:
-    seconds = sum(r.provenance["seconds"] for r in records)
-    seeds, first = sorted({r.seed for r in records}), records[0].provenance
+    seconds = sum(of["seconds"] for r in records for of in r.made)
+    seeds, first = sorted({r.seed for r in records}), records[0].made[0]
     return (
         f"<p>Study <code>{_text(study['uid'])}</code>: {len(records)} runs, seeds "
         f"{_text(', '.join(map(str, seeds)))}, {seconds / 60:.1f} minutes of computing, "

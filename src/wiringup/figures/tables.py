@@ -86,24 +86,37 @@ def _interval(of: Estimate) -> str:
     return f"{of.low:.1f} to {of.high:.1f}" if np.isfinite(of.low) else "–"
 
 
+ENOUGH_FOR_P = 6
+"""Seeds with which a permutation of signs can tell at 5 %."""
+
+
 def claims_table(tests: Sequence[Tested]) -> Table:
-    """Return one row for each claim: what was published, what was measured, and the verdict.
+    """Return one row for each claim: the verdict, what was measured, and what was published.
 
     Measured is a percentage of the reference's brain match or, where two conditions are compared, by how many
-    points of it the first is above the other.
+    points of it the first is above the other. With few seeds p of a permutation can tell nothing, and is not
+    shown.
     """
-    header = ["claim", "verdict", "measured [95 % interval]", "p", "seeds", "published"]
-    return header, [
-        [
-            one.claim.text,
-            one.verdict,
-            measured(one),
-            f"{one.p:.3g}" if np.isfinite(one.p) else "–",
-            str(one.seeds or "–"),
-            one.claim.published or "–",
-        ]
-        for one in tests
-    ]
+    header = ["claim", "verdict", "measured [95 % interval]", "syn. updates, % of ref.", "seeds", "published"]
+    if any(_has_p(one) for one in tests):
+        header.insert(3, "p")
+    body = []
+    for one in tests:
+        cells = {
+            "claim": one.claim.text,
+            "verdict": one.verdict,
+            "measured [95 % interval]": measured(one),
+            "p": f"{one.p:.3g}" if _has_p(one) else "–",
+            "syn. updates, % of ref.": f"{one.spent:.3g}" if np.isfinite(one.spent) else "–",
+            "seeds": str(one.seeds or "–"),
+            "published": one.claim.published or "–",
+        }
+        body.append([cells[name] for name in header])
+    return header, body
+
+
+def _has_p(one: Tested) -> bool:
+    return one.seeds >= ENOUGH_FOR_P and bool(np.isfinite(one.p))
 
 
 def measured(one: Tested) -> str:
@@ -112,5 +125,5 @@ def measured(one: Tested) -> str:
     if not np.isfinite(of.value):
         return "–"
     sign, unit = ("+", " points") if one.other else ("", " %")
-    interval = f" [{of.low:{sign}.0f}, {of.high:{sign}.0f}]" if np.isfinite(of.low) else ""
+    interval = f" [{of.low:{sign}.1f}, {of.high:{sign}.1f}]" if np.isfinite(of.low) else ""
     return f"{of.value:{sign}.1f}{unit}{interval}"

@@ -2,26 +2,26 @@
 
 A claim names its conditions by what they are, not by their labels: those hang on the size of a study. It
 holds where the whole 95 % interval is on its side, does not where the whole interval is on the other, and
-cannot be told where the interval has both.
+cannot be told where the interval has both, or there is one seed.
 """
 
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from wiringup.core.errors import InputError
-from wiringup.results.curves import AtChanceError, Curve, curves, last_pair, percent
+from wiringup.results.curves import Curve, NoFractionError, curves, last_pair, percent
 from wiringup.results.draws import drawn, subtracted
 from wiringup.results.stats import Estimate, paired_permutation
 from wiringup.results.table import Row
 
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not", "cannot be told", "not measured"
-CHANCE = "the reference is at chance"
 MOST, LEAST = "most", "least"
+SPENT = "synaptic_updates"
 ORDERED = ("width", "images", "epochs")
 _CHOSEN_BY = {MOST: max, LEAST: min}
 
@@ -58,9 +58,10 @@ class Tested:
         condition, other: labels; "" where there is none.
         measured: percentage of the reference's last brain match; where there is another condition, by how
             many points of that percentage the first is above it. With its 95 % interval.
+        spent: supervised synaptic updates of the condition, in percent of the reference's.
         p: of a permutation of the signs of the seeds' differences; NaN for a level, or one seed.
         seeds: how many there are of the condition; of two, that both have.
-        verdict: `HOLDS`, `FAILS`, `OPEN`, `ABSENT` or `CHANCE`.
+        verdict: `HOLDS`, `FAILS`, `OPEN`, `ABSENT`, or why nothing is a fraction of the reference.
     """
 
     claim: Claim
@@ -68,6 +69,7 @@ class Tested:
     condition: str = ""
     other: str = ""
     measured: Estimate = field(default_factory=lambda: Estimate(float("nan")))
+    spent: float = float("nan")
     p: float = float("nan")
     seeds: int = 0
     simulated: bool = False
@@ -82,13 +84,14 @@ def examine(claims: Sequence[Claim], cells: Cells, table: Sequence[Row], referen
         table: see `results.table.rows`, with evidence.
         reference: label of the condition whose last brain match is 100 %.
     """
-    labels = {row["label"] for row in table}
-    known = {label: cell for label, cell in cells.items() if label in labels}
+    simulated = any(row.get("simulated") for row in table)
     try:
-        found = curves(table, reference)
-    except AtChanceError:
-        found = {}
-    return [_tested(claim, known, found, reference) for claim in claims]
+        known, nothing = curves(table, reference), ""
+    except NoFractionError as error:
+        known, nothing = {}, error.why
+    return [
+        replace(_tested(claim, cells, known, reference, nothing), simulated=simulated) for claim in claims
+    ]
 
 
 def find(which: Which, cells: Cells) -> str:
@@ -118,30 +121,38 @@ def _fits(which: Which, cell: Mapping[str, Any]) -> bool:
     return all(fits(name, wanted) for name, wanted in which.items())
 
 
-def _tested(claim: Claim, cells: Cells, found: Mapping[str, Curve], reference: str) -> Tested:
+def _tested(claim: Claim, cells: Cells, known: Mapping[str, Curve], reference: str, nothing: str) -> Tested:
     labels = [find(which, cells) for which in (claim.one, claim.than) if which]
     if not all(labels):
         return Tested(claim)
-    if not found:
-        return Tested(claim, CHANCE, labels[0], labels[1] if claim.than else "")
-    goal = drawn(found[reference].samples[-1], reference)
-    one, p = found[labels[0]], float("nan")
-    if not claim.than:
-        sample = one.samples[-1]
-        mine, other = drawn(sample, one.label), ""
-    else:
-        first, second = last_pair(one, found[labels[1]])
-        sample, other = subtracted(first, second), labels[1]
-        mine = drawn(sample, "paired")
-        if len(sample.values) > 1:
+    named = Tested(claim, nothing or ABSENT, labels[0], labels[1] if claim.than else "")
+    if nothing or not {*labels} <= known.keys():  # a condition may have diverged in every seed
+        return named
+    pair = [known[label] for label in labels]
+    common = [seed for seed in pair[0].seeds if seed in pair[-1].seeds]
+    if not common:
+        return replace(named, verdict=OPEN)
+    goal, p = drawn(known[reference].samples[-1], reference), float("nan")
+    if claim.than:
+        first, second = last_pair(pair[0], pair[1])
+        mine = drawn(subtracted(first, second), "paired")
+        if len(common) > 1:
             p = paired_permutation(first.values, second.values, np.random.default_rng(0)).p
+    else:
+        mine = drawn(pair[0].samples[-1], labels[0])
     measured = percent(mine.relative_to(goal).estimate())
-    simulated = any(found[label].simulated for label in (*labels, reference))
-    verdict = _verdict(measured, claim.level)
-    return Tested(claim, verdict, one.label, other, measured, p, len(sample.values), simulated)
+    whole = known[reference].costs[SPENT][-1]
+    return replace(
+        named,
+        verdict=_verdict(measured, claim.level, len(common)),
+        measured=measured,
+        spent=float(100 * pair[0].costs[SPENT][-1] / whole) if whole else float("nan"),
+        p=p,
+        seeds=len(common),
+    )
 
 
-def _verdict(measured: Estimate, level: float) -> str:
-    if math.isnan(measured.low) or measured.low <= level <= measured.high:
-        return OPEN
+def _verdict(measured: Estimate, level: float, seeds: int) -> str:
+    if seeds < 2 or math.isnan(measured.low) or measured.low <= level <= measured.high:
+        return OPEN  # of one seed nobody knows how others would differ
     return HOLDS if measured.low > level else FAILS

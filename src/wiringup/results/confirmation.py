@@ -1,11 +1,14 @@
 """What was chosen on some recordings, measured on others that had no part in the choice."""
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import numpy as np
 
+from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
+from wiringup.core.score import UNCEILED, Draws, Evidence
 from wiringup.results.brain_match import NOTHING, at_chance
 from wiringup.results.comparison import Runs, matched, moments_of
 from wiringup.results.curves import OnFront, percent, together
@@ -19,11 +22,15 @@ def only(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
     """Return the rows of some benchmarks, as if nothing had been scored on others.
 
     Raises:
-        InputError: if one of them has no score in the table.
+        InputError: if one of them has no score in the table, or not in all runs.
     """
     known = benchmarks_of(table)
+    runs = {row["run"]: row["label"] for row in table}
     for name in benchmarks:
         one_of(name, known, "benchmark of these runs")
+        there = {row["run"] for row in table if row["benchmark"] == name}
+        if lost := dict.fromkeys(label for run, label in runs.items() if run not in there):
+            raise InputError(f"{name} was not scored in every run of {listed([*lost])}.")
     return [row for row in table if row["benchmark"] in benchmarks]
 
 
@@ -50,8 +57,8 @@ def confirmed(
 ) -> list[dict[str, Estimate]]:
     """Return, for moments that were chosen, the percentage of the reference's score on each other benchmark.
 
-    A benchmark without a noise ceiling is compared by its raw score, as a ceiling would be the same on both
-    sides; where (r/c)^2 is what others are compared by, its percentage is that of r, which is nearer to 100.
+    A ceiling is the same on both sides of a percentage: a benchmark without one is compared by its raw score,
+    squared with its sign where the other scores are, in (r/c)^2 and r^2/c.
 
     Args:
         table: see `results.table.rows`, with evidence.
@@ -67,10 +74,29 @@ def confirmed(
         InputError: if a benchmark has no score in the table, or not in every seed of a moment.
     """
     only(table, benchmarks)
+    table = _comparable(table)
     whole = moments_of(reference, table)[-1]
     used = [name for name in benchmarks if not _at_chance(reference, whole, name)]
     goals = {name: _drawn(whole, name, reference) for name in used}
     return [_confirmed(_runs(table, point), point.label, benchmarks, goals) for point in points]
+
+
+def _comparable(table: Sequence[Row]) -> list[Row]:
+    """Return the rows, raw scores squared with their sign if the normalisation of the others squares."""
+    used = {row["normalisation"] for row in table if row.get("benchmark") and row["area"] != BEHAVIOR}
+    if not used & {"(r/c)^2", "r^2/c"}:
+        return list(table)
+    return [_squared(row) if row.get("normalisation") == UNCEILED else row for row in table]
+
+
+def _squared(row: Row) -> Row:
+    raw, draws = row["score"], row.get("evidence")
+    kept = {"evidence": partial(_squared_draws, draws)} if draws else {}
+    return {**row, "score": None if raw is None else float(np.sign(raw) * raw**2), **kept}
+
+
+def _squared_draws(draws: Evidence, most: int | None = None, /) -> Draws:
+    return {source: np.sign(some) * some**2 for source, some in draws(most).items()}
 
 
 def _confirmed(
@@ -87,13 +113,13 @@ def _mean(each: Sequence[Drawn]) -> Estimate:
     value, draws = float(np.mean([one.value for one in each])), together(each).mean(0)
     if len(draws) < 2:
         return Estimate(value)
-    low, high = np.quantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    sources = dict.fromkeys((source for one in each for source in one.estimate().errors), float("nan"))
-    return Estimate(value, float(draws.std(ddof=1)), float(low), float(high), sources)
+    low, high = np.nanquantile(draws, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(np.nanstd(draws, ddof=1)), float(low), float(high))
 
 
 def _runs(table: Sequence[Row], point: OnFront) -> Runs:
-    return next(runs for runs in moments_of(point.label, table) if runs[0][0]["epoch"] == point.epoch)
+    moments = sorted(moments_of(point.label, table), key=lambda runs: runs[0][0]["epoch"])  # as in curves
+    return moments[point.moment]
 
 
 def _drawn(runs: Runs, benchmark: str, label: str) -> Drawn:

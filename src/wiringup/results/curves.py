@@ -68,8 +68,15 @@ class Curve:
         return mixed(self.samples[after - 1], self.samples[after], (_scale(cost, spent) - low) / (high - low))
 
 
-class AtChanceError(InputError):
-    """The reference is at chance in every area: nothing can be set in relation to it."""
+CHANCE, NO_CEILING = "the reference is at chance", "no noise ceiling"
+
+
+class NoFractionError(InputError):
+    """Nothing is a fraction of the reference, and ``why``: `CHANCE` or `NO_CEILING`."""
+
+    def __init__(self, message: str, why: str) -> None:
+        super().__init__(message)
+        self.why = why
 
 
 def _scale(cost: Any, spent: Array) -> Any:
@@ -99,7 +106,8 @@ def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
     chance = at_chance(base)
     areas = [area for area in base.areas if area not in chance]
     if not areas:
-        raise AtChanceError(f"{reference!r} is at chance in every area: nothing is a fraction of it.")
+        why = CHANCE if base.areas else NO_CEILING
+        raise NoFractionError(f"Nothing is a fraction of {reference!r}: {why} in every area.", why)
     return {label: _curve(label, table, areas) for label in labels}
 
 
@@ -284,11 +292,13 @@ class OnFront:
     """A moment of a condition that no other beats at the same cost or less.
 
     Attributes:
+        moment: which of the condition's scored moments, from 0.
         percent: brain match in percent of the reference's last.
         share: of the draws in which it is on the front.
     """
 
     label: str
+    moment: int
     epoch: float
     cost: float
     percent: Estimate
@@ -322,7 +332,7 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
     chosen = [k for k in np.argsort(costs, kind="stable") if _on_front(costs, values[:, None])[k, 0]]
     return [
         OnFront(
-            spots[k][0].label, float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
+            spots[k][0].label, spots[k][1], float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
             percent(each[k].estimate()), float(share[k]), spots[k][0].simulated,
         )
         for k in chosen

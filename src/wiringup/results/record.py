@@ -105,6 +105,12 @@ class Record:
         return str(training.get("norms", NORMS_BEFORE)) if isinstance(training, Mapping) else NORMS_BEFORE
 
     @property
+    def made(self) -> tuple[Mapping[str, Any], ...]:
+        """Provenance of the training, and of the scores if they were made later, for another exam."""
+        trained = self.provenance.get("trained")
+        return (trained, self.provenance) if isinstance(trained, Mapping) else (self.provenance,)
+
+    @property
     def last(self) -> Point:
         """The last scored moment."""
         return self.points[-1]

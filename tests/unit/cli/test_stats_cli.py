@@ -83,6 +83,10 @@ def test_claims_of_a_recipe_are_told_by_the_mean_and_by_each_benchmark(study, tm
     main(["stats", "claims", "--study", "combination", "--benchmark", "b.V4", "--out", str(tmp_path)])
     shown = capsys.readouterr()
     assert "? 81.0 % [" in shown.out and "cannot be told" in shown.out and "not measured" in shown.err
+    (tmp_path / "few-0" / "record.json").unlink()
+    with pytest.raises(SystemExit):
+        main(["stats", "claims", "--out", str(tmp_path)])
+    assert "Left out: study abcd. Run few-0 of this study is not finished" in capsys.readouterr().err
 
 
 def test_seeds_for_a_difference(study, tmp_path, capsys):

@@ -23,7 +23,7 @@ def runs(tmp_path):
 @pytest.mark.parametrize("name", ["abcd11111111", "abcd", "runs/abcd11111111"])
 def test_by_address_beginning_and_folder(runs, name, monkeypatch):
     monkeypatch.chdir(runs.parent)
-    assert find_study(runs, name) == (runs / "abcd11111111").resolve()
+    assert find_study(runs, name) == (runs / "abcd11111111").absolute()
 
 
 def test_by_recipe_also_before_it_is_finished(runs):

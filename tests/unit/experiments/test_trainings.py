@@ -7,13 +7,13 @@ import pytest
 from toy_inputs import OtherInputs
 from wiringup.core.errors import InputError
 from wiringup.experiments import run as running
+from wiringup.experiments.launch import _work
 from wiringup.experiments.run import execute, restored
 from wiringup.experiments.spec import born_from
-from wiringup.experiments.trainings import WEIGHTS, trained_alike
+from wiringup.experiments.trainings import WEIGHTS, Trainings
 from wiringup.models.readout import subject
 from wiringup.results.record import to_dict
 from wiringup.results.store import RECORD, Store
-from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.schedule import epochs
 
 
@@ -56,7 +56,6 @@ def test_another_exam_of_a_known_training_is_that_of_a_training_made_for_it(
     direct = execute(other.pin(run), Store(tmp_path / "direct"), inputs=other)
     store, first = Store(tmp_path / "runs"), inputs.pin(run)
     made = execute(first, store, inputs=inputs)
-    assert not (store.folder(first.uid) / CHECKPOINT).exists(), "there is nothing left to continue"
     no_training()
     again = execute(other.pin(run), store, inputs=other)
     assert content(again) == content(direct) == content(store.record(other.pin(run).uid))
@@ -69,7 +68,7 @@ def test_the_weights_of_moments_in_between_are_needed(run, inputs, other, no_tra
     run = replace(run, moments=(epochs(1),))
     store = Store(tmp_path)
     execute(inputs.pin(run), store, inputs=inputs)
-    assert trained_alike(other.pin(run), store) is None
+    assert Trainings(store).alike(other.pin(run)) is None
     kept = Store(tmp_path / "kept")
     execute(inputs.pin(replace(run, keep_weights=True)), kept, inputs=inputs)
     direct = execute(other.pin(run), store, inputs=other)
@@ -99,20 +98,20 @@ def test_so_is_the_run_that_a_genome_is_distilled_from(run, inputs, other, no_tr
 def test_a_training_that_is_not_whole_is_none(run, inputs, other, tmp_path, what):
     store, first = Store(tmp_path), inputs.pin(run)
     execute(first, store, inputs=inputs)
-    assert trained_alike(other.pin(run), store)
+    assert Trainings(store).alike(other.pin(run))
     (store.folder(first.uid) / what).unlink()
-    assert trained_alike(other.pin(run), store) is None
+    assert Trainings(store).alike(other.pin(run)) is None
 
 
 def test_another_training_is_none(run, inputs, other, tmp_path):
     store = Store(tmp_path)
     execute(inputs.pin(run), store, inputs=inputs)
     longer = replace(run, training=replace(run.training, duration=epochs(3)))
-    assert trained_alike(other.pin(longer), store) is None
-    assert trained_alike(other.pin(replace(run, birth=replace(run.birth, seed=7))), store) is None
-    assert trained_alike(inputs.pin(run), store) is None  # its own
+    assert Trainings(store).alike(other.pin(longer)) is None
+    assert Trainings(store).alike(other.pin(replace(run, birth=replace(run.birth, seed=7)))) is None
+    assert Trainings(store).alike(inputs.pin(run)) is None  # its own
     assert (
-        trained_alike(other.pin(replace(run, training=replace(run.training, duration=epochs(0)))), store)
+        Trainings(store).alike(other.pin(replace(run, training=replace(run.training, duration=epochs(0)))))
         is None
     )
 
@@ -124,3 +123,20 @@ def test_damaged_weights_are_told(run, inputs, other, tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match=WEIGHTS):
         execute(other.pin(run), store, inputs=other)
+
+
+def test_files_that_changed_places_are_no_training(run, inputs, other, tmp_path):
+    store, first = Store(tmp_path), inputs.pin(run)
+    second = inputs.pin(replace(run, birth=replace(run.birth, seed=7)))
+    for one in (first, second):
+        execute(one, store, inputs=inputs)
+    mine, theirs = (store.folder(one.uid) / RECORD for one in (first, second))
+    mine.write_bytes(theirs.read_bytes())
+    assert Trainings(store).alike(other.pin(run)) is None
+
+
+def test_the_time_left_counts_no_training_that_was_done(run, inputs, other, tmp_path):
+    store = Store(tmp_path)
+    execute(inputs.pin(run), store, inputs=inputs)
+    assert _work(other.pin(run), Trainings(store)) == {"score": 2}
+    assert _work(other.pin(run), Trainings(Store(tmp_path / "none")))["train:critical"] == 96

@@ -148,6 +148,18 @@ def test_first_filters_stand_beside_each_other(records):
     assert "<h2>Kernels</h2>" not in report.page(study, records, found, {})
 
 
+def test_where_a_network_was_trained_and_where_it_was_scored_is_told(records):
+    there = dict(records[0].provenance) | {
+        "machine": "a card",
+        "seconds": 600.0,
+        "versions": {"torch": "2.11"},
+    }
+    again = [replace(r, provenance={**r.provenance, "trained": there}) for r in records]
+    told = methods.methods(again, compare(rows(again), "ref <all>"))["Software"]
+    assert "a card" in told and "a machine" in told and "2.11" in told
+    assert f"{len(records) * 602 / 60:.1f} minutes of computing" in page_of(again)
+
+
 def test_claims_stand_with_their_verdict_and_are_escaped(records):
     study = {"uid": "abc", "spec": {"reference": "ref <all>"}}
     cells = {"ref <all>": {"name": "ref"}, "few": {"name": "few"}}
@@ -156,7 +168,7 @@ def test_claims_stand_with_their_verdict_and_are_escaped(records):
     page = report.page(study, records, of_study(study, records), {}, claims=found)
     (held, absent) = re.findall("<li>(.*?)</li>", re.search('<ul class="claims">.*?</ul>', page)[0])
     assert held.startswith("<strong>Holds.</strong> few &lt; all. <small>measured 56.7 % [")
-    assert held.endswith("; 2 seeds; published: 79 %</small>")
+    assert "] in few; 2 seeds; 10 % of the reference" in held and held.endswith("; published: 79 %</small>")
     assert absent == "<strong>Not measured.</strong> other. <small></small>"
     assert "<h2>Claims</h2>" in page and "<h2>Claims</h2>" not in page_of(records)
 

@@ -1,12 +1,14 @@
 """Claims hold, do not, or cannot be told: by intervals that are known by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from made_records import make_record, with_draws
 from wiringup.core.errors import InputError
-from wiringup.results.claims import ABSENT, CHANCE, FAILS, HOLDS, LEAST, MOST, OPEN, Claim, examine, find
+from wiringup.results.claims import ABSENT, FAILS, HOLDS, LEAST, MOST, OPEN, Claim, examine, find
+from wiringup.results.curves import CHANCE, NO_CEILING
 from wiringup.results.table import rows
 
 CELLS = {
@@ -31,6 +33,7 @@ def test_a_level_is_held_against_the_interval():
     one = found[0]
     assert (one.condition, one.other, one.seeds) == ("few, 100 x 3", "", 3)
     assert one.measured.value == pytest.approx(90) and math.isnan(one.p)
+    assert one.spent == pytest.approx(100), "all learn as many synapses for as many updates here"
 
 
 def test_a_difference_is_in_points_of_the_reference_seed_by_seed():
@@ -43,7 +46,8 @@ def test_a_difference_is_in_points_of_the_reference_seed_by_seed():
     (open_,) = asked(Claim("", "", many, than=many | {"epochs": MOST, "images": LEAST}), seeds=1)
     assert (open_.verdict, open_.seeds) == (OPEN, 1), "one seed without draws has no interval"
     (found,) = asked(Claim("", "", many, than=few), seeds=1, draws=True)
-    assert found.verdict == HOLDS and math.isnan(found.p)
+    assert found.measured.low > 0 and found.verdict == OPEN, "one seed says nothing of others"
+    assert math.isnan(found.p)
 
 
 def test_conditions_are_found_by_what_they_are():
@@ -59,10 +63,35 @@ def test_what_was_not_measured_is_said():
     few = {"plasticity": "few", "images": MOST, "epochs": 3.0}
     for claim in (Claim("", "", few, level=80), Claim("", "", {"name": "ref"}, than=few)):
         (found,) = asked(claim, ends=lost)
-        assert (found.verdict, found.condition) == (ABSENT, "")
+        assert found.verdict == ABSENT and "few, 100 x 3" in (found.condition, found.other)
+    (found,) = asked(
+        Claim("", "", {"plasticity": "few", "images": MOST, "epochs": MOST}, level=70), ends=lost
+    )
+    assert (found.verdict, found.condition) == (ABSENT, "few, 100 x 3"), "no other takes its place"
+    (found,) = asked(Claim("", "", {"plasticity": "none"}, level=70))
+    assert (found.verdict, found.condition) == (ABSENT, "")
 
 
 def test_nothing_is_told_by_a_reference_at_chance():
     few = {"plasticity": "few", "images": MOST, "epochs": MOST}
     found = asked(Claim("", "", few, level=80), Claim("", "", {"name": "none"}), ends=ENDS | {"ref": 0.001})
     assert [one.verdict for one in found] == [CHANCE, ABSENT]
+    raw = rows([unceiled(make_record("ref", s, 0.1, 0.5)) for s in range(2)], evidence=True)
+    (found,) = examine([Claim("", "", {"name": "ref"}, level=80)], CELLS, raw, "ref")
+    assert found.verdict == NO_CEILING
+
+
+def unceiled(record):
+    def without(point):
+        scores = [replace(s, ceiling=None, normalisation="none") for s in point.scores]
+        return replace(point, scores=tuple(scores))
+
+    return replace(record, points=tuple(map(without, record.points)))
+
+
+def test_conditions_without_a_common_seed_are_not_compared():
+    few, many = ({"plasticity": "few", "images": n, "epochs": LEAST} for n in (LEAST, MOST))
+    records = [make_record("ref", s, 0.1, 0.5) for s in range(2)]
+    records += [make_record("few, 10 x 1", 0, 0.1, 0.3), make_record("few, 100 x 1", 1, 0.1, 0.4)]
+    (found,) = examine([Claim("", "", many, than=few)], CELLS, rows(records, evidence=True), "ref")
+    assert (found.verdict, found.seeds) == (OPEN, 0) and math.isnan(found.measured.value)

@@ -94,5 +94,35 @@ def test_what_cannot_be_confirmed_is_said():
     with pytest.raises(InputError, match="leave some to choose on"):
         others(table, [OTHER, RAW, "b.V4"])
     lost = [row for row in table if (row["label"], row["seed"], row["benchmark"]) != ("few", 1, OTHER)]
-    with pytest.raises(InputError, match="not scored in every seed of 'few'"):
+    with pytest.raises(InputError, match=r"other\.V1 was not scored in every run of few"):
         confirmed(lost, points, "ref", [OTHER])
+
+
+def test_without_a_ceiling_scores_are_squared_as_the_others_are():
+    def squared(record):
+        points = [
+            replace(
+                p, scores=tuple(replace(s, normalisation="(r/c)^2") if s.ceiling else s for s in p.scores)
+            )
+            for p in record.points
+        ]
+        return replace(record, points=tuple(points))
+
+    for draws in (False, True):
+        ref = records("ref", 0.5, 0.4, 0.8, trained=100, draws=draws)
+        few = records("few", 0.45, 0.2, 0.6, draws=draws)
+        table, points = chosen([squared(r) for r in ref], [squared(r) for r in few])
+        found, _ = confirmed(table, points, "ref", [OTHER, RAW])
+        assert found[OTHER].value == pytest.approx(50)
+        assert found[RAW].value == pytest.approx(100 * 0.75**2)
+        assert found[RAW].low == pytest.approx(found[RAW].value, rel=0.01)
+
+
+def test_an_epoch_that_is_no_round_number_is_found():
+    def ended(record):
+        last = replace(record.points[1], epoch=395 / 15600)
+        return replace(record, points=(record.points[0], last))
+
+    table, points = chosen(REF, [ended(r) for r in FEW])
+    few, _ = confirmed(table, points, "ref", [OTHER])
+    assert few[OTHER].value == pytest.approx(50)

@@ -33,23 +33,18 @@ def at_birth(study: Conditions) -> None:
 
 CLAIMS = (
     Claim(
-        "Weight compression is a better birth state than Kaiming normal",
-        "54 % of the fully trained brain match against 43 %",
+        "Weight compression (WC) is a better birth state than Kaiming normal (KN)",
+        "54 % against 43 %",
         {"name": "WC, birth"},
         than={"name": BASELINE},
     ),
     Claim(
-        "So is weight compression that was distilled from a network of the study",
+        "So is WC that was distilled from one network of the study",
         "",
         {"name": r"WC \(distilled\), birth"},
         than={"name": BASELINE},
     ),
-    Claim(
-        "More than half of the brain match is there at birth",
-        "54 %",
-        {"name": "WC, birth"},
-        level=50,
-    ),
+    Claim("At birth, WC has more than half of the brain match", "54 %", {"name": "WC, birth"}, level=50),
 )
 
 

@@ -35,12 +35,7 @@ def hyper_parameters(study: Conditions) -> None:
 
 
 CLAIMS = tuple(
-    Claim(
-        f"With {name}, weight compression with critical training reaches 80 %",
-        "",
-        {"name": rf"WC \+ critical, {name}$"},
-        level=80,
-    )
+    Claim(f"WC + critical, {name}, reaches 80 %", "", {"name": rf"WC \+ critical, {name}$"}, level=80)
     for name in CHOICES
 )
 

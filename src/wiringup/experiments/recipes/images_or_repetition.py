@@ -29,14 +29,14 @@ def images_or_repetition(study: Conditions) -> None:
 
 CLAIMS = tuple(
     Claim(
-        f"With {told} and equal updates, distinct images beat repetition",
-        published,
+        f"With equal updates, {told} matches better from all images than from few, repeated",
+        "",
         {"plasticity": learns, "name": name, "images": MOST, "epochs": MOST},
         than={"plasticity": learns, "name": name, "images": LEAST, "epochs": MOST},
     )
-    for told, published, learns, name in (
-        ("all synapses", "later work", "all", r"KN, all, [\d,]+ updates"),
-        ("critical training", "", "critical", r"WC \+ critical, [\d,]+ updates"),
+    for told, learns, name in (
+        ("KN with all synapses", "all", r"KN, all, [\d,]+ updates"),
+        ("WC + critical", "critical", r"WC \+ critical, [\d,]+ updates"),
     )
 )
 

@@ -38,8 +38,8 @@ def small_networks(study: Conditions) -> None:
 
 CLAIMS = (
     Claim(
-        "Weight compression with critical training beats a CORnet-S of a quarter of the width",
-        "later work: small networks are a strong control",
+        "WC + critical is above all synapses of the narrowest CORnet-S for as many epochs",
+        "",
         {"name": r"WC \+ critical"},
         than={"name": r"CORnet-S x .*, KN, all", "width": LEAST, "epochs": LEAST},
     ),

@@ -37,20 +37,16 @@ def transfer(study: Conditions) -> None:
 
 CLAIMS = tuple(
     claim
-    for name, published in (
-        ("ResNet-50", "91 % of 100 %"),
-        ("MobileNet-v1", "79 % of 101 %"),
-        ("AlexNet", ""),
-    )
+    for name, published in zip(ARCHITECTURES, ("91 %, converged", "79 %, converged", ""), strict=True)
     for claim in (
         Claim(
-            f"On {name}, weight compression with critical training reaches 80 % of CORnet-S",
+            f"{name}, WC + critical, reaches 80 % of CORnet-S",
             published,
             {"name": rf"{name}, WC \+ critical"},
             level=80,
         ),
         Claim(
-            f"On {name}, it beats critical training from Kaiming normal",
+            f"{name}, WC + critical, is above {name}, KN + critical",
             "",
             {"name": rf"{name}, WC \+ critical"},
             than={"name": rf"{name}, KN \+ critical"},
