@@ -5,13 +5,14 @@
 The births of `at_birth`, each with critical training; those that are distilled are distilled from the
 reference of the same seed.
 
-Three seeds: 66 runs, one after the other about 20 minutes at `gpu` (one card) and 6.5 hours at `small` (two
+Three seeds: 66 runs, one after the other about 20 minutes at `gpu` (one card) and 3.5 hours at `small` (two
 cores).
 """
 
 from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
 from wiringup.experiments.recipes.scale import DISTILLED
 from wiringup.results.claims import Claim
+from wiringup.training.schedule import epochs
 
 
 def initialisations(study: Conditions) -> None:
@@ -21,7 +22,7 @@ def initialisations(study: Conditions) -> None:
         births["WC (distilled)"] = DISTILLED
     births |= {name: name for name in study.scale.births}
     for label, birth in births.items():
-        study.add(f"{label} + critical", birth=birth, learns="critical")
+        study.add(f"{label} + critical", birth=birth, learns="critical", duration=epochs(study.scale.brief))
 
 
 CLAIMS = (

@@ -52,6 +52,7 @@ class Scale:
         suite: benchmarks on which everything is scored.
         reference: epochs of the reference, which learns with all synapses on all images.
         epochs: epochs of the other conditions; the last are those of conditions that vary something else.
+        brief: epochs of the conditions of the supplement (hyper-parameters, initialisations), which are many.
         fewer: numbers of images, beside all, of the recipes that vary it.
         moments: when runs are scored, if they last longer, besides birth and end.
         seeds: of births and trainings.
@@ -72,6 +73,7 @@ class Scale:
     suite: str
     reference: float
     epochs: tuple[float, ...]
+    brief: float
     fewer: tuple[int, ...]
     moments: tuple[Duration, ...]
     seeds: tuple[int, ...]
@@ -146,6 +148,7 @@ SMALL = Scale(
     suite="real@1",
     reference=50,
     epochs=(1, 3, 10),
+    brief=3,
     fewer=(1_000, 4_000),
     moments=(),
     seeds=(0, 1, 2),
@@ -168,6 +171,7 @@ SCALES: Mapping[str, Scale] = {
         suite="simulated@1",
         reference=2,
         epochs=(1,),
+        brief=1,
         fewer=(100,),
         seeds=(0, 1),
         births=("uniform", "layer_normal"),
@@ -181,6 +185,7 @@ SCALES: Mapping[str, Scale] = {
         says="CORnet-S at 64 px, 15,600 images of 40 classes, real recordings: minutes on one card",
         model=ModelSpec("cornet_s", width=1, size=64),
         training=TrainSpec(batch=256, lr=0.1, schedule="cosine", precision="bf16"),
+        brief=10,
         rate=Rate(1.05e14, 4, "one NVIDIA H200, torch 2.11, 2026-11-26"),
     ),
     "paper": replace(
@@ -196,6 +201,7 @@ SCALES: Mapping[str, Scale] = {
         top1=CROPPED,
         reference=43,
         epochs=(6,),
+        brief=6,
         fewer=(10_000, 100_000, 500_000),
         moments=PUBLISHED_MOMENTS,
         rate=Rate(4e14, 20, "one NVIDIA H200 in bf16, torch 2.11, 2026-11-26"),
