@@ -1,11 +1,12 @@
 """The first filters of a study's networks, at birth and after training: what its report shows of them."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import WiringupError
@@ -27,6 +28,7 @@ PLAIN = "default-plain"
 """Of BatchNorm: filters do not depend on it, and it needs neither images nor figures."""
 
 Filters = NDArray[np.float32]
+State = Mapping[str, Tensor]
 
 
 def first_filters(
@@ -41,22 +43,23 @@ def first_filters(
     firsts: dict[str, Record] = {}
     for record in records:
         firsts.setdefault(record.label, record)
-    found = {}
+    found, births = {}, dict[object, State]()  # several conditions have one birth
     for label, record in list(firsts.items())[:most]:
         try:
-            found[label] = _filters(record, store)
+            found[label] = _filters(record, store, births)
         except WiringupError as error:
             log.info("The report shows no kernels of %s: %s", label, error)
     return found
 
 
-def _filters(record: Record, store: Store) -> tuple[Filters, Filters]:
+def _filters(record: Record, store: Store, births: dict[object, State]) -> tuple[Filters, Filters]:
     folder = store.folder(record.uid)
     spec = read_spec(folder / SPEC)
     genome = _genome(spec, store)
     birth = replace(spec.birth, batchnorm=PLAIN, genome=genome.sha256 if genome else spec.birth.genome)
-    model = born(spec.model, birth, genome)
-    newborn = model.state_dict()
+    if (spec.model, birth) not in births:
+        births[spec.model, birth] = born(spec.model, birth, genome).state_dict()
+    newborn = births[spec.model, birth]
     name = next(name for name, weight in newborn.items() if weight.ndim == 4)
     trained = read_weights(folder / WEIGHTS, newborn).state[name] if spec.learns else newborn[name]
     return newborn[name].numpy(), trained.float().numpy()
