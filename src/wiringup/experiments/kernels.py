@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 MOST = 8
 """Conditions that are shown."""
 
+KEPT = 3
+"""Newborns in memory: most studies have one from Kaiming normal, and one or two others."""
+
 PLAIN = "default-plain"
 """Of BatchNorm: filters do not depend on it, and it needs neither images nor figures."""
 
@@ -58,6 +61,8 @@ def _filters(record: Record, store: Store, births: dict[object, State]) -> tuple
     genome = _genome(spec, store)
     birth = replace(spec.birth, batchnorm=PLAIN, genome=genome.sha256 if genome else spec.birth.genome)
     if (spec.model, birth) not in births:
+        while len(births) >= KEPT:
+            births.pop(next(iter(births)))
         births[spec.model, birth] = born(spec.model, birth, genome).state_dict()
     newborn = births[spec.model, birth]
     name = next(name for name, weight in newborn.items() if weight.ndim == 4)
