@@ -66,7 +66,9 @@ def launch(
         made.errors.update(here.errors)
     elif todo and how.kind == PROCESSES:
         trainings = Trainings(store)
-        expected = {run.uid: progress.expected(_work(run, trainings)) for run in study.runs}
+        missing = {one.run for one in todo}
+        left = [run for run in study.runs if run.uid in missing]
+        expected = {run.uid: progress.expected(_work(run, trainings)) for run in left}
         share(how.number, listing, store, device or _device(study), inputs.home, expected)
     elif todo and how.kind == SLURM:
         slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
@@ -104,10 +106,10 @@ def _device(study: Study) -> str:
 def _here(study: Study, listing: Listing, store: Store, device: str | None, inputs: StudyInputs) -> Made:
     runs = {run.uid: run for run in reversed(study.runs)}
     trainings = Trainings(store)
-    work_of = {uid: _work(run, trainings) for uid, run in runs.items()}
-    for one in listing.in_order():
-        if not settled(store, one):
-            plan(work_of[one.run])
+    todo = [one.run for one in listing.in_order() if not settled(store, one)]
+    work_of = {uid: _work(runs[uid], trainings) for uid in todo}
+    for work_left in work_of.values():
+        plan(work_left)
 
     def make(one: Listed) -> Record:
         return execute(runs[one.run], store, device, inputs)
@@ -115,7 +117,7 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
     def passed(one: Listed) -> None:
         how = "Made by another process" if finished(store, one) else "Left out"
         log.info("%s: %s  [%s]", how, one.title, one.run)
-        plan({kind: -amount for kind, amount in work_of[one.run].items()})
+        plan({kind: -amount for kind, amount in work_of.get(one.run, {}).items()})
 
     group = together(device or study.runs[0].training.device)
     return work(listing, store, make, passed=passed, group=group)
