@@ -114,12 +114,6 @@ def results_folder(runs: Path, study: str | None) -> Path:
         InputError: if several studies are called so.
         MissingDataError: if none is, or it is not finished.
     """
-    from wiringup.experiments.outcome import check_begun
-    from wiringup.experiments.study import find_study
-    from wiringup.results.store import Store
+    from wiringup.experiments.outcome import finished_study
 
-    if study is None:
-        return runs
-    folder = find_study(runs, study)
-    check_begun(Store(folder.parent), folder.name)
-    return folder
+    return runs if study is None else finished_study(runs, study)

@@ -267,11 +267,8 @@ def report(
       wiringup report combination
     """
     from wiringup.cli.run import show
-    from wiringup.experiments.outcome import check_begun
-    from wiringup.experiments.study import find_study
+    from wiringup.experiments.outcome import finished_study
     from wiringup.results.store import Store
 
-    folder = find_study(out, study)
-    store = Store(folder.parent)
-    check_begun(store, folder.name)
-    show(store, folder.name, json)
+    folder = finished_study(out, study)
+    show(Store(folder.parent), folder.name, json)

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.experiments.outcome import check_begun
+from wiringup.experiments.outcome import finished_study
 from wiringup.experiments.recipes.catalog import RECIPES
-from wiringup.experiments.study import find_study
 from wiringup.results.claims import Tested, examine
 from wiringup.results.confirmation import benchmarks_of, only
 from wiringup.results.record import Record
@@ -48,10 +47,8 @@ def examined(runs: Path, study: str | None = None, benchmarks: Sequence[str] = (
         MissingDataError: if there is none, or it is not finished.
     """
     if study is not None:
-        folder = find_study(runs, study)
-        store = Store(folder.parent)
-        check_begun(store, folder.name)
-        document, records = store.study(folder.name)
+        folder = finished_study(runs, study)
+        document, records = Store(folder.parent).study(folder.name)
         if not (found := of_study(document, records, benchmarks)):
             raise InputError(f"Study {folder.name} is of no recipe with claims; see wiringup recipes.")
         return [found]

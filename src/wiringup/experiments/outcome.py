@@ -2,10 +2,11 @@
 
 import logging
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 from wiringup.core.errors import DivergedError, MissingDataError, WiringupError
 from wiringup.experiments.sharing import LOG, failure
-from wiringup.experiments.study import RUNS, Listed, Listing, studies
+from wiringup.experiments.study import RUNS, Listed, Listing, find_study, studies
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import RECORD, STUDY, Store
 
@@ -68,6 +69,22 @@ def check_begun(store: Store, study: str) -> None:
     for one in begun(store):
         if one[0] == study:
             raise MissingDataError(begun_told(*one))
+
+
+def finished_study(runs: Path, name: str) -> Path:
+    """Return the folder of a study of which all runs are made.
+
+    Args:
+        runs: the folder of runs.
+        name: see `study.find_study`.
+
+    Raises:
+        InputError: if several studies are called so.
+        MissingDataError: if none is, or it is not finished.
+    """
+    folder = find_study(runs, name)
+    check_begun(Store(folder.parent), folder.name)
+    return folder
 
 
 def finished(store: Store, one: Listed) -> bool:
