@@ -338,6 +338,52 @@ def test_own_trainings_of_one_kind_are_lines_of_their_own(runs):
     assert {spot.label for spot in mean.spots} == {"ref"}
 
 
+def without_middle(record):
+    return replace(record, points=(record.points[0], record.points[-1]))
+
+
+def test_own_trainings_that_differ_in_their_length_alone_are_one_line(tmp_path):
+    store = Store(tmp_path / "runs")
+    for seed in (0, 1):
+        for label, values in (
+            ("1 epoch", (0.2, 0.3)),
+            ("2 epochs", (0.2, 0.3, 0.4)),
+            ("ref", (0.2, 0, 0, 0.5)),
+        ):
+            store.save(without_middle(own_record(f"KN, {label}", KN, "all", seed, *values)))
+        for genome in ("a.json", "b.json"):
+            name = f"WC{genome}"
+            store.save(own_record(f"{name}, 1 epoch", WC, "critical", seed, 0.3, 0.4, genome=genome))
+            store.save(
+                without_middle(
+                    own_record(f"{name}, 2 epochs", WC, "critical", seed, 0.3, 0.4, 0.45, genome=genome)
+                )
+            )
+    own = load_own(tmp_path / "runs", "KN, ref")
+    for panel in ("1a", "1b", "4a"):
+        drawn = PANELS[panel].draw(own, "t", "c")
+        (standard,) = [
+            one for one in drawn.series if one.spots[0].birth == KN and one.area == "mean" and not one.minor
+        ]
+        assert [spot.epoch for spot in standard.spots] == [0, 1, 2, 3], panel
+        assert "join the ends of trainings of different length" in drawn.caption
+    four = PANELS["4a"].draw(own, "t", "c")
+    assert {one.name for one in four.series} == {"KN, all", "WCa.json, 2 epochs", "WCb.json, 2 epochs"}
+    assert all(len({s.training for s in one.spots}) == 1 for one in four.series)
+    assert not four.absent(own)
+
+
+def test_a_training_that_was_scored_in_between_is_a_line_of_its_own(runs):
+    store = Store(runs)
+    for seed in (0, 1):
+        store.save(own_record("ref, longer", KN, "all", seed, 0.2, 0.3, 0.4, 0.5))
+    lines = PANELS["4a"].draw(load_own(runs, "ref"), "t", "c").series
+    assert {one.name: len(one.spots) for one in lines if one.spots[0].birth == KN} == {
+        "ref": 3,
+        "ref, longer": 4,
+    }
+
+
 def test_other_networks_are_cited_where_they_are_drawn(drawn):
     assert "EfficientNet-B0 and ResNet-18: Gokce & Schrimpf 2025" in drawn["4a"].caption
 

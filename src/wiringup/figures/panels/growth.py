@@ -11,13 +11,14 @@ from wiringup.figures.panels.panel import (
     Drawn,
     Is,
     Spots,
+    by_length,
     ends,
     is_compressed,
     is_standard,
     usual,
     with_most_images,
 )
-from wiringup.figures.panels.series import LOOKS, OF_AREAS, condition, grouped, per_area, sentences
+from wiringup.figures.panels.series import LOOKS, OF_AREAS, condition, grouped, per_area, sentences, training
 from wiringup.figures.panels.sheet import COLUMN
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.published import PUBLISHED
@@ -31,10 +32,11 @@ SMALL = ("efficientnet_b0_imagenet_full", "resnet18_imagenet_full")
 def updates(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw brain match against updates, a line for each number of images."""
     series = grouped(
-        [s for s in spots if is_standard(s) and s.images],
+        by_length(s for s in spots if is_standard(s) and s.images),
         by=lambda s: s.images,
         name=lambda s: f"{s.images:,} images",
         key=lambda s: s.images,
+        apart=training,
     )
     series.sort(key=lambda one: one.spots[0].images)
     name = "supervised updates (labelled images seen)"
@@ -43,9 +45,9 @@ def updates(spots: Spots, title: str, caption: str) -> Drawn:
 
 def epochs(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw each benchmark over epochs."""
-    shown = [s for s in with_most_images(filter(is_standard, spots)) if s.images]
+    shown = by_length(s for s in with_most_images(filter(is_standard, spots)) if s.images)
     longest = max((s for s in shown if s.source == OWN), key=lambda s: s.updates, default=None)
-    shown = [s for s in shown if s.source != OWN or s.label == (longest and longest.label)]
+    shown = [s for s in shown if s.source != OWN or s.training == (longest and longest.training)]
     series = per_area(shown, order=lambda s: s.epoch)
     return Drawn(curves.draw(series, title, caption, lambda s: s.epoch, "epochs", fixed=OF_AREAS), series, ())
 
@@ -59,22 +61,25 @@ def images(spots: Spots, title: str, caption: str) -> Drawn:
 
 def synaptic(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw brain match against synaptic updates, beside other networks and what does not learn."""
-    learned = ((KN, ALL), (WC, CRITICAL), (KN, CRITICAL))
-    shown = [
-        s for s in with_most_images(filter(usual, spots)) if (s.birth, s.plasticity) in learned and s.images
-    ]
-    shown += [s for s in spots if _beside(s)]
+    shown = [s for s in with_most_images(filter(usual, spots)) if _learned(s) and s.images]
+    shown = by_length([*shown, *(s for s in spots if _beside(s))])
     known = [s for s in shown if s.synaptic_updates is not None and np.isfinite(s.value)]
     fixed = [s for s in spots if s.birth is None and s.plasticity is None and np.isfinite(s.value)]
     told = {PUBLISHED: curves.PUBLISHED, OWN: ""}
     lines = {condition(s) + told[s.source]: s.value for s in fixed}
-    series = grouped(known)
+    series = grouped(known, apart=training)
     caption += _of_others(spots, known)
     figure = curves.draw(
         series, title, caption, lambda s: float(s.synaptic_updates or 0), "supervised synaptic updates",
         fixed=LOOKS, lines=lines, width=1.4 * COLUMN, height=2.7,
     )  # fmt: skip
     return Drawn(figure, [*series, *grouped(fixed)])
+
+
+def _learned(spot: Spot) -> bool:
+    paper = ((KN, ALL), (WC, CRITICAL), (KN, CRITICAL))
+    ours = ((WC, f"{CRITICAL} + batchnorm"), (WC, ALL)) if spot.source == OWN else ()
+    return (spot.birth, spot.plasticity) in (*paper, *ours)
 
 
 def _of_others(spots: Spots, drawn: Spots) -> str:

@@ -126,6 +126,6 @@ def _reference(
     return Spot(
         source=OWN, study=suite, label=name, architecture=name, birth=None, genome="", plasticity=None,
         norms=None, variant="", images=0, epoch=0, updates=0, synaptic_updates=0, trained=0, ended=True,
-        seeds=1, seed=None, match={**values, MEAN: mean}, each=each, top1=float("nan"),
+        training=name, seeds=1, seed=None, match={**values, MEAN: mean}, each=each, top1=float("nan"),
         percent={area: Estimate(value) for area, value in percent.items()}, basis=basis,
     )  # fmt: skip

@@ -95,6 +95,25 @@ def with_most_images(spots: Iterable[Spot]) -> list[Spot]:
     return [spot for spot in spots if spot.images in (0, most[spot.study, condition(spot)])]
 
 
+def by_length(spots: Iterable[Spot]) -> list[Spot]:
+    """Return the moments that show what longer training gives.
+
+    Own trainings that differ in their length alone, and were scored at birth and end alone, are points of
+    one curve: they share `Spot.training`, and all but one of their births are left out. Any other is a
+    training of its own, and all its moments stay.
+    """
+    spots = list(spots)
+    scored: dict[str, list[Spot]] = {}
+    for spot in spots:
+        if spot.source == OWN:
+            scored.setdefault(spot.training, []).append(spot)
+    curves = {training for training, of in scored.items() if all(s.ended or not s.epoch for s in of)}
+    spots = [s if s.training in curves else replace(s, training=s.label) for s in spots]
+    newborn = [s for s in spots if s.source == OWN and not s.epoch]
+    first = {s.training: s for s in sorted(newborn, key=lambda s: s.seeds)}
+    return [s for s in spots if s.source != OWN or s.epoch or s is first[s.training]]
+
+
 def ends(spots: Iterable[Spot]) -> list[Spot]:
     """Return the end of the longest training of each condition, number of images and seed."""
     found: dict[tuple[object, ...], Spot] = {}

@@ -104,13 +104,14 @@ def grouped(
     key: Callable[[Spot], Hashable] = key_of,
     order: Callable[[Spot], float] = lambda spot: spot.updates,
     *,
-    join: bool = False,
+    apart: Callable[[Spot], Hashable] = lambda spot: spot.label,
 ) -> list[Series]:
     """Return a series for every condition of every source, each in the order in which it is drawn.
 
     Of published conditions seed 0 is the series, and what other seeds gave stands in the background. Where
     one condition was trained with several kinds of BatchNorm (norms), each is a series. So is each label of
-    own runs, unless labels are to be joined: two trainings (a control, another genome) are no curve.
+    own runs, if nothing else is said to tell them apart: two trainings (a control, another genome) are no
+    curve.
     """
     spots = list(spots)
     norms: dict[Hashable, set[str | None]] = {}
@@ -119,19 +120,20 @@ def grouped(
     found: dict[tuple[Hashable, ...], list[Spot]] = {}
     for spot in spots:
         told = spot.norms if len(norms[spot.source, condition(spot)]) > 1 else None
-        label = spot.label if spot.source == OWN and not join else ""
-        found.setdefault((spot.source, by(spot), told, spot.seed or 0, label), []).append(spot)
+        mine = apart(spot) if spot.source == OWN else ""
+        found.setdefault((spot.source, by(spot), told, spot.seed or 0, mine), []).append(spot)
     series = []
     for (*kin, kind, seed, _), own in found.items():
-        called = name(own[0])
-        looks_like: Hashable = key(own[0])
+        own.sort(key=order)
+        called = name(own[-1])
+        looks_like: Hashable = key(own[-1])
         alike = [of for (*same, other), of in found.items() if same == [*kin, kind, seed] and other]
         if len(alike) > 1:  # the longest looks like its condition, and all are called by their labels
             longest = max(alike, key=lambda of: max(s.updates for s in of))
-            called, looks_like = own[0].label, looks_like if own is longest else own[0].label
+            called, looks_like = own[-1].label, looks_like if own is longest else own[-1].label
         if kind:
             called, looks_like = f"{called} ({kind})", f"{looks_like} ({kind})"
-        series.append(Series(called, looks_like, tuple(sorted(own, key=order)), minor=bool(seed)))
+        series.append(Series(called, looks_like, tuple(own), minor=bool(seed)))
     return series
 
 
@@ -146,13 +148,32 @@ def sentences(series: Iterable[Series], what: str) -> str:
     told = list(dict.fromkeys(spot.basis.told for one in series for spot in one.spots))
     if any(one.published and one.spots[0].seed == 0 for one in series):
         told.append(f"A published {what} is one run (seed 0), not a mean over seeds.")
+    if any(_of_lengths(one) for one in series):
+        told.append("Own lines join the ends of trainings of different length, each with its own schedule.")
     return "".join(f" {sentence}" for sentence in told)
+
+
+def _of_lengths(one: Series) -> bool:
+    labels: dict[str, set[str]] = {}
+    for spot in one.spots:
+        labels.setdefault(spot.training, set()).add(spot.label)
+    return any(len(of) > 1 for of in labels.values())
+
+
+def together(spot: Spot) -> Hashable:
+    """Tell no own trainings apart: all are points of one series."""
+    return ""
+
+
+def training(spot: Spot) -> Hashable:
+    """Tell own trainings apart that differ in more than their length, see `panel.by_length`."""
+    return spot.training
 
 
 def per_area(spots: Sequence[Spot], order: Callable[[Spot], float]) -> list[Series]:
     """Return a series for the mean and each area, of each source and seed."""
     found = []
-    for series in grouped(spots, by=lambda spot: "", order=order, join=True):
+    for series in grouped(spots, by=lambda spot: "", order=order, apart=together):
         for area in (MEAN, *COLUMNS[:-1]):
             known = tuple(s for s in series.spots if area in s.percent)
             if known:

@@ -8,7 +8,7 @@ import numpy as np
 from wiringup.data.sources.published_point import SCALING
 from wiringup.figures.panels import curves
 from wiringup.figures.panels.panel import Drawn, Spots, ends, is_standard, usual, with_most_images
-from wiringup.figures.panels.series import LOOKS, Look, Series, grouped, named
+from wiringup.figures.panels.series import LOOKS, Look, Series, grouped, named, together
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.record import MEAN
 
@@ -50,7 +50,7 @@ def _look(spot: Spot) -> str:
 def _of_sets(spots: Spots) -> list[Series]:
     shown = [s for s in spots if usual(s) and s.birth in _BIRTHS and s.plasticity]
     return grouped(
-        ends(with_most_images(shown)), by=_family, name=_family, key=_look, order=_synapses, join=True
+        ends(with_most_images(shown)), by=_family, name=_family, key=_look, order=_synapses, apart=together
     )
 
 
@@ -87,7 +87,7 @@ def transfer(spots: Spots, title: str, caption: str) -> Drawn:
         shown += ends(with_most_images(s for s in there if s.architecture == architecture))
     told = ((KN, ALL), ("default", ALL), (WC, CRITICAL), (KN, CRITICAL))
     shown = [s for s in shown if (s.birth, s.plasticity) in told]
-    series = grouped(shown, by=_network, name=_network, key=_network, order=_synapses, join=True)
+    series = grouped(shown, by=_network, name=_network, key=_network, order=_synapses, apart=together)
     return Drawn(curves.draw(series, title, caption, _synapses, "trained synapses"), series)
 
 

@@ -21,6 +21,8 @@ KN, WC, ALL, CRITICAL = "kaiming_normal", "weight_compression", "all", "critical
 COLUMNS = (*SCORED, MEAN)
 SETTING = ("width", "size", "lr", "batch", "schedule", "augmentation", "optimiser", "weight_decay", "suite")
 """Columns that are the same in all runs of a panel, unless it is about them."""
+TRAINING = ("architecture", "birth", "genome", "batchnorm", "plasticity", "norms", *SETTING)
+"""Columns that, with the number of images, say how something was trained, but not for how long."""
 
 FULL = {
     "paper-scores": "CORnet-S_full:0:1281167",
@@ -60,6 +62,7 @@ class Spot:
         images: labelled images to learn from; 0 where nothing learns.
         synaptic_updates: None where it is not known how many synapses learn.
         ended: whether this is the end of the training.
+        training: the same for own trainings that differ in their length alone.
         seeds: how many.
         seed: which, where each seed is a spot of its own, as published ones are; None otherwise.
         match: area or "mean" -> ceiled score.
@@ -84,6 +87,7 @@ class Spot:
     synaptic_updates: float | None
     trained: int | None
     ended: bool
+    training: str
     seeds: int
     seed: int | None
     match: Mapping[str, float]
@@ -160,6 +164,7 @@ def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, 
         synaptic_updates=moment.synaptic_updates,
         trained=moment.trained,
         ended=ended,
+        training=repr([pool, *(row.get(name) for name in TRAINING)]) if pool else moment.label,
         seeds=len(moment.top1),
         seed=None,
         match={area: of.mean for area, of in moment.match.items()},
@@ -224,6 +229,7 @@ def _published(rows: Sequence[Row], full: Sequence[Row]) -> Spot:
         synaptic_updates=row["synaptic_updates"],
         trained=row["trained"],
         ended=row["epoch"] == row["epochs"],
+        training=row["label"],
         seeds=1,
         seed=row["seed"],
         match=match,
