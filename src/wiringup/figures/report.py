@@ -25,7 +25,8 @@ from wiringup.figures.methods import citations, headline, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
-from wiringup.results.comparison import COLUMNS, Comparison
+from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores
+from wiringup.results.lengths import by_length
 from wiringup.results.record import MEAN, Diverged, Record
 from wiringup.results.table import to_csv
 
@@ -87,7 +88,7 @@ def _figures(study: Study, comparison: Comparison) -> dict[str, Callable[[Compar
         figures["sweep.png"] = partial(sweep.draw, cells=cells)
     spent = {one.synaptic_updates for one in comparison.ends}
     if not cells or comparison.along_training or ("recipe" in study.get("spec", {}) and len(spent) > MANY):
-        figures["brain_match.png"] = updates.draw
+        figures["brain_match.png"] = partial(updates.draw, moments=by_length(comparison, cells))
     return figures
 
 
@@ -100,6 +101,7 @@ def page(
     claims: Sequence[Tested] = (),
 ) -> str:
     """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped."""
+    lines = by_length(comparison, study.get("spec", {}).get("cells", {}))
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
     body = [
         f"<h1>Brain match with few supervised synaptic updates{_of_recipe(study, ': ')}</h1>",
@@ -109,7 +111,7 @@ def page(
         f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
         _what(study, records),
         _tested(claims),
-        _chart(comparison),
+        _chart(comparison, joined=len(lines) < len(comparison.moments)),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends, intervals=True)),
@@ -130,7 +132,7 @@ def page(
         _details("Study", _json(study)),
         _details("Runs: specification, versions, machine", "".join(_run(r) for r in records)),
     ]
-    return _document(study, "\n".join(body), chart_data(comparison))
+    return _document(study, "\n".join(body), chart_data(comparison, lines))
 
 
 def _tested(claims: Sequence[Tested]) -> str:
@@ -202,7 +204,7 @@ _CHART = """<figure id="chart" data-title="Brain match over training">
 </figure>"""
 
 
-def _chart(comparison: Comparison) -> str:
+def _chart(comparison: Comparison, *, joined: bool) -> str:
     """Return the frame of the interactive figure, which ``report.js`` fills."""
     areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
     options = "".join(f'<option value="{_text(a)}">{_text(a)}</option>' for a in areas)
@@ -211,14 +213,20 @@ def _chart(comparison: Comparison) -> str:
         "mean over seeds, small dots: seeds, band: 95 % interval (of up to eight conditions). Point at a "
         "mark, or use the arrow keys."
     )
+    told += " Lines join the ends of trainings of different length." if joined else ""
     return _CHART.format(areas=options, caption=_text(f"{unit}; {told}"))
 
 
-def chart_data(comparison: Comparison) -> dict[str, Any]:
-    """Return the numbers of the interactive figure: of every condition and moment, each area over seeds."""
+def chart_data(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> dict[str, Any]:
+    """Return the numbers of the interactive figure: of every condition and moment, each area over seeds.
+
+    Args:
+        comparison: of all conditions.
+        moments: in lines of one label, see `results.lengths.by_length`; by default a line for each condition.
+    """
     areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
     series: dict[str, list[dict[str, Any]]] = {}
-    for one in comparison.moments:
+    for one in moments or comparison.moments:
         values = {}
         for area in areas:
             seeds = [v for v in comparison.shown(one, area) if math.isfinite(v)]
@@ -288,10 +296,11 @@ def _warning(records: Sequence[Record]) -> str:
 def _what(study: Study, records: Sequence[Record]) -> str:
     seconds = sum(of["seconds"] for r in records for of in r.made)
     seeds, first = sorted({r.seed for r in records}), records[0].made[0]
+    cards = dict.fromkeys(of["device"] for r in records for of in r.made if of.get("device", "cpu") != "cpu")
     return (
         f"<p>Study <code>{_text(study['uid'])}</code>: {len(records)} runs, seeds "
         f"{_text(', '.join(map(str, seeds)))}, {seconds / 60:.1f} minutes of computing, "
-        f"{_text(first['date'][:10])}, {_text(first['machine'])}.</p>"
+        f"{_text(first['date'][:10])}, {_text(', '.join([first['machine'], *cards]))}.</p>"
     )
 
 

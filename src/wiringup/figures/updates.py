@@ -8,23 +8,27 @@ from matplotlib.figure import Figure
 
 from wiringup.figures.methods import headline
 from wiringup.figures.style import area_panels, clean, head, legend, log_axis, look
-from wiringup.results.comparison import COLUMNS, Comparison
+from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores
 from wiringup.results.record import MEAN
 
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
 
 
-def draw(comparison: Comparison) -> Figure:
+def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Figure:
     """Return a figure with one panel for the mean and one for each area where the reference is above chance.
 
     Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
     If the reference is at chance everywhere there are no percentages: panels show the scores themselves.
     Above stands what was found, and where the reference has learned nothing that recordings tell.
+
+    Args:
+        comparison: of all conditions.
+        moments: in lines of one label, see `results.lengths.by_length`; by default a line for each condition.
     """
     areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
     figure, panels = area_panels(areas, 3.3, 6.2)
     for area, axes in panels.items():
-        _panel(axes, area, comparison)
+        _panel(axes, area, comparison, moments or comparison.moments)
     legend(figure)
     title = "Brain match against supervised synaptic updates"
     lost = dict.fromkeys(f"{d.label} (seed {comparison.lost(d.label)})" for d in comparison.diverged)
@@ -34,8 +38,8 @@ def draw(comparison: Comparison) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, area: str, comparison: Comparison) -> None:
-    moments, known = comparison.moments, comparison.has_percent
+def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[ConditionScores]) -> None:
+    known = comparison.has_percent
     spent = [m.synaptic_updates for m in moments]
     birth = min((s for s in spent if s > 0), default=BIRTH_GAP) / BIRTH_GAP
     styles = look(list(dict.fromkeys(m.label for m in moments)))

@@ -160,6 +160,36 @@ def test_where_a_network_was_trained_and_where_it_was_scored_is_told(records):
     assert f"{len(records) * 602 / 60:.1f} minutes of computing" in page_of(again)
 
 
+def test_the_card_is_named(records):
+    on_card = [replace(r, provenance={**r.provenance, "device": "A Card"}) for r in records]
+    assert "a machine, A Card.</p>" in page_of(on_card)
+    assert "a machine.</p>" in page_of(
+        [replace(r, provenance={**r.provenance, "device": "cpu"}) for r in records]
+    )
+
+
+def test_trainings_of_different_length_are_one_line_of_the_figure():
+    labels = ("ref <all>", "few x 1 epochs", "few x 2 epochs")
+    found = [
+        make_record(x, s, 0.1, *[0.3] * e, trained=50)
+        for s in (0, 1)
+        for e, x in ((1, labels[1]), (2, labels[2]))
+    ]
+    found += [make_record("ref <all>", seed, 0.1, 0.2, 0.4, trained=90) for seed in (0, 1)]
+    found = [replace(r, spec=spec(), points=(r.points[0], r.points[-1])) for r in found]
+    cells = {
+        x: {"name": x, "birth": "kn", "plasticity": x[:3], "images": 100, "epochs": i}
+        for i, x in enumerate(labels)
+    }
+    page = page_of(found, cells=cells)
+    (data,) = re.findall(r'id="data">(.*?)</script>', page)
+    lines = {one["label"]: [p["epoch"] for p in one["points"]] for one in json.loads(data)["series"]}
+    assert lines == {"few": [0, 1, 2], "ref <all>": [0, 2]}
+    assert "Lines join the ends of trainings of different length." in page
+    assert "Lines join" not in page_of(found)
+    assert "<td>few x 1 epochs</td>" in page
+
+
 def test_claims_stand_with_their_verdict_and_are_escaped(records):
     study = {"uid": "abc", "spec": {"reference": "ref <all>"}}
     cells = {"ref <all>": {"name": "ref"}, "few": {"name": "few"}}
