@@ -178,9 +178,15 @@ def _software(records: Sequence[Record]) -> str:
     for made in each:
         for name, version in made.get("versions", {}).items():
             versions.setdefault(name, set()).add(str(version))
-    machines = dict.fromkeys(str(made.get("machine", "")) for made in each)
     named = ", ".join(f"{name} {' and '.join(sorted(of))}" for name, of in versions.items())
-    return _joined(named, ", ".join(filter(None, machines)))
+    return _joined(named, ", ".join(machines(records)))
+
+
+def machines(records: Sequence[Record]) -> list[str]:
+    """Return what runs were made on: machines, then cards."""
+    each = [made for record in records for made in record.made]
+    cards = (str(made.get("device", "")) for made in each if made.get("device") != "cpu")
+    return list(dict.fromkeys(filter(None, [*(str(made.get("machine", "")) for made in each), *cards])))
 
 
 def citations(records: Sequence[Record]) -> list[str]:

@@ -21,7 +21,7 @@ from PIL import Image
 from wiringup.core.files import atomic_path, write_text
 from wiringup.figures import sweep, updates
 from wiringup.figures.genome import tiles
-from wiringup.figures.methods import citations, headline, methods
+from wiringup.figures.methods import citations, headline, machines, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
@@ -296,11 +296,10 @@ def _warning(records: Sequence[Record]) -> str:
 def _what(study: Study, records: Sequence[Record]) -> str:
     seconds = sum(of["seconds"] for r in records for of in r.made)
     seeds, first = sorted({r.seed for r in records}), records[0].made[0]
-    cards = dict.fromkeys(of["device"] for r in records for of in r.made if of.get("device", "cpu") != "cpu")
     return (
         f"<p>Study <code>{_text(study['uid'])}</code>: {len(records)} runs, seeds "
         f"{_text(', '.join(map(str, seeds)))}, {seconds / 60:.1f} minutes of computing, "
-        f"{_text(first['date'][:10])}, {_text(', '.join([first['machine'], *cards]))}.</p>"
+        f"{_text(first['date'][:10])}, {_text(', '.join(machines(records)))}.</p>"
     )
 
 
