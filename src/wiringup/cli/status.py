@@ -63,13 +63,10 @@ def status(
     if study is None:
         every: list[StudyStatus] = [found(store, name) for name in studies(store)]
         if json:
-            as_json([{"study": one.study, **one.counts} for one in every])
+            as_json([{"study": one.study, "recipe": one.recipe, **one.counts} for one in every])
         elif every:
-            header, body = (
-                list(every[0].counts),
-                [[one.study, *map(str, one.counts.values())] for one in every],
-            )
-            table(["study", *header], body, title=f"Studies launched in {out}")
+            body = [[one.study, one.recipe or "–", *map(str, one.counts.values())] for one in every]
+            table(["study", "recipe", *every[0].counts], body, title=f"Studies launched in {out}")
         else:
             log.info("No study was launched in %s yet. Start with: wiringup run --quick", out)
         return

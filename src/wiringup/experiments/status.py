@@ -50,11 +50,13 @@ class StudyStatus:
 
     Attributes:
         study: its address.
+        recipe: that it is of, or "".
         runs: every run once.
         jobs: on the cluster; None where there is none.
     """
 
     study: str
+    recipe: str
     runs: tuple[RunStatus, ...]
     jobs: tuple[Queued, ...] | None = None
 
@@ -79,7 +81,8 @@ def status(store: Store, study: str) -> StudyStatus:
     except WiringupError as error:
         log.warning("%s", error)
         jobs = None
-    return StudyStatus(study, runs, None if jobs is None else tuple(jobs))
+    recipe = str(listing.document.get("recipe") or "")
+    return StudyStatus(study, recipe, runs, None if jobs is None else tuple(jobs))
 
 
 def _status(store: Store, one: Listed) -> RunStatus:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 
@@ -17,6 +18,7 @@ from wiringup.experiments.recipes.sweep import Axes, sweep
 from wiringup.experiments.sharing import CLAIM, claimed, save_failure
 from wiringup.experiments.slurm import Participant, queued
 from wiringup.experiments.status import cancel, status
+from wiringup.experiments.study import Listing
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
@@ -132,9 +134,15 @@ def test_how_a_study_stands(study, inputs, tmp_path, answers, capsys):
     assert done.state == "done"
     main(["status", "--out", str(tmp_path)])
     assert study.uid in capsys.readouterr().out
+    Listing("0123456789ab", {"reference": "ref", "recipe": "combination"}, ()).save(store)
+    main(["status", "--out", str(tmp_path), "--json"])
+    every = {one["study"]: one["recipe"] for one in json.loads(capsys.readouterr().out)}
+    assert every == {study.uid: "", "0123456789ab": "combination"}
+    main(["status", "--out", str(tmp_path)])
+    assert re.search("0123456789ab +combination", capsys.readouterr().out)
     with pytest.raises(SystemExit):
         main(["status", "nothing", "--out", str(tmp_path)])
-    assert f"Known: {study.uid}" in capsys.readouterr().err
+    assert "Known: 0123456789ab (combination), " + study.uid in capsys.readouterr().err
 
 
 def test_what_is_at_work_is_cancelled(study, tmp_path, answers, monkeypatch, capsys):
