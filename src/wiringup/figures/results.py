@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from wiringup.core.errors import InputError, MissingDataError
@@ -13,6 +14,7 @@ from wiringup.results.confirmation import confirmed, only, others
 from wiringup.results.curves import Curve, OnFront, curves
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
+from wiringup.results.lengths import Cells
 from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.stats import Estimate
 from wiringup.results.store import STUDY, Store
@@ -37,17 +39,22 @@ class Results:
         found: records, or rows of such a table or of ``wiringup score``.
         reference: label of the condition that percentages are of; "" where there is none.
         diverged: runs that have no score.
+        cells: what each label of a recipe stands for.
     """
 
     def __init__(
-        self, found: Iterable[Record | Row], reference: str = "", diverged: Sequence[Diverged] = ()
+        self,
+        found: Iterable[Record | Row],
+        reference: str = "",
+        diverged: Sequence[Diverged] = (),
+        cells: Cells = MappingProxyType({}),
     ) -> None:
         each = list(found)
         records = [one for one in each if isinstance(one, Record)]
         self._with_draws: list[dict[str, Any]] = rows(records, evidence=True)
         self._with_draws += [dict(plain(one)) for one in each if not isinstance(one, Record)]
         self.rows = [{k: v for k, v in row.items() if k != "evidence"} for row in self._with_draws]
-        self.reference, self.diverged = reference, tuple(diverged)
+        self.reference, self.diverged, self.cells = reference, tuple(diverged), cells
 
     @classmethod
     def load(cls, folder: Path | str) -> "Results":
@@ -62,7 +69,8 @@ class Results:
         folder = Path(folder)
         if (folder / STUDY).is_file():
             document, records = Store(folder.resolve().parent).study(folder.resolve().name)
-            return cls(records, document["spec"]["reference"], diverged_of(document))
+            spec = document["spec"]
+            return cls(records, spec["reference"], diverged_of(document), spec.get("cells") or {})
         if not (records := Store(folder).records()):
             raise MissingDataError(
                 f"{folder} holds neither a study nor finished runs. Name a folder of runs (runs, if --out is "
@@ -84,7 +92,8 @@ class Results:
 
     def only(self, keep: Callable[[Row], bool]) -> "Results":
         """Return the results of the rows for which ``keep`` is true."""
-        return Results([row for row in self._with_draws if keep(row)], self.reference, self.diverged)
+        kept = [row for row in self._with_draws if keep(row)]
+        return Results(kept, self.reference, self.diverged, self.cells)
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the table as a pandas frame, a column for each name."""

@@ -6,7 +6,8 @@ import pytest
 
 from made_records import make_record
 from wiringup.results.comparison import compare
-from wiringup.results.lengths import by_length
+from wiringup.results.curves import curves
+from wiringup.results.lengths import by_length, joined
 from wiringup.results.table import rows
 
 CELL = {"birth": "kaiming_normal", "plasticity": "all", "images": 100}
@@ -52,3 +53,21 @@ def test_lines_need_a_name_that_nothing_else_has(others):
     else:
         assert {"KN a, 1 epochs", "KN a, 2 epochs"} <= found.keys()
         assert all(len(epochs) == 2 for label, epochs in found.items() if "," in label)
+
+
+def test_curves_of_one_kind_and_the_same_seeds_are_one():
+    labels = ("KN, all (reference)", "KN, all x 1 epochs", "KN, all x 2 epochs")
+    records = [
+        replace(ended(label, 0.2, *[0.1 * epochs] * epochs), seed=seed, uid=f"{label}-{seed}")
+        for label, epochs in zip(labels, (5, 1, 2), strict=True)
+        for seed in (0, 1)
+    ]
+    cells = {label: {**CELL, "name": label, "epochs": i} for i, label in enumerate(labels)}
+    found = curves(rows(records, evidence=True), labels[0])
+    (curve,) = joined(found, cells).values()
+    assert curve.label == "KN, all" and curve.seeds == (0, 1)
+    assert list(curve.costs["epoch"]) == [0, 1, 2, 5]
+    assert [float(sample.values.mean()) for sample in curve.samples] == pytest.approx([0.2, 0.1, 0.2, 0.5])
+    assert joined(found, {}) == found
+    fewer = curves(rows(records[:-1], evidence=True), labels[0])
+    assert list(joined(fewer, cells)) == list(labels)

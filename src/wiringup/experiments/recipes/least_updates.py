@@ -11,11 +11,11 @@ Three seeds: 57 runs, one after the other about 13 minutes at `gpu` (one card) a
 cores).
 """
 
-from wiringup.experiments.recipes.conditions import KN, WC, Conditions, Recipe
+from wiringup.experiments.recipes.conditions import ALL, KN, WC, Conditions, Recipe
 from wiringup.results.claims import LEAST, MOST, Claim
 from wiringup.training.schedule import epochs
 
-CANDIDATES = ((WC, "critical"), (WC, "critical + batchnorm"), (KN, "critical"), (KN, "all"))
+CANDIDATES = ((WC, "critical"), (WC, "critical + batchnorm"), (KN, "critical"), (KN, ALL))
 BEST = WC, "critical + batchnorm"
 
 
@@ -24,7 +24,8 @@ def least_updates(study: Conditions) -> None:
     for birth, learns in CANDIDATES:
         for number in study.numbers if (birth, learns) == BEST else (study.images,):
             for passes in study.scale.epochs:
-                told = f"{'KN' if birth == KN else birth} + {learns}, {number:,} images x {passes:g} epochs"
+                told = ("KN" if birth == KN else birth) + (", " if learns == ALL else " + ") + learns
+                told += f", {number:,} images x {passes:g} epochs"
                 study.add(told, birth=birth, learns=learns, number=number, duration=epochs(passes))
 
 
