@@ -5,11 +5,12 @@
 Weight compression with critical training beside Kaiming normal with all synapses, on the same images for
 the same epochs (equal updates), and for as many synaptic updates as critical training spends (equal
 synaptic updates). Published: 79 % of the fully trained brain match after six epochs, 83 % converged. At
-`gpu` (one card, one or two seeds, ten epochs, mean of V1, V4 and IT): weight compression with critical
-training 71 to 75 %, with Kaiming normal 74 to 75 %; Kaiming normal with all synapses 86 to 91 %.
+`gpu` (one H200, three seeds, ten epochs, mean of V1, V4 and behaviour): weight compression with critical
+training 88 % [81, 95], Kaiming normal with critical training 75 %, with all synapses 82 %, with all synapses
+and as many synaptic updates as critical training 47 % (docs/findings.md).
 
-Three seeds: 84 runs, one after the other about 17 minutes at `gpu` (one card) and 4 hours at `small` (two
-cores).
+Three seeds: 84 runs, at `gpu` (one card) about 17 minutes one after the other, 10 minutes eight at once, and
+4 hours at `small` (two cores).
 """
 
 from wiringup.experiments.inputs import plasticity_of

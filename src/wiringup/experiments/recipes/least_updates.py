@@ -3,12 +3,13 @@
     wiringup run least_updates --scale gpu
 
 Births x sets of synapses x epochs, and fewer images for the most promising of them: the front of brain
-match against synaptic updates. At `gpu` (one card, one seed, mean of V1, V4 and IT) weight compression from
-the published figures, with critical training and BatchNorm learning too, had 81 % after one epoch, 91 to 93
-% after three and ten: with 1/1,800, 1/600 and 1/180 of the reference's synaptic updates.
+match against synaptic updates. At `gpu` (one H200, three seeds, mean of V1, V4 and behaviour) weight
+compression from the published figures, with critical training, had 70, 77 and 88 % [81, 95] after one,
+three and ten epochs, 91 % [84, 97] with BatchNorm learning too: with 1/190 of the reference's synaptic
+updates. 80 % took about 8e10 of them, where training all synapses took 7e12 (docs/findings.md).
 
-Three seeds: 57 runs, one after the other about 13 minutes at `gpu` (one card) and 3.5 hours at `small` (two
-cores).
+Three seeds: 57 runs, at `gpu` (one card) about 13 minutes one after the other, 7 minutes eight at once, and
+3.5 hours at `small` (two cores).
 """
 
 from wiringup.experiments.recipes.conditions import ALL, KN, WC, Conditions, Recipe
