@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.score import UNCEILED
 from wiringup.experiments.outcome import finished_study
 from wiringup.experiments.recipes.catalog import RECIPES
 from wiringup.results.claims import Tested, examine
-from wiringup.results.confirmation import benchmarks_of, only
+from wiringup.results.confirmation import as_if_ceiled, benchmarks_of, only
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.results.table import Row, rows
@@ -26,12 +27,14 @@ class Examined:
         study: its address.
         mean: by the brain match: the mean over areas.
         each: benchmark -> the same by this benchmark alone.
+        unceiled: benchmarks that have no noise ceiling: by raw scores, squared where the others are.
     """
 
     study: str
     recipe: str
     mean: list[Tested]
     each: Mapping[str, list[Tested]]
+    unceiled: Sequence[str] = ()
 
 
 def examined(runs: Path, study: str | None = None, benchmarks: Sequence[str] = ()) -> list[Examined]:
@@ -71,10 +74,11 @@ def of_study(
     if not (recipe := _recipe(document)):
         return None
     table: Sequence[Row] = rows(records, evidence=True)
+    ceiled = as_if_ceiled(table)
     table = only(table, benchmarks) if benchmarks else table
-    names = benchmarks_of(table)
-    each = {name: _tests(only(table, [name]), document, recipe) for name in names}
-    return Examined(document["uid"], recipe, _tests(table, document, recipe), each)
+    each = {name: _tests(only(ceiled, [name]), document, recipe) for name in benchmarks_of(table)}
+    unceiled = {row["benchmark"] for row in table if row.get("normalisation") == UNCEILED}
+    return Examined(document["uid"], recipe, _tests(table, document, recipe), each, sorted(unceiled))
 
 
 def _recipe(document: Mapping[str, Any]) -> str:

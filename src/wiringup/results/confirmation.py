@@ -8,7 +8,7 @@ import numpy as np
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
-from wiringup.core.score import UNCEILED, Draws, Evidence
+from wiringup.core.score import NORMALISATIONS, UNCEILED, Draws, Evidence, normalise
 from wiringup.results.brain_match import NOTHING, at_chance
 from wiringup.results.comparison import Runs, matched, moments_of
 from wiringup.results.curves import OnFront, percent, together
@@ -74,29 +74,34 @@ def confirmed(
         InputError: if a benchmark has no score in the table, or not in every seed of a moment.
     """
     only(table, benchmarks)
-    table = _comparable(table)
+    table = as_if_ceiled(table)
     whole = moments_of(reference, table)[-1]
     used = [name for name in benchmarks if not _at_chance(reference, whole, name)]
     goals = {name: _drawn(whole, name, reference) for name in used}
     return [_confirmed(_runs(table, point), point.label, benchmarks, goals) for point in points]
 
 
-def _comparable(table: Sequence[Row]) -> list[Row]:
-    """Return the rows, raw scores squared with their sign if the normalisation of the others squares."""
+def as_if_ceiled(table: Sequence[Row]) -> list[Row]:
+    """Return the rows for percentages: what has no ceiling gets one of 1, as any cancels in a percentage.
+
+    It is normalised as the others are, so that raw scores are squared where theirs are.
+    """
     used = {row["normalisation"] for row in table if row.get("benchmark") and row["area"] != BEHAVIOR}
-    if not used & {"(r/c)^2", "r^2/c"}:
-        return list(table)
-    return [_squared(row) if row.get("normalisation") == UNCEILED else row for row in table]
+    how = next(iter(sorted(used & NORMALISATIONS.keys())), "r/c")
+    return [_ceiled(row, how) if row.get("normalisation") == UNCEILED else row for row in table]
 
 
-def _squared(row: Row) -> Row:
+def _ceiled(row: Row, how: str) -> Row:
     raw, draws = row["score"], row.get("evidence")
-    kept = {"evidence": partial(_squared_draws, draws)} if draws else {}
-    return {**row, "score": None if raw is None else float(np.sign(raw) * raw**2), **kept}
+    kept = {"evidence": partial(_ceiled_draws, draws, how)} if draws else {}
+    score = None if raw is None else normalise(raw, 1.0, how)[0]
+    return {**row, "ceiling": 1.0, "normalisation": how, "score": score, **kept}
 
 
-def _squared_draws(draws: Evidence, most: int | None = None, /) -> Draws:
-    return {source: np.sign(some) * some**2 for source, some in draws(most).items()}
+def _ceiled_draws(draws: Evidence, how: str, most: int | None = None, /) -> Draws:
+    return {
+        source: np.sign(some) * NORMALISATIONS[how](np.abs(some), 1.0) for source, some in draws(most).items()
+    }
 
 
 def _confirmed(
@@ -136,7 +141,4 @@ def _seeds(runs: Runs) -> list[str]:
 def _at_chance(reference: str, runs: Runs, benchmark: str) -> bool:
     mine = [[row for row in of if row["benchmark"] == benchmark] for of in runs]
     match = matched(reference, mine)
-    result = match.benchmarks.get(benchmark)
-    if result is None:
-        return True
-    return bool(at_chance(match)) or (result.left_out and not result.raw > 2 * np.nan_to_num(result.error))
+    return benchmark not in match.benchmarks or bool(at_chance(match))

@@ -89,6 +89,31 @@ def test_claims_of_a_recipe_are_told_by_the_mean_and_by_each_benchmark(study, tm
     assert "Left out: study abcd. Run few-0 of this study is not finished" in capsys.readouterr().err
 
 
+def test_claims_are_told_of_a_benchmark_without_a_ceiling_by_raw_scores(tmp_path, capsys):
+    store = Store(tmp_path)
+    for label, ceiled, raw, trained in (("ref", 0.5, 0.8, 100), ("few", 0.45, 0.6, 10)):
+        for seed in range(3):
+            made = make_record(label, seed, 0.1, ceiled + seed / 1000, trained=trained)
+            more = score("raw.IT", raw, area="IT", ceiling=None, normalisation="none")
+            squares = [tuple(replace(s, normalisation="(r/c)^2") for s in p.scores) for p in made.points]
+            points = [replace(p, scores=(*own, more)) for p, own in zip(made.points, squares, strict=True)]
+            store.save(replace(made, points=tuple(points)))
+    what = {"birth": "weight_compression", "plasticity": "critical", "images": 9, "epochs": 1.0}
+    cells = {"ref": what | {"name": "KN", "plasticity": "all"}, "few": what | {"name": "WC"}}
+    spec = {"reference": "ref", "recipe": "combination", "cells": cells}
+    store.save_study("abcd", spec, [f"{n}-{s}" for n in ("ref", "few") for s in range(3)])
+    (told,) = asked(capsys, "claims", "--out", str(tmp_path))
+    first = told["claims"][0]
+    assert first["measured"]["value"] == pytest.approx(100 * 0.451 / 0.501), "no part of the mean"
+    assert first["benchmarks"]["raw.IT"]["measured"]["value"] == pytest.approx(100 * 0.75**2)
+    assert first["benchmarks"]["raw.IT"]["verdict"] == "does not"
+    for chosen in ([], ["--benchmark", "raw.IT"]):
+        main(["stats", "claims", *chosen, "--out", str(tmp_path)])
+        shown = capsys.readouterr()
+        assert "- 56.2 % [" in shown.out, "squared, also where it counts alone"
+        assert "By raw scores, for lack of a noise ceiling, and no part of the mean: raw.IT." in shown.err
+
+
 def test_seeds_for_a_difference(study, tmp_path, capsys):
     for seed, end in enumerate((0.45, 0.43, 0.48)):
         Store(tmp_path).save(make_record("own", seed, 0.1, 0.3, end))
