@@ -85,20 +85,20 @@ def reach(
 ) -> None:
     """Say what each condition spent until it reached a part of the reference's brain match, with intervals.
 
-    Conditions of a recipe that differ in their length alone are one curve through their ends.
+    Conditions that differ in their length alone, and were scored at birth and end alone, are one curve.
 
     For example:
       wiringup stats reach --to 80 --study combination
     """
     from wiringup.results.curves import reached
-    from wiringup.results.lengths import joined
+    from wiringup.results.lengths import joined, lines
 
     if not 0 < to <= 100:
         raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
     kept, base = _results(results_folder(out, study), reference)
     curves = kept.curves(base, benchmark)
-    lines = joined(curves, kept.cells)
-    found = sorted((reached(c, curves[base], to / 100, by) for c in lines.values()), key=lambda r: r.spent)
+    each = joined(curves, lines(kept.rows)).values()
+    found = sorted((reached(c, curves[base], to / 100, by) for c in each), key=lambda r: r.spent)
     body = [
         {
             "condition": one.label,

@@ -26,9 +26,9 @@ from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
 from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores
-from wiringup.results.lengths import by_length
+from wiringup.results.lengths import JOINED, Lines, by_length, lines
 from wiringup.results.record import MEAN, Diverged, Record
-from wiringup.results.table import to_csv
+from wiringup.results.table import rows, to_csv
 
 Array = NDArray[np.floating[Any]]
 Kernels = Mapping[str, tuple[Array, Array]]
@@ -63,7 +63,8 @@ def write(
         kernels: condition -> filters of the first layer, newborn and trained, where they are known.
         claims: what the study says of those of its recipe.
     """
-    figures = {name: _png(draw(comparison)) for name, draw in _figures(study, comparison).items()}
+    called = lines(rows(records))
+    figures = {name: _png(draw(comparison)) for name, draw in _figures(study, comparison, called).items()}
     for name, picture in figures.items():
         with atomic_path(folder / name) as path:
             path.write_bytes(picture)
@@ -81,14 +82,16 @@ def figure_names(study: Study, comparison: Comparison) -> list[str]:
     return list(_figures(study, comparison))
 
 
-def _figures(study: Study, comparison: Comparison) -> dict[str, Callable[[Comparison], Figure]]:
+def _figures(
+    study: Study, comparison: Comparison, called: Lines = MappingProxyType({})
+) -> dict[str, Callable[[Comparison], Figure]]:
     cells: sweep.Cells = study.get("spec", {}).get("cells", {})
     figures: dict[str, Callable[[Comparison], Figure]] = {}
     if cells:
         figures["sweep.png"] = partial(sweep.draw, cells=cells)
     spent = {one.synaptic_updates for one in comparison.ends}
     if not cells or comparison.along_training or ("recipe" in study.get("spec", {}) and len(spent) > MANY):
-        figures["brain_match.png"] = partial(updates.draw, moments=by_length(comparison, cells))
+        figures["brain_match.png"] = partial(updates.draw, moments=by_length(comparison, called))
     return figures
 
 
@@ -101,7 +104,7 @@ def page(
     claims: Sequence[Tested] = (),
 ) -> str:
     """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped."""
-    lines = by_length(comparison, study.get("spec", {}).get("cells", {}))
+    called = lines(rows(records))
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
     body = [
         f"<h1>Brain match with few supervised synaptic updates{_of_recipe(study, ': ')}</h1>",
@@ -111,7 +114,7 @@ def page(
         f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
         _what(study, records),
         _tested(claims),
-        _chart(comparison, joined=len(lines) < len(comparison.moments)),
+        _chart(comparison, joined=len({*called.values()}) < len(called)),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends, intervals=True)),
@@ -132,7 +135,7 @@ def page(
         _details("Study", _json(study)),
         _details("Runs: specification, versions, machine", "".join(_run(r) for r in records)),
     ]
-    return _document(study, "\n".join(body), chart_data(comparison, lines))
+    return _document(study, "\n".join(body), chart_data(comparison, by_length(comparison, called)))
 
 
 def _tested(claims: Sequence[Tested]) -> str:
@@ -213,7 +216,7 @@ def _chart(comparison: Comparison, *, joined: bool) -> str:
         "mean over seeds, small dots: seeds, band: 95 % interval (of up to eight conditions). Point at a "
         "mark, or use the arrow keys."
     )
-    told += " Lines join the ends of trainings of different length." if joined else ""
+    told += f" {JOINED}" if joined else ""
     return _CHART.format(areas=options, caption=_text(f"{unit}; {told}"))
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from wiringup.core.errors import InputError, MissingDataError
@@ -14,7 +13,7 @@ from wiringup.results.confirmation import confirmed, only, others
 from wiringup.results.curves import Curve, OnFront, curves
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
-from wiringup.results.lengths import Cells
+from wiringup.results.lengths import by_length, lines
 from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.stats import Estimate
 from wiringup.results.store import STUDY, Store
@@ -39,7 +38,6 @@ class Results:
         found: records, or rows of such a table or of ``wiringup score``.
         reference: label of the condition that percentages are of; "" where there is none.
         diverged: runs that have no score.
-        cells: what each label of a recipe stands for.
     """
 
     def __init__(
@@ -47,14 +45,13 @@ class Results:
         found: Iterable[Record | Row],
         reference: str = "",
         diverged: Sequence[Diverged] = (),
-        cells: Cells = MappingProxyType({}),
     ) -> None:
         each = list(found)
         records = [one for one in each if isinstance(one, Record)]
         self._with_draws: list[dict[str, Any]] = rows(records, evidence=True)
         self._with_draws += [dict(plain(one)) for one in each if not isinstance(one, Record)]
         self.rows = [{k: v for k, v in row.items() if k != "evidence"} for row in self._with_draws]
-        self.reference, self.diverged, self.cells = reference, tuple(diverged), cells
+        self.reference, self.diverged = reference, tuple(diverged)
 
     @classmethod
     def load(cls, folder: Path | str) -> "Results":
@@ -69,8 +66,7 @@ class Results:
         folder = Path(folder)
         if (folder / STUDY).is_file():
             document, records = Store(folder.resolve().parent).study(folder.resolve().name)
-            spec = document["spec"]
-            return cls(records, spec["reference"], diverged_of(document), spec.get("cells") or {})
+            return cls(records, document["spec"]["reference"], diverged_of(document))
         if not (records := Store(folder).records()):
             raise MissingDataError(
                 f"{folder} holds neither a study nor finished runs. Name a folder of runs (runs, if --out is "
@@ -92,8 +88,7 @@ class Results:
 
     def only(self, keep: Callable[[Row], bool]) -> "Results":
         """Return the results of the rows for which ``keep`` is true."""
-        kept = [row for row in self._with_draws if keep(row)]
-        return Results(kept, self.reference, self.diverged, self.cells)
+        return Results([row for row in self._with_draws if keep(row)], self.reference, self.diverged)
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the table as a pandas frame, a column for each name."""
@@ -140,7 +135,8 @@ class Results:
         from wiringup.figures import scores, updates
 
         if any("epoch" in row for row in self.rows):
-            return updates.draw(self.compare(reference))
+            found = self.compare(reference)
+            return updates.draw(found, by_length(found, lines(self.rows)))
         return scores.draw(self.rows)
 
     def to_csv(self, path: Path | str) -> None:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from wiringup.figures.methods import headline
 from wiringup.figures.style import area_panels, clean, head, legend, log_axis, look
 from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores
+from wiringup.results.lengths import JOINED
 from wiringup.results.record import MEAN
 
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
@@ -33,7 +34,9 @@ def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Fig
     title = "Brain match against supervised synaptic updates"
     lost = dict.fromkeys(f"{d.label} (seed {comparison.lost(d.label)})" for d in comparison.diverged)
     gone = f"Without a score, because the training diverged: {', '.join(lost)}." if lost else ""
-    told = headline(comparison), comparison.unlearned, comparison.norms, comparison.left_out, gone
+    labels = [{m.label for m in some} for some in (moments or comparison.moments, comparison.moments)]
+    shared = JOINED if labels[0] != labels[1] else ""
+    told = headline(comparison), comparison.unlearned, comparison.norms, comparison.left_out, gone, shared
     head(figure, title, comparison.simulated, *told)
     return figure
 

@@ -41,6 +41,8 @@ class Curve:
         costs: name of a cost -> (moments,), means over seeds; NaN where it is not known.
         samples: one for each moment: the brain match in every seed, with draws.
         simulated: whether any score is.
+        drawn_as: label by which its seeds are drawn, if not by its own: that of its last moment, so that this
+            is drawn alike wherever it stands.
     """
 
     label: str
@@ -48,6 +50,7 @@ class Curve:
     costs: Mapping[str, Array]
     samples: Sequence[Sample]
     simulated: bool
+    drawn_as: str = ""
 
     def at(self, cost: float, by: str) -> Sample:
         """Return the brain match where ``cost`` was spent: of that moment, or between two neighbours.
@@ -232,7 +235,7 @@ def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic
         by: what was spent, one of `SPENT`.
     """
     one_of(by, SPENT, "measure of what was spent")
-    each = [drawn(sample, curve.label) for sample in curve.samples]
+    each = [drawn(sample, curve.drawn_as or curve.label) for sample in curve.samples]
     goal = drawn(reference.samples[-1], reference.label)
     spent = curve.costs[by]
     many = together([*each, goal])

@@ -51,6 +51,24 @@ def condition(record: Record) -> str:
     return content_hash([said, source, record.norms])[:8]
 
 
+def kind(record: Record) -> str:
+    """Return a short hash of all that a run's specification says, its seeds too, but for its length.
+
+    Runs of one kind are one training, ended earlier or later, each with the schedule of its length.
+    """
+    said = sorted((".".join(path), value) for path, value in _all_leaves(record.spec))
+    return content_hash([said, record.norms])[:12]
+
+
+def _all_leaves(value: Any, path: Path = ()) -> Iterable[tuple[Path, Any]]:
+    if isinstance(value, Mapping):
+        for name, of in value.items():
+            if name not in NEUTRAL and (*path, name) != ("training", "duration"):
+                yield from _all_leaves(of, (*path, name))
+    else:
+        yield path, value
+
+
 def _differences(mine: Condition, conditions: Sequence[Condition]) -> list[str]:
     paths = dict.fromkeys(path for condition in conditions for path in condition)
     differ = (

@@ -1,52 +1,104 @@
-"""Trainings that differ in their length alone: points of one line, or one curve, instead of many."""
+"""Trainings that differ in their length alone: points of one line, or one curve, instead of many.
 
-from collections import Counter
+A training cannot be ended before its schedule ends; what less of it gives is told by shorter ones.
+"""
+
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.curves import Curve
+from wiringup.results.table import Row
 
-Cells = Mapping[str, Mapping[str, Any]]
-"""Label -> its birth, plasticity, images, epochs, ..., as a recipe's document holds them."""
+SHORT: Mapping[str, str] = {"kaiming_normal": "KN", "weight_compression": "WC"}
+"""How births are called in names of lines."""
+
+Lines = Mapping[str, str]
+"""Label of a condition -> what its line is called."""
+
+JOINED = "Own lines join the ends of trainings of different length, each with its own schedule."
+"""To be said where lines are shared."""
 
 
-def by_length(comparison: Comparison, cells: Cells) -> list[ConditionScores]:
-    """Return the moments of a comparison, those of trainings of one kind under one label.
+@dataclass
+class _Scored:
+    """A condition: the kind of every seed's run, the epochs at which it was scored, and a row of it."""
 
-    Trainings that differ in their length alone, and were scored at birth and end alone, are points of one
-    line: one birth and all ends. It is called by what their names have in common, and they stay apart where
-    that is nothing, or another's name.
+    row: Row
+    kinds: dict[int, str | None] = field(default_factory=dict)
+    epochs: set[float] = field(default_factory=set)
+
+
+def lines(table: Sequence[Row]) -> dict[str, str]:
+    """Return what the line of every condition is called: itself, or what it shares with others.
+
+    Conditions share a line if their runs, seed by seed, are of one kind (see `labels.kind`), all were scored
+    at birth and end alone, and no two end at the same epoch.
+
+    Args:
+        table: see `results.table.rows`.
     """
-    own: dict[str, list[ConditionScores]] = {}
+    found: dict[str, _Scored] = {}
+    for row in table:
+        if row.get("label") is not None and row.get("epoch") is not None:
+            one = found.setdefault(row["label"], _Scored(row))
+            one.kinds[row["seed"]] = row.get("kind")
+            one.epochs |= {row["epoch"]} - {0}
+    alike: dict[tuple[tuple[int, str | None], ...], list[str]] = {}
+    for label, one in found.items():
+        if all(one.kinds.values()):
+            alike.setdefault(tuple(sorted(one.kinds.items())), []).append(label)
+    joint = [labels for labels in alike.values() if _one_line([found[x] for x in labels])]
+    names = _names([[found[x].row for x in labels] for labels in joint], found)
+    shared = {label: name for labels, name in zip(joint, names, strict=True) for label in labels}
+    return {label: shared.get(label, label) for label in found}
+
+
+def _one_line(conditions: Sequence[_Scored]) -> bool:
+    ends = {max(one.epochs, default=0.0) for one in conditions}
+    brief = all(len(one.epochs) == 1 for one in conditions)
+    return brief and len(ends) == len(conditions) > 1
+
+
+def _names(groups: Sequence[Sequence[Row]], labels: Mapping[str, object]) -> list[str]:
+    """Return a name for each line: birth and set, with the images where those are several, or a label."""
+    others = {*labels} - {row["label"] for rows in groups for row in rows}
+    for name in (_condition, _with_images):
+        found = [name(rows[0]) for rows in groups]
+        if len({*found}) == len(found) and not others & {*found}:
+            return found
+    return [max(rows, key=lambda row: row.get("epochs") or 0)["label"] for rows in groups]
+
+
+def _condition(row: Row) -> str:
+    birth, learns = str(row.get("birth")), row.get("plasticity")
+    return SHORT.get(birth, birth) + (", all" if learns == "all" else f" + {learns}")
+
+
+def _with_images(row: Row) -> str:
+    return f"{_condition(row)}, {row.get('n_images') or 0:,} images"
+
+
+def by_length(comparison: Comparison, called: Lines) -> list[ConditionScores]:
+    """Return the moments of a comparison under the names of their lines: one birth, and all ends."""
+    found: dict[str, list[ConditionScores]] = {}
     for one in comparison.moments:
-        own.setdefault(one.label, []).append(one)
-    called = _lines({label: [m.epoch for m in moments] for label, moments in own.items()}, cells)
-    lines: dict[str, list[ConditionScores]] = {}
-    for label, moments in own.items():
-        there = lines.setdefault(called[label], [])
-        born = any(not other.epoch for other in there)
-        there += [replace(m, label=called[label]) for m in moments if m.epoch or not born]
-    return [one for of in lines.values() for one in sorted(of, key=lambda m: m.epoch)]
+        there = found.setdefault(called.get(one.label, one.label), [])
+        if one.epoch or all(other.epoch for other in there):
+            there.append(one)
+    return [
+        replace(one, label=line) for line, of in found.items() for one in sorted(of, key=lambda m: m.epoch)
+    ]
 
 
-def joined(curves: Mapping[str, Curve], cells: Cells) -> dict[str, Curve]:
-    """Return the curves of a study, those of trainings of one kind and of the same seeds as one curve.
-
-    A training cannot be ended earlier than its schedule says; what less of it gives is told by shorter ones.
-    """
-    called = _lines({label: [float(e) for e in of.costs["epoch"]] for label, of in curves.items()}, cells)
+def joined(curves: Mapping[str, Curve], called: Lines) -> dict[str, Curve]:
+    """Return the curves of a study, those of one line as one."""
     groups: dict[str, list[Curve]] = {}
     for label, curve in curves.items():
-        groups.setdefault(called[label], []).append(curve)
-    found: dict[str, Curve] = {}
-    for line, of in groups.items():
-        whole = {line: _through(line, of)} if len(of) > 1 and len({c.seeds for c in of}) == 1 else {}
-        found |= whole or {curve.label: curve for curve in of}
-    return found
+        groups.setdefault(called.get(label, label), []).append(curve)
+    return {line: of[0] if len(of) == 1 else _through(line, of) for line, of in groups.items()}
 
 
 def _through(label: str, curves: Sequence[Curve]) -> Curve:
@@ -56,37 +108,9 @@ def _through(label: str, curves: Sequence[Curve]) -> Curve:
     parts = [*([(born, 0)] if born else []), *((curve, len(curve.samples) - 1) for curve in by_end)]
     return Curve(
         label,
-        by_end[0].seeds,
-        {name: np.array([curve.costs[name][i] for curve, i in parts]) for name in by_end[0].costs},
+        by_end[-1].seeds,
+        {name: np.array([curve.costs[name][i] for curve, i in parts]) for name in by_end[-1].costs},
         [curve.samples[i] for curve, i in parts],
         any(curve.simulated for curve in curves),
+        drawn_as=by_end[-1].label,
     )
-
-
-def _lines(epochs: Mapping[str, Sequence[float]], cells: Cells) -> dict[str, str]:
-    """Return label -> what its line is called: itself, or what is shared with others of its kind."""
-    kinds = [(_shared(labels), labels) for labels in _alike(epochs, cells)]
-    taken = Counter([*epochs, *(line for line, _ in kinds)])
-    lines = {label: line for line, labels in kinds if line and taken[line] == 1 for label in labels}
-    return {label: lines.get(label, label) for label in epochs}
-
-
-def _alike(epochs: Mapping[str, Sequence[float]], cells: Cells) -> list[list[str]]:
-    """Return the labels of each kind of training that was scored at birth and end alone."""
-    found: dict[str, list[str]] = {}
-    for label, scored in epochs.items():
-        if label in cells and len([epoch for epoch in scored if epoch]) == 1:
-            kind = {name: value for name, value in cells[label].items() if name not in ("name", "epochs")}
-            found.setdefault(repr(sorted(kind.items())), []).append(label)
-    return [labels for labels in found.values() if len(labels) > 1]
-
-
-def _shared(labels: Sequence[str]) -> str:
-    """Return the words with which all labels begin; "" if there are none."""
-    words = [label.split() for label in labels]
-    same = 0
-    for first, *others in zip(*words, strict=False):
-        if any(other.rstrip(",") != first.rstrip(",") for other in others):
-            break
-        same += 1
-    return " ".join(words[0][:same]).rstrip(", ").removesuffix(" x")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wiringup.core.score import Score
-from wiringup.results.labels import condition
+from wiringup.results.labels import condition, kind
 from wiringup.results.record import MEAN, Point, Record, plain, score_to_dict
 
 Row = Mapping[str, Any]
@@ -31,11 +31,11 @@ OWN, SCORE = "own", "score"
 """Sources of rows: runs made here, and what ``wiringup score`` kept; `results.published` has the others."""
 
 COLUMNS = {
-    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "seed": "BIGINT",
-    "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR", "genome": "VARCHAR",
-    "batchnorm": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR", "norms": "VARCHAR",
-    "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE",
-    "optimiser": "VARCHAR", "weight_decay": "DOUBLE",
+    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "kind": "VARCHAR",
+    "seed": "BIGINT", "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR",
+    "genome": "VARCHAR", "batchnorm": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR",
+    "norms": "VARCHAR", "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE",
+    "lr": "DOUBLE", "optimiser": "VARCHAR", "weight_decay": "DOUBLE",
     "batch": "BIGINT", "schedule": "VARCHAR", "augmentation": "VARCHAR", "train_seed": "BIGINT",
     "suite": "VARCHAR", "date": "VARCHAR", "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN",
     "updates": "DOUBLE", "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE",
@@ -57,14 +57,14 @@ def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str,
     """Return the table of runs.
 
     A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
-    it, "seed" that of its birth, "condition" a hash of all of its specification but seeds), what decided it
-    ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs" as trained in all), what was spent
-    until the moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of
-    all "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the
-    mean of all areas of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at
-    which nothing was scored but accuracy has one row without a score. "score_error_stimuli",
-    "match_error_units", ... are the standard errors of one run's score and brain match from the choice of
-    stimuli and units.
+    it, "seed" that of its birth, "condition" a hash of all of its specification but seeds, "kind" one of all
+    of it but its length), what decided it ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs"
+    as trained in all), what was spent until the moment ("epoch", "updates", "synaptic_updates", "images" that
+    were seen, "flops"; "trained" of all "synapses"; "final" at the last), and what came out: "top1" (by
+    "top1_protocol"), "brain_match" (the mean of all areas of the suite), and one `Score`, with its ceiling,
+    error and normalisation. A moment at which nothing was scored but accuracy has one row without a score.
+    "score_error_stimuli", "match_error_units", ... are the standard errors of one run's score and brain match
+    from the choice of stimuli and units.
 
     Args:
         records: finished runs.
@@ -86,6 +86,7 @@ def _of_run(record: Record) -> dict[str, Any]:
         "run": record.uid,
         "label": record.label,
         "condition": condition(record),
+        "kind": kind(record),
         "seed": record.seed,
         "bits": record.bits,
         "norms": record.norms,

@@ -18,6 +18,7 @@ from made_records import make_record, score
 from wiringup.figures import methods, report
 from wiringup.results.claims import Claim, examine
 from wiringup.results.comparison import compare, of_study
+from wiringup.results.lengths import JOINED
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows
 
@@ -169,25 +170,21 @@ def test_the_card_is_named(records):
 
 
 def test_trainings_of_different_length_are_one_line_of_the_figure():
-    labels = ("ref <all>", "few x 1 epochs", "few x 2 epochs")
-    found = [
-        make_record(x, s, 0.1, *[0.3] * e, trained=50)
-        for s in (0, 1)
-        for e, x in ((1, labels[1]), (2, labels[2]))
-    ]
-    found += [make_record("ref <all>", seed, 0.1, 0.2, 0.4, trained=90) for seed in (0, 1)]
-    found = [replace(r, spec=spec(), points=(r.points[0], r.points[-1])) for r in found]
-    cells = {
-        x: {"name": x, "birth": "kn", "plasticity": x[:3], "images": 100, "epochs": i}
-        for i, x in enumerate(labels)
-    }
-    page = page_of(found, cells=cells)
+    ends = {"few <1>": (0.1, 0.3), "few <2>": (0.1, 0.3, 0.35), "ref <all>": (0.1, 0.2, 0.4)}
+    found = []
+    for label, values in ends.items():
+        for seed in (0, 1):
+            made = make_record(label, seed, *values, trained=50)
+            learns = {} if label == "ref <all>" else {"plasticity": "critical"}
+            duration = {"value": float(len(values) - 1), "unit": "epochs"}
+            points = (made.points[0], made.points[-1])
+            found.append(replace(made, spec=spec(duration=duration, **learns), points=points))
+    page = page_of(found)
     (data,) = re.findall(r'id="data">(.*?)</script>', page)
     lines = {one["label"]: [p["epoch"] for p in one["points"]] for one in json.loads(data)["series"]}
-    assert lines == {"few": [0, 1, 2], "ref <all>": [0, 2]}
-    assert "Lines join the ends of trainings of different length." in page
-    assert "Lines join" not in page_of(found)
-    assert "<td>few x 1 epochs</td>" in page
+    assert lines == {"KN + critical": [0, 1, 2], "ref <all>": [0, 2]}
+    assert JOINED in page and "<td>few &lt;1&gt;</td>" in page
+    assert JOINED not in page_of([r for r in found if r.label != "few <1>"])
 
 
 def test_claims_stand_with_their_verdict_and_are_escaped(records):

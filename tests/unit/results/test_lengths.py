@@ -2,72 +2,103 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from made_records import make_record
+from made_records import make_record, score
 from wiringup.results.comparison import compare
-from wiringup.results.curves import curves
-from wiringup.results.lengths import by_length, joined
+from wiringup.results.curves import curves, reached
+from wiringup.results.labels import kind
+from wiringup.results.lengths import by_length, joined, lines
 from wiringup.results.table import rows
 
-CELL = {"birth": "kaiming_normal", "plasticity": "all", "images": 100}
 
-
-def ended(label, *values):
+def ended(label, *values, seed=0, learns="all", images=100, **training):
     """A training scored at birth and at its end, after as many epochs as there are further values."""
-    record = make_record(label, 0, *values)
-    return replace(record, points=(record.points[0], record.points[-1]))
+    record = make_record(label, seed, *values)
+    training = {"norms": "batch", "duration": {"value": float(len(values) - 1), "unit": "epochs"}} | training
+    spec = {
+        "birth": {"recipe": "kaiming_normal", "seed": seed},
+        "training": {"plasticity": learns, "label": label, **training},
+        "images": {"number": images},
+    }
+    points = [replace(record.points[i], images=images) for i in (0, -1)]
+    return replace(record, spec=spec, points=tuple(points))
 
 
-def lines(records, cells):
+def several(label, *values, seeds=(0, 1), **about):
+    return [ended(label, *values, seed=seed, **about) for seed in seeds]
+
+
+REF = several("ref", 0.2, 0.3, 0.4, 0.5)
+SHORT = several("short", 0.2, 0.3)
+
+
+def epochs(records):
+    table = rows(records)
     found = {}
-    for one in by_length(compare(rows(records), records[0].label), cells):
+    for one in by_length(compare(table, "ref"), lines(table)):
         found.setdefault(one.label, []).append(one.epoch)
     return found
 
 
 def test_trainings_of_one_kind_are_one_line_with_one_birth():
-    labels = ("KN, all (reference)", "KN, all, 100 images x 1 epochs", "KN, all, updates of critical")
-    records = [ended(label, 0.2, *[0.5] * epochs) for label, epochs in zip(labels, (3, 1, 2), strict=True)]
-    cells = {r.label: {**CELL, "name": r.label, "epochs": r.last.epoch} for r in records}
-    assert lines(records, cells) == {"KN, all": [0, 1, 2, 3]}
-    cells[labels[1]] = {**cells[labels[1]], "images": 50}
-    assert lines(records, cells) == {"KN, all": [0, 2, 3], labels[1]: [0, 1]}
-    assert lines(records, {}) == {labels[0]: [0, 3], labels[1]: [0, 1], labels[2]: [0, 2]}
+    between = several("as many synaptic updates", 0.2, 0.1, 0.3)
+    assert epochs(REF + SHORT + between) == {"KN, all": [0, 1, 2, 3]}
+    few = several("few", 0.2, 0.3, learns="critical") + several(
+        "few, longer", 0.2, 0.3, 0.4, learns="critical"
+    )
+    assert epochs(REF + SHORT + few) == {"KN, all": [0, 1, 3], "KN + critical": [0, 1, 2]}
 
 
-def test_what_was_scored_in_between_is_a_line_of_its_own():
-    records = [make_record("WC x 3 epochs", 0, 0.2, 0.3, 0.4, 0.5), ended("WC x 1 epochs", 0.2, 0.4)]
-    cells = {r.label: {**CELL, "epochs": r.last.epoch} for r in records}
-    assert lines(records, cells) == {"WC x 3 epochs": [0, 1, 2, 3], "WC x 1 epochs": [0, 1]}
+@pytest.mark.parametrize(
+    "other",
+    [
+        several("other", 0.2, 0.3, momentum=0.5),
+        several("other", 0.2, 0.3, precision="float32"),
+        several("other", 0.2, 0.3, images=50),
+        several("other", 0.2, 0.3, 0.4, 0.5),  # as long as the reference: no curve goes through both
+        several("other", 0.2, 0.3, seeds=(0,)),
+        [make_record("other", seed, 0.2, 0.3) for seed in (0, 1)],
+        several("other", 0.2, 0.3, norms="held"),
+        [
+            replace(r, points=make_record("", 0, 0.2, 0.3, 0.4).points)
+            for r in several("other", 0.2, 0.3, 0.4)
+        ],
+    ],
+    ids=["momentum", "precision", "images", "length", "seeds", "specification", "norms", "scored in between"],
+)
+def test_what_differs_in_more_than_its_length_is_apart(other):
+    assert set(epochs(REF + other)) == {"ref", "other"}
+    again = several("longer", *[0.2] * 6)
+    assert len(epochs(REF + again)) == 1
 
 
-@pytest.mark.parametrize("others", [("short", "long"), ("KN a, 1", "KN a, 2"), ("KN a", "KN b")])
-def test_lines_need_a_name_that_nothing_else_has(others):
-    records = [ended("KN a, 1 epochs", 0.2, 0.4), ended("KN a, 2 epochs", 0.2, 0.4, 0.5)]
-    records += [ended(label, 0.2, *[0.3] * (i + 1)) for i, label in enumerate(others)]
-    cells = {r.label: {**CELL, "images": 100 + (r.label in others)} for r in records}
-    found = lines(records, cells)
-    if others == ("short", "long"):
-        assert found == {"KN a": [0, 1, 2], "short": [0, 1], "long": [0, 2]}
-    else:
-        assert {"KN a, 1 epochs", "KN a, 2 epochs"} <= found.keys()
-        assert all(len(epochs) == 2 for label, epochs in found.items() if "," in label)
+def test_a_line_of_images_says_how_many_and_no_line_takes_the_name_of_another():
+    few = several("50 x 1", 0.2, 0.3, images=50) + several("50 x 2", 0.2, 0.3, 0.4, images=50)
+    assert set(epochs(REF + SHORT + few)) == {"KN, all, 100 images", "KN, all, 50 images"}
+    named = several("KN, all", 0.2, 0.3, learns="critical")
+    assert set(epochs(REF + SHORT + named)) == {"KN, all, 100 images", "KN, all"}
+    slow = several("slow", 0.2, 0.3, lr=0.01) + several("slow, longer", 0.2, 0.3, 0.4, lr=0.01)
+    assert set(epochs(REF + SHORT + slow)) == {"ref", "slow, longer"}, "called by their longest"
 
 
-def test_curves_of_one_kind_and_the_same_seeds_are_one():
-    labels = ("KN, all (reference)", "KN, all x 1 epochs", "KN, all x 2 epochs")
+def test_curves_of_one_line_are_one_and_its_end_is_drawn_as_the_reference():
+    values = (0.5, 0.45, 0.1, 0.15)
     records = [
-        replace(ended(label, 0.2, *[0.1 * epochs] * epochs), seed=seed, uid=f"{label}-{seed}")
-        for label, epochs in zip(labels, (5, 1, 2), strict=True)
-        for seed in (0, 1)
+        replace(r, points=(r.points[0], replace(r.points[1], scores=(score(value=v),))))
+        for r, v in zip(REF + SHORT, values, strict=True)
     ]
-    cells = {label: {**CELL, "name": label, "epochs": i} for i, label in enumerate(labels)}
-    found = curves(rows(records, evidence=True), labels[0])
-    (curve,) = joined(found, cells).values()
-    assert curve.label == "KN, all" and curve.seeds == (0, 1)
-    assert list(curve.costs["epoch"]) == [0, 1, 2, 5]
-    assert [float(sample.values.mean()) for sample in curve.samples] == pytest.approx([0.2, 0.1, 0.2, 0.5])
+    table = rows(records, evidence=True)
+    found = curves(table, "ref")
+    (curve,) = joined(found, lines(table)).values()
+    assert (curve.label, curve.seeds) == ("KN, all", (0, 1)) and list(curve.costs["epoch"]) == [0, 1, 3]
+    assert [float(np.mean(s.values)) for s in curve.samples] == pytest.approx([0.2, 0.125, 0.475])
+    assert reached(curve, found["ref"], 0.99, "epoch").share == 1, "its end is its goal"
     assert joined(found, {}) == found
-    fewer = curves(rows(records[:-1], evidence=True), labels[0])
-    assert list(joined(fewer, cells)) == list(labels)
+
+
+def test_a_kind_hangs_on_all_but_length_and_what_changes_no_address():
+    one = ended("a", 0.2, 0.3)
+    assert kind(one) == kind(ended("b", 0.2, 0.3, 0.4))
+    assert len({kind(ended("a", 0.2, 0.3, **d)) for d in ({}, {"seed": 1}, {"lr": 1}, {"images": 9})}) == 4

@@ -87,7 +87,8 @@ PANELS: Mapping[str, Panel] = {
     "4a": Panel(
         "Brain match against supervised synaptic updates",
         f"{_OF}; updates are labelled images seen times trained synapses. "
-        "Each condition with its most images: all synapses, and critical training, of CORnet-S.",
+        "Each condition with its most images, of CORnet-S: all synapses, critical training, and own runs of "
+        "critical training with BatchNorm.",
         "combination",
         _BOTH,
         growth.synaptic,

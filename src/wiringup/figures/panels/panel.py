@@ -96,22 +96,17 @@ def with_most_images(spots: Iterable[Spot]) -> list[Spot]:
 
 
 def by_length(spots: Iterable[Spot]) -> list[Spot]:
-    """Return the moments that show what longer training gives.
+    """Return the moments that show what longer training gives: one birth of each line, and all else.
 
-    Own trainings that differ in their length alone, and were scored at birth and end alone, are points of
-    one curve: they share `Spot.training`, and all but one of their births are left out. Any other is a
-    training of its own, and all its moments stay.
+    Own trainings share a line (`Spot.training`) that differ in their length alone, see `results.lengths`.
     """
-    spots = list(spots)
-    scored: dict[str, list[Spot]] = {}
+    found, born = [], set()
     for spot in spots:
-        if spot.source == OWN:
-            scored.setdefault(spot.training, []).append(spot)
-    curves = {training for training, of in scored.items() if all(s.ended or not s.epoch for s in of)}
-    spots = [s if s.training in curves else replace(s, training=s.label) for s in spots]
-    newborn = [s for s in spots if s.source == OWN and not s.epoch]
-    first = {s.training: s for s in sorted(newborn, key=lambda s: s.seeds)}
-    return [s for s in spots if s.source != OWN or s.epoch or s is first[s.training]]
+        if spot.source != OWN or spot.epoch or spot.training not in born:
+            found.append(spot)
+        if spot.source == OWN and not spot.epoch:
+            born.add(spot.training)
+    return found
 
 
 def ends(spots: Iterable[Spot]) -> list[Spot]:

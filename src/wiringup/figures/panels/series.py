@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from wiringup.core.areas import BEHAVIOR
 from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
 from wiringup.figures.style import COLORS, MARKERS
+from wiringup.results.lengths import JOINED
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
 from wiringup.results.table import OWN
@@ -26,6 +27,7 @@ LOOKS: dict[Hashable, Look] = {
     (KN, "conv1"): (ORANGE, "P"),
     (KN, "batchnorm"): (SKY, "X"),
     (WC, ALL): (GREY, "*"),
+    (WC, f"{CRITICAL} + batchnorm"): (GREEN, "v"),
 }
 """Birth and what learns -> the look that they have in every panel."""
 
@@ -130,7 +132,8 @@ def grouped(
         alike = [of for (*same, other), of in found.items() if same == [*kin, kind, seed] and other]
         if len(alike) > 1:  # the longest looks like its condition, and all are called by their labels
             longest = max(alike, key=lambda of: max(s.updates for s in of))
-            called, looks_like = own[-1].label, looks_like if own is longest else own[-1].label
+            called = own[-1].label if apart(own[-1]) == own[-1].label else own[-1].training
+            looks_like = looks_like if own is longest else called
         if kind:
             called, looks_like = f"{called} ({kind})", f"{looks_like} ({kind})"
         series.append(Series(called, looks_like, tuple(own), minor=bool(seed)))
@@ -149,7 +152,7 @@ def sentences(series: Iterable[Series], what: str) -> str:
     if any(one.published and one.spots[0].seed == 0 for one in series):
         told.append(f"A published {what} is one run (seed 0), not a mean over seeds.")
     if any(_of_lengths(one) for one in series):
-        told.append("Own lines join the ends of trainings of different length, each with its own schedule.")
+        told.append(JOINED)
     return "".join(f" {sentence}" for sentence in told)
 
 

@@ -12,6 +12,7 @@ from wiringup.core.areas import SCORED
 from wiringup.core.errors import MissingDataError
 from wiringup.figures.style import SIMULATED
 from wiringup.results.comparison import Comparison, ConditionScores
+from wiringup.results.lengths import lines
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
 from wiringup.results.stats import Estimate
@@ -21,8 +22,6 @@ KN, WC, ALL, CRITICAL = "kaiming_normal", "weight_compression", "all", "critical
 COLUMNS = (*SCORED, MEAN)
 SETTING = ("width", "size", "lr", "batch", "schedule", "augmentation", "optimiser", "weight_decay", "suite")
 """Columns that are the same in all runs of a panel, unless it is about them."""
-TRAINING = ("architecture", "birth", "genome", "batchnorm", "plasticity", "norms", *SETTING)
-"""Columns that, with the number of images, say how something was trained, but not for how long."""
 
 FULL = {
     "paper-scores": "CORnet-S_full:0:1281167",
@@ -62,7 +61,7 @@ class Spot:
         images: labelled images to learn from; 0 where nothing learns.
         synaptic_updates: None where it is not known how many synapses learn.
         ended: whether this is the end of the training.
-        training: the same for own trainings that differ in their length alone.
+        training: what its line is called: the same for own trainings that differ in their length alone.
         seeds: how many.
         seed: which, where each seed is a spot of its own, as published ones are; None otherwise.
         match: area or "mean" -> ceiled score.
@@ -124,10 +123,12 @@ def own_spots(table: Sequence[Row], comparison: Comparison) -> list[Spot]:
     ends = {m.label: m.epoch for m in comparison.moments}
     pools = {m.label: round(m.updates / m.epoch) for m in comparison.moments if m.epoch}
     basis = own_basis(comparison)
-    return [
+    called = lines(table)
+    spots = [
         _own(m, firsts[m.label], usual, pools.get(m.label, 0), m.epoch == ends[m.label], basis)
         for m in comparison.moments
     ]
+    return [replace(spot, training=called[spot.label]) for spot in spots]
 
 
 def own_basis(comparison: Comparison) -> Basis:
@@ -164,7 +165,7 @@ def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, 
         synaptic_updates=moment.synaptic_updates,
         trained=moment.trained,
         ended=ended,
-        training=repr([pool, *(row.get(name) for name in TRAINING)]) if pool else moment.label,
+        training=moment.label,
         seeds=len(moment.top1),
         seed=None,
         match={area: of.mean for area, of in moment.match.items()},
