@@ -9,8 +9,8 @@ synaptic updates). Published: 79 % of the fully trained brain match after six ep
 training 88 % [81, 95], Kaiming normal with critical training 75 %, with all synapses 82 %, with all synapses
 and as many synaptic updates as critical training 47 % (docs/findings.md).
 
-Three seeds: 84 runs, at `gpu` (one card) about 17 minutes one after the other, 10 minutes eight at once, and
-4 hours at `small` (two cores).
+Three seeds: 84 runs, at `gpu` (one card) about 17 minutes one after the other (54 of them eight at once: 5
+minutes), and 5 hours at `small` (two cores).
 """
 
 from wiringup.experiments.inputs import plasticity_of
