@@ -186,25 +186,31 @@ def parsed_json(content: bytes, where: str) -> Any:
             is nested too deeply.
     """
     try:
-        value = json.loads(content, parse_constant=_not_finite, parse_float=_finite)
-        _check_depth(value)
+        value = json.loads(content, parse_constant=_not_finite)
+        if not _is_finite(value):
+            json.loads(content, parse_float=_finite)  # which says what stands there
     except (ValueError, RecursionError) as error:
         reason = _TOO_DEEP if isinstance(error, RecursionError) else str(error)
         raise InputError(f"{where} is not valid JSON ({reason}).") from error
     return value
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
+def _is_finite(value: Any) -> bool:
+    """Return whether all numbers are finite; raise `ValueError` if it is nested too deeply."""
+    level: list[Any] = [[value]]
+    finite = True
     for _ in range(JSON_DEPTH):
-        level = [
-            child
-            for holder in level
-            if isinstance(holder, dict | list)
-            for child in (holder.values() if isinstance(holder, dict) else holder)
-        ]
-        if not level:
-            return
+        deeper: list[Any] = []
+        for holder in level:
+            for child in holder.values() if type(holder) is dict else holder:
+                kind = type(child)
+                if kind is dict or kind is list:
+                    deeper.append(child)
+                elif kind is float and not math.isfinite(child):
+                    finite = False
+        if not deeper:
+            return finite
+        level = deeper
     raise ValueError(_TOO_DEEP)
 
 

@@ -1,5 +1,7 @@
 """Labels of runs of several studies: where one label covers several conditions, it says which."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -48,7 +50,7 @@ def condition(record: Record) -> str:
     """
     source = str(_images(record, "source") or "").replace("\\", "/").rsplit("/", 1)[-1]
     said = sorted((".".join(path), value) for path, value in _leaves(record.spec))
-    return content_hash([said, source, record.norms])[:8]
+    return _digest([said, source, record.norms])[:8]
 
 
 def kind(record: Record) -> str:
@@ -57,7 +59,12 @@ def kind(record: Record) -> str:
     Runs of one kind are one training, ended earlier or later, each with the schedule of its length.
     """
     said = sorted((".".join(path), value) for path, value in _all_leaves(record.spec))
-    return content_hash([said, record.norms])[:12]
+    return _digest([said, record.norms])[:12]
+
+
+def _digest(value: Any) -> str:
+    """Return the SHA-256 (hex) of what was read from JSON: as `content_hash`, and several times faster."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _all_leaves(value: Any, path: Path = ()) -> Iterable[tuple[Path, Any]]:

@@ -1,12 +1,14 @@
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Required, TypedDict
 
 import numpy as np
 import pytest
 import torch
 
+from wiringup.core import spec
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive, numpy_stream, torch_stream
 from wiringup.core.spec import diff, from_dict, neutral, omit_default, to_dict, uid
@@ -98,3 +100,27 @@ def test_a_spec_comes_back_from_its_json():
 def test_json_that_is_no_spec_is_refused_by_field(values, why):
     with pytest.raises(InputError, match=why):
         from_dict(Whole, values)
+
+
+VALUES = [
+    None, True, 1, 1.5, "text", [], [1, 2.5], ["a"], [None], {}, {"a": 1}, {"a": "b"}, {"name": "x"},
+    {"name": 1}, {"name": "x", "n": 2, "parts": [{"name": "y"}]}, {"name": "x", "n": 1.5},
+    {"name": "x", "parts": [{"name": None}]},
+]  # fmt: skip
+
+
+class _Part(TypedDict, total=False):
+    name: Required[str]
+    n: int | None
+    parts: "Sequence[_Part]"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [str, bool, int, float, Path, type(None), Any, int | None, float | str, Sequence[float], tuple[str, ...],
+     Mapping[str, float], Mapping[str, Sequence[int] | None], _Part, Sequence[_Part]],
+)  # fmt: skip
+def test_what_fits_at_once_is_what_has_nothing_wrong(kind):
+    found = [spec._fits(kind)(value) for value in VALUES]
+    assert found == [spec._misfit(value, kind, "it") is None for value in VALUES]
+    assert kind is Any or not all(found)
