@@ -53,10 +53,10 @@ def condition(record: Record) -> str:
     return _digest([said, source, record.norms])[:8]
 
 
-def kind(record: Record) -> str:
+def training(record: Record) -> str:
     """Return a short hash of all that a run's specification says, its seeds too, but for its length.
 
-    Runs of one kind are one training, ended earlier or later, each with the schedule of its length.
+    Runs that have the same are one training, ended earlier or later, each with the schedule of its length.
     """
     said = sorted((".".join(path), value) for path, value in _all_leaves(record.spec))
     return _digest([said, record.norms])[:12]

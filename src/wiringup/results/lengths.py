@@ -24,18 +24,18 @@ JOINED = "Own lines join the ends of trainings of different length, each with it
 
 @dataclass
 class _Scored:
-    """A condition: the kind of every seed's run, the epochs at which it was scored, and a row of it."""
+    """A condition: the training of every seed's run, the epochs at which it was scored, and a row of it."""
 
     row: Row
-    kinds: dict[int, str | None] = field(default_factory=dict)
+    trainings: dict[int, str | None] = field(default_factory=dict)
     epochs: set[float] = field(default_factory=set)
 
 
 def lines(table: Sequence[Row]) -> dict[str, str]:
     """Return what the line of every condition is called: itself, or what it shares with others.
 
-    Conditions share a line if their runs, seed by seed, are of one kind (see `labels.kind`), all were scored
-    at birth and end alone, and no two end at the same epoch.
+    Conditions share a line if their runs, seed by seed, are of one training (see `labels.training`), all were
+    scored at birth and end alone, and no two end at the same epoch.
 
     Args:
         table: see `results.table.rows`.
@@ -44,12 +44,12 @@ def lines(table: Sequence[Row]) -> dict[str, str]:
     for row in table:
         if row.get("label") is not None and row.get("epoch") is not None:
             one = found.setdefault(row["label"], _Scored(row))
-            one.kinds[row["seed"]] = row.get("kind")
+            one.trainings[row["seed"]] = row.get("training")
             one.epochs |= {row["epoch"]} - {0}
     alike: dict[tuple[tuple[int, str | None], ...], list[str]] = {}
     for label, one in found.items():
-        if all(one.kinds.values()):
-            alike.setdefault(tuple(sorted(one.kinds.items())), []).append(label)
+        if all(one.trainings.values()):
+            alike.setdefault(tuple(sorted(one.trainings.items())), []).append(label)
     joint = [labels for labels in alike.values() if _one_line([found[x] for x in labels])]
     names = _names([[found[x].row for x in labels] for labels in joint], found)
     shared = {label: name for labels, name in zip(joint, names, strict=True) for label in labels}

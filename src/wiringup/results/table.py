@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wiringup.core.score import Score
-from wiringup.results.labels import condition, kind
+from wiringup.results.labels import condition, training
 from wiringup.results.record import MEAN, Point, Record, plain, score_to_dict
 
 Row = Mapping[str, Any]
@@ -31,7 +31,7 @@ OWN, SCORE = "own", "score"
 """Sources of rows: runs made here, and what ``wiringup score`` kept; `results.published` has the others."""
 
 COLUMNS = {
-    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "kind": "VARCHAR",
+    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "training": "VARCHAR",
     "seed": "BIGINT", "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR",
     "genome": "VARCHAR", "batchnorm": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR",
     "norms": "VARCHAR", "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE",
@@ -57,8 +57,8 @@ def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str,
     """Return the table of runs.
 
     A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
-    it, "seed" that of its birth, "condition" a hash of all of its specification but seeds, "kind" one of all
-    of it but its length), what decided it ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs"
+    it, "seed" that of its birth, "condition" a hash of all of its specification but seeds, "training" one
+    of all but its length), what decided it ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs"
     as trained in all), what was spent until the moment ("epoch", "updates", "synaptic_updates", "images" that
     were seen, "flops"; "trained" of all "synapses"; "final" at the last), and what came out: "top1" (by
     "top1_protocol"), "brain_match" (the mean of all areas of the suite), and one `Score`, with its ceiling,
@@ -86,7 +86,7 @@ def _of_run(record: Record) -> dict[str, Any]:
         "run": record.uid,
         "label": record.label,
         "condition": condition(record),
-        "kind": kind(record),
+        "training": training(record),
         "seed": record.seed,
         "bits": record.bits,
         "norms": record.norms,

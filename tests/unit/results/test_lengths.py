@@ -8,7 +8,7 @@ import pytest
 from made_records import make_record, score
 from wiringup.results.comparison import compare
 from wiringup.results.curves import curves, reached
-from wiringup.results.labels import kind
+from wiringup.results.labels import training
 from wiringup.results.lengths import by_length, joined, lines
 from wiringup.results.table import rows
 
@@ -98,7 +98,8 @@ def test_curves_of_one_line_are_one_and_its_end_is_drawn_as_the_reference():
     assert joined(found, {}) == found
 
 
-def test_a_kind_hangs_on_all_but_length_and_what_changes_no_address():
+def test_a_training_hangs_on_all_but_length_and_what_changes_no_address():
     one = ended("a", 0.2, 0.3)
-    assert kind(one) == kind(ended("b", 0.2, 0.3, 0.4))
-    assert len({kind(ended("a", 0.2, 0.3, **d)) for d in ({}, {"seed": 1}, {"lr": 1}, {"images": 9})}) == 4
+    assert training(one) == training(ended("b", 0.2, 0.3, 0.4))
+    others = ({}, {"seed": 1}, {"lr": 1}, {"images": 9})
+    assert len({training(ended("a", 0.2, 0.3, **of)) for of in others}) == len(others)
