@@ -29,6 +29,8 @@ GUESS = {
 }
 """Seconds for one unit of work before any was measured: an image, a scoring, a preparation step; of
 runs a second itself (see `expected`)."""
+DOUBT = 0.25
+"""Of the time that was waited for the first unit of work: so much is left at least."""
 WIDTH = 118
 
 _open: list["Progress"] = []
@@ -122,8 +124,8 @@ class Progress:
 
     def _seconds_left(self, kind: str, planned: float) -> float:
         done, seconds = self.done.get(kind, 0), self.seconds.get(kind, 0)
-        if not done:  # part of it may be: what was guessed gets less while we wait
-            return max(_guess(kind) * planned - seconds, 0.0)
+        if not done:  # part of it may be: what was guessed gets less while we wait, and is doubted in the end
+            return max(_guess(kind) * planned - seconds, DOUBT * seconds)
         return seconds / done * max(0, planned - done)
 
     def fraction(self) -> float:
