@@ -13,7 +13,7 @@ from wiringup.results.curves import Curve
 from wiringup.results.table import Row
 
 SHORT: Mapping[str, str] = {"kaiming_normal": "KN", "weight_compression": "WC"}
-"""How births are called in names of lines."""
+"""How births are called in names of lines, and in figures."""
 
 Lines = Mapping[str, str]
 """Label of a condition -> what its line is called."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from wiringup.core.areas import BEHAVIOR
 from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
 from wiringup.figures.style import COLORS, MARKERS
-from wiringup.results.lengths import JOINED
+from wiringup.results.lengths import JOINED, SHORT
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
 from wiringup.results.table import OWN
@@ -40,7 +40,7 @@ OF_AREAS: dict[Hashable, Look] = {
     BEHAVIOR: (RED, "P"),
 }
 NAMES = {
-    KN: "KN", WC: "WC", MEAN: "mean", BEHAVIOR: "behaviour", "cornet_s": "CORnet-S", "resnet50": "ResNet-50",
+    **SHORT, MEAN: "mean", BEHAVIOR: "behaviour", "cornet_s": "CORnet-S", "resnet50": "ResNet-50",
     "mobilenet_v1": "MobileNet-v1", "alexnet": "AlexNet", "hmax": "HMAX", "resnet18": "ResNet-18",
     "efficientnet_b0": "EfficientNet-B0",
 }  # fmt: skip
