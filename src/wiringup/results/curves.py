@@ -16,7 +16,7 @@ from wiringup.core.checks import at_least, did_you_mean, one_of
 from wiringup.core.errors import InputError
 from wiringup.results.brain_match import at_chance
 from wiringup.results.comparison import matched, moments_of
-from wiringup.results.draws import Drawn, Sample, drawn, mixed, subtracted
+from wiringup.results.draws import Drawn, Sample, drawn, in_common, mixed, subtracted
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, Estimate, paired_permutation
 from wiringup.results.table import Row
@@ -255,9 +255,9 @@ def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic
 
 def together(each: Sequence[Drawn]) -> Array:
     """Return (numbers, draws) of several numbers, widened as their intervals are."""
-    many = [one.widened() if one.parts else np.array([one.value]) for one in each]
-    length = min((len(one) for one in many if len(one) > 1), default=1)
-    return np.stack([np.broadcast_to(one[:length], length) for one in many])
+    length = in_common([one for one in each if one.parts])
+    many = [one.widened()[:length] if one.parts else np.array([one.value]) for one in each]
+    return np.stack([np.broadcast_to(one, length) for one in many])
 
 
 def never_falling(values: Array) -> Array:

@@ -2,7 +2,9 @@
 
 One bootstrap draw takes the same resample of stimuli and units for every model (`Score.evidence`) and
 resamples the seeds of each condition. Means and fractions follow draw by draw, so that what two models owe
-to the same stimuli and neurons cancels in their ratio. Draws of stimuli and units at once spread too widely
+to the same stimuli and neurons cancels in their ratio. Resamples of stimuli and units are gone through again
+and again, each time with other seeds: with 500 draws of seeds the same runs under another label would have an
+interval that ends a point elsewhere. Draws of stimuli and units at once spread too widely
 (see `_counted_twice`): intervals are drawn in by as much. The spread over seeds is known from few of them:
 intervals are widened as a t interval is, with Satterthwaite's degrees of freedom.
 """
@@ -25,7 +27,7 @@ RESAMPLED = ("stimuli", "units", "both")
 FEW_SEEDS = 5
 SEED = 0
 KEPT = 500  # draws of a score that a record keeps, in half precision
-DRAWS = 1000  # of seeds, where nothing else is resampled
+DRAWS = 10_000  # of everything at once: ends of intervals are then told to a fiftieth of a standard error
 
 Array = NDArray[np.float64]
 
@@ -125,12 +127,14 @@ class Drawn:
         parts: source -> (draws,); "both" is stimuli and units at once.
         total: (draws,), with everything resampled, seeds too.
         n_seeds: how many seeds there are.
+        resamples: of stimuli and units: ``total`` goes through so many again and again.
     """
 
     value: float
     parts: Mapping[str, Array]
     total: Array
     n_seeds: int
+    resamples: int = 1
 
     def over(self, source: str) -> Array:
         """Return the draws (draws,) of one source; the number itself where it cannot be resampled."""
@@ -173,8 +177,20 @@ class Drawn:
         each = (SEEDS, *RESAMPLED)
         parts = {s: combined(*_as_many(self.over(s), other.over(s))) for s in each if s in sources}
         n_seeds = min(d.n_seeds for d in (self, other) if d.n_seeds > 1) if SEEDS in parts else 1
-        total = combined(*_as_many(self.total, other.total))
-        return Drawn(float(combined(self.value, other.value)), parts, total, n_seeds)
+        n = in_common([self, other])
+        total = combined(self.total[:n], other.total[:n])
+        resamples = min((d.resamples for d in (self, other) if d.resamples > 1), default=1)
+        return Drawn(float(combined(self.value, other.value)), parts, total, n_seeds, resamples)
+
+
+def in_common(each: Sequence[Drawn]) -> int:
+    """Return how many draws of several numbers belong together, one by one.
+
+    Those that went through equally many resamples of stimuli and units (or none) agree in all; of others, as
+    records of earlier versions keep more, only the first time through.
+    """
+    resamples = {one.resamples for one in each if one.resamples > 1}
+    return min(resamples) if len(resamples) > 1 else min((len(one.total) for one in each), default=1)
 
 
 def _as_many(a: Array, b: Array) -> tuple[Array, Array]:
@@ -209,11 +225,11 @@ def drawn(sample: Sample, label: str, seed: int = SEED) -> Drawn:
     """
     n = len(sample.values)
     both = sample.over("both")
-    draws = both.shape[1] if both.shape[1] > 1 else DRAWS
     generator = np.random.default_rng(int(content_hash([seed, SEEDS, label])[:16], 16))
+    draws = both.shape[1] if n == 1 and both.shape[1] > 1 else DRAWS
     weights = normal_weights(n, draws, generator) / n
     parts = {s: values.mean(0) for s, values in sample.draws.items()}
     if n > 1:
         parts[SEEDS] = weights @ sample.values
-    total = (weights * np.broadcast_to(both.T, weights.shape)).sum(1)
-    return Drawn(float(sample.values.mean()), parts, total, n)
+    total = (weights * np.resize(both.T, weights.shape)).sum(1)
+    return Drawn(float(sample.values.mean()), parts, total, n, both.shape[1])

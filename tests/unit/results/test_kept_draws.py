@@ -10,7 +10,7 @@ from made_records import evidence, make_record, point, score, with_draws
 from wiringup.core.errors import InputError
 from wiringup.figures.results import Results
 from wiringup.results.comparison import of_study
-from wiringup.results.draws import KEPT, condensed, from_text, to_text
+from wiringup.results.draws import KEPT, Sample, condensed, drawn, from_text, to_text
 from wiringup.results.query import Query, ask
 from wiringup.results.record import from_dict, point_to_dict, to_dict
 from wiringup.results.store import Store
@@ -95,3 +95,26 @@ def test_groups_of_the_table_know_them_too(tmp_path):
 
 def test_points_say_what_their_mean_owes_to_stimuli():
     assert point_to_dict(point(0, 0, 0.4, errors={"units": 0.1}))["errors"] == {"units": 0.1}
+
+
+def sample_of(seeds: int, resamples: int) -> Sample:
+    r = np.random.default_rng(0)
+    values, common = 0.4 + 0.02 * r.standard_normal(seeds), 0.01 * r.standard_normal(1000)
+    return Sample(
+        values, {"units": values[:, None] + common[:resamples], "both": values[:, None] + common[:resamples]}
+    )
+
+
+def test_an_interval_hardly_depends_on_how_a_condition_is_called():
+    """500 draws would put its ends .12 standard errors apart: a verdict would depend on the name."""
+    found = [drawn(sample_of(3, 500), f"label {i}").estimate() for i in range(40)]
+    for ends in ([e.low for e in found], [e.high for e in found]):
+        assert np.std(ends) / np.mean([e.error for e in found]) < 0.07
+
+
+def test_draws_of_records_that_keep_more_are_paired_with_those_of_the_same_stimuli_and_units():
+    many, few = (drawn(sample_of(3, n), "one") for n in (1000, 500))
+    difference = many.minus(few)
+    assert difference.resamples == len(difference.total) == 500
+    np.testing.assert_allclose(difference.total, 0, atol=1e-15)
+    assert len(many.minus(many).total) == len(many.total) > 1000
