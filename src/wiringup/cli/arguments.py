@@ -94,6 +94,7 @@ OfStudy = Annotated[
         name="study", metavar="STUDY", help=f"This study alone, not all runs. {STUDY}", help_behavior_hint=""
     ),
 ]
+SoFar = Annotated[bool, arg(help="Of a study that is not finished, take the runs that are made.")]
 Json = Annotated[bool, arg(help="Print JSON to stdout.")]
 
 
@@ -105,15 +106,3 @@ def named_classes(classes: int | Path) -> tuple[int, tuple[str, ...] | None]:
         return classes, None
     names = read_class_names(classes)
     return len(names), names
-
-
-def results_folder(runs: Path, study: str | None) -> Path:
-    """Return the folder in which results lie: of a study that is named and finished, or of all runs.
-
-    Raises:
-        InputError: if several studies are called so.
-        MissingDataError: if none is, or it is not finished.
-    """
-    from wiringup.experiments.outcome import finished_study
-
-    return runs if study is None else finished_study(runs, study)

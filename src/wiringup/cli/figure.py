@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json, OfStudy, results_folder
+from wiringup.cli.arguments import Json, OfStudy, SoFar
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError, MissingDataError
 
@@ -28,6 +28,7 @@ def figure(
     ] = None,
     list_: Annotated[bool, arg(name="list", help="Say which panels there are, and what each needs.")] = False,
     study: OfStudy = None,
+    so_far: SoFar = False,
     published_only: Annotated[bool, arg(help="Draw what was published, without own runs.")] = False,
     reference: Annotated[
         str, arg(metavar="LABEL", help="The condition that percentages are of, if not the study's own.")
@@ -58,18 +59,19 @@ def figure(
     from wiringup.figures.panels.catalog import OTHERS, PANELS, find_panel
 
     asked = {"genome": genome, "suite": suite, "runs": runs, "out": out, "published_only": published_only}
+    asked |= {"study": study, "so_far": so_far, "reference": reference}
     if panel is None or list_:
         if panel is not None or published_only:
             raise InputError(
                 "Without --list, name a panel to draw it, or all; to list them, give nothing else."
             )
-        _list(runs, study, reference, json)
+        _list(asked, json)
         return
     every = panel == EVERY
     names = [*PANELS, *OTHERS] if every else [find_panel(panel)]
     of_runs = any(name in PANELS for name in names)
-    _refuse_unused(names, asked, bool(study or reference) and not of_runs)
-    spots = _spots(runs, study, reference, published_only, panel) if of_runs else []
+    _refuse_unused(names, asked, bool(study or so_far or reference) and not of_runs)
+    spots = _spots(asked, panel) if of_runs else []
     files: dict[str, list[Path]] = {}
     for name in sorted(names):
         try:
@@ -91,7 +93,9 @@ def _refuse_unused(names: list[str], asked: dict[str, Any], runs_named: bool) ->
     if asked["suite"] != SUITE and BITS not in names:
         raise InputError(f"--suite is of panel {BITS}; runs are drawn on the suite of their reference.")
     if runs_named:
-        raise InputError(f"Panel {names[0]} is not drawn from runs: leave out --study and --reference.")
+        raise InputError(
+            f"Panel {names[0]} is not drawn from runs: leave out --study, --so-far and --reference."
+        )
 
 
 def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
@@ -114,19 +118,27 @@ def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
     return files
 
 
-def _spots(runs: Path, study: str | None, reference: str, published_only: bool, panel: str) -> list["Spot"]:
+def _spots(asked: dict[str, Any], panel: str) -> list["Spot"]:
     from wiringup.figures.panels.loading import load_both, load_published
 
-    if published_only:
-        if study or reference:
-            raise InputError("--published-only draws no own runs; leave out --study and --reference, or it.")
+    if asked["published_only"]:
+        if asked["study"] or asked["so_far"] or asked["reference"]:
+            raise InputError(
+                "--published-only draws no own runs; leave out --study, --so-far and --reference, or it."
+            )
         return load_published(needed=True)
     try:
-        return load_both(results_folder(runs, study), reference)
+        return load_both(_folder(asked), asked["reference"])
     except MissingDataError as error:
         raise MissingDataError(
             f"{error} What was published is drawn without runs: wiringup figure {panel} --published-only."
         ) from error
+
+
+def _folder(asked: dict[str, Any]) -> Path:
+    from wiringup.experiments.outcome import results_folder
+
+    return results_folder(asked["runs"], asked["study"], so_far=asked["so_far"])
 
 
 def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
@@ -190,11 +202,11 @@ def _bits(asked: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
     return draw(matches, asked["suite"]), [{k: v for k, v in row.items() if k != "errors"} for row in rows]
 
 
-def _list(runs: Path, study: str | None, reference: str, json: bool) -> None:
+def _list(asked: dict[str, Any], json: bool) -> None:
     from wiringup.figures.panels.loading import load_own
 
     try:
-        spots = load_own(results_folder(runs, study), reference)
+        spots = load_own(_folder(asked), asked["reference"])
     except MissingDataError as error:
         log.info("No own runs: %s", error)
         spots = []

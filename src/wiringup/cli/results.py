@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json, Runs, StudyName
+from wiringup.cli.arguments import Json, Runs, SoFar, StudyName
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
@@ -256,6 +256,7 @@ def _value(estimate: Mapping[str, Any] | None, name: str = "value") -> str:
 
 def report(
     study: StudyName,
+    so_far: SoFar = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -270,5 +271,5 @@ def report(
     from wiringup.experiments.outcome import finished_study
     from wiringup.results.store import Store
 
-    folder = finished_study(out, study)
+    folder = finished_study(out, study, so_far=so_far)
     show(Store(folder.parent), folder.name, json)

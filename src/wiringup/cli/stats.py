@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg, subcommand
 
-from wiringup.cli.arguments import Json, OfStudy, Runs, results_folder
+from wiringup.cli.arguments import Json, OfStudy, Runs, SoFar
 from wiringup.cli.results import told
 from wiringup.cli.show import as_json, table
 from wiringup.core.checks import one_of
@@ -43,6 +43,7 @@ def compare(
     reference: Reference = "",
     benchmark: Benchmarks = (),
     study: OfStudy = None,
+    so_far: SoFar = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -53,7 +54,7 @@ def compare(
     """
     from wiringup.results.curves import compared
 
-    curves, _ = _curves(results_folder(out, study), reference, benchmark)
+    curves, _ = _curves(out, study, so_far, reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     found = compared(a, b, by)
     body = [
@@ -80,6 +81,7 @@ def reach(
     reference: Reference = "",
     benchmark: Benchmarks = (),
     study: OfStudy = None,
+    so_far: SoFar = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -95,7 +97,7 @@ def reach(
 
     if not 0 < to <= 100:
         raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
-    kept, base = _results(results_folder(out, study), reference)
+    kept, base = _results(out, study, so_far, reference)
     curves = kept.curves(base, benchmark)
     each = joined(curves, lines(kept.rows)).values()
     found = sorted((reached(c, curves[base], to / 100, by) for c in each), key=lambda r: r.spent)
@@ -129,6 +131,7 @@ def front(
         ),
     ] = (),
     study: OfStudy = None,
+    so_far: SoFar = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -145,7 +148,7 @@ def front(
     """
     from wiringup.results.curves import front as pareto
 
-    found, base = _results(results_folder(out, study), reference)
+    found, base = _results(out, study, so_far, reference)
     if both := sorted({*benchmark} & {*confirm}):
         raise InputError(f"{', '.join(both)} cannot both choose and confirm; name it once.")
     chosen = benchmark or (tuple(found.others(confirm)) if confirm else ())
@@ -181,6 +184,7 @@ def seeds(
     reference: Reference = "",
     benchmark: Benchmarks = (),
     study: OfStudy = None,
+    so_far: SoFar = False,
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
@@ -194,7 +198,7 @@ def seeds(
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    curves, _ = _curves(results_folder(out, study), reference, benchmark)
+    curves, _ = _curves(out, study, so_far, reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     values = last_difference(a, b)
     asked = float(values.mean()) if difference is None else difference
@@ -207,6 +211,7 @@ def seeds(
 
 def claims(
     study: OfStudy = None,
+    so_far: SoFar = False,
     benchmark: Benchmarks = (),
     out: Runs = Path("runs"),
     json: Json = False,
@@ -225,7 +230,7 @@ def claims(
     from wiringup.experiments.claims import examined
     from wiringup.figures.tables import claims_table
 
-    found = examined(out, study, benchmark)
+    found = examined(out, study, benchmark, so_far=so_far)
     if json:
         as_json([_plain_study(one) for one in found])
         return
@@ -295,15 +300,18 @@ def _with_ends(e: "Estimate") -> str:
     return "at chance" if math.isnan(e.value) else f"{e.value:.1f}{interval}"
 
 
-def _curves(out: Path, reference: str, benchmarks: Sequence[str] = ()) -> tuple[Mapping[str, "Curve"], str]:
-    found, reference = _results(out, reference)
+def _curves(
+    out: Path, study: str | None, so_far: bool, reference: str, benchmarks: Sequence[str]
+) -> tuple[Mapping[str, "Curve"], str]:
+    found, reference = _results(out, study, so_far, reference)
     return found.curves(reference, benchmarks), reference
 
 
-def _results(out: Path, reference: str) -> tuple["Results", str]:
+def _results(out: Path, study: str | None, so_far: bool, reference: str) -> tuple["Results", str]:
+    from wiringup.experiments.outcome import results_folder
     from wiringup.figures.results import Results
 
-    found = Results.load(out)
+    found = Results.load(results_folder(out, study, so_far=so_far))
     if not (reference := reference or found.reference):
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in found.rows))
         raise InputError(f"{out} is no study with a reference; give --reference, one of {labels}.")

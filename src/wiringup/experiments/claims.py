@@ -8,7 +8,7 @@ from typing import Any
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.score import UNCEILED
-from wiringup.experiments.outcome import finished_study
+from wiringup.experiments.outcome import results_folder
 from wiringup.experiments.recipes.catalog import RECIPES
 from wiringup.results.claims import Tested, examine
 from wiringup.results.confirmation import as_if_ceiled, benchmarks_of, only
@@ -37,20 +37,23 @@ class Examined:
     unceiled: Sequence[str] = ()
 
 
-def examined(runs: Path, study: str | None = None, benchmarks: Sequence[str] = ()) -> list[Examined]:
+def examined(
+    runs: Path, study: str | None = None, benchmarks: Sequence[str] = (), *, so_far: bool = False
+) -> list[Examined]:
     """Return what studies say of the claims of their recipes.
 
     Args:
         runs: the folder of runs.
         study: see `study.find_study`; None for all that are finished.
         benchmarks: that count alone; by default all.
+        so_far: take a study that is not finished, too.
 
     Raises:
         InputError: if the study is of no recipe, or a benchmark is unknown.
         MissingDataError: if there is none, or it is not finished.
     """
+    folder = results_folder(runs, study, so_far=so_far)
     if study is not None:
-        folder = finished_study(runs, study)
         document, records = Store(folder.parent).study(folder.name)
         if not (found := of_study(document, records, benchmarks)):
             raise InputError(f"Study {folder.name} is of no recipe with claims; see wiringup recipes.")

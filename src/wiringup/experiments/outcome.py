@@ -4,11 +4,11 @@ import logging
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-from wiringup.core.errors import DivergedError, MissingDataError, WiringupError
+from wiringup.core.errors import DivergedError, InputError, MissingDataError, WiringupError
 from wiringup.experiments.sharing import LOG, failure
-from wiringup.experiments.study import RUNS, Listed, Listing, find_study, studies
+from wiringup.experiments.study import Listed, Listing, find_study, studies
 from wiringup.results.record import Diverged, Record
-from wiringup.results.store import RECORD, STUDY, Store
+from wiringup.results.store import RECORD, RUNS, STUDY, Store
 
 SHOWN = 20
 """Failed runs that an error names; `wiringup status` has them all."""
@@ -60,7 +60,7 @@ def begun_told(study: str, done: int, runs: int) -> str:
     """Return how a study stands that was begun, in words."""
     return (
         f"Study {study} is not finished: {done} of {runs} runs are. Run the same command again to go on; how "
-        f"each stands: wiringup status {study}."
+        f"each stands: wiringup status {study}. To look at what is made: --so-far."
     )
 
 
@@ -71,20 +71,36 @@ def check_begun(store: Store, study: str) -> None:
             raise MissingDataError(begun_told(*one))
 
 
-def finished_study(runs: Path, name: str) -> Path:
+def finished_study(runs: Path, name: str, *, so_far: bool = False) -> Path:
     """Return the folder of a study of which all runs are made.
 
     Args:
         runs: the folder of runs.
         name: see `study.find_study`.
+        so_far: take one that is not finished, too; `Store.study` then gives the runs that are made.
 
     Raises:
         InputError: if several studies are called so.
         MissingDataError: if none is, or it is not finished.
     """
     folder = find_study(runs, name)
+    if so_far:
+        return folder
     check_begun(Store(folder.parent), folder.name)
     return folder
+
+
+def results_folder(runs: Path, study: str | None, *, so_far: bool = False) -> Path:
+    """Return the folder in which results lie: of a study that is named, or of all runs.
+
+    Raises:
+        InputError, MissingDataError: as `finished_study`, or if runs so far are asked for of no study.
+    """
+    if study is not None:
+        return finished_study(runs, study, so_far=so_far)
+    if so_far:
+        raise InputError("--so-far is of one study that is not finished; name it with --study.")
+    return runs
 
 
 def finished(store: Store, one: Listed) -> bool:

@@ -11,9 +11,8 @@ from wiringup.core.files import read_json
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import check_shape, uid
 from wiringup.experiments.spec import RunSpec
-from wiringup.results.store import STUDY, Store
+from wiringup.results.store import RUNS, STUDY, Store, is_study
 
-RUNS = "runs.json"
 BEGINNING = 4  # characters of an address that may stand for it
 AGAIN = "Restore it from a copy, or delete it and run the command again that launched the study."
 
@@ -161,7 +160,7 @@ def find_study(runs: Path, name: str) -> Path:
         MissingDataError: if none is.
     """
     for folder in (runs / name, Path(name)):
-        if name and _is_study(folder):
+        if name and is_study(folder):
             return folder.absolute()
     recipes = _recipes(runs)
     found = [
@@ -181,10 +180,6 @@ def find_study(runs: Path, name: str) -> Path:
             f"Known: {', '.join(known) or 'none yet; make one with wiringup run'}."
         )
     return (runs / found[0]).absolute()
-
-
-def _is_study(folder: Path) -> bool:
-    return (folder / STUDY).is_file() or (folder / RUNS).is_file()
 
 
 def _recipes(runs: Path) -> dict[str, str]:

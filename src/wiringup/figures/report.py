@@ -109,6 +109,7 @@ def page(
     body = [
         f"<h1>Brain match with few supervised synaptic updates{_of_recipe(study, ': ')}</h1>",
         _claim(study),
+        _so_far(study),
         _warning(records),
         f'<p class="headline">{_text(headline(comparison))}</p>',
         f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
@@ -288,6 +289,12 @@ def _varied(records: Sequence[Record]) -> list[str]:
     birth, training = (spec.get(part) or {} for part in ("birth", "training"))
     images = "–" if end.images is None else f"{end.images:,}"
     return [birth.get("recipe", "–"), training.get("plasticity", "–"), images, f"{end.epoch:g}"]
+
+
+def _so_far(study: Study) -> str:
+    if not (told := study.get("so_far")):
+        return ""
+    return f'<p class="simulated"><strong>Not finished</strong>: this is of {_text(told)}.</p>'
 
 
 def _warning(records: Sequence[Record]) -> str:

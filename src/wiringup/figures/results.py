@@ -16,7 +16,7 @@ from wiringup.results.labels import told_apart
 from wiringup.results.lengths import by_length, lines
 from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.stats import Estimate
-from wiringup.results.store import STUDY, Store
+from wiringup.results.store import Store, is_study
 from wiringup.results.table import Row, rows, to_csv
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Results:
         found: records, or rows of such a table or of ``wiringup score``.
         reference: label of the condition that percentages are of; "" where there is none.
         diverged: runs that have no score.
+        so_far: how many runs these are of, if their study is not finished.
     """
 
     def __init__(
@@ -45,17 +46,18 @@ class Results:
         found: Iterable[Record | Row],
         reference: str = "",
         diverged: Sequence[Diverged] = (),
+        so_far: str = "",
     ) -> None:
         each = list(found)
         records = [one for one in each if isinstance(one, Record)]
         self._with_draws: list[dict[str, Any]] = rows(records, evidence=True)
         self._with_draws += [dict(plain(one)) for one in each if not isinstance(one, Record)]
         self.rows = [{k: v for k, v in row.items() if k != "evidence"} for row in self._with_draws]
-        self.reference, self.diverged = reference, tuple(diverged)
+        self.reference, self.diverged, self.so_far = reference, tuple(diverged), so_far
 
     @classmethod
     def load(cls, folder: Path | str) -> "Results":
-        """Return the results in a folder: of a study (it holds ``study.json``), or all runs of a store.
+        """Return the results in a folder: of a study, finished or not, or of all runs of a store.
 
         Runs of a store that have one label but differ in more than seeds get labels that say in what.
 
@@ -64,9 +66,10 @@ class Results:
             InputError: if a record is damaged.
         """
         folder = Path(folder)
-        if (folder / STUDY).is_file():
+        if is_study(folder):
             document, records = Store(folder.resolve().parent).study(folder.resolve().name)
-            return cls(records, document["spec"]["reference"], diverged_of(document))
+            reference, so_far = document["spec"]["reference"], document.get("so_far", "")
+            return cls(records, reference, diverged_of(document), so_far)
         if not (records := Store(folder).records()):
             raise MissingDataError(
                 f"{folder} holds neither a study nor finished runs. Name a folder of runs (runs, if --out is "
@@ -88,7 +91,9 @@ class Results:
 
     def only(self, keep: Callable[[Row], bool]) -> "Results":
         """Return the results of the rows for which ``keep`` is true."""
-        return Results([row for row in self._with_draws if keep(row)], self.reference, self.diverged)
+        return Results(
+            [row for row in self._with_draws if keep(row)], self.reference, self.diverged, self.so_far
+        )
 
     def to_frame(self) -> "pandas.DataFrame":
         """Return the table as a pandas frame, a column for each name."""

@@ -12,6 +12,22 @@ class StudyDocument(TypedDict):
     uid: str
     spec: "StudySpec"
     runs: Sequence[str]
+    so_far: NotRequired[str]
+
+
+class ListedRun(TypedDict):
+    """A run of a study that was launched."""
+
+    run: str
+    label: str
+
+
+class ListingDocument(TypedDict):
+    """``runs.json``: a study that was launched; its runs may be made or not."""
+
+    uid: str
+    spec: "StudySpec"
+    runs: Sequence[ListedRun]
 
 
 class StudySpec(TypedDict):

@@ -11,7 +11,13 @@ from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import changed, check_shape
 from wiringup.core.spec import to_dict as plain
-from wiringup.results.documents import DivergedDocument, MatchDocument, ScoresDocument, StudyDocument
+from wiringup.results.documents import (
+    DivergedDocument,
+    ListingDocument,
+    MatchDocument,
+    ScoresDocument,
+    StudyDocument,
+)
 from wiringup.results.record import Record, from_dict, to_dict
 
 log = logging.getLogger(__name__)
@@ -21,6 +27,7 @@ Kept = TypeVar("Kept")
 RECORD = "record.json"
 DIVERGED = "diverged.json"
 STUDY = "study.json"
+RUNS = "runs.json"  # of a study that was launched
 SCORES = "scores.json"
 MATCH = "match.json"
 
@@ -103,24 +110,35 @@ class Store:
         return path
 
     def study(self, name: str) -> tuple[dict[str, Any], list[Record]]:
-        """Return the study's document and its records.
+        """Return the study's document and its records; of one that is not finished, those that are made.
 
         Raises:
-            MissingDataError: if there is no such study, or if some of its runs are not finished.
+            MissingDataError: if there is no such study, or none of its runs is made, or one is gone.
             InputError: if it is damaged or changed by hand.
         """
         path = self.folder(name) / STUDY
-        if not path.is_file():
+        if not is_study(path.parent):
             known = [p.parent.name for p in Path(self.root).glob(f"*/{STUDY}")]
             raise MissingDataError(
                 f"There is no study {name!r} in {self.root}.{did_you_mean(name, known)} "
                 f"Known: {', '.join(sorted(known)) or 'none yet; make one with wiringup run'}."
             )
-        document = _document(path, StudyDocument)
+        document = _document(path, StudyDocument) if path.is_file() else self._so_far(name)
         records = [self._of_study(uid) for uid in document["runs"]]
         labels = document["spec"].get("labels") or [r.label for r in records]
         # one run may be of several studies, and of several conditions
         return document, [replace(r, label=label) for r, label in zip(records, labels, strict=True)]
+
+    def _so_far(self, name: str) -> dict[str, Any]:
+        """Return the document that a study would have if it consisted of the runs that are made."""
+        listed = _document(self.folder(name) / RUNS, ListingDocument)
+        made = [one for one in listed["runs"] if (self.folder(one["run"]) / RECORD).is_file()]
+        if not made:
+            raise MissingDataError(f"No run of study {name} is made yet; see wiringup status {name}.")
+        told = f"{len(made)} of {len(listed['runs'])} runs"
+        log.warning("Study %s is not finished: what follows is of %s.", name, told)
+        spec = {**listed["spec"], "labels": [one["label"] for one in made]}
+        return {"uid": listed["uid"], "spec": spec, "runs": [one["run"] for one in made], "so_far": told}
 
     def studies(self) -> list[dict[str, Any]]:
         """Return the document of every study and sweep."""
@@ -159,6 +177,11 @@ class Store:
             except WiringupError as error:
                 self.unreadable(path, str(error))
         return found
+
+
+def is_study(folder: Path) -> bool:
+    """Return whether a folder is that of a study, finished or not."""
+    return (folder / STUDY).is_file() or (folder / RUNS).is_file()
 
 
 def _score_rows(path: Path) -> list[dict[str, Any]]:

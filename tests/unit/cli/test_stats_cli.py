@@ -7,6 +7,7 @@ import pytest
 
 from made_records import make_record, score
 from wiringup.cli.main import main
+from wiringup.experiments.study import Listed, Listing
 from wiringup.results.store import Store
 
 
@@ -185,3 +186,41 @@ def test_a_budget_is_ranked_from_runs_and_published_points(tmp_path, shared, cap
 def test_coverage_is_simulated(capsys):
     rows = asked(capsys, "coverage", "--simulations", "2")
     assert {*rows[0]} == {"interval", "2 seeds", "3 seeds", "5 seeds", "10 seeds"}
+
+
+def test_a_study_that_is_not_finished_is_told_so_far_where_that_is_asked_for(tmp_path, capsys):
+    store = Store(tmp_path)
+    listed = [Listed(f"{n}-{s}", n, s, n) for n in ("ref", "few", "never") for s in range(3)]
+    what = {"birth": "weight_compression", "plasticity": "critical", "images": 9, "epochs": 1.0}
+    cells = {
+        "ref": what | {"name": "KN", "plasticity": "all"},
+        "few": what | {"name": "WC"},
+        "never": what | {"birth": "kaiming_normal"},
+    }
+    spec = {"reference": "ref", "recipe": "combination", "cells": cells, "labels": [o.label for o in listed]}
+    Listing("abcd", spec, tuple(listed)).save(store)
+    of = ["--study", "abcd", "--out", str(tmp_path)]
+    with pytest.raises(SystemExit):
+        main(["stats", "claims", *of, "--so-far"])
+    assert "No run of study abcd is made yet" in capsys.readouterr().err
+    for label, last in (("ref", 0.5), ("few", 0.45)):
+        for seed in range(3 if label == "ref" else 2):
+            store.save(make_record(label, seed, 0.1, last))
+    for words in (["claims"], ["compare", "few", "ref"], ["reach"], ["front"]):
+        with pytest.raises(SystemExit):
+            main(["stats", *words, *of])
+        assert "5 of 9 runs are" in (told := capsys.readouterr().err) and "--so-far" in told
+        main(["stats", *words, *of, "--so-far", "--json"])
+        shown = capsys.readouterr()
+        assert "Study abcd is not finished: what follows is of 5 of 9 runs." in shown.err
+        assert json.loads(shown.out)
+    main(["stats", "claims", *of, "--so-far", "--json"])
+    first = json.loads(capsys.readouterr().out)[0]["claims"][0]
+    assert (first["condition"], first["seeds"]) == ("few", 2)
+    assert first["measured"]["value"] == pytest.approx(90)
+    main(["report", "abcd", "--so-far", "--out", str(tmp_path)])
+    assert "this is of 5 of 9 runs" in (tmp_path / "abcd" / "report.html").read_text()
+    assert not (tmp_path / "abcd" / "study.json").exists(), "the study can be gone on with"
+    with pytest.raises(SystemExit):
+        main(["stats", "front", "--so-far", "--out", str(tmp_path)])
+    assert "--so-far is of one study" in capsys.readouterr().err

@@ -205,6 +205,61 @@ def test_own_runs_are_percentages_of_their_reference(own_spots):
     assert naming.condition(wc) == "WC (distilled) + critical"
 
 
+def test_a_distilled_birth_does_not_look_like_the_given_one_beside_it(runs, tmp_path):
+    store = Store(runs)
+    for seed in (0, 1):
+        store.save(own_record("given", WC, "critical", seed, 0.3, 0.4, 0.47))
+    series = naming.grouped(s for s in load_own(runs, "ref") if s.birth == WC)
+    by = {one.name: one.key for one in series}
+    assert by == {"WC + critical": (WC, "critical"), "WC (distilled) + critical": "WC (distilled) + critical"}
+    alone = naming.grouped(s for s in load_own(runs / "study") if s.birth == WC)
+    assert [one.key for one in alone] == [(WC, "critical")], "alone it looks like weight compression"
+
+
+def test_sets_are_compared_after_equally_many_epochs(tmp_path):
+    """The reference learns for longer: beside sets of one epoch stands all of one epoch."""
+    store = Store(tmp_path)
+    store.save(own_record("ref", KN, "all", 0, 0.2, 0.4, 0.5))
+    for label, learns, value in (("all", "all", 0.35), ("few", "critical", 0.3), ("end", "decoder", 0.25)):
+        store.save(own_record(label, KN, learns, 0, 0.2, value))
+    drawn = PANELS["3c"].draw(load_own(tmp_path, "ref"), "t", "c")
+    (all_,) = [s for one in drawn.series for s in one.spots if s.plasticity == "all"]
+    assert (all_.label, all_.value) == ("all", pytest.approx(70))
+    assert "Own trainings of 1 epochs." in drawn.caption
+    axes = drawn.figure.axes[0]
+    assert axes.get_ylim()[0] == 50 and "The axis starts at 50 %." in drawn.caption
+
+
+def test_sets_of_as_many_synapses_stand_side_by_side(tmp_path):
+    store = Store(tmp_path)
+    store.save(own_record("ref", KN, "all", 0, 0.2, 0.5))
+    for label, learns in (("few", "critical"), ("one", "conv1"), ("norms", "batchnorm")):
+        store.save(own_record(label, KN, learns, 0, 0.2, 0.3))
+    drawn = PANELS["3c"].draw(load_own(tmp_path, "ref"), "t", "c")
+    places = [
+        float(x)
+        for line in drawn.figure.axes[0].lines
+        if len(line.get_xdata()) == 1
+        for x in line.get_xdata()
+    ]
+    assert len({round(x, 6) for x in places}) == len(places) > 2
+
+
+def test_many_births_are_rows_called_by_their_names(tmp_path):
+    store = Store(tmp_path)
+    store.save(own_record("ref", KN, "all", 0, 0.2, 0.5))
+    names = [f"birth_{i}" for i in range(12)]
+    for i, name in enumerate(names):
+        store.save(own_record(name, name, "critical", 0, 0.1 + 0.01 * i))
+    drawn = PANELS["2b"].draw(load_own(tmp_path, "ref"), "t", "c")
+    first, *others = drawn.figure.axes
+    told = [label.get_text() for label in first.get_yticklabels()]
+    assert set(told) == {"KN", *names} and told[-1] == names[0], "the lowest stands last"
+    widths = [round(patch.get_width(), 3) for patch in first.patches]
+    assert widths == sorted(widths, reverse=True) and len(widths) == len(told)
+    assert all(label.get_text() == "" for axes in others for label in axes.get_yticklabels())
+
+
 def test_runs_that_were_scored_on_something_else_are_left_out_in_words(runs, caplog):
     other = own_record("ref elsewhere", KN, "all", 0, 0.2, 0.9)
     Store(runs).save(replace(other, spec={**other.spec, "exam": {"suite": "other@1"}}))

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from wiringup.figures.panels import rows
 from wiringup.figures.panels.curves import cut, percent, span
 from wiringup.figures.panels.series import SIMULATED_RUNS, Look, Series, looks, named, sentences
 from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
@@ -18,6 +19,8 @@ _NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}
 _ABOVE = 15  # percentage points above a bar, at most, at which its number stands
 GROUPS = (MEAN, *COLUMNS[:-1])
+MANY = 10
+"""Bars of a group; more are rows, see `panels.rows`."""
 
 
 def draw(
@@ -32,6 +35,8 @@ def draw(
 ) -> Figure:
     """Return a panel with a group of bars for the mean and each area; own bars are filled, published hollow.
 
+    More bars than `MANY` are rows.
+
     Args:
         series: what is drawn, each with a single moment.
         title: above.
@@ -42,13 +47,16 @@ def draw(
         height: of the panel, in inches.
     """
     shown = [one for one in series if not one.minor]
+    groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
+    if len(shown) > MANY:
+        return rows.draw(shown, groups, title, caption, fixed, seeds or {})
     styles = looks(shown, dict(fixed))
     keys = list(styles)
     hatches = {key: HATCHES[i % len(HATCHES)] for i, key in enumerate(keys)}
     handles = [_patch(one, styles[one.key][0], hatches[one.key], label=_name(one, shown)) for one in shown]
     if any(one.simulated for one in shown):
         handles.append(Patch(facecolor="none", edgecolor="none", label=SIMULATED_RUNS))
-    groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
+    caption += " Numbers: the mean of areas."
     each = [percent(one.spots[-1], group) for one in shown for group in groups]
     low, high = span(value for value, _, _ in each)
     limits = low, 1.05 * high

@@ -65,7 +65,7 @@ PANELS: Mapping[str, Panel] = {
     ),
     "2b": Panel(
         "Brain match at birth",
-        f"{_OF}; nothing was learned. Numbers: the mean of areas.",
+        f"{_OF}; nothing was learned.",
         "at_birth",
         _BIRTHS,
         newborn.at_birth,
@@ -110,7 +110,7 @@ PANELS: Mapping[str, Panel] = {
     ),
     "5b": Panel(
         "Each benchmark at birth and after critical training",
-        f"{_OF}. Numbers: the mean of areas.",
+        f"{_OF}.",
         "critical",
         _BIRTHS | _BOTH,
         newborn.trained,

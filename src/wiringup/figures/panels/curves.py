@@ -41,12 +41,14 @@ def draw(
     y_name: str = "brain match, % of reference",
     birth: str = "birth",
     lines: Mapping[str, float] | None = None,
+    close: bool = False,
     width: float = COLUMN,
     height: float = 2.4,
 ) -> Figure:
     """Return a panel of lines on a logarithmic axis; what has spent nothing stands at its left end.
 
-    Own runs are filled and solid, with a band for their 95 % interval; published ones hollow and dashed.
+    Own runs are filled and solid, with a band or bars for their 95 % interval; published ones hollow and
+    dashed.
 
     Args:
         series: what is drawn, back to front.
@@ -59,12 +61,16 @@ def draw(
         y_name: what that is.
         birth: what the left end is called.
         lines: name -> a height to draw a horizontal line at.
+        close: for few points near each other: bars for intervals, and an axis that starts near the lowest.
         width: in inches.
         height: of the panel, in inches.
     """
     styles = looks(series, dict(fixed))
     ends = [y(s, one.area) for one in series if not one.minor for s in one.spots]
     limits = span(y(s, one.area)[0] for one in series for s in one.spots)
+    if close:
+        limits, told = _zoomed(limits, [end for of in ends for end in of])
+        caption += told
     figure, (axes,) = sheet(
         title,
         caption + sentences(series, "line") + cut(ends, limits),
@@ -75,7 +81,7 @@ def draw(
     spent = [x(s) for one in series for s in one.spots if x(s) > 0]
     least = min(spent, default=1.0) / 3
     for one in sorted(series, key=lambda s: not s.minor):
-        _line(axes, one, styles[one.key], lambda s: max(x(s), least), y)
+        _line(axes, one, styles[one.key], lambda s: max(x(s), least), y, banded=not close)
     for name, look in _horizontal(lines or {}).items():
         axes.axhline((lines or {})[name], **look)
     axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
@@ -92,13 +98,19 @@ def span(values: Iterable[float]) -> tuple[float, float]:
     return min(0.0, 1.1 * min(known, default=0.0)), max(105.0, 1.08 * max(known, default=0.0))
 
 
+def _zoomed(limits: tuple[float, float], values: Iterable[float]) -> tuple[tuple[float, float], str]:
+    """Return limits that start at a round number below all values, and what a caption says of it."""
+    low = 10 * np.floor(min((v for v in values if np.isfinite(v)), default=0.0) / 10)
+    return (limits, "") if low <= limits[0] else ((low, limits[1]), f" The axis starts at {low:.0f} %.")
+
+
 def cut(ends: Iterable[tuple[float, float, float]], limits: tuple[float, float]) -> str:
     """Return the sentence for the caption where an interval (value, low, high) is wider than the panel."""
     wide = any(low < limits[0] or high > limits[1] for _, low, high in ends)
     return " Intervals that leave the panel are cut; the numbers have them." if wide else ""
 
 
-def _line(axes: Axes, one: Series, look: Look, x: X, y: Y) -> None:
+def _line(axes: Axes, one: Series, look: Look, x: X, y: Y, *, banded: bool) -> None:
     color, marker = look
     known = [(x(s), *y(s, one.area)) for s in one.spots]
     xs, ys, low, high = (np.array(column, float) for column in zip(*known, strict=True))
@@ -108,7 +120,7 @@ def _line(axes: Axes, one: Series, look: Look, x: X, y: Y) -> None:
         axes.plot(xs[there], ys[there], marker, color=color, mfc=face, markersize=2, alpha=0.45, mew=0.5)
         return
     band = np.isfinite(low) & np.isfinite(high) & there
-    if band.sum() > 1:
+    if banded and band.sum() > 1:
         axes.fill_between(xs, low, high, where=band, color=color, alpha=0.18, linewidth=0)
     elif band.any():
         reach = [np.maximum(ys - low, 0)[band], np.maximum(high - ys, 0)[band]]

@@ -16,7 +16,7 @@ from wiringup.results.comparison import Comparison
 from wiringup.results.published import STUDIES, published_rows
 from wiringup.results.record import MEAN
 from wiringup.results.stats import Estimate
-from wiringup.results.store import Store
+from wiringup.results.store import Store, is_study
 from wiringup.results.table import OWN, Row
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,9 @@ def load_own(folder: Path, reference: str = "") -> list[Spot]:
         found = found.only(lambda row: row["label"] not in others)
     comparison = found.compare(base)
     log.info("Own runs: percentages are of %s (%s).", base, folder)
-    store = folder.resolve().parent if (folder / "study.json").is_file() else folder
+    store = folder.resolve().parent if is_study(folder) else folder
     return [
-        *own_spots(found.rows, comparison),
+        *own_spots(found.rows, comparison, found.so_far),
         *_references(Store(store).matches(), comparison, str(suite or "")),
     ]
 

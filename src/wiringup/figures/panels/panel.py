@@ -1,5 +1,6 @@
 """What a panel is, and how moments are chosen for one."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -115,6 +116,25 @@ def ends(spots: Iterable[Spot]) -> list[Spot]:
     for spot in sorted((s for s in spots if s.ended and s.epoch > 0), key=lambda s: s.epoch):
         found[spot.source, condition(spot), spot.norms, spot.images, spot.seed] = spot
     return list(found.values())
+
+
+def equally_long(spots: Iterable[Spot]) -> tuple[list[Spot], float]:
+    """Return the ends of trainings, own ones as long as most are, and how many epochs these have.
+
+    The reference learns for longer than what is compared with it: where its condition was trained as long as
+    the others too, that is taken. Of published trainings, and conditions of another length alone, the end of
+    the longest.
+    """
+    spots = list(spots)
+    own = [s for s in spots if s.source == OWN and s.ended and s.epoch > 0]
+    epochs = Counter(s.epoch for s in own).most_common(1)[0][0] if own else 0.0
+    there = {(condition(s), s.norms, s.images) for s in own if s.epoch == epochs}
+    kept = [
+        s
+        for s in spots
+        if s.source != OWN or s.epoch == epochs or (condition(s), s.norms, s.images) not in there
+    ]
+    return ends(kept), epochs
 
 
 def births(spots: Iterable[Spot]) -> list[Spot]:

@@ -1,7 +1,7 @@
 """Series of a panel: which moments belong together, how they are called, and how they look."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from wiringup.core.areas import BEHAVIOR
 from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
@@ -137,7 +137,17 @@ def grouped(
         if kind:
             called, looks_like = f"{called} ({kind})", f"{looks_like} ({kind})"
         series.append(Series(called, looks_like, tuple(own), minor=bool(seed)))
-    return series
+    return _told_apart(series)
+
+
+def _told_apart(series: list[Series]) -> list[Series]:
+    """Return series of which no two of one source look alike: a distilled birth beside the given one."""
+    first: dict[Hashable, str] = {}
+    for one in sorted(series, key=lambda one: one.spots[0].genome == "distilled"):
+        first.setdefault((one.published, one.key), one.name)
+    return [
+        one if first[one.published, one.key] == one.name else replace(one, key=one.name) for one in series
+    ]
 
 
 def sentences(series: Iterable[Series], what: str) -> str:

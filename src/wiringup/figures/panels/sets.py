@@ -1,13 +1,21 @@
 """Panels of which synapses learn, in which network, and how (Figures 3 and 5A, and hyper-parameters)."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from wiringup.data.sources.published_point import SCALING
 from wiringup.figures.panels import curves
-from wiringup.figures.panels.panel import Drawn, Spots, ends, is_standard, usual, with_most_images
+from wiringup.figures.panels.panel import (
+    Drawn,
+    Spots,
+    ends,
+    equally_long,
+    is_standard,
+    usual,
+    with_most_images,
+)
 from wiringup.figures.panels.series import LOOKS, Look, Series, grouped, named, together
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.record import MEAN
@@ -28,6 +36,11 @@ _LOOKS: Mapping[Hashable, Look] = {
     "KN, conv1": LOOKS[KN, "conv1"],
     "KN, batchnorm": LOOKS[KN, "batchnorm"],
 }
+_NEAR, _STEP = (
+    0.1,
+    1.12,
+)  # factors, of e and as such: from where on synapses are as many, and between neighbours
+_SIDE = " Where equally many synapses learn, points stand side by side."
 _NETWORKS = ("cornet_s", "resnet50", "mobilenet_v1", "alexnet")
 
 
@@ -47,23 +60,44 @@ def _look(spot: Spot) -> str:
     return _family(spot).replace(" (distilled)", "")
 
 
-def _of_sets(spots: Spots) -> list[Series]:
+def _beside(series: Sequence[Series]) -> Callable[[Spot], float]:
+    """Return how many synapses learn, moved a little where series have equally many: side by side."""
+    there: dict[int, list[Series]] = {}
+    for one in series:
+        for spot in one.spots:
+            mine = there.setdefault(round(np.log(_synapses(spot) or 1) / _NEAR), [])
+            if one not in mine and not one.minor:
+                mine.append(one)
+    moved = {}
+    for one in series:
+        for spot in one.spots:
+            mine = there[round(np.log(_synapses(spot) or 1) / _NEAR)]
+            place = mine.index(one) - (len(mine) - 1) / 2 if one in mine else 0.0
+            moved[id(spot)] = _synapses(spot) * _STEP**place
+    return lambda spot: moved[id(spot)]
+
+
+def _of_sets(spots: Spots) -> tuple[list[Series], str]:
+    """Return a series for every family of sets, and what a caption says of their length."""
     shown = [s for s in spots if usual(s) and s.birth in _BIRTHS and s.plasticity]
-    return grouped(
-        ends(with_most_images(shown)), by=_family, name=_family, key=_look, order=_synapses, apart=together
-    )
+    found, epochs = equally_long(with_most_images(shown))
+    series = grouped(found, by=_family, name=_family, key=_look, order=_synapses, apart=together)
+    return series, f" Own trainings of {epochs:g} epochs.{_SIDE}" if epochs else _SIDE
 
 
 def matches(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw brain match against trained synapses."""
-    series = _of_sets(spots)
-    return Drawn(curves.draw(series, title, caption, _synapses, "trained synapses", fixed=_LOOKS), series)
+    series, told = _of_sets(spots)
+    x = _beside(series)
+    figure = curves.draw(series, title, caption + told, x, "trained synapses", fixed=_LOOKS, close=True)
+    return Drawn(figure, series)
 
 
 def accuracies(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw top-1 against trained synapses, in percent of standard training at its end."""
     series = []
-    for one in _of_sets(spots):
+    found, told = _of_sets(spots)
+    for one in found:
         if known := tuple(s for s in one.spots if np.isfinite(s.top1)):
             series.append(replace(one, spots=known))
     whole: dict[str, float] = {}
@@ -71,7 +105,7 @@ def accuracies(spots: Spots, title: str, caption: str) -> Drawn:
         if np.isfinite(spot.top1) and not spot.seed:
             whole[spot.study] = spot.top1
     figure = curves.draw(
-        series, title, caption, _synapses, "trained synapses", fixed=_LOOKS,
+        series, title, caption + told, _beside(series), "trained synapses", fixed=_LOOKS,
         y=lambda s, _: (100 * s.top1 / whole.get(s.study, np.nan), np.nan, np.nan),
         y_name="top-1, % of reference",
     )  # fmt: skip
@@ -88,7 +122,8 @@ def transfer(spots: Spots, title: str, caption: str) -> Drawn:
     told = ((KN, ALL), ("default", ALL), (WC, CRITICAL), (KN, CRITICAL))
     shown = [s for s in shown if (s.birth, s.plasticity) in told]
     series = grouped(shown, by=_network, name=_network, key=_network, order=_synapses, apart=together)
-    return Drawn(curves.draw(series, title, caption, _synapses, "trained synapses"), series)
+    figure = curves.draw(series, title, caption + _SIDE, _beside(series), "trained synapses", close=True)
+    return Drawn(figure, series)
 
 
 def _network(spot: Spot) -> str:

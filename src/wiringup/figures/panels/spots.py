@@ -101,12 +101,13 @@ class Spot:
         return self.percent[MEAN].value if MEAN in self.percent else float("nan")
 
 
-def own_spots(table: Sequence[Row], comparison: Comparison) -> list[Spot]:
+def own_spots(table: Sequence[Row], comparison: Comparison, so_far: str = "") -> list[Spot]:
     """Return the moments of a comparison.
 
     Args:
         table: the rows that were compared.
         comparison: of them.
+        so_far: how many runs these are of, if their study is not finished.
 
     Raises:
         MissingDataError: if the reference is at chance, so that nothing is a percentage of it.
@@ -122,7 +123,7 @@ def own_spots(table: Sequence[Row], comparison: Comparison) -> list[Spot]:
     usual = firsts[comparison.reference]
     ends = {m.label: m.epoch for m in comparison.moments}
     pools = {m.label: round(m.updates / m.epoch) for m in comparison.moments if m.epoch}
-    basis = own_basis(comparison)
+    basis = own_basis(comparison, so_far)
     called = lines(table)
     spots = [
         _own(m, firsts[m.label], usual, pools.get(m.label, 0), m.epoch == ends[m.label], basis)
@@ -131,7 +132,7 @@ def own_spots(table: Sequence[Row], comparison: Comparison) -> list[Spot]:
     return [replace(spot, training=called[spot.label]) for spot in spots]
 
 
-def own_basis(comparison: Comparison) -> Basis:
+def own_basis(comparison: Comparison, so_far: str = "") -> Basis:
     """Return what percentages of own runs are of: the reference as it was trained, and what is left out."""
     end = [m for m in comparison.moments if m.label == comparison.reference][-1]
     trained = f"{end.epoch:g} epochs of {end.updates / end.epoch:,.0f} images" if end.epoch else "birth"
@@ -139,6 +140,7 @@ def own_basis(comparison: Comparison) -> Basis:
     told = [
         f"Own runs: percent of the reference {comparison.reference!r} after {trained} ({seeds}); their mean "
         f"is over {', '.join(comparison.areas)}.",
+        f"The study is not finished: {so_far}." if so_far else "",
         comparison.left_out,
     ]
     if comparison.simulated:
