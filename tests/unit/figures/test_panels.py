@@ -245,6 +245,21 @@ def test_sets_of_as_many_synapses_stand_side_by_side(tmp_path):
     assert len({round(x, 6) for x in places}) == len(places) > 2
 
 
+def test_cells_of_maps_have_intervals_and_differences_that_are_told_are_bold(tmp_path):
+    store = Store(tmp_path)
+    for seed in (0, 1, 2):
+        store.save(own_record("ref", KN, "all", seed, 0.2, 0.3, 0.5 + 0.001 * seed, images=50))
+        store.save(own_record("wc", WC, "critical", seed, 0.2, 0.4 + 0.001 * seed, 0.5, images=50))
+    spots = load_own(tmp_path, "ref")
+    drawn = PANELS["4b"].draw(spots, "t", "c")
+    weights = {text.get_text(): text.get_fontweight() for text in drawn.figure.axes[0].texts}
+    assert (weights["+20"], weights["+0"]) == ("bold", "normal") and "Bold: the two 95" in drawn.caption
+    (one,) = [s for s in spots if s.label == "wc" and s.epoch == 1]
+    interval = one.percent["mean"]
+    told = [text.get_text() for text in PANELS["s3"].draw(spots, "t", "c").figure.axes[0].texts]
+    assert f"{interval.low:.0f} to {interval.high:.0f}" in told
+
+
 def test_many_births_are_rows_called_by_their_names(tmp_path):
     store = Store(tmp_path)
     store.save(own_record("ref", KN, "all", 0, 0.2, 0.5))

@@ -104,17 +104,25 @@ def _beside(spot: Spot) -> bool:
 
 def difference(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw the map of compressed minus standard training, of each source."""
-    found, series, extra = {}, [], []
+    found, apart, series, extra = {}, {}, [], []
     for source, name in SOURCES.items():
         ours, theirs = (_cells(spots, source, is_) for is_ in (is_compressed, is_standard))
         if both := sorted(ours.keys() & theirs.keys()):
             found[name] = {key: ours[key].value - theirs[key].value for key in both}
+            apart[name] = {key for key in both if _apart(ours[key], theirs[key])}
             series += grouped([of[key] for key in both for of in (ours, theirs)])
             said = {"series": "difference", "source": source, "area": MEAN}
             extra += [{**said, "images": n, "epoch": e, "percent": v} for (n, e), v in found[name].items()]
     unit = "difference, percentage points"
+    caption += " Bold: the two 95 % intervals do not overlap." if any(apart.values()) else ""
     caption += sentences(series, "cell")
-    return Drawn(maps.draw(found, title, caption, unit, difference=True), series, extra=extra)
+    return Drawn(maps.draw(found, title, caption, unit, difference=True, bold=apart), series, extra=extra)
+
+
+def _apart(a: Spot, b: Spot) -> bool:
+    """Return whether the intervals of two moments are known and have nothing in common."""
+    one, other = a.percent[MEAN], b.percent[MEAN]
+    return one.low > other.high or other.low > one.high
 
 
 def standard_map(spots: Spots, title: str, caption: str) -> Drawn:
@@ -128,13 +136,19 @@ def compressed_map(spots: Spots, title: str, caption: str) -> Drawn:
 
 
 def _map(spots: Spots, title: str, caption: str, is_: Is) -> Drawn:
-    found, series = {}, []
+    found, series, intervals = {}, [], {}
     for source, name in SOURCES.items():
         if cells := _common(_cells(spots, source, is_)):
             found[name] = {key: spot.value for key, spot in cells.items()}
+            ends = {key: spot.percent[MEAN] for key, spot in cells.items()}
+            intervals[name] = {
+                key: f"{e.low:.0f} to {e.high:.0f}" for key, e in ends.items() if e.low < e.value < e.high
+            }
             series += grouped(cells.values())
+    caption += " Below: the 95 % interval." if any(intervals.values()) else ""
     caption += sentences(series, "cell")
-    return Drawn(maps.draw(found, title, caption, "brain match, % of reference"), series)
+    figure = maps.draw(found, title, caption, "brain match, % of reference", beneath=intervals)
+    return Drawn(figure, series)
 
 
 def _cells(spots: Spots, source: str, is_: Is) -> dict[tuple[int, float], Spot]:

@@ -1,6 +1,8 @@
 """Panels of maps: images x epochs, own runs and published ones each in a map of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,10 +13,18 @@ from wiringup.figures.tables import count
 
 Cells = Mapping[tuple[int, float], float]
 """(Images, epochs) -> a value."""
+_DARK, _DARK_LEVEL = 0.65, 0.55  # share of the scale from where on, or below which, letters are white
 
 
 def draw(
-    maps: Mapping[str, Cells], title: str, caption: str, unit: str, *, difference: bool = False
+    maps: Mapping[str, Cells],
+    title: str,
+    caption: str,
+    unit: str,
+    *,
+    difference: bool = False,
+    beneath: Mapping[str, Mapping[tuple[int, float], str]] = MappingProxyType({}),
+    bold: Mapping[str, Collection[tuple[int, float]]] = MappingProxyType({}),
 ) -> Figure:
     """Return a map for each source, with the number in every cell.
 
@@ -24,6 +34,8 @@ def draw(
         caption: below.
         unit: of the values.
         difference: whether colours diverge around 0, instead of ending at 100.
+        beneath: title -> what stands below the numbers of cells, in smaller letters.
+        bold: title -> cells whose numbers are bold.
     """
     width = PAGE if len(maps) > 1 else 0.62 * PAGE
     figure, panels = sheet(title, caption, [], width, 2.3, len(maps))
@@ -35,6 +47,7 @@ def draw(
     )
     for axes, (name, cells) in zip(panels, maps.items(), strict=True):
         _map(axes, name if len(maps) > 1 else "", cells, limits, difference)
+        _words(axes, cells, limits, beneath.get(name, {}), bold.get(name, ()), difference)
     bar = panels[0].figure.colorbar(panels[0].images[0], ax=panels, pad=0.01, aspect=25)
     bar.set_label(unit, fontsize=SMALL)
     bar.ax.tick_params(labelsize=TINY)
@@ -42,18 +55,42 @@ def draw(
 
 
 def _map(axes: Axes, name: str, cells: Cells, limits: Mapping[str, object], difference: bool) -> None:
-    images, epochs = (sorted({key[i] for key in cells}) for i in (0, 1))
+    images, epochs = _sides(cells)
     values = np.full((len(images), len(epochs)), np.nan)
     for (n, epoch), value in cells.items():
-        row, column = images.index(n), epochs.index(epoch)
-        values[row, column] = value
-        share = abs(value) / float(str(limits["vmax"]))
-        dark = share > 0.65 if difference else share < 0.55
-        sign = "+" if difference else ""
-        axes.text(column, row, f"{value:{sign}.0f}", ha="center", va="center", fontsize=TINY,
-                  color="white" if dark else "black")  # fmt: skip
+        values[images.index(n), epochs.index(epoch)] = value
     axes.imshow(values, origin="lower", aspect="auto", interpolation="nearest", **limits)  # type: ignore[arg-type]
     tidy(axes, "epochs", "labelled images", name)
     axes.grid(visible=False)
     axes.set_xticks(range(len(epochs)), [f"{e:g}" for e in epochs])
     axes.set_yticks(range(len(images)), [count(n) for n in images])
+
+
+def _words(
+    axes: Axes,
+    cells: Cells,
+    limits: Mapping[str, object],
+    beneath: Mapping[tuple[int, float], str],
+    bold: Collection[tuple[int, float]],
+    difference: bool,
+) -> None:
+    """Write the number of every cell into it, and what stands below."""
+    images, epochs = _sides(cells)
+    for key, value in cells.items():
+        x, y = epochs.index(key[1]), images.index(key[0])
+        share = abs(value) / float(str(limits["vmax"]))
+        color = "white" if (share > _DARK if difference else share < _DARK_LEVEL) else "black"
+        told = f"{value:{'+' if difference else ''}.0f}"
+        weight = "bold" if key in bold else "normal"
+        place: dict[str, Any] = {
+            "ha": "center",
+            "va": "bottom" if key in beneath else "center",
+            "color": color,
+        }
+        axes.text(x, y, told, fontsize=TINY, fontweight=weight, **place)
+        if key in beneath:
+            axes.text(x, y, beneath[key], fontsize=TINY - 1, **place | {"va": "top"})
+
+
+def _sides(cells: Cells) -> tuple[list[int], list[float]]:
+    return sorted({n for n, _ in cells}), sorted({epoch for _, epoch in cells})
