@@ -31,6 +31,9 @@ GUESS = {
 runs a second itself (see `expected`)."""
 DOUBT = 0.25
 """Of the time that was waited for the first unit of work: so much is left at least."""
+BELIEVED = 2.0
+"""Seconds of work that a guess counts for at first, less and less in six seconds, where work seems slower: the
+first unit alone, with all that goes before it, says little."""
 WIDTH = 118
 
 _open: list["Progress"] = []
@@ -126,7 +129,10 @@ class Progress:
         done, seconds = self.done.get(kind, 0), self.seconds.get(kind, 0)
         if not done:  # part of it may be: what was guessed gets less while we wait, and is doubted in the end
             return max(_guess(kind) * planned - seconds, DOUBT * seconds)
-        return seconds / done * max(0, planned - done)
+        slower = seconds > _guess(kind) * done
+        believed = max(0.0, BELIEVED - seconds / 3) if slower else 0.0
+        rate = (seconds + believed) / (done + believed / _guess(kind))
+        return rate * max(0, planned - done)
 
     def fraction(self) -> float:
         """Return the share of the planned seconds that is behind us."""

@@ -16,13 +16,13 @@ from wiringup.core.memory import GB
 from wiringup.core.preemption import preemptible
 from wiringup.core.progress import task
 from wiringup.experiments.outcome import diverged, failed, settled, tell_diverged
-from wiringup.experiments.sharing import DEATHS, PATIENCE
+from wiringup.experiments.sharing import CLAIM, DEATHS, PATIENCE
 from wiringup.experiments.study import Listed, Listing
+from wiringup.experiments.timing import TimeLeft
 from wiringup.models.device import AUTO, cards
 from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store
 
-A_RUN = 120.0  # seconds, where nothing is known
 NOTHING_KNOWN: Mapping[str, float] = MappingProxyType({})
 FOLDER = "processes"  # of their logs, in the study's
 ENDING = 60.0  # seconds in which a process may write its checkpoint before it is killed
@@ -69,7 +69,9 @@ def share(
     number, total = min(number, len(todo)), len(todo)
     logs = store.folder(listing.uid) / FOLDER
     logs.mkdir(parents=True, exist_ok=True)
-    whole = _seconds(todo, expected, number)
+    left = TimeLeft(expected, number)
+    begun = time.monotonic()
+    whole = left.seconds([one.run for one in todo], (), begun)
     memory = Storage().limit()  # now: what the processes take is not free later
     command = [sys.executable, "-m", "wiringup", "work", listing.uid]
     command += ["--out", str(store.root), "--device", device]
@@ -90,7 +92,8 @@ def share(
             while workers:
                 time.sleep(PATIENCE)
                 todo = _open(todo, listing, store)
-                tell(whole - _seconds(todo, expected, number), f"{total - len(todo)} of {total} runs")
+                share_done = _behind(left, todo, store, begun)
+                tell(whole * share_done, f"{total - len(todo)} of {total} runs")
                 for i in _died(workers):
                     if todo and again > 0:
                         again -= 1
@@ -99,8 +102,12 @@ def share(
             _stop(workers)
 
 
-def _seconds(runs: Sequence[Listed], expected: Mapping[str, float], number: int) -> float:
-    return sum(expected.get(one.run, A_RUN) for one in runs) / number
+def _behind(left: TimeLeft, todo: Sequence[Listed], store: Store, begun: float) -> float:
+    """Return the share of the time that is behind us."""
+    now, open_ = time.monotonic(), [one.run for one in todo]
+    at_work = {run for run in open_ if (store.folder(run) / CLAIM).is_file()}
+    spent, ahead = now - begun, left.seconds(open_, at_work, now)
+    return spent / (spent + ahead) if spent + ahead > 0 else 1.0
 
 
 def surroundings(i: int, number: int, cards: list[str], memory: int | None = None) -> Mapping[str, str]:

@@ -30,6 +30,17 @@ def test_the_rest_is_told_at_the_measured_speed(now):
         assert shown.fraction() == pytest.approx(11 / 22)
 
 
+def test_the_first_unit_alone_does_not_say_how_long_all_take(now):
+    """What comes before it (imports, opening files) is of none of them."""
+    with Progress(planned={"render": 500}) as shown:
+        now[0] = 2.4
+        progress.advance("render", 1)
+        assert shown.seconds_left() < 10
+        now[0] = 12.4
+        progress.advance("render", 61)
+        assert shown.seconds_left() == pytest.approx(438 / 5), "later as measured"
+
+
 def test_what_was_guessed_gets_less_while_we_wait(now):
     with Progress(planned={"run": progress.expected({"train:all": 500, "score": 2})}) as shown:
         assert shown.seconds_left() == 2 + 8

@@ -1,0 +1,30 @@
+"""Time left of runs that several processes share."""
+
+import pytest
+
+from wiringup.experiments.timing import A_RUN, TimeLeft
+
+RUNS = [f"run{i}" for i in range(6)]
+
+
+def test_what_runs_took_says_how_long_the_others_take():
+    """Twice the guess each, two at once: the time left falls second by second, and is right."""
+    left = TimeLeft(dict.fromkeys(RUNS, 100.0), 2)
+    assert left.seconds(RUNS, RUNS[:2], 0) == pytest.approx(300), "nothing is known but the guess"
+    assert left.seconds(RUNS, RUNS[:2], 80) == pytest.approx(220)
+    told = [left.seconds(RUNS[2:], RUNS[2:4], now) for now in (200, 250, 300, 399)]
+    assert told == pytest.approx([400, 350, 300, 201])
+    assert left.seconds(RUNS[4:], RUNS[4:], 400) == pytest.approx(200)
+
+
+def test_the_longest_run_is_waited_for_even_if_it_is_one():
+    left = TimeLeft({"long": 1000.0, "short": 10.0}, 8)
+    assert left.seconds(["long", "short"], ["long", "short"], 0) == 1000
+    assert left.seconds(["long"], ["long"], 10) == 990
+
+
+def test_a_run_that_takes_longer_than_thought_is_never_said_to_be_over():
+    left = TimeLeft({}, 1)
+    left.seconds(["one"], ["one"], 0)
+    assert left.seconds(["one"], ["one"], 10 * A_RUN) == pytest.approx(2.5 * A_RUN)
+    assert left.seconds([], [], 11 * A_RUN) == 0
