@@ -32,8 +32,8 @@ runs a second itself (see `expected`)."""
 DOUBT = 0.25
 """Of the time that was waited for the first unit of work: so much is left at least."""
 BELIEVED = 2.0
-"""Seconds of work that a guess counts for at first, less and less in six seconds, where work seems slower: the
-first unit alone, with all that goes before it, says little."""
+"""Seconds of work that a guess counts for at first, less and less in six seconds, where work seems slower:
+the first unit alone, with all that goes before it, says little."""
 WIDTH = 118
 
 _open: list["Progress"] = []
