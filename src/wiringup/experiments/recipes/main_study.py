@@ -46,7 +46,7 @@ class Scale:
 
 
 FULL = Scale()
-QUICK = Scale(pool=500, epochs=5, few_images=250, few_epochs=3, calibration=64, moments=(), seeds=(0,))
+QUICK = Scale(pool=500, epochs=3, few_images=250, few_epochs=2, calibration=64, moments=(), seeds=(0,))
 
 
 def main_study(base: RunSpec, inputs: StudyInputs, scale: Scale = FULL, seeds: Sequence[int] = ()) -> Study:
