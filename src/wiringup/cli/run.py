@@ -147,7 +147,11 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
             "left_out": found.left_out,
         }
         facts |= {"figures": figures, "headline": headline(found), "unlearned": found.unlearned}
-        facts |= {"rows": rows(records), "diverged": [asdict(one) for one in found.diverged]}
+        facts |= {
+            "so_far": document.get("so_far"),
+            "rows": rows(records),
+            "diverged": [asdict(one) for one in found.diverged],
+        }
         as_json(facts | {"claims": plain(tests)})
         return
     sys.stderr.write("\n")

@@ -258,6 +258,7 @@ def _plain_study(one: "Examined") -> dict[str, Any]:
     return {
         "study": one.study,
         "recipe": one.recipe,
+        "so_far": one.so_far or None,
         "claims": [
             {**plain(test), "benchmarks": {name: plain(on[i]) for name, on in one.each.items()}}
             for i, test in enumerate(one.mean)

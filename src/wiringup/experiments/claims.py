@@ -28,6 +28,7 @@ class Examined:
         mean: by the brain match: the mean over areas.
         each: benchmark -> the same by this benchmark alone.
         unceiled: benchmarks that have no noise ceiling: by raw scores, squared where the others are.
+        so_far: how many of its runs this is of, if it is not finished.
     """
 
     study: str
@@ -35,6 +36,7 @@ class Examined:
     mean: list[Tested]
     each: Mapping[str, list[Tested]]
     unceiled: Sequence[str] = ()
+    so_far: str = ""
 
 
 def examined(
@@ -81,7 +83,8 @@ def of_study(
     table = only(table, benchmarks) if benchmarks else table
     each = {name: _tests(only(ceiled, [name]), document, recipe) for name in benchmarks_of(table)}
     unceiled = {row["benchmark"] for row in table if row.get("normalisation") == UNCEILED}
-    return Examined(document["uid"], recipe, _tests(table, document, recipe), each, sorted(unceiled))
+    mean, so_far = _tests(table, document, recipe), document.get("so_far", "")
+    return Examined(document["uid"], recipe, mean, each, sorted(unceiled), so_far)
 
 
 def _recipe(document: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from wiringup.core.errors import DivergedError, InputError, MissingDataError, Wi
 from wiringup.experiments.sharing import LOG, failure
 from wiringup.experiments.study import Listed, Listing, find_study, studies
 from wiringup.results.record import Diverged, Record
-from wiringup.results.store import RECORD, RUNS, STUDY, Store
+from wiringup.results.store import RUNS, STUDY, Store
 
 SHOWN = 20
 """Failed runs that an error names; `wiringup status` has them all."""
@@ -60,7 +60,8 @@ def begun_told(study: str, done: int, runs: int) -> str:
     """Return how a study stands that was begun, in words."""
     return (
         f"Study {study} is not finished: {done} of {runs} runs are. Run the same command again to go on; how "
-        f"each stands: wiringup status {study}. To look at what is made: --so-far."
+        f"each stands: wiringup status {study}. To look at what is made: figure, report or stats with "
+        "--so-far."
     )
 
 
@@ -105,7 +106,7 @@ def results_folder(runs: Path, study: str | None, *, so_far: bool = False) -> Pa
 
 def finished(store: Store, one: Listed) -> bool:
     """Return whether there is a record of a run; it is not read."""
-    return (store.folder(one.run) / RECORD).is_file()
+    return store.made(one.run)
 
 
 def settled(store: Store, one: Listed) -> bool:

@@ -16,7 +16,7 @@ from wiringup.core.memory import GB
 from wiringup.core.preemption import preemptible
 from wiringup.core.progress import task
 from wiringup.experiments.outcome import diverged, failed, settled, tell_diverged
-from wiringup.experiments.sharing import CLAIM, DEATHS, PATIENCE
+from wiringup.experiments.sharing import DEATHS, PATIENCE, at_it
 from wiringup.experiments.study import Listed, Listing
 from wiringup.experiments.timing import TimeLeft
 from wiringup.models.device import AUTO, cards
@@ -71,7 +71,7 @@ def share(
     logs.mkdir(parents=True, exist_ok=True)
     left = TimeLeft(expected, number)
     begun = time.monotonic()
-    whole = left.seconds([one.run for one in todo], (), begun)
+    whole = left.seconds([one.run for one in todo], (), begun, store.made)
     memory = Storage().limit()  # now: what the processes take is not free later
     command = [sys.executable, "-m", "wiringup", "work", listing.uid]
     command += ["--out", str(store.root), "--device", device]
@@ -105,8 +105,8 @@ def share(
 def _behind(left: TimeLeft, todo: Sequence[Listed], store: Store, begun: float) -> float:
     """Return the share of the time that is behind us."""
     now, open_ = time.monotonic(), [one.run for one in todo]
-    at_work = {run for run in open_ if (store.folder(run) / CLAIM).is_file()}
-    spent, ahead = now - begun, left.seconds(open_, at_work, now)
+    at_work = {run for run in open_ if at_it(store, run)}
+    spent, ahead = now - begun, left.seconds(open_, at_work, now, store.made)
     return spent / (spent + ahead) if spent + ahead > 0 else 1.0
 
 

@@ -1,6 +1,6 @@
 """How long the runs that several processes make will still take, by how long those took that are made."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from wiringup.core.progress import DOUBT
 
@@ -23,18 +23,23 @@ class TimeLeft:
         self._begun: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
-    def seconds(self, todo: Sequence[str], at_work: Collection[str], now: float) -> float:
+    def seconds(
+        self, todo: Sequence[str], at_work: Collection[str], now: float, made: Callable[[str], bool]
+    ) -> float:
         """Return the seconds that are left.
 
         Args:
-            todo: runs that are not made.
+            todo: runs that are not made, and may be.
             at_work: those of them that a process is at.
             now: seconds, of any clock.
+            made: whether a run that is not among them any more is made, and did not fail.
         """
         for run in at_work:
             self._begun.setdefault(run, now)
-        for run in self._begun.keys() - set(todo) - self._took.keys():
-            self._took[run] = now - self._begun[run]
+        for run in self._begun.keys() - set(at_work):
+            begun = self._begun.pop(run)
+            if run not in todo and made(run):
+                self._took[run] = now - begun
         guessed = sum(self._guess(run) for run in self._took)
         longer = sum(self._took.values()) / guessed if guessed else 1.0
         each = [self._of_run(run, longer, run in at_work, now) for run in todo]

@@ -20,6 +20,8 @@ class ListedRun(TypedDict):
 
     run: str
     label: str
+    seed: int
+    needs: str
 
 
 class ListingDocument(TypedDict):

@@ -27,7 +27,7 @@ RESAMPLED = ("stimuli", "units", "both")
 FEW_SEEDS = 5
 SEED = 0
 KEPT = 500  # draws of a score that a record keeps, in half precision
-DRAWS = 10_000  # of everything at once: ends of intervals are then told to a fiftieth of a standard error
+DRAWS = 10_000  # of everything at once: ends of intervals are then told to a thirtieth of a standard error
 
 Array = NDArray[np.float64]
 

@@ -86,6 +86,10 @@ class Store:
         """Write a finished run."""
         write_sealed(self.folder(record.uid) / RECORD, to_dict(record))
 
+    def made(self, uid: str) -> bool:
+        """Return whether there is a record of a run; it is not read."""
+        return (self.folder(uid) / RECORD).is_file()
+
     def diverged(self, uid: str) -> str | None:
         """Return why the training of ``uid`` diverged, if it did."""
         path = self.folder(uid) / DIVERGED
@@ -132,12 +136,17 @@ class Store:
     def _so_far(self, name: str) -> dict[str, Any]:
         """Return the document that a study would have if it consisted of the runs that are made."""
         listed = _document(self.folder(name) / RUNS, ListingDocument)
-        made = [one for one in listed["runs"] if (self.folder(one["run"]) / RECORD).is_file()]
+        made = [one for one in listed["runs"] if self.made(one["run"])]
         if not made:
             raise MissingDataError(f"No run of study {name} is made yet; see wiringup status {name}.")
         told = f"{len(made)} of {len(listed['runs'])} runs"
         log.warning("Study %s is not finished: what follows is of %s.", name, told)
-        spec = {**listed["spec"], "labels": [one["label"] for one in made]}
+        lost = [
+            {"label": one["label"], "seed": one["seed"], "why": why}
+            for one in listed["runs"]
+            if (why := self.diverged(one["run"]) or (one["needs"] and self.diverged(one["needs"])))
+        ]
+        spec = {**listed["spec"], "labels": [one["label"] for one in made], "diverged": lost}
         return {"uid": listed["uid"], "spec": spec, "runs": [one["run"] for one in made], "so_far": told}
 
     def studies(self) -> list[dict[str, Any]]:

@@ -215,10 +215,13 @@ def test_a_study_that_is_not_finished_is_told_so_far_where_that_is_asked_for(tmp
         assert "Study abcd is not finished: what follows is of 5 of 9 runs." in shown.err
         assert json.loads(shown.out)
     main(["stats", "claims", *of, "--so-far", "--json"])
-    first = json.loads(capsys.readouterr().out)[0]["claims"][0]
-    assert (first["condition"], first["seeds"]) == ("few", 2)
+    (told,) = json.loads(capsys.readouterr().out)
+    first = told["claims"][0]
+    assert (told["so_far"], first["condition"], first["seeds"]) == ("5 of 9 runs", "few", 2)
     assert first["measured"]["value"] == pytest.approx(90)
+    store.save_diverged("few-2", {}, "few-2: loss is nan.")
     main(["report", "abcd", "--so-far", "--out", str(tmp_path)])
+    assert "few, seed 2: few-2: loss is nan." in (tmp_path / "abcd" / "report.html").read_text()
     assert "this is of 5 of 9 runs" in (tmp_path / "abcd" / "report.html").read_text()
     assert not (tmp_path / "abcd" / "study.json").exists(), "the study can be gone on with"
     with pytest.raises(SystemExit):

@@ -225,9 +225,22 @@ def test_sets_are_compared_after_equally_many_epochs(tmp_path):
     drawn = PANELS["3c"].draw(load_own(tmp_path, "ref"), "t", "c")
     (all_,) = [s for one in drawn.series for s in one.spots if s.plasticity == "all"]
     assert (all_.label, all_.value) == ("all", pytest.approx(70))
-    assert "Own trainings of 1 epochs." in drawn.caption
+    assert "Own trainings of 1 epoch." in drawn.caption
     axes = drawn.figure.axes[0]
     assert axes.get_ylim()[0] == 50 and "The axis starts at 50 %." in drawn.caption
+
+
+def test_of_lengths_that_are_equally_frequent_the_longest_is_drawn_and_other_lengths_are_named(tmp_path):
+    store = Store(tmp_path)
+    store.save(own_record("ref", KN, "all", 0, 0.2, 0.4, 0.5))
+    store.save(own_record("few, 1", KN, "critical", 0, 0.2, 0.3))
+    drawn = PANELS["3c"].draw(load_own(tmp_path, "ref"), "t", "c")
+    assert {s.label for one in drawn.series for s in one.spots} == {"ref", "few, 1"}
+    assert "Own trainings of 2 epochs, but of few, 1: 1." in drawn.caption
+    store.save(own_record("few, 2", KN, "critical", 0, 0.2, 0.3, 0.4))
+    store.save(own_record("one, 1", KN, "conv1", 0, 0.2, 0.3))
+    drawn = PANELS["3c"].draw(load_own(tmp_path, "ref"), "t", "c")
+    assert {s.label for one in drawn.series for s in one.spots} == {"ref", "few, 2", "one, 1"}
 
 
 def test_sets_of_as_many_synapses_stand_side_by_side(tmp_path):
@@ -243,6 +256,19 @@ def test_sets_of_as_many_synapses_stand_side_by_side(tmp_path):
         for x in line.get_xdata()
     ]
     assert len({round(x, 6) for x in places}) == len(places) > 2
+
+
+def test_published_rows_stand_below_own_ones_whatever_comes_first(tmp_path, published):
+    store = Store(tmp_path)
+    store.save(own_record("ref", KN, "all", 0, 0.2, 0.5))
+    for i in range(10):
+        store.save(own_record(f"birth_{i}", f"birth_{i}", "critical", 0, 0.1))
+    drawn = PANELS["s2"].draw([*published, *load_own(tmp_path, "ref")], "t", "c")
+    axes = drawn.figure.axes[0]
+    told = [label.get_text() for label in axes.get_yticklabels()]
+    at = [name.endswith("published") for name in told]
+    assert at == sorted(at) and any(at) and not all(at)
+    assert max(np.diff(axes.get_yticks())) <= -1, "no two rows overlap"
 
 
 def test_cells_of_maps_have_intervals_and_differences_that_are_told_are_bold(tmp_path):

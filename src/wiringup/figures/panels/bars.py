@@ -46,7 +46,7 @@ def draw(
         width: in inches.
         height: of the panel, in inches.
     """
-    shown = [one for one in series if not one.minor]
+    shown = sorted((one for one in series if not one.minor), key=lambda one: one.published)
     groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
     if len(shown) > MANY:
         return rows.draw(shown, groups, title, caption, fixed, seeds or {})

@@ -69,7 +69,8 @@ def draw(
     ends = [y(s, one.area) for one in series if not one.minor for s in one.spots]
     limits = span(y(s, one.area)[0] for one in series for s in one.spots)
     if close:
-        limits, told = _zoomed(limits, [end for of in ends for end in of])
+        minor = [y(s, one.area)[0] for one in series if one.minor for s in one.spots]
+        limits, told = _zoomed(limits, [*minor, *(end for of in ends for end in of)])
         caption += told
     figure, (axes,) = sheet(
         title,

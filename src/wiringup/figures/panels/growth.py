@@ -120,9 +120,9 @@ def difference(spots: Spots, title: str, caption: str) -> Drawn:
 
 
 def _apart(a: Spot, b: Spot) -> bool:
-    """Return whether the intervals of two moments are known and have nothing in common."""
+    """Return whether the intervals of two moments of several seeds have nothing in common."""
     one, other = a.percent[MEAN], b.percent[MEAN]
-    return one.low > other.high or other.low > one.high
+    return min(a.seeds, b.seeds) > 1 and (one.low > other.high or other.low > one.high)
 
 
 def standard_map(spots: Spots, title: str, caption: str) -> Drawn:

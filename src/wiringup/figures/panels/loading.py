@@ -81,7 +81,7 @@ def load_own(folder: Path, reference: str = "") -> list[Spot]:
     store = folder.resolve().parent if is_study(folder) else folder
     return [
         *own_spots(found.rows, comparison, found.so_far),
-        *_references(Store(store).matches(), comparison, str(suite or "")),
+        *_references(Store(store).matches(), comparison, str(suite or ""), found.so_far),
     ]
 
 
@@ -101,7 +101,9 @@ def _longest(rows: Rows, folder: Path) -> str:
     return str(max(standard, key=lambda row: row["updates"])["label"])
 
 
-def _references(matches: Sequence[Mapping[str, Any]], comparison: Comparison, suite: str) -> list[Spot]:
+def _references(
+    matches: Sequence[Mapping[str, Any]], comparison: Comparison, suite: str, so_far: str
+) -> list[Spot]:
     """Return pixels, HMAX and the like, from kept brain matches on the same suite."""
     base = [m for m in comparison.moments if m.label == comparison.reference][-1]
     found = {}
@@ -112,7 +114,7 @@ def _references(matches: Sequence[Mapping[str, Any]], comparison: Comparison, su
             if set(comparison.areas) <= values.keys():
                 whole = {area: base.match[area].mean for area in comparison.areas}
                 network = described["network"]
-                found[network] = _reference(network, suite, values, whole, own_basis(comparison))
+                found[network] = _reference(network, suite, values, whole, own_basis(comparison, so_far))
     return list(found.values())
 
 

@@ -118,23 +118,28 @@ def ends(spots: Iterable[Spot]) -> list[Spot]:
     return list(found.values())
 
 
-def equally_long(spots: Iterable[Spot]) -> tuple[list[Spot], float]:
-    """Return the ends of trainings, own ones as long as most are, and how many epochs these have.
+def equally_long(spots: Iterable[Spot]) -> tuple[list[Spot], str]:
+    """Return the ends of trainings, own ones as long as most are, and what a caption says of it.
 
-    The reference learns for longer than what is compared with it: where its condition was trained as long as
-    the others too, that is taken. Of published trainings, and conditions of another length alone, the end of
-    the longest.
+    Of lengths that are equally frequent, the longest. The reference learns for longer than what is compared
+    with it: where its condition was trained as long as the others too, that is taken. Of published trainings,
+    and conditions of other lengths alone, the end of the longest is.
     """
     spots = list(spots)
     own = [s for s in spots if s.source == OWN and s.ended and s.epoch > 0]
-    epochs = Counter(s.epoch for s in own).most_common(1)[0][0] if own else 0.0
+    if not own:
+        return ends(spots), ""
+    counts = Counter(s.epoch for s in own)
+    epochs = max(counts, key=lambda epoch: (counts[epoch], epoch))
     there = {(condition(s), s.norms, s.images) for s in own if s.epoch == epochs}
-    kept = [
+    found = ends(
         s
         for s in spots
         if s.source != OWN or s.epoch == epochs or (condition(s), s.norms, s.images) not in there
-    ]
-    return ends(kept), epochs
+    )
+    others = [f"{s.label}: {s.epoch:g}" for s in found if s.source == OWN and s.epoch != epochs]
+    but = f", but of {'; '.join(others)}" if others else ""
+    return found, f" Own trainings of {epochs:g} epoch{'' if epochs == 1 else 's'}{but}."
 
 
 def births(spots: Iterable[Spot]) -> list[Spot]:

@@ -1,5 +1,6 @@
 """Panels of which synapses learn, in which network, and how (Figures 3 and 5A, and hyper-parameters)."""
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
@@ -40,7 +41,7 @@ _NEAR, _STEP = (
     0.1,
     1.12,
 )  # factors, of e and as such: from where on synapses are as many, and between neighbours
-_SIDE = " Where equally many synapses learn, points stand side by side."
+_SIDE = " Where equally many synapses learn, points are moved apart, to stand side by side."
 _NETWORKS = ("cornet_s", "resnet50", "mobilenet_v1", "alexnet")
 
 
@@ -61,28 +62,39 @@ def _look(spot: Spot) -> str:
 
 
 def _beside(series: Sequence[Series]) -> Callable[[Spot], float]:
-    """Return how many synapses learn, moved a little where series have equally many: side by side."""
-    there: dict[int, list[Series]] = {}
+    """Return how many synapses learn, moved a little where series have equally many: side by side.
+
+    Other seeds of a series stand where it does.
+    """
+    there: dict[int, list[Hashable]] = {}
     for one in series:
         for spot in one.spots:
-            mine = there.setdefault(round(np.log(_synapses(spot) or 1) / _NEAR), [])
-            if one not in mine and not one.minor:
-                mine.append(one)
+            beside = there.setdefault(_place(spot), [])
+            if _alike(one) not in beside:
+                beside.append(_alike(one))
     moved = {}
     for one in series:
         for spot in one.spots:
-            mine = there[round(np.log(_synapses(spot) or 1) / _NEAR)]
-            place = mine.index(one) - (len(mine) - 1) / 2 if one in mine else 0.0
-            moved[id(spot)] = _synapses(spot) * _STEP**place
+            beside = there[_place(spot)]
+            steps = beside.index(_alike(one)) - (len(beside) - 1) / 2
+            moved[id(spot)] = _synapses(spot) * _STEP**steps
     return lambda spot: moved[id(spot)]
+
+
+def _place(spot: Spot) -> int:
+    return round(math.log(_synapses(spot) or 1) / _NEAR)
+
+
+def _alike(one: Series) -> Hashable:
+    return one.published, one.key
 
 
 def _of_sets(spots: Spots) -> tuple[list[Series], str]:
     """Return a series for every family of sets, and what a caption says of their length."""
     shown = [s for s in spots if usual(s) and s.birth in _BIRTHS and s.plasticity]
-    found, epochs = equally_long(with_most_images(shown))
+    found, told = equally_long(with_most_images(shown))
     series = grouped(found, by=_family, name=_family, key=_look, order=_synapses, apart=together)
-    return series, f" Own trainings of {epochs:g} epochs.{_SIDE}" if epochs else _SIDE
+    return series, told + _SIDE
 
 
 def matches(spots: Spots, title: str, caption: str) -> Drawn:
