@@ -39,19 +39,21 @@ def headline(comparison: Comparison) -> str:
     last = {m.label: m for m in known if m.label != comparison.reference and 0 < m.spent < 100}
     above = [m for m in last.values() if min([_mean(m), *_low(m)]) > start]
     enough = [m for m in above if _mean(m) >= ENOUGH]
-    words = (
-        f"No condition that spends less than {comparison.reference} is told from its birth ({start:.0f} %)."
-    )
+    words = []
     if above:
         best = min(enough, key=lambda m: m.spent) if enough else max(above, key=_mean)
         share = f"with {_share(best.spent)} of its synaptic updates"
-        words = (
+        words.append(
             f"{best.label} reaches {_percent(best)} of the brain match of {comparison.reference}, {share}."
         )
+    elif last or not newborn:
+        told = f"No condition that spends less than {comparison.reference} is told from its birth"
+        words.append(f"{told} ({start:.0f} %).")
     if newborn:
         best = max(newborn, key=_mean)
-        words += f" The best newborn has {_percent(best)}: that of {best.label}."
-    return on + words
+        of = "" if words else f" of the brain match of {comparison.reference}"
+        words.append(f"The best newborn is that of {best.label}, with {_percent(best)}{of}.")
+    return on + " ".join(words)
 
 
 def _low(one: ConditionScores) -> list[float]:

@@ -17,6 +17,7 @@
   const live = figure.querySelector(".live"), legend = figure.querySelector(".legend");
   const choose = Object.fromEntries(["area", "against", "axis"].map(
     (name) => [name, figure.querySelector(`select[name=${name}]`)]));
+  const UNIT = data.percent ? "brain match, % of reference" : "brain match, ceiled score";
   const MOST_BANDS = 8;  // intervals of more conditions hide each other
   const hidden = new Set();
   let shown = [], current = -1;
@@ -87,10 +88,9 @@
       grid.append(make("line", { class: "whole", x1: left, x2: width - 8, y1: s.y(100), y2: s.y(100) }));
     const name = choose.against.selectedOptions[0].textContent;
     grid.append(make("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, name));
-    const unit = data.percent ? "brain match, % of reference" : "brain match, ceiled score";
     const middle = (height - 32) / 2;
     grid.append(make("text", { class: "unit", x: 12, y: middle, "text-anchor": "middle",
-      transform: `rotate(-90 12 ${middle})` }, unit));
+      transform: `rotate(-90 12 ${middle})` }, UNIT));
     svg.append(grid);
   };
 
@@ -126,24 +126,66 @@
     svg.append(group);
   };
 
+  // A row for each condition, from the best: its end, with interval and seeds.
+  const ROW = 34, HEAD = 12;
+  const ends = () => data.series.map((one, i) => {
+    const known = one.points.filter((p) => (p.values[choose.area.value] || [null])[0] !== null);
+    return { one, i, p: known[known.length - 1] };
+  }).filter(({ i, p }) => p && !hidden.has(i))
+    .sort((a, b) => b.p.values[choose.area.value][0] - a.p.values[choose.area.value][0]);
+
+  const rows = (svg, width, height, s) => {
+    const left = 12, x = (v) => left + (v - s.bottom) / (s.top - s.bottom) * (width - 2 * left);
+    const grid = make("g", { class: "grid" });
+    for (const v of ticks(s.bottom, s.top)) {
+      grid.append(make("line", { x1: x(v), x2: x(v), y1: HEAD, y2: height - 42 }));
+      grid.append(make("text", { x: x(v), y: height - 27, "text-anchor": "middle" }, data.percent ? v : short(v)));
+    }
+    if (data.percent) grid.append(make("line", { class: "whole", x1: x(100), x2: x(100), y1: HEAD, y2: height - 42 }));
+    grid.append(make("text", { class: "unit", x: width / 2, y: height - 6, "text-anchor": "middle" }, UNIT));
+    svg.append(grid);
+    ends().forEach(({ one, i, p }, row) => {
+      const [mean, low, high, seeds] = p.values[choose.area.value], y = HEAD + ROW * row + 24;
+      const group = make("g", { class: "series", style: `color:${color(i)}` });
+      grid.append(make("line", { x1: left, x2: width - left, y1: y, y2: y }));
+      group.append(make("text", { class: "name", x: left, y: y - 9 }, one.label));
+      if (low !== null && high !== null) group.append(make("line", { class: "reach",
+        x1: x(Math.max(low, s.bottom)), x2: x(Math.min(high, s.top)), y1: y, y2: y }));
+      if (seeds.length > 1)
+        for (const v of seeds) group.append(make("circle", { class: "seed", cx: x(v), cy: y, r: 1.6 }));
+      group.append(make("path", { class: "mark", d: mark(i)(x(mean), y, 4) }));
+      shown.push({ x: x(mean), y, text: told(one, p), series: i });
+      svg.append(group);
+    });
+  };
+
+  const lines = (svg, width, height, s, left, log) => {
+    axes(svg, width, height, left, s, log);
+    const inside = make("clipPath", { id: "inside" });
+    inside.append(make("rect", { x: left, y: 10, width: width - left - 8, height: height - 52 }));
+    svg.append(inside);
+    const bands = data.series.length - hidden.size <= MOST_BANDS;
+    data.series.forEach((one, i) => hidden.has(i) || line(svg, one, i, s, bands));
+    return bands;
+  };
+
   const draw = () => {
-    const width = Math.max(280, box.clientWidth), height = Math.min(440, Math.max(290, width * 0.6)), left = 60;
+    const rowed = choose.against.value === "ends", width = Math.max(280, box.clientWidth), left = 60;
+    const height = rowed ? HEAD + ROW * ends().length + 48 : Math.min(440, Math.max(290, width * 0.6));
     const log = choose.axis.value === "log";
+    choose.axis.disabled = rowed;
     const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0,
       "aria-label": `${figure.dataset.title}. Arrow keys read the points, one by one; the table below has them all.` });
     const s = scales(width, height, left, choose.against.value, log);
     shown = [];
     current = -1;
     tip.hidden = true;
-    axes(svg, width, height, left, s, log);
-    const inside = make("clipPath", { id: "inside" });
-    inside.append(make("rect", { x: left, y: 10, width: width - left - 8, height: height - 52 }));
-    svg.append(inside);
-    const bands = data.series.length - hidden.size <= MOST_BANDS;
-    const visible = data.series.filter((one, i) => !hidden.has(i)).flatMap((one) => one.points);
+    if (rowed) rows(svg, width, height, s);
+    const bands = rowed || lines(svg, width, height, s, left, log);
+    const visible = rowed ? ends().map(({ p }) => p)
+      : data.series.filter((one, i) => !hidden.has(i)).flatMap((one) => one.points);
     const reach = visible.flatMap((p) => (p.values[choose.area.value] || []).slice(1, 3)).filter((v) => v !== null);
     figure.querySelector(".cut").hidden = !(bands && reach.some((v) => v < s.bottom || v > s.top));
-    data.series.forEach((one, i) => hidden.has(i) || line(svg, one, i, s, bands));
     svg.append(make("circle", { class: "ring", r: 8, hidden: "" }));
     const old = box.querySelector("svg"), focused = old && old === document.activeElement;
     old ? old.replaceWith(svg) : box.prepend(svg);

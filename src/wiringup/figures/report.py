@@ -196,7 +196,8 @@ _CHART = """<figure id="chart" data-title="Brain match over training">
 <option value="synaptic_updates">supervised synaptic updates</option>
 <option value="updates">supervised updates</option>
 <option value="trained">trained synapses</option>
-<option value="epoch">epochs</option></select></label>
+<option value="epoch">epochs</option>
+<option value="ends"{ends}>nothing: the end of each condition</option></select></label>
 <label>Axis <select name="axis"><option value="log">logarithmic</option>
 <option value="linear">linear</option></select></label>
 </div>
@@ -218,7 +219,9 @@ def _chart(comparison: Comparison, *, joined: bool) -> str:
         "mark, or use the arrow keys."
     )
     told += f" {JOINED}" if joined else ""
-    return _CHART.format(areas=options, caption=_text(f"{unit}; {told}"))
+    last = {m.label: m for m in comparison.moments}.values()
+    ends = " selected" if 2 * sum(not m.updates for m in last) > len(last) else ""
+    return _CHART.format(areas=options, ends=ends, caption=_text(f"{unit}; {told}"))
 
 
 def chart_data(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> dict[str, Any]:

@@ -60,6 +60,19 @@ setTimeout(() => {
   axis.value = "linear";
   axis.dispatchEvent(new Event("change"));
   probe.moved = before !== at();
+  const against = document.querySelector("#chart select[name=against]");
+  against.value = "ends";
+  against.dispatchEvent(new Event("change"));
+  probe.rows = [...document.querySelectorAll("#chart .series .name")].map((node) => node.textContent);
+  const marks = [...document.querySelectorAll("#chart .series .mark")];
+  probe.order = marks.map((node) => node.getBoundingClientRect().left);
+  probe.rowed = [axis.disabled, lines(), document.querySelectorAll("#chart .reach").length];
+  key("ArrowRight");
+  probe.best = document.querySelector("#chart .tip").textContent;
+  key("Escape");
+  against.value = "updates";
+  against.dispatchEvent(new Event("change"));
+  probe.back = [axis.disabled, lines()];
   const open = () => document.querySelectorAll("details[open]").length;
   probe.open = [open()];
   dispatchEvent(new Event("beforeprint"));
@@ -118,6 +131,17 @@ def test_the_headline_names_what_reaches_most_with_least(records):
     flat = [make_record("ref <all>", 0, 0.3, 0.4, trained=50), make_record("few", 0, 0.3, 0.2)]
     told = methods.headline(compare(rows(flat), "ref <all>"))
     assert told.startswith("No condition that spends less than ref <all> is told from its birth (75 %).")
+
+
+def test_of_births_the_best_is_named_and_the_figure_starts_with_the_end_of_each():
+    found = [make_record("ref <all>", s, 0.2, 0.5, trained=50) for s in (0, 1)]
+    births = [make_record(f"birth {i}", s, 0.3 + i / 20) for i in (0, 1, 2) for s in (0, 1)]
+    told = methods.headline(compare(rows([*found, *births]), "ref <all>"))
+    assert re.match(
+        r"The best newborn is that of birth 2, with 80 % .*of the brain match of ref <all>\.$", told
+    )
+    assert 'value="ends" selected' in page_of([*found, *births])
+    assert 'value="ends">' in page_of(found)
 
 
 def test_methods_say_what_is_the_same_and_who_differs(records):
@@ -248,6 +272,9 @@ def test_in_a_browser(records, tmp_path, width):
     assert told["cut"] == [True, False]  # with nothing shown, nothing is cut
     assert told["tip"] is True and told["ring"] == "none" and told["moved"] is True
     assert told["without"] == [2, "false"]
+    assert told["rows"] == ["ref <all>", "few", "wide"] and told["rowed"] == [True, 0, 3]
+    assert told["order"] == sorted(told["order"], reverse=True)
+    assert told["best"].startswith("ref <all>, epoch 2: 100.0 %") and told["back"] == [False, 3]
     assert told["open"] == [0, told["folds"], 0] and told["folds"] > 4
 
 
