@@ -54,7 +54,7 @@ def compare(
     """
     from wiringup.results.curves import compared
 
-    curves, _ = _curves(out, study, so_far, reference, benchmark)
+    curves = _curves(out, study, so_far, reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     found = compared(a, b, by)
     body = [
@@ -198,7 +198,7 @@ def seeds(
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    curves, _ = _curves(out, study, so_far, reference, benchmark)
+    curves = _curves(out, study, so_far, reference, benchmark)
     a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
     values = last_difference(a, b)
     asked = float(values.mean()) if difference is None else difference
@@ -303,9 +303,9 @@ def _with_ends(e: "Estimate") -> str:
 
 def _curves(
     out: Path, study: str | None, so_far: bool, reference: str, benchmarks: Sequence[str]
-) -> tuple[Mapping[str, "Curve"], str]:
+) -> Mapping[str, "Curve"]:
     found, reference = _results(out, study, so_far, reference)
-    return found.curves(reference, benchmarks), reference
+    return found.curves(reference, benchmarks)
 
 
 def _results(out: Path, study: str | None, so_far: bool, reference: str) -> tuple["Results", str]:

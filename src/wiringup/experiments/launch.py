@@ -11,7 +11,7 @@ from wiringup.core.spec import to_dict
 from wiringup.experiments import slurm
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.launch_options import HERE, LOCAL, PROCESSES, SLURM, LaunchOptions
-from wiringup.experiments.outcome import Launched, Made, diverged, finished, gather, settled, tell_diverged
+from wiringup.experiments.outcome import Launched, Made, diverged, gather, settled, tell_diverged
 from wiringup.experiments.processes import share
 from wiringup.experiments.run import execute, on_any_device, warn_if_not_kept
 from wiringup.experiments.sharing import forget_failure
@@ -115,7 +115,7 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
         return execute(runs[one.run], store, device, inputs)
 
     def passed(one: Listed) -> None:
-        how = "Made by another process" if finished(store, one) else "Left out"
+        how = "Made by another process" if store.made(one.run) else "Left out"
         log.info("%s: %s  [%s]", how, one.title, one.run)
         plan({kind: -amount for kind, amount in work_of.get(one.run, {}).items()})
 

@@ -26,7 +26,7 @@ class Made:
 
 def diverged(store: Store, one: Listed) -> str | None:
     """Return why a run, or the one that it is born from, diverged; None if neither did."""
-    return store.diverged(one.run) or (store.diverged(one.needs) if one.needs else None)
+    return store.diverged(one.run, one.needs)
 
 
 def failed(store: Store, one: Listed) -> str | None:
@@ -52,7 +52,7 @@ def begun(store: Store) -> list[tuple[str, int, int]]:
         except WiringupError as error:
             store.unreadable(folder / RUNS, str(error))
         else:
-            found.append((name, sum(finished(store, one) for one in runs), len(runs)))
+            found.append((name, sum(store.made(one.run) for one in runs), len(runs)))
     return found
 
 
@@ -104,14 +104,9 @@ def results_folder(runs: Path, study: str | None, *, so_far: bool = False) -> Pa
     return runs
 
 
-def finished(store: Store, one: Listed) -> bool:
-    """Return whether there is a record of a run; it is not read."""
-    return store.made(one.run)
-
-
 def settled(store: Store, one: Listed) -> bool:
     """Return whether nothing is to be done for a run: it is finished, or cannot be."""
-    return finished(store, one) or bool(diverged(store, one) or failed(store, one))
+    return store.made(one.run) or bool(diverged(store, one) or failed(store, one))
 
 
 def tell_diverged(listing: Listing, store: Store, one: Listed, why: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from wiringup.core.errors import WiringupError
 from wiringup.experiments import slurm
-from wiringup.experiments.outcome import diverged, failed, finished
+from wiringup.experiments.outcome import diverged, failed
 from wiringup.experiments.sharing import Claim, claim_of
 from wiringup.experiments.slurm import Queued
 from wiringup.experiments.study import Listed, Listing
@@ -90,7 +90,7 @@ def _status(store: Store, one: Listed) -> RunStatus:
         where, since = (str(claim), claim.since) if claim else ("", "")
         return RunStatus(one.run, one.label, one.seed, state, where, since, cause)
 
-    if finished(store, one):
+    if store.made(one.run):
         return told(DONE)
     claim, alive = claim_of(store, one.run)
     if claim and alive:

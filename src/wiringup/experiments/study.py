@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
@@ -11,6 +11,7 @@ from wiringup.core.files import read_json
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import check_shape, uid
 from wiringup.experiments.spec import RunSpec
+from wiringup.results.documents import ListingDocument
 from wiringup.results.store import RUNS, STUDY, Store, is_study
 
 BEGINNING = 4  # characters of an address that may stand for it
@@ -77,12 +78,6 @@ class Listed:
         return cls(run.uid, run.label, run.birth.seed, run.title, parent.uid if parent else "")
 
 
-class _Document(TypedDict):
-    uid: str
-    spec: Mapping[str, Any]
-    runs: list[Listed]
-
-
 @dataclass(frozen=True)
 class Listing:
     """The runs of a study as they lie in its folder; the spec of each lies in the run's own.
@@ -137,7 +132,7 @@ class Listing:
             )
         values = read_sealed(path, AGAIN)
         try:
-            check_shape(values, _Document, "the list of runs")
+            check_shape(values, ListingDocument, "the list of runs")
         except InputError as error:
             raise InputError(f"{path}: {error} {AGAIN}") from error
         return cls(values["uid"], values["spec"], tuple(Listed(**one) for one in values["runs"]))

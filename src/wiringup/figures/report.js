@@ -104,8 +104,10 @@
       `${seeds.length} seed${seeds.length > 1 ? "s" : ""}`;
   };
 
+  const scored = (one) => one.points.filter((p) => (p.values[choose.area.value] || [null])[0] !== null);
+
   const line = (svg, one, i, s, bands) => {
-    const known = one.points.filter((p) => (p.values[choose.area.value] || [null])[0] !== null);
+    const known = scored(one);
     const at = known.map((p) => [s.x(p[choose.against.value]), ...p.values[choose.area.value]]);
     const group = make("g", { class: "series", style: `color:${color(i)}` });
     const banded = at.filter(([, , low, high]) => low !== null && high !== null);
@@ -128,13 +130,11 @@
 
   // A row for each condition, from the best: its end, with interval and seeds.
   const ROW = 34, HEAD = 12;
-  const ends = () => data.series.map((one, i) => {
-    const known = one.points.filter((p) => (p.values[choose.area.value] || [null])[0] !== null);
-    return { one, i, p: known[known.length - 1] };
-  }).filter(({ i, p }) => p && !hidden.has(i))
+  const ends = () => data.series.map((one, i) => ({ one, i, p: scored(one).pop() }))
+    .filter(({ i, p }) => p && !hidden.has(i))
     .sort((a, b) => b.p.values[choose.area.value][0] - a.p.values[choose.area.value][0]);
 
-  const rows = (svg, width, height, s) => {
+  const rows = (svg, width, height, s, sorted) => {
     const left = 12, x = (v) => left + (v - s.bottom) / (s.top - s.bottom) * (width - 2 * left);
     const grid = make("g", { class: "grid" });
     for (const v of ticks(s.bottom, s.top)) {
@@ -144,7 +144,7 @@
     if (data.percent) grid.append(make("line", { class: "whole", x1: x(100), x2: x(100), y1: HEAD, y2: height - 42 }));
     grid.append(make("text", { class: "unit", x: width / 2, y: height - 6, "text-anchor": "middle" }, UNIT));
     svg.append(grid);
-    ends().forEach(({ one, i, p }, row) => {
+    sorted.forEach(({ one, i, p }, row) => {
       const [mean, low, high, seeds] = p.values[choose.area.value], y = HEAD + ROW * row + 24;
       const group = make("g", { class: "series", style: `color:${color(i)}` });
       grid.append(make("line", { x1: left, x2: width - left, y1: y, y2: y }));
@@ -171,7 +171,8 @@
 
   const draw = () => {
     const rowed = choose.against.value === "ends", width = Math.max(280, box.clientWidth), left = 60;
-    const height = rowed ? HEAD + ROW * ends().length + 48 : Math.min(440, Math.max(290, width * 0.6));
+    const sorted = rowed ? ends() : [];
+    const height = rowed ? HEAD + ROW * sorted.length + 48 : Math.min(440, Math.max(290, width * 0.6));
     const log = choose.axis.value === "log";
     choose.axis.disabled = rowed;
     const svg = make("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", tabindex: 0,
@@ -180,9 +181,9 @@
     shown = [];
     current = -1;
     tip.hidden = true;
-    if (rowed) rows(svg, width, height, s);
+    if (rowed) rows(svg, width, height, s, sorted);
     const bands = rowed || lines(svg, width, height, s, left, log);
-    const visible = rowed ? ends().map(({ p }) => p)
+    const visible = rowed ? sorted.map(({ p }) => p)
       : data.series.filter((one, i) => !hidden.has(i)).flatMap((one) => one.points);
     const reach = visible.flatMap((p) => (p.values[choose.area.value] || []).slice(1, 3)).filter((v) => v !== null);
     figure.querySelector(".cut").hidden = !(bands && reach.some((v) => v < s.bottom || v > s.top));

@@ -21,7 +21,8 @@ class ListedRun(TypedDict):
     run: str
     label: str
     seed: int
-    needs: str
+    title: str
+    needs: NotRequired[str]
 
 
 class ListingDocument(TypedDict):

@@ -90,10 +90,12 @@ class Store:
         """Return whether there is a record of a run; it is not read."""
         return (self.folder(uid) / RECORD).is_file()
 
-    def diverged(self, uid: str) -> str | None:
-        """Return why the training of ``uid`` diverged, if it did."""
-        path = self.folder(uid) / DIVERGED
-        return str(_document(path, DivergedDocument)["why"]) if path.is_file() else None
+    def diverged(self, uid: str, needs: str = "") -> str | None:
+        """Return why the training of ``uid``, or of the run that it is born from, diverged, if one did."""
+        for path in (self.folder(one) / DIVERGED for one in (uid, needs) if one):
+            if path.is_file():
+                return str(_document(path, DivergedDocument)["why"])
+        return None
 
     def save_diverged(self, uid: str, spec: Any, why: str) -> None:
         """Write down that a training diverged, so that nobody tries it again; remove the folder to do so."""
@@ -144,7 +146,7 @@ class Store:
         lost = [
             {"label": one["label"], "seed": one["seed"], "why": why}
             for one in listed["runs"]
-            if (why := self.diverged(one["run"]) or (one["needs"] and self.diverged(one["needs"])))
+            if (why := self.diverged(one["run"], one.get("needs", "")))
         ]
         spec = {**listed["spec"], "labels": [one["label"] for one in made], "diverged": lost}
         return {"uid": listed["uid"], "spec": spec, "runs": [one["run"] for one in made], "so_far": told}

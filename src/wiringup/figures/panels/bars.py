@@ -9,7 +9,16 @@ from matplotlib.patches import Patch
 
 from wiringup.figures.panels import rows
 from wiringup.figures.panels.curves import cut, percent, span
-from wiringup.figures.panels.series import SIMULATED_RUNS, Look, Series, looks, named, sentences
+from wiringup.figures.panels.series import (
+    SIMULATED_RUNS,
+    Look,
+    Series,
+    every_seed,
+    in_legend,
+    looks,
+    named,
+    sentences,
+)
 from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
 from wiringup.figures.panels.spots import COLUMNS, Spot
 from wiringup.results.record import MEAN
@@ -53,7 +62,9 @@ def draw(
     styles = looks(shown, dict(fixed))
     keys = list(styles)
     hatches = {key: HATCHES[i % len(HATCHES)] for i, key in enumerate(keys)}
-    handles = [_patch(one, styles[one.key][0], hatches[one.key], label=_name(one, shown)) for one in shown]
+    handles = [
+        _patch(one, styles[one.key][0], hatches[one.key], label=in_legend(one, shown)) for one in shown
+    ]
     if any(one.simulated for one in shown):
         handles.append(Patch(facecolor="none", edgecolor="none", label=SIMULATED_RUNS))
     caption += " Numbers: the mean of areas."
@@ -76,10 +87,6 @@ def draw(
     axes.set_ylim(*limits)
     axes.margins(x=0.01)
     return figure
-
-
-def _name(one: Series, shown: Sequence[Series]) -> str:
-    return f"{one.name}, published" if one.published and not all(s.published for s in shown) else one.name
 
 
 def _patch(one: Series, color: str, hatch: str, label: str) -> Patch:
@@ -120,9 +127,8 @@ def _bars(
 def _dots(
     axes: Axes, one: Series, groups: Sequence[str], x: np.ndarray, width: float, others: Sequence[Spot]
 ) -> None:
-    """Draw every seed: of own bars those that they are the mean of, of published ones the others."""
     for place, group in zip(x, groups, strict=True):
-        found = [v for s in others for v in s.each.get(group, ())] or list(one.spots[-1].each.get(group, ()))
+        found = every_seed(one, group, others)
         if len(found) > 1:
             spread = np.linspace(-width / 2, width / 2, len(found))
             axes.plot(

@@ -8,7 +8,7 @@ from typing import Any
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import MissingDataError
 from wiringup.data.sources.published_point import PAPER
-from wiringup.figures.panels.spots import ALL, KN, Basis, Spot, own_basis, own_spots, published_spots
+from wiringup.figures.panels.spots import ALL, KN, Basis, Spot, own_spots, published_spots
 from wiringup.figures.results import Results
 from wiringup.figures.style import SIMULATED
 from wiringup.results.bits import REFERENCE
@@ -79,10 +79,8 @@ def load_own(folder: Path, reference: str = "") -> list[Spot]:
     comparison = found.compare(base)
     log.info("Own runs: percentages are of %s (%s).", base, folder)
     store = folder.resolve().parent if is_study(folder) else folder
-    return [
-        *own_spots(found.rows, comparison, found.so_far),
-        *_references(Store(store).matches(), comparison, str(suite or ""), found.so_far),
-    ]
+    own = own_spots(found.rows, comparison, found.so_far)
+    return [*own, *_references(Store(store).matches(), comparison, str(suite or ""), own[0].basis)]
 
 
 def _longest(rows: Rows, folder: Path) -> str:
@@ -102,7 +100,7 @@ def _longest(rows: Rows, folder: Path) -> str:
 
 
 def _references(
-    matches: Sequence[Mapping[str, Any]], comparison: Comparison, suite: str, so_far: str
+    matches: Sequence[Mapping[str, Any]], comparison: Comparison, suite: str, basis: Basis
 ) -> list[Spot]:
     """Return pixels, HMAX and the like, from kept brain matches on the same suite."""
     base = [m for m in comparison.moments if m.label == comparison.reference][-1]
@@ -114,7 +112,7 @@ def _references(
             if set(comparison.areas) <= values.keys():
                 whole = {area: base.match[area].mean for area in comparison.areas}
                 network = described["network"]
-                found[network] = _reference(network, suite, values, whole, own_basis(comparison, so_far))
+                found[network] = _reference(network, suite, values, whole, basis)
     return list(found.values())
 
 

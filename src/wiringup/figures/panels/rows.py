@@ -8,7 +8,15 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from wiringup.figures.panels.curves import cut, percent, span
-from wiringup.figures.panels.series import SIMULATED_RUNS, Look, Series, named, sentences
+from wiringup.figures.panels.series import (
+    SIMULATED_RUNS,
+    Look,
+    Series,
+    every_seed,
+    in_legend,
+    named,
+    sentences,
+)
 from wiringup.figures.panels.sheet import PAGE, SMALL, TINY, sheet, tidy
 from wiringup.figures.panels.spots import Spot
 
@@ -57,8 +65,7 @@ def draw(
         axes.set_ylim(y[-1] - 0.7, 0.7)
         axes.tick_params(axis="y", length=0)
         axes.set_yticks(y, [""] * len(y))
-    names = [f"{one.name}, published" if one.published else one.name for one in shown]
-    columns[0].set_yticks(y, names, fontsize=SMALL)
+    columns[0].set_yticks(y, [in_legend(one, shown) for one in shown], fontsize=SMALL)
     columns[0].figure.supxlabel("brain match, % of reference", fontsize=SMALL)
     return figure
 
@@ -69,8 +76,7 @@ def _bar(axes: Axes, one: Series, group: str, place: float, color: str) -> None:
         return
     face = "white" if one.published else to_rgba(color, _FILLED)
     axes.barh(place, value, 0.74, facecolor=face, edgecolor=color, linewidth=0.8)
-    known = np.isfinite(low) and np.isfinite(high)
-    if known:
+    if np.isfinite(low) and np.isfinite(high):
         ends = [[max(value - low, 0)], [max(high - value, 0)]]
         axes.errorbar(value, place, xerr=ends, fmt="none", ecolor="0.1", elinewidth=0.8, capsize=1.5)
     axes.annotate(
@@ -80,8 +86,7 @@ def _bar(axes: Axes, one: Series, group: str, place: float, color: str) -> None:
 
 
 def _dots(axes: Axes, one: Series, group: str, place: float, others: Sequence[Spot]) -> None:
-    """Draw every seed: of own bars those that they are the mean of, of published ones the others."""
-    found = [v for s in others for v in s.each.get(group, ())] or list(one.spots[-1].each.get(group, ()))
+    found = every_seed(one, group, others)
     if len(found) > 1:
         spread = np.linspace(-0.25, 0.25, len(found))
         axes.plot(found, place + spread, "o", color="0.15", mfc="none", markersize=1.4, mew=0.4, zorder=4)

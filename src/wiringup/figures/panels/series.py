@@ -173,6 +173,16 @@ def _of_lengths(one: Series) -> bool:
     return any(len(of) > 1 for of in labels.values())
 
 
+def in_legend(one: Series, shown: Sequence[Series]) -> str:
+    """Return how bars of a series are called: whose they are, where others are not published."""
+    return f"{one.name}, published" if one.published and not all(s.published for s in shown) else one.name
+
+
+def every_seed(one: Series, area: str, others: Sequence[Spot]) -> list[float]:
+    """Return the percentages of all seeds: of a published bar ``others``, of an own one those of its mean."""
+    return [v for s in others for v in s.each.get(area, ())] or list(one.spots[-1].each.get(area, ()))
+
+
 def together(spot: Spot) -> Hashable:
     """Tell no own trainings apart: all are points of one series."""
     return ""

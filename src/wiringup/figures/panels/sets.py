@@ -37,10 +37,8 @@ _LOOKS: Mapping[Hashable, Look] = {
     "KN, conv1": LOOKS[KN, "conv1"],
     "KN, batchnorm": LOOKS[KN, "batchnorm"],
 }
-_NEAR, _STEP = (
-    0.1,
-    1.12,
-)  # factors, of e and as such: from where on synapses are as many, and between neighbours
+_NEAR = 0.1  # of the natural logarithm: numbers of synapses that are closer are taken as equal
+_STEP = 1.12  # factor between neighbours
 _SIDE = " Where equally many synapses learn, points are moved apart, to stand side by side."
 _NETWORKS = ("cornet_s", "resnet50", "mobilenet_v1", "alexnet")
 
