@@ -27,8 +27,7 @@ from wiringup.experiments.network import UNBORN, Network
 from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.single import single
 from wiringup.experiments.references import REFERENCES
-from wiringup.experiments.run import execute as execute_run
-from wiringup.experiments.run import read_spec, restored, spec_of
+from wiringup.experiments.run import execute_alone, read_spec, restored, spec_of
 from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
@@ -263,7 +262,7 @@ def execute(
 
 def _executed(run: RunSpec, store: Store, inputs: StudyInputs, device: str | None = None) -> TrainedResults:
     run = run if run.pinned else inputs.pin(run)
-    record = execute_run(run, store, device, inputs)
+    record = execute_alone(run, store, device, inputs)
     found = TrainedResults([record], record.label)
     found.model = Network(run.model, restored(run, store), f"trained, run {record.uid}")
     return found

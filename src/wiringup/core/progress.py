@@ -54,6 +54,12 @@ def advance(kind: str, amount: float, message: str = "") -> None:
         _open[-1].advance(kind, amount, message)
 
 
+def begin() -> None:
+    """Say that work begins: the time since the last word was spent on what nobody planned."""
+    if _open:
+        _open[-1].begin()
+
+
 def plan(work: Mapping[str, float]) -> None:
     """Announce work (kind -> amount) that is still to be done; a negative amount takes it back."""
     if _open:
@@ -70,6 +76,7 @@ def task(kind: str, total: float, what: str) -> Iterator[Callable[..., None]]:
         what: shown beside the amounts, as in "images packed"; what is yielded may be given another message.
     """
     done = 0.0
+    begin()
 
     def tell(now: float, message: str = "") -> None:
         nonlocal done
@@ -113,13 +120,20 @@ class Progress:
         for kind, amount in work.items():
             self.planned[kind] = self.planned.get(kind, 0) + amount
 
+    def begin(self) -> None:
+        """Count the time since the last call as spent on what nobody planned."""
+        self._spent("other")
+
     def advance(self, kind: str, amount: float, message: str = "") -> None:
         """Count ``amount`` of work as finished since the last call, and show where things stand."""
-        now = time.monotonic()
         self.done[kind] = self.done.get(kind, 0) + amount
+        self._spent(kind)
+        self._show(message)
+
+    def _spent(self, kind: str) -> None:
+        now = time.monotonic()
         self.seconds[kind] = self.seconds.get(kind, 0) + now - self._last
         self._last = now
-        self._show(message)
 
     def seconds_left(self) -> float:
         """Return the planned work that remains, in seconds, at the measured (or guessed) speed."""
@@ -157,6 +171,13 @@ class Progress:
             self.out.write("\r" + " " * self._line + "\r")
             self.out.flush()
             self._line = 0
+
+
+@contextmanager
+def apart(work: Mapping[str, float]) -> Iterator[None]:
+    """Show work (kind -> amount) by itself while the block does it, where anything is shown."""
+    with Progress(_open[-1].out if _open else None, dict(work)):
+        yield
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def launch(
         trainings = Trainings(store)
         missing = {one.run for one in todo}
         left = [run for run in study.runs if run.uid in missing]
-        expected = {run.uid: progress.expected(_work(run, trainings)) for run in left}
+        expected = {run.uid: progress.expected(trainings.work(run)) for run in left}
         share(how.number, listing, store, device or _device(study), inputs.home, expected)
     elif todo and how.kind == SLURM:
         slurm.submit(how, listing, store, device or _device(study), inputs.home, len(todo))
@@ -107,7 +107,7 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
     runs = {run.uid: run for run in reversed(study.runs)}
     trainings = Trainings(store)
     todo = [one.run for one in listing.in_order() if not settled(store, one)]
-    work_of = {uid: _work(runs[uid], trainings) for uid in todo}
+    work_of = {uid: trainings.work(runs[uid]) for uid in todo}
     for work_left in work_of.values():
         plan(work_left)
 
@@ -121,13 +121,3 @@ def _here(study: Study, listing: Listing, store: Store, device: str | None, inpu
 
     group = together(device or study.runs[0].training.device)
     return work(listing, store, make, passed=passed, group=group)
-
-
-def _work(run: RunSpec, trainings: Trainings) -> dict[str, float]:
-    """Return the work of one run: scorings, and images to train on unless that was done for another run."""
-    if trainings.alike(run):
-        return {"score": len(run.moments) + 2}
-    seen = run.training.duration.in_images(run.images.number or 0, run.training.batch)
-    frames = run.before.frames if run.before else 0
-    work: dict[str, float] = {f"train:{run.training.plasticity}": seen, "train:label-free": frames}
-    return work | {"score": len(run.moments) + 2}

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from wiringup.core.errors import DivergedError, NotFiniteError
-from wiringup.core.progress import advance
+from wiringup.core.progress import advance, begin
 from wiringup.experiments.inputs import Exam, Images
 from wiringup.experiments.spec import RunSpec
 from wiringup.models.readout import subject
@@ -55,7 +55,7 @@ def scored(
     Raises:
         DivergedError: if what it answers is not finite.
     """
-    advance("other", 0)
+    begin()
     read = replace(subject(model, spec.model, classes=images.chosen.classes), device=spec.training.device)
     try:
         scores, accuracy = exam.evaluate(read, group)

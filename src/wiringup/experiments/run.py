@@ -16,7 +16,7 @@ from wiringup.birth.distill import distill, state_hash
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import one_of
 from wiringup.core.errors import DivergedError, InputError
-from wiringup.core.progress import advance
+from wiringup.core.progress import advance, apart
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict, to_dict, uid
 from wiringup.experiments.births import pretrained
@@ -89,6 +89,16 @@ def execute(
             raise
         group.barrier()  # nobody goes on before its files are there
     return record
+
+
+def execute_alone(
+    spec: RunSpec, store: Store, device: str | None = None, inputs: StudyInputs | None = None
+) -> Record:
+    """Make one run as `execute` does, and show how much of it is done: no study has announced it."""
+    inputs = inputs or StudyInputs()
+    spec = of_this_version(spec if spec.pinned else inputs.pin(spec))
+    with apart(Trainings(store).work(spec)):
+        return execute(spec, store, device, inputs)
 
 
 def _on(spec: RunSpec, device: str | None) -> RunSpec:

@@ -48,6 +48,21 @@ class Trainings:
                 return record
         return None
 
+    def work(self, spec: RunSpec) -> dict[str, float]:
+        """Return what a run has to do, as kinds of `core.progress`: images to train on, and scorings.
+
+        What was trained for another run is only scored.
+
+        Args:
+            spec: pinned.
+        """
+        scorings = {"score": float(len(spec.moments) + 2)}
+        if self.alike(spec):
+            return scorings
+        seen = spec.training.duration.in_images(spec.images.number or 0, spec.training.batch)
+        frames = spec.before.frames if spec.before else 0
+        return {f"train:{spec.training.plasticity}": seen, "train:label-free": frames} | scorings
+
     def _whole(self, uid: str, wanted: str) -> Record | None:
         """Return the record of a run if it is of this run and training: files may have changed places."""
         try:

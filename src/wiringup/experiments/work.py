@@ -17,7 +17,7 @@ from wiringup.core.preemption import preemptible
 from wiringup.experiments import sharing
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.outcome import Made, failed, gather, settled, tell_diverged
-from wiringup.experiments.run import execute, read_spec
+from wiringup.experiments.run import execute_alone, read_spec
 from wiringup.experiments.sharing import LOG, Claim, claim_of, save_failure
 from wiringup.experiments.study import Listed, Listing, relabelled
 from wiringup.experiments.trainings import SPEC
@@ -175,7 +175,7 @@ def maker(store: Store, device: str, inputs: StudyInputs) -> Callable[[Listed], 
                 f"{path} is another run than the study lists, or of wiringup {run.version} while this is "
                 f"{__version__}. Launch the study again."
             )
-        return execute(run, store, device, inputs)
+        return execute_alone(run, store, device, inputs)
 
     return make
 

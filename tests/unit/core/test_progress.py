@@ -56,6 +56,28 @@ def test_what_was_guessed_gets_less_while_we_wait(now):
         assert shown.seconds_left() == 14
 
 
+def test_what_was_before_a_task_is_no_part_of_it(now):
+    with Progress() as shown:
+        now[0] = 60.0
+        with progress.task("run", 300, "seconds") as tell:
+            now[0] = 61.0
+            tell(1)
+            assert shown.seconds_left() == pytest.approx(299)
+
+
+def test_work_that_is_shown_apart_has_a_percentage_of_its_own(now):
+    out = Terminal()
+    with Progress(out, {"score": 1}) as whole:
+        progress.advance("score", 1)
+        with progress.apart({"train:all": 1000}):
+            now[0] = 8.0
+            progress.advance("train:all", 250, "250 of 1,000 images")
+        assert "25%  250 of 1,000 images  (about 24 s left)" in out.getvalue()
+        assert whole.planned == {"score": 1}
+    with progress.apart({"train:all": 1}):  # nobody watches
+        progress.advance("train:all", 1, "seen")
+
+
 def test_finished_work_leaves_the_plan():
     with Progress(planned={"score": 5}) as shown:
         progress.plan({"score": -2})
@@ -103,9 +125,10 @@ def test_messages_stand_above_the_line_that_is_written_over(now):
     assert message == "Note: a message\n"
 
 
-def test_silence_is_silent():
+def test_silence_is_silent(capfd):
     with Progress(None):
         progress.advance("train", 1, "hidden")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,16 @@
 """A training that is in the store is not made again: its networks are scored on what another run asks for."""
 
+import io
+import re
 from dataclasses import replace
 
 import pytest
 
 from toy_inputs import OtherInputs
 from wiringup.core.errors import InputError
+from wiringup.core.progress import Progress
 from wiringup.experiments import run as running
-from wiringup.experiments.launch import _work
-from wiringup.experiments.run import execute, restored
+from wiringup.experiments.run import execute, execute_alone, restored
 from wiringup.experiments.spec import born_from
 from wiringup.experiments.trainings import WEIGHTS, Trainings
 from wiringup.models.readout import subject
@@ -138,5 +140,14 @@ def test_files_that_changed_places_are_no_training(run, inputs, other, tmp_path)
 def test_the_time_left_counts_no_training_that_was_done(run, inputs, other, tmp_path):
     store = Store(tmp_path)
     execute(inputs.pin(run), store, inputs=inputs)
-    assert _work(other.pin(run), Trainings(store)) == {"score": 2}
-    assert _work(other.pin(run), Trainings(Store(tmp_path / "none")))["train:critical"] == 96
+    assert Trainings(store).work(other.pin(run)) == {"score": 2}
+    assert Trainings(Store(tmp_path / "none")).work(other.pin(run))["train:critical"] == 96
+
+
+def test_one_run_alone_says_how_much_of_it_is_done(run, inputs, tmp_path, monkeypatch):
+    out = io.StringIO()
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    with Progress(out):
+        execute_alone(inputs.pin(run), Store(tmp_path), inputs=inputs)
+    done = [int(percent) for percent in re.findall(r"(\d+)%", out.getvalue())]
+    assert done[0] < 60 and done[-1] == 100
