@@ -210,10 +210,10 @@ class Genome:
     def save(self, path: Path) -> None:
         """Write the genome with a seal, atomically, one line for each field; long values go beside it."""
         if tensors := self._tensors():
-            from safetensors.numpy import save_file
+            from safetensors.numpy import save
 
             with sealed_path(beside(path)) as temporary:
-                save_file(tensors, temporary, metadata={KEY: BLANK})
+                temporary.write_bytes(save(tensors, metadata={KEY: BLANK}))
         with sealed_path(path) as temporary:
             text = _readable({KEY: BLANK, **self.to_dict()}) + "\n"
             temporary.write_text(text, encoding="utf-8", newline="\n")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wiringup.core.errors import InputError
+from wiringup.core.files import PART
 from wiringup.core.memory import GB, free_disk
 
 DEFAULT_GB = 20.0
-PART = ".part"
 _DAY = 24 * 3600
 _LOCK = ".lock"
 

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import stat
-import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +18,9 @@ from wiringup.core.limits import JSON_BYTES, JSON_DEPTH
 
 SAMPLE = 4096
 """Bytes in each of the blocks that `sample_of` reads."""
+
+PART = ".part"
+"""Ending of what is being written, and of what a killed process left of it."""
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _PIECE = 1 << 20
@@ -107,15 +110,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
     try:
         with full_disk_explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-            os.close(handle)
-            temporary = Path(name)
+            temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PART}")
+            temporary.touch(exist_ok=False)
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path, *names: str) -> None:
+    """Remove what killed processes left of half-written files, which nobody else may be writing now.
+
+    Args:
+        folder: where.
+        names: of the files, or patterns of them.
+    """
+    for name in names:
+        for part in folder.glob(f".{name}.*{PART}"):
+            part.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -151,10 +164,27 @@ def locked(path: Path, busy: str, patience: float = 0.0) -> Iterator[None]:
         yield
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def is_locked(path: Path) -> bool:
+    """Return whether some process holds the lock file ``path``; whoever only looks is not taken for one."""
+    try:
+        import fcntl
+    except ImportError:  # where locks are not shared, a look is a short hold
+        try:
+            with locked(path, "held"):
+                return False
+        except BusyError:
+            return True
+    try:
+        looked = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(looked, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(looked)
+    return False
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -22,6 +22,7 @@ from wiringup.experiments.timing import TimeLeft
 from wiringup.models.device import AUTO, cards
 from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store
+from wiringup.training.distributed import started_together
 
 NOTHING_KNOWN: Mapping[str, float] = MappingProxyType({})
 FOLDER = "processes"  # of their logs, in the study's
@@ -46,7 +47,8 @@ def share(
 ) -> None:
     """Make the runs of a study by several processes, each of which takes what is free.
 
-    A process that dies is started again; a run at which `DEATHS` die one after the other is noted as failed.
+    A process that dies is started again, and so is one that ended with an error and settled a run before; a
+    run at which `DEATHS` die one after the other is noted as failed.
 
     Args:
         number: of processes; no more than there are runs are started.
@@ -61,7 +63,7 @@ def share(
         DivergedError: if a reference diverges.
         PreemptedError: at SIGTERM, to this process or to one of the others.
     """
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if started_together():
         raise InputError(
             "torchrun shares one training among processes, --launch shares runs: use one of them."
         )
@@ -84,7 +86,7 @@ def share(
             )
 
     workers: Workers = {}
-    again = DEATHS * total  # more often no process is started again
+    again = Again(number, total)
     log.info("%d processes for %d runs; what they say is in %s.", number, total, logs)
     with preemptible(), task("run", whole, "seconds") as tell:
         try:
@@ -94,12 +96,42 @@ def share(
                 todo = _open(todo, listing, store)
                 share_done = _behind(left, todo, store, begun)
                 tell(whole * share_done, f"{total - len(todo)} of {total} runs")
-                for i in _died(workers):
-                    if todo and again > 0:
-                        again -= 1
+                for i, code in _died(workers):
+                    if todo and again.starts(i, code, len(todo), logs / f"{i}.log"):
                         workers[i] = start(i)
         finally:
             _stop(workers)
+
+
+class Again:
+    """Decides whether a process that did not end well is started again.
+
+    Args:
+        number: of processes.
+        runs: that are to be made.
+    """
+
+    def __init__(self, number: int, runs: int) -> None:
+        self.left = DEATHS * runs  # more often none is
+        self.found = dict.fromkeys(range(number), runs)
+
+    def starts(self, i: int, code: int, runs: int, said: Path) -> bool:
+        """Return whether a process is started again, and tell.
+
+        Args:
+            i: which.
+            code: with which it ended: of a signal that killed it, if below zero.
+            runs: that are still to be made.
+            said: where what it said is.
+        """
+        what = f"died of signal {-code}" if code < 0 else "ended with an error"
+        fruitless = code > 0 and runs == self.found[i]  # it would end like that again
+        if fruitless or not self.left:
+            log.warning("Process %d %s and is left out; what it said is in %s.", i, what, said)
+            return False
+        log.warning("Process %d %s; it is started again.", i, what)
+        self.left, self.found[i] = self.left - 1, runs
+        return True
 
 
 def _behind(left: TimeLeft, todo: Sequence[Listed], store: Store, begun: float) -> float:
@@ -144,8 +176,8 @@ def _open(todo: list[Listed], listing: Listing, store: Store) -> list[Listed]:
     return left
 
 
-def _died(workers: Workers) -> list[int]:
-    """Take out the processes that ended, and return those that died of a signal."""
+def _died(workers: Workers) -> list[tuple[int, int]]:
+    """Take out the processes that ended, and return those that did not end well, with their exit codes."""
     died = []
     for i, process in list(workers.items()):
         if (code := process.poll()) is None:
@@ -153,9 +185,8 @@ def _died(workers: Workers) -> list[int]:
         del workers[i]
         if code in PREEMPTED:
             raise PreemptedError("Stopped by SIGTERM. Run the same command again to continue.")
-        if code < 0:
-            log.warning("Process %d died of signal %d; it is started again.", i, -code)
-            died.append(i)
+        if code:
+            died.append((i, code))
     return died
 
 

@@ -35,7 +35,7 @@ from wiringup.results.record import Point, Record, point_from_dict, provenance
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.checkpoint import MOMENTS
-from wiringup.training.distributed import ProcessGroup, leads, place
+from wiringup.training.distributed import ProcessGroup, place
 from wiringup.training.ledger import Account
 from wiringup.training.loop import TrainResult, train
 from wiringup.training.observers import KeepWeights, Observer, moment_file
@@ -141,7 +141,7 @@ def _execute(
     if alike := group.broadcast(Trainings(store).alike(spec)):
         return _scored_again(spec, store, alike, model, (images, exam), group, started)
     observers: list[Observer] = [scorer(spec, images, exam)]
-    if spec.keep_weights and leads():
+    if spec.keep_weights and group.leads:
         observers.append(KeepWeights(folder, images.chosen.classes))
     result = train(
         model,
@@ -156,7 +156,7 @@ def _execute(
     )
     bits = None if birth.recipe == OWN else of_birth(birth, genome).bits
     record = _record(spec, result, time.monotonic() - started, bits)
-    if leads():
+    if group.leads:
         if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
         store.save(record)
@@ -179,9 +179,9 @@ def _scored_again(
     for before, model in networks(spec, alike, newborn, store):
         model.to(spec.training.device)
         points.append(scored(spec, images, exam, model, Spent.by(before), group))
-        if leads() and spec.keep_weights:
+        if group.leads and spec.keep_weights:
             save_weights(model, folder / moment_file(before.epoch), images.chosen.classes)
-        if leads() and before is alike.last:
+        if group.leads and before is alike.last:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
     here = provenance(time.monotonic() - started, any_network.provenance(spec.model.architecture))
     first = alike.provenance.get("trained") or {"run": alike.uid, **alike.provenance}
@@ -194,7 +194,7 @@ def _scored_again(
         provenance=here | _machine(spec) | {"trained": first},
         genome="",
     )
-    if leads():
+    if group.leads:
         store.save(record)
     return record
 

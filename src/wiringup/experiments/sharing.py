@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from wiringup.core.errors import BusyError, WiringupError
-from wiringup.core.files import locked, read_json
+from wiringup.core.files import is_locked, locked, read_json, sweep
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict
-from wiringup.results.store import Store
+from wiringup.experiments.trainings import WEIGHTS
+from wiringup.results.store import RECORD, Store
 from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.distributed import ProcessGroup, join
 
@@ -24,7 +25,8 @@ CLAIM = ".claim.json"
 FAILED = "failed.json"
 LOG = "log.txt"
 PATIENCE = 1.0  # seconds between looks at what other processes do
-GLANCE = 0.1  # seconds: longer than `claim_of` holds the lock of a run
+GLANCE = 0.1  # seconds: longer than to look, or to sign, takes
+WRITTEN = (RECORD, WEIGHTS, "genome*")  # by who claimed a run alone
 DEATHS = 3
 """How often the process at a run may die without a word before nobody tries it again."""
 
@@ -96,6 +98,7 @@ def claimed(store: Store, uid: str, device: str = "cpu") -> Iterator[ProcessGrou
             if group.leads:
                 stack.enter_context(locked(folder / LOCK, busy, patience=GLANCE))
                 stack.enter_context(_signed(folder / CLAIM))
+                sweep(folder, *WRITTEN)
 
         group.gather(claim)
         yield group
@@ -143,15 +146,23 @@ def _read_claim(path: Path) -> Claim | None:
 
 
 def claim_of(store: Store, uid: str) -> tuple[Claim | None, bool]:
-    """Return who claimed a run last without ending it, and whether that process is still at it."""
+    """Return who claimed a run last without ending it, and whether some process is at it.
+
+    For a moment that may be another process than who claimed it last, and died: see `surely_at`.
+    """
     claim = _read_claim(store.folder(uid) / CLAIM)
-    if claim is None:
-        return None, False
-    try:
-        with locked(store.folder(uid) / LOCK, "held"):
-            return claim, False
-    except BusyError:
-        return claim, True
+    return claim, claim is not None and is_locked(store.folder(uid) / LOCK)
+
+
+def surely_at(store: Store, uid: str) -> Claim | None:
+    """Return who is at a run: who holds it and signed, as two looks agree; None if nobody is."""
+    before = None
+    while True:
+        claim, alive = claim_of(store, uid)
+        if claim is None or not alive or claim == before:
+            return claim if alive else None
+        before = claim
+        time.sleep(GLANCE)
 
 
 def at_it(store: Store, uid: str) -> bool:

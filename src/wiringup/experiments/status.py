@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from wiringup.core.errors import WiringupError
 from wiringup.experiments import slurm
 from wiringup.experiments.outcome import diverged, failed
-from wiringup.experiments.sharing import Claim, claim_of
+from wiringup.experiments.sharing import Claim, claim_of, surely_at
 from wiringup.experiments.slurm import Queued
 from wiringup.experiments.study import Listed, Listing
 from wiringup.results.store import Store
@@ -124,8 +124,8 @@ def cancel(store: Store, study: str) -> Cancelled:
     jobs = slurm.cancel(store, study)
     processes, elsewhere = set[int](), set[str]()
     for one in listing.in_order():
-        claim, alive = claim_of(store, one.run)
-        if not claim or not alive or (claim.job and jobs):
+        claim = surely_at(store, one.run)
+        if claim is None or (claim.job and jobs):
             continue
         if claim.host == socket.gethostname():
             processes.add(claim.pid)

@@ -1,7 +1,6 @@
 """One process at work on a study: it takes what is free, notes what fails, and ends when nothing is left."""
 
 import logging
-import os
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from wiringup.experiments.study import Listed, Listing, relabelled
 from wiringup.experiments.trainings import SPEC
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-from wiringup.training.distributed import ALONE, ProcessGroup, join, place
+from wiringup.training.distributed import ALONE, ProcessGroup, join, place, started_together
 
 log = logging.getLogger(__name__)
 _ACCELERATOR: Any = getattr(torch, "AcceleratorError", ())  # in newer PyTorch
@@ -66,7 +65,7 @@ def work(
             left = [one for one in todo if not worker.settle(one)]
             idle = idle + 1 if len(left) == len(todo) else 0
             todo = left
-            # one look might have met another that only looks, see `claim_of`
+            # who waits for what a run is born from holds it for a moment only
             held = not stay and idle > 1 and all(claim_of(store, one.run)[1] for one in todo)
             if group.broadcast(held):
                 log.info("Others are at the last runs (%d); nothing is left to do here.", len(todo))
@@ -133,7 +132,7 @@ def _is_fatal(error: Exception) -> bool:
 
 def together(device: str) -> ProcessGroup:
     """Join the processes that torchrun started, if it did."""
-    return join(place(device)) if int(os.environ.get("WORLD_SIZE", 1)) > 1 else ALONE
+    return join(place(device)) if started_together() else ALONE
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wiringup.core.cache import PART, CacheFolder, limit_asked, touch
-from wiringup.core.files import full_disk_explained, sha256_of
+from wiringup.core.cache import CacheFolder, limit_asked, touch
+from wiringup.core.files import PART, full_disk_explained, sha256_of
 from wiringup.models.files import Key, reserve
 
 log = logging.getLogger(__name__)

@@ -143,11 +143,11 @@ def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = N
         classes: names of the classes in the order of the decoder's outputs, kept in the file; None if they
             are not known.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     about = {KEY: BLANK} | ({} if classes is None else {CLASSES: json.dumps(list(classes))})
     with sealed_path(path) as temporary:
-        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary, about)
+        temporary.write_bytes(save({k: v.contiguous() for k, v in model.state_dict().items()}, about))
         _sort_metadata(temporary)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import locked
+from wiringup.core.files import locked, sweep
 from wiringup.core.sealed import add_comment, expect_seal, sealed_path
 from wiringup.core.spec import diff
 from wiringup.training.divergence import check_finite
@@ -125,7 +125,6 @@ def held(folder: Path | None) -> Iterator[None]:
         return
     busy = f"Another training is running in {folder}. Wait until it ends, or use another folder."
     with locked(folder / LOCK, busy):
-        # what a killed process left half-written
-        for part in [*folder.glob(f".{FILE}.*.part"), *folder.glob(f"{MOMENTS}/.*.part")]:
-            part.unlink(missing_ok=True)
+        sweep(folder, FILE)
+        sweep(folder / MOMENTS, "*")
         yield

@@ -146,7 +146,7 @@ def join(device: str) -> ProcessGroup:
     They stay together until the process ends. A process group that is there already is used.
     """
     there = dist.is_available() and dist.is_initialized()
-    if not there and not _started_together():
+    if not there and not started_together():
         return ProcessGroup()
     if not there:
         cuda = torch.device(device).type == "cuda"
@@ -161,15 +161,18 @@ def join(device: str) -> ProcessGroup:
 def place(device: str) -> str:
     """Return where this process runs; ``auto`` gives each that torchrun started a card of its own."""
     found = check_device(device)
-    return found.type if device == AUTO and _started_together() else str(found)
+    return found.type if device == AUTO and started_together() else str(found)
 
 
 def leads() -> bool:
-    """Return whether this process is the first of those that torchrun started, or alone: who writes."""
-    return not _started_together() or int(os.environ["RANK"]) == 0
+    """Return whether this process is the first of those that train together, or alone: who writes."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank() == 0
+    return not started_together() or int(os.environ["RANK"]) == 0
 
 
-def _started_together() -> bool:
+def started_together() -> bool:
+    """Return whether torchrun, or what does as it does, started this process with others."""
     return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
 
 

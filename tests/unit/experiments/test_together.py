@@ -1,8 +1,10 @@
 """Processes of one training that work on a study: they enter the same runs, and an error of one ends all."""
 
+import fcntl
 import os
 import signal
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -16,7 +18,7 @@ from wiringup.experiments import run as running
 from wiringup.experiments import sharing, status
 from wiringup.experiments import work as working
 from wiringup.experiments.launch import launch
-from wiringup.experiments.processes import surroundings
+from wiringup.experiments.processes import Again, surroundings
 from wiringup.experiments.recipes.sweep import Axes, sweep
 from wiringup.experiments.sharing import CLAIM, DEATHS, LOCK, Claim, claimed, failure
 from wiringup.experiments.work import work
@@ -158,12 +160,60 @@ def test_cancel_ends_the_others_if_one_is_gone_or_not_ours(listing, tmp_path, mo
 
     store, asked, errors = Store(tmp_path), [], {1: ProcessLookupError(), 2: PermissionError()}
     listing.save(store)
-    claims = {one.run: replace(Claim.mine(), pid=i) for i, one in enumerate(listing.in_order(), 1)}
-    monkeypatch.setattr(status, "claim_of", lambda store, run: (claims[run], True))
     monkeypatch.setattr(os, "kill", kill)
-    assert status.cancel(store, listing.uid).processes == (3,)
+    with ExitStack() as held:
+        for i, one in enumerate(listing.in_order(), 1):
+            held.enter_context(claimed(store, one.run))
+            sign(store, one.run, i)
+        assert status.cancel(store, listing.uid).processes == (3,)
     assert asked == [(pid, signal.SIGTERM) for pid in (1, 2, 3)]
     assert caplog.messages == ["Process 2 is another user's, who alone can end it: kill 2"]
+
+
+def sign(store, run, pid):
+    sharing.write_sealed(store.folder(run) / CLAIM, vars(replace(Claim.mine(), pid=pid)))
+
+
+def test_cancel_tells_nobody_to_end_whose_number_a_dead_process_left(listing, tmp_path, monkeypatch):
+    store, asked = Store(tmp_path), []
+    listing.save(store)
+    monkeypatch.setattr(os, "kill", lambda pid, _: asked.append(pid))
+    died, looked_at, taken = (one.run for one in listing.in_order())
+    for pid, run in enumerate((died, looked_at, taken), 1):
+        sign(store, run, pid)
+        (store.folder(run) / LOCK).touch()
+    with (store.folder(looked_at) / LOCK).open() as look:
+        fcntl.flock(look, fcntl.LOCK_SH)  # as another `wiringup status` does
+        with FileLock(store.folder(taken) / LOCK):  # and is about to sign
+            late = threading.Timer(sharing.GLANCE / 2, sign, (store, taken, 7))
+            late.start()
+            assert status.cancel(store, listing.uid).processes == (7,)
+            late.join()
+    assert asked == [7]
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_run_is_claimed(tmp_path):
+    store = Store(tmp_path)
+    left = [store.folder("abc") / f".{name}.0123.part" for name in ("record.json", "weights.safetensors")]
+    others = store.folder("abc") / ".spec.json.0123.part"  # which who launches writes, unclaimed
+    for path in (*left, others):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    with claimed(store, "abc"):
+        assert [path.exists() for path in (*left, others)] == [False, False, True]
+
+
+def test_a_process_that_ends_with_an_error_is_started_again_while_it_gets_on(tmp_path, caplog):
+    again, said = Again(2, 5), tmp_path / "1.log"
+    assert not again.starts(0, 1, 5, said), "it settled nothing: it would end like that again"
+    assert again.starts(1, 1, 4, said) and not again.starts(1, 1, 4, said)
+    assert all(again.starts(1, -9, 4, said) for _ in range(DEATHS * 5 - 1))
+    assert not again.starts(1, -9, 4, said)
+    assert caplog.messages[:2] == [
+        f"Process 0 ended with an error and is left out; what it said is in {said}.",
+        "Process 1 ended with an error; it is started again.",
+    ]
+    assert "Process 1 died of signal 9 and is left out" in caplog.messages[-1]
 
 
 def test_processes_share_memory_cores_and_cards(monkeypatch):
