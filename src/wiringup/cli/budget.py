@@ -47,7 +47,7 @@ def budget(
     from wiringup.results.store import Store
     from wiringup.results.table import rows
 
-    known = rows(Store(out).records()) if out.is_dir() else []
+    known = rows(Store(out).records(), evidence=True) if out.is_dir() else []
     table_of = [*known, *(() if own else published_here())]
     if architectures := sorted({row["architecture"] for row in table_of if row.get("architecture")}):
         one_of(model, architectures, "architecture of these points")

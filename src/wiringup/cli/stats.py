@@ -240,6 +240,10 @@ def claims(
         body = [[t.claim.text, *(_mark(on[i]) for on in one.each.values())] for i, t in enumerate(one.mean)]
         table(["claim", *one.each], body, title=f"{one.recipe}{simulated}: on each benchmark alone")
     log.info("+ holds, - does not, ? cannot be told, – not measured or at chance there.")
+    log.info(
+        "Each stands by itself at 95 %: of 40 differences that are none, one is told to hold by chance. "
+        "At the edge: other draws of the same data might decide otherwise."
+    )
     if raw := sorted({name for one in found for name in one.unceiled}):
         log.info("By raw scores, for lack of a noise ceiling, and no part of the mean: %s.", ", ".join(raw))
 

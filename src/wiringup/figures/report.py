@@ -155,7 +155,7 @@ def _claimed(one: Tested) -> str:
     said = [f"measured {measured(one)} in {of}", f"{one.seeds} seeds"] if one.seeds else []
     said += [f"{one.spent:.3g} % of the reference's synaptic updates"] if np.isfinite(one.spent) else []
     said += [f"published: {one.claim.published}"] if one.claim.published else []
-    verdict = f"<strong>{_text(one.verdict.capitalize())}.</strong>"
+    verdict = f"<strong>{_text(one.told.capitalize())}.</strong>"
     return f"<li>{verdict} {_text(one.claim.text)}. <small>{_text('; '.join(said))}</small></li>"
 
 

@@ -104,7 +104,7 @@ def claims_table(tests: Sequence[Tested]) -> Table:
     for one in tests:
         cells = {
             "claim": one.claim.text,
-            "verdict": one.verdict,
+            "verdict": one.told,
             "measured [95 % interval]": measured(one),
             "p": f"{one.p:.3g}" if _has_p(one) else "–",
             "syn. updates, % of ref.": f"{one.spent:.3g}" if np.isfinite(one.spent) else "–",

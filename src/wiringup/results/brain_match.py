@@ -5,8 +5,8 @@ as being at chance, and where a brain match becomes a fraction of a reference's.
 several seeds; errors are over whatever is known: stimuli and units where scores bring their evidence, seeds
 where there are several.
 
-An area is at chance if its score is not above two of its standard errors, by whatever is known of them (see
-`at_chance`): it has no fraction, and no part in the mean of which fractions are taken.
+An area is at chance if its correlation is not above two of its standard errors, by whatever is known of them
+(see `at_chance`): it has no fraction, and no part in the mean of which fractions are taken.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wiringup.core.areas import BEHAVIOR, SCORED
 from wiringup.core.errors import InputError
@@ -24,6 +25,8 @@ from wiringup.results.record import MEAN, plain
 from wiringup.results.stats import Estimate
 
 NOTHING = Estimate(float("nan"))
+ROOTS = {"(r/c)^2": "r/c", "r^2/c": "r/sqrt(c)"}
+"""Normalisation that squares -> what it squares."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class Chance(NamedTuple):
     """The score by which an area is at chance.
 
     Attributes:
-        kind: "raw" or "ceiled".
+        kind: "raw", or what the ceiled score is the square of, as in "r/c"; "ceiled", if it is no square.
         value, error: of it, means over seeds and over the area's benchmarks; NaN where there is no error.
         sources: what the error of a ceiled score is over.
     """
@@ -161,24 +164,35 @@ class Chance(NamedTuple):
 
 
 def at_chance(match: BrainMatch) -> dict[str, Chance]:
-    """Return the areas whose score is not two standard errors above zero: nothing is a fraction of chance.
+    """Return the areas that are not two standard errors above zero: nothing is a fraction of chance.
 
     That is the raw score with the metric's own error, which every record keeps; or the ceiled score, if it is
-    not positive, or, where stimuli or units were resampled, not above two of the errors found by that.
+    not positive, or, where stimuli or units were resampled, not above two of the errors found by that. A
+    squared score is judged by its root: the standard error of r^2 is 2 r times that of r, so that r would
+    have to be above four of its own.
 
     Returns:
         area -> the score, with its error, that decided.
     """
     found = {}
-    for area, estimate in match.areas.items():
+    for area, sample in match.samples.items():
         parts = [match.benchmarks[name] for name in sorted(match._behind(area))]
         raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
+        root = ROOTS.get(parts[0].normalisation, "")
+        ceiled = drawn(sample, match.label)
+        estimate = (ceiled.mapped(_signed_root) if root else ceiled).estimate()
         resampled = bool({"stimuli", "units"} & estimate.errors.keys())
         if raw <= 2 * np.nan_to_num(error):  # never of published scores, which come without
             found[area] = Chance("raw", raw, error)
         elif not estimate.value > (2 * np.nan_to_num(estimate.error) if resampled else 0.0):
-            found[area] = Chance("ceiled", estimate.value, estimate.error, tuple(estimate.errors))
+            found[area] = Chance(root or "ceiled", estimate.value, estimate.error, tuple(estimate.errors))
     return found
+
+
+def _signed_root(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the roots; of a negative score, which is a square with its sign kept, the negative one."""
+    roots: NDArray[np.float64] = np.sign(values) * np.sqrt(np.abs(values))
+    return roots
 
 
 def brain_match(

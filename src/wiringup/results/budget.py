@@ -10,6 +10,7 @@ areas in which that network is above chance.
 
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ OTHER = "it was not scored on the benchmarks of the reference"
 FEWEST = 6  # points that a process is fitted to
 STEPS = 25  # of a grid of images and of epochs
 _OF_REFERENCE = ("updates", "epoch", "n_images", "norms", "condition")  # the same in its seeds
+HOW = ("lr", "optimiser", "weight_decay", "batch", "schedule", "augmentation")
+"""How a network was trained; what was trained otherwise than the reference is no part of a condition."""
 _NAMES = ("source", "suite", "architecture", "width", "size", "birth", "plasticity", "norms")
 
 
@@ -172,6 +175,7 @@ def rank(table: Iterable[Row], budget: float, architecture: str) -> Ranking:
         raise InputError(f"The budget is {budget:g}, but has to be above 0 supervised synaptic updates.")
     moments = _moments(table, architecture)
     wholes = _references(moments)
+    refused: dict[str, str] = {}
     if not wholes:
         raise MissingDataError(
             f"No points of {architecture} can be ranked: fractions need a network that learned with all "
@@ -179,10 +183,14 @@ def rank(table: Iterable[Row], budget: float, architecture: str) -> Ranking:
         )
     groups: dict[tuple[Any, ...], list[_Moment]] = {}
     for one in moments:
-        if _world(one.row) in wholes:
+        if _world(one.row) not in wholes:
+            continue
+        if other := _otherwise(one.row, wholes[_world(one.row)].row):
+            named = dict(zip(_NAMES, _condition(one.row), strict=True))
+            refused[f"{told(named)}, {other}"] = "the reference was trained otherwise"
+        else:
             groups.setdefault(_condition(one.row), []).append(one)
     choices: list[Choice] = []
-    refused = {}
     for key, of in groups.items():
         named = dict(zip(_NAMES, key, strict=True))
         points = _points(of, wholes[_world(of[0].row)])
@@ -228,6 +236,12 @@ def _varied(row: Row) -> bool:
     return row["source"] != OWN and row["suite"] == "paper-scores" and str(row["run"]).count(":") > 3
 
 
+def _otherwise(row: Row, reference: Row) -> str:
+    """Return in words how a run was trained where that is not as the reference was; "" of a birth."""
+    asked = HOW if row["epoch"] and row["source"] == OWN else ()
+    return ", ".join(f"{name} {row.get(name)}" for name in asked if row.get(name) != reference.get(name))
+
+
 def _world(row: Row) -> tuple[Any, ...]:
     return tuple(row.get(name) for name in _NAMES[:5])
 
@@ -260,7 +274,8 @@ def _references(moments: Sequence[_Moment]) -> dict[tuple[Any, ...], _Reference]
 
 
 def _reference(moments: Sequence[_Moment]) -> _Reference:
-    row = max(moments, key=lambda one: one.row["updates"]).row
+    usual = Counter(_how(one.row) for one in moments)
+    row = max(moments, key=lambda one: (one.row["updates"], usual[_how(one.row)])).row
     told = [row.get(name) for name in _OF_REFERENCE]
     each = [one for one in moments if [one.row.get(name) for name in _OF_REFERENCE] == told]
     base = matched(row["label"], [one.rows for one in each])
@@ -268,6 +283,10 @@ def _reference(moments: Sequence[_Moment]) -> _Reference:
     areas = [area for area in base.areas if area not in chance]
     whole = float(np.mean([one.over(base, areas) for one in each]))
     return _Reference(row, base, areas, whole, len(each))
+
+
+def _how(row: Row) -> tuple[Any, ...]:
+    return tuple(row.get(name) for name in HOW)
 
 
 def _points(moments: Sequence[_Moment], of: _Reference) -> _Points:

@@ -2,7 +2,8 @@
 
 A claim names its conditions by what they are, not by their labels: those hang on the size of a study. It
 holds where the whole 95 % interval is on its side, does not where the whole interval is on the other, and
-cannot be told where the interval has both, or there is one seed.
+cannot be told where the interval has both, or there is one seed (of the reference, too). A verdict is at the
+edge where the interval ends so near that other draws might have decided otherwise.
 """
 
 import math
@@ -22,6 +23,8 @@ from wiringup.results.table import Row
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not", "cannot be told", "not measured"
 MOST, LEAST = "most", "least"
 SPENT = "synaptic_updates"
+EDGE = 0.2
+"""Standard errors within which an end of an interval is known: twice its own, see `draws.DRAWS`."""
 ORDERED = ("width", "images", "epochs")
 _CHOSEN_BY = {MOST: max, LEAST: min}
 
@@ -60,8 +63,9 @@ class Tested:
             many points of that percentage the first is above it. With its 95 % interval.
         spent: supervised synaptic updates of the condition, in percent of the reference's.
         p: of a permutation of the signs of the seeds' differences; NaN for a level, or one seed.
-        seeds: how many there are of the condition; of two, that both have.
+        seeds: how many there are of the condition (of two, that both have), or of the reference, if fewer.
         verdict: `HOLDS`, `FAILS`, `OPEN`, `ABSENT`, or why nothing is a fraction of the reference.
+        edge: whether an interval from other draws might have another verdict.
     """
 
     claim: Claim
@@ -73,6 +77,12 @@ class Tested:
     p: float = float("nan")
     seeds: int = 0
     simulated: bool = False
+    edge: bool = False
+
+    @property
+    def told(self) -> str:
+        """The verdict in words."""
+        return f"{self.verdict}, at the edge" if self.edge else self.verdict
 
 
 def examine(claims: Sequence[Claim], cells: Cells, table: Sequence[Row], reference: str) -> list[Tested]:
@@ -140,15 +150,17 @@ def _tested(claim: Claim, cells: Cells, known: Mapping[str, Curve], reference: s
             p = paired_permutation(first.values, second.values, np.random.default_rng(0)).p
     else:
         mine = drawn(pair[0].samples[-1], labels[0])
+    seeds = min(len(common), len(known[reference].seeds))
     measured = percent(mine.relative_to(goal).estimate())
     whole = known[reference].costs[SPENT][-1]
     return replace(
         named,
-        verdict=_verdict(measured, claim.level, len(common)),
+        verdict=_verdict(measured, claim.level, seeds),
+        edge=seeds > 1 and _at_the_edge(measured, claim.level),
         measured=measured,
         spent=float(100 * pair[0].costs[SPENT][-1] / whole) if whole else float("nan"),
         p=p,
-        seeds=len(common),
+        seeds=seeds,
     )
 
 
@@ -156,3 +168,7 @@ def _verdict(measured: Estimate, level: float, seeds: int) -> str:
     if seeds < 2 or math.isnan(measured.low) or measured.low <= level <= measured.high:
         return OPEN  # of one seed nobody knows how others would differ
     return HOLDS if measured.low > level else FAILS
+
+
+def _at_the_edge(measured: Estimate, level: float) -> bool:
+    return bool(min(abs(level - measured.low), abs(level - measured.high)) < EDGE * measured.error)

@@ -5,6 +5,7 @@ stimuli and units where records keep them. Draws belong together: one draw has t
 seeds at all moments of a curve, and the same stimuli and units in all curves.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from wiringup.results.stats import LEVEL, Estimate, paired_permutation
 from wiringup.results.table import Row
 
 Array = NDArray[np.float64]
+
+log = logging.getLogger(__name__)
 
 SPENT = ("updates", "synaptic_updates", "flops", "epoch")
 """What a moment may have cost so far."""
@@ -56,7 +59,8 @@ class Curve:
         """Return the brain match where ``cost`` was spent: of that moment, or between two neighbours.
 
         Raises:
-            InputError: if the curve ends before, or its cost is not known.
+            InputError: if the curve ends before, its cost is not known, or the neighbours are `APART`: what
+                lies between birth and the end of a training nobody knows who did not look.
         """
         spent = self.costs[by]
         if np.isnan(spent).any() or not spent[0] <= cost <= spent[-1] * (1 + 1e-9):
@@ -67,10 +71,18 @@ class Curve:
         after = int(np.searchsorted(spent, cost * (1 - 1e-9)))
         if np.isclose(spent[after], cost, rtol=1e-6):
             return self.samples[after]
+        if spent[after] > APART * spent[after - 1]:
+            raise InputError(
+                f"{self.label!r} was scored at {spent[after - 1]:.4g} and {spent[after]:.4g} {by}, too far "
+                f"apart to tell what it had at {cost:.4g}: score moments between (--moments), or compare a "
+                "training of that length."
+            )
         low, high = (_scale(spent[i], spent) for i in (after - 1, after))
         return mixed(self.samples[after - 1], self.samples[after], (_scale(cost, spent) - low) / (high - low))
 
 
+APART = 4.0
+"""Neighbouring moments between which nothing is interpolated: what was spent grew more than so many times."""
 CHANCE, NO_CEILING = "the reference is at chance", "no noise ceiling"
 
 
@@ -147,7 +159,9 @@ class Compared:
 
 
 def compared(a: Curve, b: Curve, by: str = "updates") -> list[Compared]:
-    """Compare two curves wherever the first was scored and the second was trained as far, seed by seed.
+    """Compare two curves wherever the first was scored and the second was, too, or near by, seed by seed.
+
+    Where the second was trained as far, but not scored near by (see `Curve.at`), that is said in a message.
 
     Raises:
         InputError: if they have no seed in common, or nowhere cost the same.
@@ -162,9 +176,19 @@ def compared(a: Curve, b: Curve, by: str = "updates") -> list[Compared]:
     costs = [c for c in a.costs[by] if b.costs[by][0] <= c <= b.costs[by][-1] * (1 + 1e-9)]
     if not costs:
         raise InputError(f"{a.label!r} and {b.label!r} were never scored at equal {by}.")
-    return [
-        _compared_at(cost, _of(a.at(cost, by), a, common), _of(b.at(cost, by), b, common)) for cost in costs
-    ]
+    found, unknown = [], [""]
+    for cost in costs:
+        try:
+            second = b.at(cost, by)
+        except InputError as error:
+            unknown.append(str(error))
+            continue
+        found.append(_compared_at(cost, _of(a.at(cost, by), a, common), _of(second, b, common)))
+    if unknown[1:]:
+        if not found:
+            raise InputError(unknown[-1])
+        log.warning("%s", unknown[-1])
+    return found
 
 
 def _compared_at(cost: float, a: Sample, b: Sample) -> Compared:

@@ -10,7 +10,7 @@ intervals are widened as a t interval is, with Satterthwaite's degrees of freedo
 """
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -27,7 +27,9 @@ RESAMPLED = ("stimuli", "units", "both")
 FEW_SEEDS = 5
 SEED = 0
 KEPT = 500  # draws of a score that a record keeps, in half precision
-DRAWS = 10_000  # of everything at once: ends of intervals are then told to a thirtieth of a standard error
+DRAWS = 10_000
+"""Of everything at once. By seeds ends of intervals are then known to a thirtieth of a standard error; by the
+`KEPT` resamples of stimuli and units, that are gone through again and again, to a tenth of one."""
 
 Array = NDArray[np.float64]
 
@@ -163,6 +165,12 @@ class Drawn:
     def _df(self, variance: Mapping[str, float], total: float) -> float:
         of_seeds = variance.get(SEEDS, 0.0)
         return (self.n_seeds - 1) * (total / of_seeds) ** 2 if of_seeds > 0 else float("inf")
+
+    def mapped(self, by: Callable[[Array], Array]) -> "Drawn":
+        """Return a function of the number, draw by draw."""
+        parts = {source: by(draws) for source, draws in self.parts.items()}
+        value = float(by(np.array([self.value]))[0])
+        return replace(self, value=value, parts=parts, total=by(self.total))
 
     def relative_to(self, other: "Drawn") -> "Drawn":
         """Return the fraction of ``other``, draw by draw."""

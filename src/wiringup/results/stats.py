@@ -1,5 +1,6 @@
 """Intervals and tests for few values: bootstrap, expanded percentiles, permutation of signs."""
 
+import bisect
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,6 @@ from wiringup.core.errors import InputError
 LEVEL = 0.95
 DRAWS = 10_000
 POWER = 0.8
-MOST_SEEDS = 1000
 
 Array = NDArray[np.float64]
 
@@ -211,14 +211,18 @@ def least_seeds(difference: float, sd: float, *, paired: bool, power: float = PO
         raise InputError(
             f"A difference of {difference:g} with a deviation of {sd:g} needs no seeds or endless ones."
         )
-    for n in range(2, MOST_SEEDS):
+
+    def finds(n: int) -> bool:
         df = n - 1 if paired else 2 * n - 2
         shift = abs(difference) / sd * np.sqrt(n if paired else n / 2)
         edge = stats.t.ppf((1 + LEVEL) / 2, df)
         other_side = np.nan_to_num(stats.nct.cdf(-edge, df, shift))  # NaN where it is too small to tell
-        if stats.nct.sf(edge, df, shift) + other_side >= power:
-            return n
-    return MOST_SEEDS
+        return bool(stats.nct.sf(edge, df, shift) + other_side >= power)
+
+    enough = 2
+    while not finds(enough):
+        enough *= 2
+    return bisect.bisect_left(range(enough), True, lo=2, key=finds)
 
 
 def sd_interval(values: Array) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """Brain matches from made scores: known errors, known fractions, nothing missing in silence."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -188,6 +189,17 @@ def test_nothing_is_a_fraction_of_chance():
     assert str(told) == f"ceiled 0.040, error {told.error:.3f} over stimuli, units"
     nowhere = brain_match("nowhere", "s@1", [[made("a", 0.02)], [made("b", -0.1, "IT")]], {})
     assert np.isnan([e.value for e in mine.fraction_of(nowhere).values()]).all()
+
+
+@pytest.mark.parametrize(("r", "chance"), [(0.05, True), (0.07, False), (-0.2, True)])
+def test_a_squared_score_is_at_chance_where_its_root_is(r, chance):
+    """Of .07 with an error of .03 the square has .0049 and an error of .0042: not twice as much."""
+    for normalisation, power in (("r/c", 1), ("(r/c)^2", 2)):
+        of = made("a", r, sd=(0.02, 0.02, 0.03), raw=abs(r), error=0.01, normalisation=normalisation)
+        draws = {s: np.sign(d) * np.abs(d) ** power for s, d in of.evidence().items()}
+        of = replace(of, score=np.sign(r) * abs(r) ** power, evidence=lambda _=None, found=draws: found)
+        assert bool(at_chance(brain_match("m", "s@1", [[of]], {}))) == chance
+    assert not chance or next(iter(at_chance(brain_match("m", "s@1", [[of]], {})).values())).kind == "r/c"
 
 
 def test_an_area_of_which_the_score_is_not_positive_is_at_chance():

@@ -138,3 +138,37 @@ def test_without_a_reference_or_a_budget_it_is_said():
         rank([row(100, 1, 0.2, plasticity="critical")], 1e6, "cornet_s")
     with pytest.raises(InputError, match="budget is 0, but has to be above 0"):
         rank(grid(), 0, "cornet_s")
+
+
+def test_what_was_trained_otherwise_is_named_and_no_point_of_a_condition():
+    how = {"lr": 0.1, "optimiser": "sgd", "batch": 64}
+    usual = [one | how for one in grid()]
+    fast = [
+        one
+        | how
+        | {
+            "lr": 1.0,
+            "condition": "fast",
+            "run": f"fast {one['run']}",
+            "brain_match": 0.5 * one["brain_match"],
+        }
+        for one in usual[-3:]
+    ]
+    born = row(100, 0, 0.1, birth="weight_compression", **how | {"lr": 1.0}, updates=0, synaptic_updates=0)
+    alone, both = (rank([*table, born], 1e6, "cornet_s") for table in (usual, [*fast, *usual]))
+    assert repr(both.choices) == repr(alone.choices) and len(alone.choices) == 2, "a birth is as it was"
+    assert both.refused == {
+        "kaiming_normal + all, norms batch (own, lab@1), lr 1.0": "the reference was trained otherwise"
+    }
+
+
+def test_a_reference_is_at_chance_by_the_rule_of_a_study():
+    """By the raw score with its own error it is not; its draws say it is."""
+    draws = {
+        s: 0.3 + 0.2 * np.random.default_rng(1).standard_normal(500) for s in ("stimuli", "units", "both")
+    }
+    of = {"raw": 0.3, "error": 0.01, "evidence": lambda _=None: draws}
+    table = [one | score_to_dict(score("a.V4", 0.3), units=False) | of for one in grid()]
+    assert "V4" not in rank([one | {"evidence": None} for one in table], 1e6, "cornet_s").references
+    with pytest.raises(MissingDataError):
+        rank(table, 1e6, "cornet_s")

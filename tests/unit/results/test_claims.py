@@ -20,8 +20,9 @@ CELLS = {
 ENDS = {"ref": 0.5, "few, 10 x 1": 0.3, "few, 100 x 1": 0.4, "few, 100 x 3": 0.45}
 
 
-def asked(*claims, ends=ENDS, seeds=3, spread=0.01, draws=False):
-    records = [make_record(n, s, 0.1, e + spread * (s - 1)) for n, e in ends.items() for s in range(seeds)]
+def asked(*claims, ends=ENDS, seeds=3, spread=0.01, draws=False, seeds_of_reference=None):
+    each = dict.fromkeys(ends, seeds) | {"ref": seeds_of_reference or seeds}
+    records = [make_record(n, s, 0.1, e + spread * (s - 1)) for n, e in ends.items() for s in range(each[n])]
     table = rows([with_draws(r) if draws else r for r in records], evidence=True)
     return examine(claims, CELLS, table, "ref")
 
@@ -48,6 +49,26 @@ def test_a_difference_is_in_points_of_the_reference_seed_by_seed():
     (found,) = asked(Claim("", "", many, than=few), seeds=1, draws=True)
     assert found.measured.low > 0 and found.verdict == OPEN, "one seed says nothing of others"
     assert math.isnan(found.p)
+
+
+def test_one_seed_of_the_reference_is_not_told_from_others():
+    few = {"plasticity": "few", "images": MOST, "epochs": MOST}
+    (found,) = asked(Claim("", "", few, level=80), seeds_of_reference=1)
+    assert (found.verdict, found.seeds) == (OPEN, 1) and found.measured.low > 80
+
+
+def test_an_interval_that_ends_at_the_level_says_so():
+    few = {"plasticity": "few", "images": MOST, "epochs": MOST}
+    (found,) = asked(Claim("", "", few, level=80))
+    low, error = found.measured.low, found.measured.error
+    for level, told in (
+        (low - 0.1 * error, f"{HOLDS}, at the edge"),
+        (low + 0.1 * error, f"{OPEN}, at the edge"),
+        (low - 0.3 * error, HOLDS),
+        (found.measured.high + 0.1 * error, f"{FAILS}, at the edge"),
+    ):
+        (found,) = asked(Claim("", "", few, level=level))
+        assert found.told == told
 
 
 def test_conditions_are_found_by_what_they_are():

@@ -52,7 +52,22 @@ def test_between_moments_curves_are_interpolated_along_the_logarithm():
     _, end = compared(each["few"], each["ref"], "synaptic_updates")
     share = (np.log2(2.5) - 1) / (np.log2(3) - 1)
     assert end.cost == 1500 and end.difference.value == pytest.approx(0.2 - (0.3 + share * 0.1))
-    assert len(compared(each["ref"], each["few"], "synaptic_updates")) == 2  # no further than the other went
+    assert len(compared(each["ref"], each["ref"], "synaptic_updates")) == 4
+
+
+def test_nothing_is_invented_between_birth_and_the_end_of_a_training(caplog):
+    each = found(
+        *REF, *runs("long", 0.1, 0.6, trained=100)
+    )  # at 0 and 10,000; the reference at 1,000 to 3,000
+    with pytest.raises(InputError, match=r"'long' was scored at 0 and 1e\+04 .* too far apart .* at 2000"):
+        each["long"].at(2000, "synaptic_updates")
+    (birth,) = compared(each["ref"], each["long"], "synaptic_updates")
+    assert birth.cost == 0 and "too far apart" in caplog.text
+    late = replace(
+        each["ref"], costs={n: c[1:] for n, c in each["ref"].costs.items()}, samples=each["ref"].samples[1:]
+    )
+    with pytest.raises(InputError, match="too far apart"):
+        compared(late, each["long"], "synaptic_updates")
 
 
 def test_stimuli_that_both_saw_cancel_in_a_difference():
@@ -137,5 +152,5 @@ def test_the_front_is_what_nothing_beats():
 def test_intervals_cover_the_truth():
     """50 studies know a coverage of .95 to +-.062; intervals may be too wide, as the full simulation says."""
     shares = coverages(50, seed=1, n_seeds=(3,))
-    assert [row["interval"] for row in shares] == list(KINDS)
+    assert [row["interval"] for row in shares] == [*KINDS, *KINDS]
     assert all(row["3 seeds"] >= 0.95 - 0.062 for row in shares)

@@ -120,6 +120,7 @@ def test_seeds_that_a_t_test_needs_are_those_of_textbooks():
     assert least_seeds(0.8, 1, paired=False) == 26
     assert least_seeds(-0.5, 1, paired=False) == 64
     assert least_seeds(0.5, 1, paired=True) == 34
+    assert least_seeds(0.05, 1, paired=True) == 3142  # G*Power's answer too: no end where patience ends
     assert [least_seeds(d, 1, paired=True) for d in (20, 10.7, 4.8)] == [2, 3, 3]
     with pytest.raises(InputError, match="needs no seeds or endless ones"):
         least_seeds(0, 1, paired=True)
