@@ -92,6 +92,16 @@ class BrainMatch:
         return tuple(name for name, result in self.benchmarks.items() if result.left_out)
 
     @property
+    def not_resampled(self) -> tuple[str, ...]:
+        """Averaged benchmarks of which no stimuli were resampled while those of others were.
+
+        What they owe to the choice of stimuli is in no interval of a mean in which they stand.
+        """
+        used = [name for name, result in self.benchmarks.items() if not result.left_out]
+        still = tuple(name for name in used if "stimuli" not in self.benchmarks[name].score.errors)
+        return still if len(still) < len(used) else ()
+
+    @property
     def values(self) -> dict[str, float]:
         """Area or "mean" -> the brain match itself, without errors."""
         return {area: e.value for area, e in self.areas.items()} | {MEAN: self.mean.value}

@@ -9,7 +9,6 @@ areas in which that network is above chance.
 """
 
 import logging
-import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError
 from scipy.stats import norm
 
 from wiringup.core.errors import InputError, MissingDataError
@@ -25,6 +23,7 @@ from wiringup.results.brain_match import BrainMatch, at_chance
 from wiringup.results.comparison import matched
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, one_more
+from wiringup.results.surface import fitted, grid, left_out
 from wiringup.results.table import OWN, Row
 
 log = logging.getLogger(__name__)
@@ -35,7 +34,6 @@ STANDARD = ("kaiming_normal", "all")
 """Birth and set of the network whose last brain match is 100 %."""
 OTHER = "it was not scored on the benchmarks of the reference"
 FEWEST = 6  # points that a process is fitted to
-STEPS = 25  # of a grid of images and of epochs
 _OF_REFERENCE = ("updates", "epoch", "n_images", "norms", "condition")  # the same in its seeds
 HOW = ("lr", "optimiser", "weight_decay", "batch", "schedule", "augmentation")
 """How a network was trained; what was trained otherwise than the reference is no part of a condition."""
@@ -350,16 +348,16 @@ def _observed(points: _Points, budget: float, named: Mapping[str, Any]) -> list[
 def _predicted(points: _Points, budget: float, named: Mapping[str, Any]) -> list[Choice]:
     """Return the best of a grid within the hull of the points, by a Gaussian process; none if it is empty."""
     x, y = points.x, points.y[points.learned]
-    grid = np.array([at for at in _grid(x) if _spent(at, points) <= budget])
-    if not len(grid):
+    within = np.array([at for at in grid(x) if _spent(at, points) <= budget])
+    if not len(within):
         return []
-    process = _fitted(x, y)
-    mean, sd = process.predict(grid, return_std=True)
+    process = fitted(x, y)
+    mean, sd = process.predict(within, return_std=True)
     k = int(np.argmax(mean))
-    error, covered = _left_out(process, x, y)
+    error, covered = left_out(process, x, y)
     half = float(norm.ppf((1 + LEVEL) / 2)) * max(float(sd[k]), error)
     return [
-        Choice(named, float(10 ** grid[k, 0]), float(10 ** grid[k, 1]), float(_spent(grid[k], points)),
+        Choice(named, float(10 ** within[k, 0]), float(10 ** within[k, 1]), float(_spent(within[k], points)),
                float(mean[k]), float(mean[k]) - half, float(mean[k]) + half, len(y), error, covered,
                points.simulated)
     ]  # fmt: skip
@@ -367,53 +365,3 @@ def _predicted(points: _Points, budget: float, named: Mapping[str, Any]) -> list
 
 def _spent(at: Array, points: _Points) -> float:
     return float(10 ** at.sum() * points.trained)
-
-
-def _grid(x: Array) -> Array:
-    """Return (choices, 2): a grid within the convex hull of points, or along their line."""
-    low, high = x.min(0), x.max(0)
-    axes = [np.linspace(a, b, STEPS if b > a else 1) for a, b in zip(low, high, strict=True)]
-    grid: Array = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
-    if min(len(axis) for axis in axes) == 1:
-        return grid
-    try:
-        inside = Delaunay(x).find_simplex(grid) >= 0
-    except QhullError:  # on a slanted line: nothing lies between but the points
-        grid, inside = x, np.ones(len(x), bool)
-    chosen: Array = grid[inside]
-    return chosen
-
-
-def _fitted(x: Array, y: Array) -> Any:
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-
-    # in units of the spread of y (normalised) and of decades of images and epochs
-    kernel = ConstantKernel(1.0, (0.1, 10.0)) * RBF([1.0, 1.0], (0.3, 5.0)) + WhiteKernel(0.05, (1e-3, 1.0))
-    process = GaussianProcessRegressor(kernel, normalize_y=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a bound that is reached is meant
-        return process.fit(x, y)
-
-
-def _left_out(process: Any, x: Array, y: Array) -> tuple[float, float]:
-    """Return the error of points predicted from the others, and the share that their intervals cover.
-
-    All points of one choice of images and epochs are left out together, so that other seeds do not tell.
-    """
-    from sklearn.gaussian_process import GaussianProcessRegressor
-
-    misses, hits = np.zeros(len(y)), np.zeros(len(y))
-    _, groups = np.unique(x, axis=0, return_inverse=True)
-    for group in np.unique(groups):
-        out = groups == group
-        if out.all():
-            return float("nan"), float("nan")
-        rest = GaussianProcessRegressor(process.kernel_, optimizer=None, normalize_y=True).fit(
-            x[~out], y[~out]
-        )
-        mean, sd = rest.predict(x[out], return_std=True)
-        misses[out] = y[out] - mean
-        hits[out] = np.abs(misses[out]) <= norm.ppf((1 + LEVEL) / 2) * sd
-    return float(np.sqrt((misses**2).mean())), float(hits.mean())

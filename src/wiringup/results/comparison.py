@@ -79,6 +79,7 @@ class Comparison:
         chance: areas in which the reference is at chance -> the score by which it is.
         diverged: runs without a score.
         unceiled: benchmarks that have no ceiling, and therefore no part in any area.
+        not_resampled: benchmarks whose stimuli are in no interval, while those of others are.
     """
 
     reference: str
@@ -88,6 +89,7 @@ class Comparison:
     simulated: bool
     diverged: Sequence[Diverged] = ()
     unceiled: Sequence[str] = ()
+    not_resampled: Sequence[str] = ()
 
     @property
     def has_percent(self) -> bool:
@@ -117,7 +119,7 @@ class Comparison:
 
     @property
     def left_out(self) -> str:
-        """The sentences that say what is no part of the percentages, and why; "" if all is."""
+        """The sentences that say what is no part of percentages or intervals, and why; "" if all is."""
         chance = ", ".join(f"{area} ({of})" for area, of in self.chance.items())
         because = f"because the reference itself is not two standard errors above zero: {chance}."
         notes = [f"Left out of percentages, mean and figure, {because}"] if chance else []
@@ -126,6 +128,8 @@ class Comparison:
         if self.unceiled:
             names = ", ".join(self.unceiled)
             notes.append(f"Not averaged in, for lack of a noise ceiling (raw scores are kept): {names}.")
+        if self.not_resampled:
+            notes.append(told_not_resampled(self.not_resampled))
         return " ".join(notes)
 
     @property
@@ -226,7 +230,9 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
     whole = float(np.mean([of[0]["synaptic_updates"] for of in last]))
     moments = [_condition(runs, base, areas, whole) for found in conditions.values() for runs in found]
     simulated = any(row.get("simulated") for row in table)
-    return Comparison(reference, moments, areas, chance, simulated, diverged, base.left_out)
+    return Comparison(
+        reference, moments, areas, chance, simulated, diverged, base.left_out, base.not_resampled
+    )
 
 
 def of_study(document: Mapping[str, Any], records: Sequence[Record]) -> Comparison:
@@ -237,6 +243,11 @@ def of_study(document: Mapping[str, Any], records: Sequence[Record]) -> Comparis
 def diverged_of(document: Mapping[str, Any]) -> list[Diverged]:
     """Return the runs of a study that have no score."""
     return [Diverged(**one) for one in document["spec"].get("diverged", ())]
+
+
+def told_not_resampled(names: Sequence[str]) -> str:
+    """Return the sentence that says whose stimuli are in no interval."""
+    return f"Too narrow are intervals with {', '.join(names)}: of these scores no stimuli were resampled."
 
 
 Runs = Sequence[Sequence[Row]]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from wiringup.core.checks import at_least, did_you_mean, one_of
 from wiringup.core.errors import InputError
 from wiringup.results.brain_match import at_chance
-from wiringup.results.comparison import matched, moments_of
+from wiringup.results.comparison import matched, moments_of, told_not_resampled
 from wiringup.results.draws import Drawn, Sample, drawn, in_common, mixed, subtracted
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, Estimate, paired_permutation
@@ -123,6 +123,8 @@ def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
     if not areas:
         why = CHANCE if base.areas else NO_CEILING
         raise NoFractionError(f"Nothing is a fraction of {reference!r}: {why} in every area.", why)
+    if base.not_resampled:
+        log.warning("%s", told_not_resampled(base.not_resampled))
     return {label: _curve(label, table, areas) for label in labels}
 
 

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from made_records import score
+from made_records import score, with_draws
 from wiringup.core.errors import InputError
 from wiringup.results.comparison import OverSeeds, compare
+from wiringup.results.curves import curves
 from wiringup.results.table import rows
 
 
@@ -95,3 +96,19 @@ def test_a_network_without_a_score_in_one_area_is_compared_in_the_others(record)
 
     dead = compare(rows([also("ref", 0.2), also("dead", np.nan)]), "ref").moments[-1]
     assert dead.percent["V4"].mean == 100 and np.isnan([dead.percent[a].mean for a in ("IT", "mean")]).all()
+
+
+def test_whose_stimuli_are_in_no_interval_is_said(record, caplog):
+    def half_drawn(one):
+        drawn = with_draws(one).last
+        end = dataclasses.replace(drawn, scores=(*drawn.scores, score("c.IT", 0.4, area="IT")))
+        return dataclasses.replace(one, points=(one.points[0], end))
+
+    told = "Too narrow are intervals with c.IT: of these scores no stimuli were resampled."
+    table = rows([half_drawn(record("ref", seed, 0.1, 0.4)) for seed in (0, 1)], evidence=True)
+    assert told in compare(table, "ref").left_out
+    curves(table, "ref")
+    assert caplog.messages == [told]
+    for all_or_none in (with_draws, lambda one: one):
+        table = rows([all_or_none(record("ref", seed, 0.1, 0.4)) for seed in (0, 1)], evidence=True)
+        assert compare(table, "ref").left_out == ""
