@@ -63,7 +63,7 @@ class Tested:
             many points of that percentage the first is above it. With its 95 % interval.
         spent: supervised synaptic updates of the condition, in percent of the reference's.
         p: of a permutation of the signs of the seeds' differences; NaN for a level, or one seed.
-        seeds: how many there are of the condition (of two, that both have), or of the reference, if fewer.
+        seeds: how many there are of the condition (of two, that both have); 1 if the reference has one alone.
         verdict: `HOLDS`, `FAILS`, `OPEN`, `ABSENT`, or why nothing is a fraction of the reference.
         edge: whether an interval from other draws might have another verdict.
     """
@@ -150,7 +150,7 @@ def _tested(claim: Claim, cells: Cells, known: Mapping[str, Curve], reference: s
             p = paired_permutation(first.values, second.values, np.random.default_rng(0)).p
     else:
         mine = drawn(pair[0].samples[-1], labels[0])
-    seeds = min(len(common), len(known[reference].seeds))
+    seeds = len(common) if len(known[reference].seeds) > 1 else 1
     measured = percent(mine.relative_to(goal).estimate())
     whole = known[reference].costs[SPENT][-1]
     return replace(
