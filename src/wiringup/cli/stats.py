@@ -11,7 +11,6 @@ from tyro.conf import Positional, arg, subcommand
 from wiringup.cli.arguments import Json, OfStudy, Runs, SoFar
 from wiringup.cli.results import told
 from wiringup.cli.show import as_json, table
-from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ Label = Positional[str]
 
 
 def compare(
-    first: Annotated[Label, arg(metavar="LABEL", help="A condition.")],
+    first: Annotated[Label, arg(metavar="LABEL", help="A condition, or a line of figures.")],
     second: Annotated[Label, arg(metavar="LABEL", help="Another.")],
     by: By = "updates",
     reference: Reference = "",
@@ -54,8 +53,7 @@ def compare(
     """
     from wiringup.results.curves import compared
 
-    curves = _curves(out, study, so_far, reference, benchmark)
-    a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
+    a, b = _pair(first, second, *_results(out, study, so_far, reference), benchmark)
     found = compared(a, b, by)
     body = [
         {
@@ -69,7 +67,7 @@ def compare(
         }
         for at in found
     ]
-    _show(body, json, f"Brain match of {first} less that of {second}, with 95 % intervals{_whose([a, b])}")
+    _show(body, json, f"Brain match of {a.label} less that of {b.label}, with 95 % intervals{_whose([a, b])}")
     n = found[0].n_seeds
     if not json and n > 1:
         log.info("With %d seeds, p of a permutation cannot be less than %.3g.", n, 2 / 2**n)
@@ -176,7 +174,7 @@ def front(
 
 
 def seeds(
-    first: Annotated[Label, arg(metavar="LABEL", help="A condition.")],
+    first: Annotated[Label, arg(metavar="LABEL", help="A condition, or a line of figures.")],
     second: Annotated[Label, arg(metavar="LABEL", help="Another.")],
     difference: Annotated[
         float | None, arg(metavar="D", help="Difference of brain match to be found; by default the one seen.")
@@ -198,15 +196,14 @@ def seeds(
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    curves = _curves(out, study, so_far, reference, benchmark)
-    a, b = (curves[one_of(name, curves, "condition")] for name in (first, second))
+    a, b = _pair(first, second, *_results(out, study, so_far, reference), benchmark)
     values = last_difference(a, b)
     asked = float(values.mean()) if difference is None else difference
     deviations = (float(np.std(values, ddof=1)), *sd_interval(values))
     n = [least_seeds(asked, sd, paired=True) for sd in deviations]
     row = {"difference": asked, "deviation over seeds": deviations[0], "seeds needed": n[0]}
     row |= {"at least": n[1], "at most": n[2], "seeds seen": len(values)}
-    _show([row], json, f"Seeds of {first} and {second}, compared one by one{_whose([a, b])}")
+    _show([row], json, f"Seeds of {a.label} and {b.label}, compared one by one{_whose([a, b])}")
 
 
 def claims(
@@ -305,11 +302,15 @@ def _with_ends(e: "Estimate") -> str:
     return "at chance" if math.isnan(e.value) else f"{e.value:.1f}{interval}"
 
 
-def _curves(
-    out: Path, study: str | None, so_far: bool, reference: str, benchmarks: Sequence[str]
-) -> Mapping[str, "Curve"]:
-    found, reference = _results(out, study, so_far, reference)
-    return found.curves(reference, benchmarks)
+def _pair(
+    first: str, second: str, found: "Results", reference: str, benchmarks: Sequence[str]
+) -> tuple["Curve", "Curve"]:
+    """Return the curves of two conditions, or of lines of trainings that differ in their length alone."""
+    from wiringup.results.lengths import joined, lines, named
+
+    curves = found.curves(reference, benchmarks)
+    of_lines = joined(curves, lines(found.rows))
+    return named(first, curves, of_lines), named(second, curves, of_lines)
 
 
 def _results(out: Path, study: str | None, so_far: bool, reference: str) -> tuple["Results", str]:

@@ -268,6 +268,8 @@ class StudyInputs:
         if birth.recipe == OWN and not birth.genome:
             birth = replace(birth, genome=own_weights(model.architecture))
         calibrated = uses_images(birth.batchnorm)
+        training, number = settled(spec.training, model), len(images.chosen)
+        duration = training.duration.settled(number, training.batch)
         # what decides nothing has one value, so that equal runs have one address
         shown = images.calibration if calibrated else None
         return replace(
@@ -278,7 +280,7 @@ class StudyInputs:
                 source=absolute(spec.images.source),
                 val=absolute(spec.images.val),
                 pool=len(images.pool),
-                number=len(images.chosen),
+                number=number,
                 seed=spec.images.seed if spec.images.pool and spec.images.source != RENDERED else 0,
                 calibration=spec.images.calibration if calibrated else 0,
                 sha256=images.chosen.sha256,
@@ -286,8 +288,8 @@ class StudyInputs:
             ),
             model=model,
             before=before,
-            moments=between(spec.moments, spec.training.duration, len(images.chosen), spec.training.batch),
-            training=replace(settled(spec.training, model), size=model.size),
+            moments=between(spec.moments, duration, number, training.batch),
+            training=replace(training, size=model.size, duration=duration),
             exam=replace(
                 spec.exam, suite=exam.suite.name, benchmarks=exam.hashes, held_out=images.held_out.sha256
             ),

@@ -64,7 +64,9 @@ class Expected(StudyInputs):
         """Return the spec with the number of images that is expected; its address is nobody's."""
         number = self.images if spec.images.number is None else spec.images.number
         images = replace(spec.images, pool=self.images, number=number, sha256=EXPECTED)
-        return replace(spec, images=images, model=self.network(spec))
+        duration = spec.training.duration.settled(number, spec.training.batch)
+        training = replace(spec.training, duration=duration)
+        return replace(spec, images=images, model=self.network(spec), training=training)
 
 
 @dataclass(frozen=True)

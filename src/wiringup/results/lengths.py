@@ -3,11 +3,14 @@
 A training cannot be ended before its schedule ends; what less of it gives is told by shorter ones.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from wiringup.core.checks import did_you_mean
+from wiringup.core.errors import InputError
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.curves import Curve
 from wiringup.results.table import Row
@@ -17,6 +20,8 @@ SHORT: Mapping[str, str] = {"kaiming_normal": "KN", "weight_compression": "WC"}
 
 Lines = Mapping[str, str]
 """Label of a condition -> what its line is called."""
+
+log = logging.getLogger(__name__)
 
 JOINED = "Own lines join the ends of trainings of different length, each with its own schedule."
 """To be said where lines are shared."""
@@ -114,3 +119,34 @@ def _through(label: str, curves: Sequence[Curve]) -> Curve:
         any(curve.simulated for curve in curves),
         drawn_as=by_end[-1].label,
     )
+
+
+def named(name: str, conditions: Mapping[str, Curve], lines_of: Mapping[str, Curve]) -> Curve:
+    """Return the curve that a name means: a condition, a line, or the beginning of the names of lines.
+
+    Of several lines that begin with it, up to a comma, the one that saw most images is meant; that is said.
+
+    Args:
+        name: as in "WC + critical".
+        conditions: label -> curve.
+        lines_of: see `joined`.
+
+    Raises:
+        InputError: if there is none, or several saw as many.
+    """
+    if found := conditions.get(name) or lines_of.get(name):
+        return found
+    begun = sorted((c for c in lines_of.values() if c.label.startswith(f"{name},")), key=_seen)
+    if not begun or _seen(begun[-1]) in map(_seen, begun[:-1]):
+        told = [repr(one.label) for one in begun] or [*map(repr, lines_of)]
+        raise InputError(
+            f"No condition is called {name!r}.{did_you_mean(name, [*lines_of, *conditions])} There are: "
+            f"{', '.join(told)}."
+        )
+    if begun[:-1]:
+        log.info("%r is taken for %r, the longest of %d lines.", name, begun[-1].label, len(begun))
+    return begun[-1]
+
+
+def _seen(curve: Curve) -> float:
+    return float(curve.costs["updates"][-1])

@@ -75,6 +75,14 @@ class Duration:
         epochs, rest = divmod(int(self.value), steps_per_epoch(dataset, batch))
         return epochs * dataset + min(rest * batch, dataset)
 
+    def settled(self, dataset: int, batch: int) -> "Duration":
+        """Return how long this is in the one way in which equally long trainings say it.
+
+        That is epochs, where they are whole, and images otherwise.
+        """
+        seen = self.in_images(dataset, batch)
+        return images(seen) if not dataset or seen % dataset else epochs(seen // dataset)
+
     @property
     def number(self) -> str:
         """The value as it is written; images and steps in full."""

@@ -138,7 +138,7 @@ def test_questions_are_answered_in_tables(study, capsys):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("compare", "ref", "fex"), "Unknown condition 'fex'. Did you mean 'few'"),
+        (("compare", "ref", "fex"), "No condition is called 'fex'. Did you mean 'few'"),
         (("compare", "ref", "few", "--by", "bits"), "Unknown measure of what was spent 'bits'"),
         (("front", "--by", "bits"), "No birth that was scored says its bits"),
         (("reach", "--reference", "nix"), "No run is labelled 'nix'"),
@@ -185,7 +185,7 @@ def test_a_budget_is_ranked_from_runs_and_published_points(tmp_path, shared, cap
 
 def test_coverage_is_simulated(capsys):
     rows = asked(capsys, "coverage", "--simulations", "2")
-    assert {*rows[0]} == {"interval", "2 seeds", "3 seeds", "5 seeds", "10 seeds"}
+    assert {*rows[0]} == {"differing most", "interval", "2 seeds", "3 seeds", "5 seeds", "10 seeds"}
 
 
 def test_a_study_that_is_not_finished_is_told_so_far_where_that_is_asked_for(tmp_path, capsys):

@@ -323,6 +323,11 @@ def test_what_decides_nothing_is_no_part_of_an_address(inputs):
     assert len({inputs.pin(run).uid for run in runs}) == 1
     sizes = [replace(BASE, training=replace(BASE.training, size=size)) for size in (None, 32, 48)]
     assert {inputs.pin(run).training.size for run in sizes} == {32}
+    number = inputs.pin(BASE).images.number
+    long = [
+        replace(BASE, training=replace(BASE.training, duration=d)) for d in (epochs(2), images(2 * number))
+    ]
+    assert inputs.pin(long[0]).uid == inputs.pin(long[1]).uid
 
 
 def test_a_spec_of_another_version_is_made_anew_with_a_word(run, tmp_path, caplog):

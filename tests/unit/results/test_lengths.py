@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from made_records import make_record, score
+from wiringup.core.errors import InputError
 from wiringup.results.comparison import compare
 from wiringup.results.curves import curves, reached
 from wiringup.results.labels import training
-from wiringup.results.lengths import by_length, joined, lines
+from wiringup.results.lengths import by_length, joined, lines, named
 from wiringup.results.table import rows
 
 
@@ -103,3 +104,21 @@ def test_a_training_hangs_on_all_but_length_and_what_changes_no_address():
     assert training(one) == training(ended("b", 0.2, 0.3, 0.4))
     others = ({}, {"seed": 1}, {"lr": 1}, {"images": 9})
     assert len({training(ended("a", 0.2, 0.3, **of)) for of in others}) == len(others)
+
+
+def test_a_condition_or_a_line_is_named_by_how_it_begins(caplog):
+    caplog.set_level("INFO", "wiringup")
+    table = rows([*REF, *several("WC, all", 0.3, 0.4)])
+    known = curves(table, "ref")
+    of_lines = joined(known, lines(table))
+    assert named("WC, all", known, of_lines) is known["WC, all"]
+    assert not caplog.messages
+    longer = {
+        label: replace(of_lines[next(iter(of_lines))], label=label, costs={"updates": np.array([0.0, end])})
+        for label, end in (("A, few", 1.0), ("A, many", 2.0), ("B, x", 3.0), ("B, y", 3.0))
+    }
+    assert named("A", {}, longer).label == "A, many" and "longest of 2 lines" in caplog.text
+    with pytest.raises(InputError, match=r"called 'B'.* There are: 'B, x', 'B, y'\."):
+        named("B", {}, longer)
+    with pytest.raises(InputError, match=r"called 'A, fe'\. Did you mean 'A, few'\?"):
+        named("A, fe", {}, longer)

@@ -45,6 +45,13 @@ def test_any_duration_in_images(duration, expected):
     assert duration.in_images(1000, 64) == expected
 
 
+def test_equally_long_trainings_say_so_alike():
+    whole, part = epochs(2), images(2500)
+    assert whole.settled(1000, 64) == images(2000).settled(1000, 64) == steps(32).settled(1000, 64) == whole
+    assert part.settled(1000, 64) == epochs(2.5).settled(1000, 64) == part
+    assert steps(33).settled(1000, 64) == images(2064) and images(0).settled(1000, 64) == epochs(0)
+
+
 @pytest.mark.parametrize(
     ("dataset", "expected"), [(0, 0), (1, 1), (64, 1), (65, 1), (66, 2), (129, 2), (130, 3)]
 )
