@@ -6,6 +6,7 @@ itself, as in ``wiringup.create_model``.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +207,9 @@ def train(
     known = network.origin if isinstance(network.origin, BirthSpec) else None
     if not (birth or known or isinstance(model, str)):
         raise InputError(f"{network!r} has no birth to start from; name one, as in birth='kn'.")
+    known_options = [*signature(train).parameters, *(f.name for f in fields(TrainingOptions))]
     for given in options:
-        one_of(given, [f.name for f in fields(TrainingOptions)], "option of a training")
+        one_of(given, [name for name in known_options if name != "options"], "option of a training")
     _check_one_of(suite, benchmarks)
     size = network.spec.size
     how = TrainSpec.of(

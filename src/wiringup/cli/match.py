@@ -98,7 +98,7 @@ def _print(found: BrainMatch, reference: BrainMatch | None = None) -> None:
     ]  # fmt: skip
     body += [[area, "", "", "", *_cells(e)] for area, e in found.areas.items()]
     body += [[name, "MISSING", *[""] * 8] for name in found.missing]
-    body.append([f"mean over {', '.join(found.areas) or 'nothing'}", "", "", "", *_cells(found.mean)])
+    body.append([f"mean over {', '.join(found.areas) or 'no area'}", "", "", "", *_cells(found.mean)])
     for area, e in ({} if reference is None else found.fraction_of(reference)).items():
         body.append([f"{area}, fraction of reference", "", "", "", *_cells(e)])
     table(header, body, title=f"Brain match of {found.label} on {found.suite}")

@@ -27,7 +27,8 @@ class ExamOptions:
     """What runs are scored on, and when.
 
     Attributes:
-        brain: simulated; real: the real benchmarks that are in the data folder; or none.
+        brain: simulated (if nothing else is named); real: the real benchmarks that are in the data folder;
+            or none.
         suite: Score on this suite of benchmarks instead; wiringup suites lists and makes them.
         benchmark: Score on these benchmarks instead, your own among them.
         normalisation: By the ceiling: (r/c)^2 (the paper's), r/c or r^2/c.
@@ -38,7 +39,7 @@ class ExamOptions:
             usual for ImageNet: Resize(256) and CenterCrop(224), or in this proportion).
     """
 
-    brain: Annotated[str, arg(metavar="simulated|real|none")] = BRAINS[0]
+    brain: Annotated[str | None, arg(metavar="simulated|real|none")] = None
     suite: Annotated[str | None, arg(metavar="NAME")] = None
     benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = ()
     normalisation: str = DEFAULT_NORMALISATION
@@ -55,7 +56,10 @@ class ExamOptions:
         from wiringup.benchmarks.suites import chosen
         from wiringup.experiments.spec import ExamSpec
 
-        one_of(self.brain, BRAINS, "brain")
+        if self.brain is not None:
+            one_of(self.brain, BRAINS, "brain")
+        if self.brain in BRAINS[:2] and (self.suite or self.benchmark):
+            raise InputError(f"--brain {self.brain} is a suite; leave it out, or --suite and --benchmark.")
         if self.suite and self.benchmark:
             raise InputError(
                 "--suite is a list of benchmarks; leave out --benchmark, or make a suite of both."
@@ -64,7 +68,7 @@ class ExamOptions:
             return ExamSpec(
                 chosen(()).name, dict.fromkeys(self.benchmark, ""), "", self.normalisation, self.top1
             )
-        suite = self.suite or f"{self.brain}@1"
+        suite = self.suite or f"{self.brain or BRAINS[0]}@1"
         return ExamSpec(suite, normalisation=self.normalisation, top1=self.top1)
 
 

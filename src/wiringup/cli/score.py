@@ -93,7 +93,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
     simulated = " (simulated)" if row["simulated"] else ""
     return [
         row["model"], birth, "–" if seed is None else str(seed), row.get("batchnorm", "–"),
-        row["benchmark"] + simulated, row["layer"],
+        row["benchmark"] + simulated, _layer(row),
         number(row["raw"]), number(row["error"]), number(row["ceiling"]), number(row["score"]),
         row["normalisation"],
     ]  # fmt: skip
+
+
+def _layer(row: dict[str, Any]) -> str:
+    """Return a layer, with the module that is read out for it where its name does not begin with it."""
+    layer, module = row["layer"], row.get("module", "")
+    return layer if not module or module.startswith(layer.partition("@")[0]) else f"{layer} ({module})"

@@ -236,7 +236,7 @@ def claims(
         table(*claims_table(one.mean), title=f"{one.recipe}{simulated}: mean over areas")
         body = [[t.claim.text, *(_mark(on[i]) for on in one.each.values())] for i, t in enumerate(one.mean)]
         table(["claim", *one.each], body, title=f"{one.recipe}{simulated}: on each benchmark alone")
-    log.info("+ holds, - does not, ? cannot be told, – not measured or at chance there.")
+    log.info("✓ holds, ✗ does not, ? cannot be told, – not measured or at chance there.")
     log.info(
         "Each stands by itself at 95 %: of 40 differences that are none, one is told to hold by chance. "
         "At the edge: other draws of the same data might decide otherwise."
@@ -249,7 +249,7 @@ def _mark(one: "Tested") -> str:
     from wiringup.figures.tables import measured
     from wiringup.results.claims import FAILS, HOLDS, OPEN
 
-    marks = {HOLDS: "+", FAILS: "-", OPEN: "?"}
+    marks = {HOLDS: "✓", FAILS: "✗", OPEN: "?"}
     return f"{marks[one.verdict]} {measured(one)}" if one.verdict in marks else "–"
 
 

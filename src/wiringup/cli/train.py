@@ -10,12 +10,15 @@ from tyro.conf import Positional, arg
 from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, Keep, KeepGain, Runs, Val
 from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training, base_run, shown
 from wiringup.cli.show import as_json, number, table
+from wiringup.core.errors import InputError
 from wiringup.training.spec import TrainSpec
 
 if TYPE_CHECKING:
     from wiringup.experiments.inputs import StudyInputs
     from wiringup.experiments.spec import RunSpec
     from wiringup.results.record import Record
+
+EPOCHS = 6
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +38,10 @@ def train(
             "lists them and tells how to join them.",
         ),
     ] = "critical",
-    epochs: Annotated[float, arg(help="Passes over the images; fractions are fine.")] = 6,
+    epochs: Annotated[
+        float | None,
+        arg(help="Passes over the images; fractions are fine.", help_behavior_hint="(default: 6)"),
+    ] = None,
     duration: Annotated[
         str | None,
         arg(metavar="TIME", help='Instead of --epochs: "10000 images", "300 steps" or "0.5 epochs".'),
@@ -44,7 +50,9 @@ def train(
         int | None,
         arg(help="Learn from this many images only: balanced over classes, fewer among more."),
     ] = None,
-    subset_seed: Annotated[int, arg(help="Seed of the choice that --limit makes.")] = 0,
+    subset_seed: Annotated[
+        int | None, arg(help="Seed of the choice that --limit makes.", help_behavior_hint="(default: 0)")
+    ] = None,
     image_size: Annotated[
         int | None,
         arg(
@@ -97,15 +105,19 @@ def train(
     from wiringup.training.schedule import Duration
     from wiringup.training.schedule import epochs as passes
 
+    if duration and epochs is not None:
+        raise InputError("--duration is given instead of --epochs; leave one out.")
+    if limit is None and subset_seed is not None:
+        raise InputError("--subset-seed is of the choice that --limit makes; give --limit too.")
     how = TrainSpec.of(
         training,
         plasticity=plasticity,
-        duration=Duration.parse(duration) if duration else passes(epochs),
+        duration=Duration.parse(duration) if duration else passes(EPOCHS if epochs is None else epochs),
         seed=seed,
     )
     born = seed if birth_seed is None else birth_seed
     side = network.size if image_size is None else image_size
-    seen = replace(shown(images, val, side, limit, keep), seed=subset_seed)
+    seen = replace(shown(images, val, side, limit, keep), seed=subset_seed or 0)
     base, inputs = base_run(network.network(), seen, exam, how), StudyInputs()
     base = replace(
         base,

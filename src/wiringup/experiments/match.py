@@ -114,7 +114,7 @@ def reference_of(names: Sequence[str], spec: ScoreSpec, runs: Path, areas: Seque
                 f"{name} does not say where its areas are. Name them: --reference-area V4=LAYER ...; "
                 f"wiringup layers {name} ... searches."
             )
-        drawn = name in ARCHITECTURES or name in REFERENCES
+        drawn = name in ARCHITECTURES or (name in REFERENCES and REFERENCES[name].seeded)
         return replace(
             _of_another(plain, name) if not same else plain,
             model=name,

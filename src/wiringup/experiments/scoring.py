@@ -28,6 +28,7 @@ from wiringup.models.any_network import FORMS, classes_of, is_foreign
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.cache import default_cache
 from wiringup.models.device import AUTO, PRECISIONS, check_device
+from wiringup.models.readout import NetworkSubject
 from wiringup.models.storage import Storage
 from wiringup.results.record import score_to_dict
 
@@ -102,6 +103,9 @@ class ScoreSpec(NetworkOptions):
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         one_of(self.precision, PRECISIONS, "precision")
         at_least(len(self.seeds), 1, "the number of seeds")
+        if len({*self.seeds}) < len(self.seeds):
+            seeds = " ".join(map(str, self.seeds))
+            raise InputError(f"Seeds {seeds}: one that is named twice is no other network; name each once.")
         at_least(self.size, 8, "the image size in pixels")
         at_least(self.batch, 1, "the number of images in a forward pass")
         check_device(self.device)
@@ -144,6 +148,8 @@ class ScoreSpec(NetworkOptions):
             raise InputError(f"{self.model} is a file of responses; leave out --weights, --birth and --seed.")
         if self.model in REFERENCES and (self.weights or self.birth is not None):
             raise InputError(f"{self.model} is never born or trained; leave out --birth and --weights.")
+        if self.model in REFERENCES and not REFERENCES[self.model].seeded and self.seeds != (0,):
+            raise InputError(f"Nothing in {self.model} is drawn; leave out --seed.")
         if self.weights and drawn:
             raise InputError("--weights is a network that was born already; leave out --birth and --seed.")
         if self.own and self.seeds != (0,):
@@ -235,10 +241,16 @@ def reportable(spec: ScoreSpec, benchmarks: Sequence[Benchmark]) -> list[Benchma
 
 
 def row(candidate: Candidate, score: Score) -> dict[str, Any]:
-    """Return a score with everything that says which model it belongs to, as plain JSON types."""
+    """Return a score with everything that says which model it belongs to, as plain JSON types.
+
+    "module" is the module and time step behind the name of the layer, where the model is a network.
+    """
+    subject = candidate.subject
+    module = {"module": subject.read_out(score.layer)} if isinstance(subject, NetworkSubject) else {}
     return {
         **candidate.facts,
         **score_to_dict(score),
+        **module,
         "identity": candidate.identity[:16],
         "version": __version__,
     }

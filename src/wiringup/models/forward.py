@@ -37,6 +37,9 @@ class Readout:
             )
         return cls(module, int(step or 0))
 
+    def __str__(self) -> str:
+        return f"{self.module}@{self.step}"
+
 
 Sink = Callable[[Readout, Tensor], None]
 """Is given a response as the module returned it; it has to copy what it keeps, for the network may go on to

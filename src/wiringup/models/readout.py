@@ -165,6 +165,10 @@ class NetworkSubject:
                 raise _too_late(layer, readout, found.calls[readout.module])
         return found
 
+    def read_out(self, layer: str) -> str:
+        """Return the module and the time step that a layer's name stands for, as in "V4.output@0"."""
+        return str(Readout.parse(layer, self.areas))
+
     def _steps(self, layer: str) -> list[str]:
         name, at, step = layer.partition("@")
         if at + step != f"@{EVERY}":

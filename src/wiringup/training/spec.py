@@ -24,6 +24,7 @@ NORMS: Mapping[str, str] = {
 """What BatchNorm that does not learn may do during training. Running averages move without a label."""
 
 _ONLY_OF = {
+    "momentum": ("sgd",),
     "nesterov": ("sgd",),
     "betas": ("adam", "adamw"),
     "eps": ("adam", "adamw", "adagrad"),

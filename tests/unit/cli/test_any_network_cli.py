@@ -33,6 +33,9 @@ def answered(capsys, *arguments):
 def test_it_is_scored_searched_and_matched_and_its_plasticity_shown(capsys):
     (own,) = answered(capsys, "score", *SMALL, "--benchmark", "toy")
     assert (own["weights"], own["areas"]) == ("own", {"V4": "middle", "IT": "late"})
+    assert (own["layer"], own["module"]) == ("V4", "middle@0")
+    main(["score", *SMALL, "--benchmark", "toy"])
+    assert "V4 (middle@0)" in capsys.readouterr().out
     found = answered(capsys, "layers", *SMALL, "--benchmark", "toy", "--layer", "stem", "middle")
     assert found["areas"]["V4"] in ("stem", "middle")
     (seen,) = answered(

@@ -149,6 +149,15 @@ def test_a_set_without_repeats_has_no_ceiling(home, tmp_path, capsys):
             "pixels have neither layers nor weights",
         ),
         (["score", "cornet_s", "--weights", "x", "--birth", "wc", "--benchmark", "toy"], "was born already"),
+        (
+            ["train", "cornet_s", "--images", "x", "--epochs", "2", "--duration", "9 images"],
+            "--duration is given instead of --epochs",
+        ),
+        (["train", "cornet_s", "--images", "x", "--subset-seed", "4"], "give --limit too"),
+        (
+            ["train", "cornet_s", "--images", "x", "--brain", "real", "--suite", "simulated@1"],
+            "--brain real is a suite; leave it out",
+        ),
     ],
 )
 def test_bad_input_is_answered_in_one_line_without_a_traceback(home, tmp_path, capsys, arguments, message):

@@ -74,7 +74,7 @@ def test_a_brain_match_as_json_is_kept(home, capsys):
     form = ["match", "pixels", "--size", "32", "--suite", "toy@1", "--reference", "pixels", "--json"]
     main(form)
     found = json.loads(capsys.readouterr().out)
-    assert found["fraction"]["mean"]["value"] is None  # pixels are at chance here: no fraction of that
+    assert found["fraction"]["mean"]["value"] == 1
     assert found["reference"] == "pixels at 32 px"
     assert list(found["missing"]) == ["cowley2023.210325.V4-pls"]
     assert set(found["mean"]["errors"]) == {"stimuli", "units"}

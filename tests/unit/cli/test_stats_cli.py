@@ -111,7 +111,7 @@ def test_claims_are_told_of_a_benchmark_without_a_ceiling_by_raw_scores(tmp_path
     for chosen in ([], ["--benchmark", "raw.IT"]):
         main(["stats", "claims", *chosen, "--out", str(tmp_path)])
         shown = capsys.readouterr()
-        assert "- 56.2 % [" in shown.out, "squared, also where it counts alone"
+        assert "✗ 56.2 % [" in shown.out, "squared, also where it counts alone"
         assert "By raw scores, for lack of a noise ceiling, and no part of the mean: raw.IT." in shown.err
 
 

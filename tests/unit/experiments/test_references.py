@@ -31,8 +31,10 @@ def rows(benchmarks, tmp_path, model: str, **fields):
 
 
 @pytest.mark.parametrize("model", [name for name in REFERENCES if not REFERENCES[name].seeded])
-def test_references_without_randomness_have_one_row_whatever_the_seeds(benchmarks, tmp_path, model):
-    (row,) = rows(benchmarks, tmp_path, model, seeds=(0, 1))
+def test_references_without_randomness_have_one_row_and_no_seeds(benchmarks, tmp_path, model):
+    with pytest.raises(InputError, match=f"Nothing in {model} is drawn"):
+        rows(benchmarks, tmp_path, model, seeds=(0, 1))
+    (row,) = rows(benchmarks, tmp_path, model)
     assert (row["model"], row["seed"], row["birth"], row["n_stimuli"]) == (model, None, None, 40)
     (direct,) = evaluate(REFERENCES[model].make(SMALLEST, 0, Storage())[0], benchmarks)
     assert (row["raw"], row["score"], row["layer"]) == (direct.raw, direct.score, direct.layer)
@@ -64,8 +66,8 @@ def test_what_is_scored_is_said_with_its_seed_if_one_enters(benchmarks, tmp_path
     monkeypatch.setitem(
         REFERENCES, "drawn", Reference(lambda size, *_: (PixelSubject(size), {}), seeded=True)
     )
-    for model in ("drawn", "pixels"):
-        rows(benchmarks, tmp_path, model, seeds=(3,), size=8)
+    for model, seed in (("drawn", 3), ("pixels", 0)):
+        rows(benchmarks, tmp_path, model, seeds=(seed,), size=8)
     assert [line for line in caplog.messages if line.startswith("Scoring")] == [
         "Scoring drawn (seed 3) at 8 px on toy (40 images) ...",
         "Scoring pixels at 8 px on toy (40 images) ...",

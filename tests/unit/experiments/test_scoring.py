@@ -79,7 +79,7 @@ def test_the_batchnorm_choice_changes_the_score_and_is_told(home, benchmarks):
 
 
 def test_pixels_have_neither_birth_nor_seed(home, benchmarks):
-    (row,) = score(ScoreSpec("pixels", size=32, seeds=(0, 1)), benchmarks, home)
+    (row,) = score(ScoreSpec("pixels", size=32), benchmarks, home)
     assert (row["model"], row["birth"], row["seed"], row["layer"]) == ("pixels", None, None, "pixels")
     (direct,) = evaluate(PixelSubject(32), benchmarks)
     assert (row["raw"], row["score"], row["error"]) == (direct.raw, direct.score, direct.error)
@@ -142,6 +142,8 @@ def test_weight_compression_without_its_figures_says_how_to_get_them(home, bench
             "pixels has no classes to be named; leave out --classes",
         ),
         ({"seeds": ()}, "number of seeds"),
+        ({"seeds": (0, 1, 0)}, "Seeds 0 1 0: one that is named twice is no other network"),
+        ({"model": "pixels", "seeds": (0, 1)}, "Nothing in pixels is drawn; leave out --seed"),
         ({"device": "cuda:99"}, "There is no device 'cuda:99' here"),
         ({"precision": "bf8"}, "Unknown precision 'bf8'"),
         ({"batch": 0}, "number of images in a forward pass is 0"),

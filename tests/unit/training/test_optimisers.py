@@ -66,6 +66,7 @@ def test_the_defaults_are_pytorchs():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
+        ({"optimiser": "adam", "momentum": 0.5}, "adam has no momentum; sgd has"),
         ({"optimiser": "adam", "nesterov": True}, "adam has no nesterov; sgd has"),
         ({"betas": (0.5, 0.9)}, "sgd has no betas; adam and adamw has"),
         ({"eps": 1e-8}, "sgd has no eps"),
