@@ -87,7 +87,7 @@ def test_a_brain_match_as_json_is_kept(home, capsys):
     (row,) = (line for line in capsys.readouterr().out.splitlines() if "toy@1" in line)
     shown = [number(found["mean"][name]) for name in ("value", "error")]
     told = "pixels at 32 px (simulated) toy@1 1" if found["simulated"] else "pixels at 32 px toy@1 1"
-    assert row.split() == [*told.split(), shown[0], *shown, "–", *["pixels", "at", "32", "px"]]
+    assert row.split() == [*told.split(), shown[0], *shown, number(1.0), *["pixels", "at", "32", "px"]]
 
 
 def test_suites_are_listed(home, capsys):
