@@ -72,7 +72,8 @@ PANELS: Mapping[str, Panel] = {
     ),
     "3c": Panel(
         "Brain match against trained synapses",
-        f"{_OF}, at the end of the training. Lines join sets of synapses that grow.",
+        f"{_OF}, at the end of the training. Lines join sets of synapses that grow; "
+        "downstream: an area and all that follows it, down to the decoder alone.",
         "critical",
         _BOTH,
         sets.matches,

@@ -39,7 +39,10 @@ _LOOKS: Mapping[Hashable, Look] = {
 }
 _NEAR = 0.1  # of the natural logarithm: numbers of synapses that are closer are taken as equal
 _STEP = 1.12  # factor between neighbours
-_SIDE = " Where equally many synapses learn, points are moved apart, to stand side by side."
+_SIDE = (
+    " Where equally many synapses learn, points are moved apart, to stand side by side: the numbers beside "
+    "the figure have where they are."
+)
 _NETWORKS = ("cornet_s", "resnet50", "mobilenet_v1", "alexnet")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from wiringup.core.areas import SCORED
+from wiringup.core.areas import BEHAVIOR, SCORED
 from wiringup.core.errors import MissingDataError
 from wiringup.figures.style import SIMULATED
 from wiringup.results.comparison import Comparison, ConditionScores
@@ -137,9 +137,10 @@ def own_basis(comparison: Comparison, so_far: str = "") -> Basis:
     end = [m for m in comparison.moments if m.label == comparison.reference][-1]
     trained = f"{end.epoch:g} epochs of {end.updates / end.epoch:,.0f} images" if end.epoch else "birth"
     seeds = f"{len(end.top1)} seed{'s' if len(end.top1) > 1 else ''}"
+    areas = ", ".join("behaviour" if area == BEHAVIOR else area for area in comparison.areas)
     told = [
         f"Own runs: percent of the reference {comparison.reference!r} after {trained} ({seeds}); their mean "
-        f"is over {', '.join(comparison.areas)}.",
+        f"is over {areas}.",
         f"The study is not finished: {so_far}." if so_far else "",
         comparison.left_out,
     ]
