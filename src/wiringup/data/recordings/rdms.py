@@ -193,6 +193,7 @@ def checked(values: Matrix, called: Sequence[str], images: Sequence[str]) -> NDA
         _refuse_gaps(matrix, name, images)
         _refuse_asymmetric(matrix, name, images)
         _refuse_flat(matrix, name)
+        _refuse_negative(matrix, name)
     first, second = np.triu_indices(len(images), 1)
     upper = values[:, first, second]
     exact = np.zeros(values.shape, np.float32)
@@ -286,6 +287,16 @@ def _refuse_flat(matrix: Matrix, name: str) -> None:
     sizes = np.abs(upper[upper != 0])
     if sizes.max() > _FLOAT32.max or sizes.min() < _FLOAT32.tiny:
         raise InputError(f"{name} holds numbers beyond the range of float32; rescale them: only ranks count.")
+
+
+def _refuse_negative(matrix: Matrix, name: str) -> None:
+    upper = matrix[np.triu_indices(len(matrix), 1)]
+    if upper.max() <= 0:
+        raise InputError(
+            f"{name} has no dissimilarity above 0 ({upper.min():.3g} to {upper.max():.3g}): these are "
+            "similarities, or negated distances. The larger a dissimilarity, the less alike two images are: "
+            "give 1 - r, or -D."
+        )
 
 
 def _warn_of_oddities(values: Matrix, upper: Matrix, called: Sequence[str]) -> None:

@@ -234,6 +234,8 @@ def changed(i, j, value, both=True):
             np.where(np.arange(3)[:, None, None] == 1, 1 - np.eye(12), RDMS),
             r"all dissimilarities are equal \(1\)",
         ),
+        (-RDMS, r"bad\.npy, matrix 1, has no dissimilarity above 0 \(-.* to -.*\).* give 1 - r, or -D"),
+        (np.where(np.arange(3)[:, None, None] == 1, RDMS - 99 * (1 - np.eye(12)), RDMS), "matrix 2, has no"),
         (RDMS * 1e39, "beyond the range of float32"),
         (RDMS * 1e-45, "beyond the range of float32"),
         (RDMS + 1j, "complex128; dissimilarities have to be real"),
