@@ -11,11 +11,17 @@ from wiringup.core.files import sha256_of
 from wiringup.core.home import data_home
 from wiringup.data.measurements import DataSet
 from wiringup.data.sources.addresses import SOURCES
-from wiringup.data.sources.catalog import PUBLISHED
 from wiringup.data.sources.imported import save_set
 
 Data = TypeVar("Data", bound=DataSet, covariant=True)
 Given = TypeVar("Given", bound=DataSet)
+
+BUILT_IN = (
+    *SOURCES,
+    "simulated",
+    *("FreemanZiemba2013public", "MajajHong2015public", "Rajalingham2018public", "Rajalingham2018public-i2n"),
+)
+"""What the names of built-in data sets and benchmarks are up to their first dot."""
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
 
@@ -44,9 +50,14 @@ def check_name(name: str) -> None:
             f"{name!r} cannot name a data set: use 1 to 64 letters, digits, dots, hyphens and underscores, "
             "with a letter or digit first and no dot last."
         )
-    taken = {known.casefold() for known in (*PUBLISHED, *SOURCES)}
-    if name.casefold() in taken:
-        raise InputError(f"{name!r} is the name of a published data set; choose another name.")
+    beginning = name.partition(".")[0]
+    taken = next((known for known in BUILT_IN if known.casefold() == beginning.casefold()), None)
+    if taken is not None:
+        # under NAME.AREA-pls the built-in benchmark would be scored, and not one's own
+        raise InputError(
+            f"{name!r} cannot name data of your own: {taken!r} and all that begins with '{taken}.' are "
+            f"built-in data sets and benchmarks. Choose another name, such as 'my-{name}'."
+        )
 
 
 def stored(

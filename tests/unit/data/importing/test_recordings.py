@@ -344,7 +344,7 @@ def test_names_that_suit_no_file(lab, name):
 
 @pytest.mark.parametrize("name", ["henaff2021", "Cichy2016.it", "cowley2023"])
 def test_names_that_are_taken(lab, name):
-    refused(lab, "is the name of a published data set", name=name)
+    refused(lab, "cannot name data of your own: .* are built-in data sets", name=name)
 
 
 def test_unknown_area(lab):

@@ -160,7 +160,7 @@ def test_refuses_what_does_not_fit_together(lab):
         bring(lab, fit=None)
     with pytest.raises(MissingDataError, match="no folder or file"):
         bring(lab, fit=lab / "nowhere")
-    with pytest.raises(InputError, match="name of a published data set"):
+    with pytest.raises(InputError, match="'cifar10h' cannot name data of your own"):
         bring(lab, name="cifar10h")
     keep = rewritten(lab, "two.csv", lambda rows: [r for r in rows if r[1] != "dog"])
     with pytest.raises(InputError, match="no image to fit the decoder on for dog"):
