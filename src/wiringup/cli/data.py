@@ -11,6 +11,7 @@ from tyro.conf import Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json
 from wiringup.cli.show import as_json
+from wiringup.data.behavior.answers import fraction_correct, fractions_of_subjects
 from wiringup.data.importing.behavior import import_trials
 from wiringup.data.importing.recordings import import_rdm, import_recordings
 from wiringup.data.importing.storing import Imported
@@ -111,8 +112,15 @@ def _trials(imported: Imported[TwoChoice | Judgements | Choices]) -> dict[str, A
     n = int(data.counts.sum()) if isinstance(data, Choices) else len(data.image)
     facts = {"name": data.name, "kind": kinds.get(type(data), "judgements"), "trials": n}
     facts |= {"images": len(data.test), "classes": len(data.test.classes)}
+    correct, each = fraction_correct(data), fractions_of_subjects(data)
+    facts |= {"correct": correct, "correct_of_subjects": each.tolist()}
     task = "between two classes" if isinstance(data, TwoChoice) else "among all classes"
-    log.info(f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images.")
+    log.info(
+        f"Imported {data.name}: {n:,} choices {task}, {len(data.test)} images, "
+        f"{len(data.test.classes)} classes."
+    )
+    subjects = f" ({each.min():.1%} to {each.max():.1%} over {len(each)} subjects)" if len(each) > 1 else ""
+    log.info(f"Correct: {correct:.1%} of the choices{subjects}.")
     layer = "decoder.linear (its own logits)" if data.fit is None else "IT"
     log.info(f"Score on it with: wiringup score cornet_s --benchmark {data.name} --layer {layer}")
     return facts

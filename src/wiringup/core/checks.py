@@ -64,6 +64,18 @@ def places_of_classes(wanted: Sequence[str], own: Sequence[str]) -> list[int] | 
     return None
 
 
+def spelled_as(known: Collection[str], names: Iterable[str]) -> dict[str, str]:
+    """Return {name: known name} of those ``names`` that differ from it as `places_of_classes` allows alone.
+
+    Names that are known themselves are left out, and those that are like several that are.
+    """
+    alike: dict[str, list[str]] = {}
+    for name in known:
+        alike.setdefault(_loose(name), []).append(name)
+    found = {name: alike.get(_loose(name), []) for name in dict.fromkeys(names) if name not in known}
+    return {name: those[0] for name, those in found.items() if len(those) == 1}
+
+
 def differing_classes(
     wanted: Sequence[str], own: Sequence[str], ours: str = "the model", theirs: str = "the benchmark"
 ) -> str:

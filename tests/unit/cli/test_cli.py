@@ -242,7 +242,10 @@ def test_trials_are_imported_and_scored(home, tmp_path, capsys):
     shown = str(tmp_path / "shown")
     main(["import", "trials", "--name", "pets", "--trials", str(tmp_path / "trials.csv"), "--stimuli", shown,
           "--fit", shown])  # fmt: skip
-    assert "Imported pets: 3,000 choices between two classes, 24 images" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "Imported pets: 3,000 choices between two classes, 24 images, 2 classes." in told
+    right = sum(line.split(",")[1] == line.split(",")[3] for line in lines[1:])
+    assert f"Correct: {right / 3000:.1%} of the choices.\n" in told
     main(["score", "pixels", "--benchmark", "pets", "pets.i1", "--size", "8", "--json"])
     rows = json.loads(capsys.readouterr().out)
     assert [(r["benchmark"], r["metric"]) for r in rows] == [("pets", "i2n"), ("pets.i1", "i1")]

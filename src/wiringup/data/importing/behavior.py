@@ -18,6 +18,7 @@ from wiringup.core.cautions import caution, cautions
 from wiringup.core.checks import did_you_mean, differing_classes, listed, places_of_classes, same_length
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
+from wiringup.data.behavior.answers import check_answers, in_words_of
 from wiringup.data.behavior.counts import CountTable, read_counts
 from wiringup.data.behavior.prefixes import places_beyond_prefixes
 from wiringup.data.behavior.trials import Trials, column_of, read_trials, spellings_of
@@ -90,6 +91,7 @@ def import_trials(
             table = read_trials(trials)
             data = _trial_by_trial(name, table, stimuli, labels, fit, size)
             files = {f"trials {i}" if i else "trials": path for i, (path, _) in enumerate(table.parts)}
+        check_answers(data, counts or Path(trials[0]))
     files |= {"stimuli": stimuli, "labels": labels, "fit": _path_of(fit)}
     return stored(data, home, files, warnings)
 
@@ -103,6 +105,7 @@ def _trial_by_trial(
             f"with one folder for each class (--fit DIR), or --fit {SAME} for the judged images themselves."
         )
     judged, image, truth = _judged(table, "trial", stimuli, size, labels)
+    table = in_words_of(set(truth), table)
     learned = _to_fit(fit, size)
     classes = learned.classes if learned is not None else _all_classes(table, truth)
     test = _labelled(table, judged, truth, classes)
@@ -121,7 +124,6 @@ def _counted(
     table = _with_choices(table if learned is None else _in_order_of(table, learned.classes))
     judged, image, truth = _judged(table, "row of counts", stimuli, size, labels)
     test = _labelled(table, judged, truth, table.classes)
-    _warn_of_never_true(test)
     fitted = test if fit == SAME else learned
     return Choices(name, table.counts[np.argsort(image)], test, fitted, source=_source(table, stimuli))
 
@@ -301,12 +303,6 @@ def _with_choices(table: CountTable) -> CountTable:
         )
     images, truth = (None if n is None else [n[i] for i in kept] for n in (table.image, table.sample))
     return replace(table, counts=table.counts[kept], image=images, sample=truth)
-
-
-def _warn_of_never_true(test: LabelledImages) -> None:
-    never = [name for i, name in enumerate(test.classes) if i not in set(test.labels.tolist())]
-    if never:
-        caution(f"No image is of the class {listed(never)}: is that a class?")
 
 
 def _labels_of_images(path: Path, images: Stimuli) -> list[str]:

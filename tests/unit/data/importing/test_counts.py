@@ -11,6 +11,7 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import benchmark_names, load_benchmark
 from wiringup.benchmarks.metrics.gram import Features
 from wiringup.benchmarks.metrics.i2n import SIGNATURES
+from wiringup.cli.main import main
 from wiringup.core.errors import InputError
 from wiringup.data.importing.behavior import import_trials
 from wiringup.data.measurements import Choices
@@ -144,10 +145,38 @@ def test_what_was_left_out_is_told(lab):
     path = table(lab, head="image;category", more=lambda i: ";7")
     path.write_text(path.read_text().replace("cat;cow\n", "cat;cow;emu\n", 1))
     outcome = bring(lab, path, "emu")
-    assert "No image is of the class emu: is that a class?" in outcome.warnings
+    assert any(
+        w.startswith(f"Answers that are never a true class: emu ({7 * N}). ") for w in outcome.warnings
+    )
     outcome = bring(lab, path, "named", classes=lab / "classes.txt")
     assert "counts.csv holds more, which was not used: emu." in outcome.warnings
     check(outcome.data)
+
+
+def test_how_much_is_correct_is_told(lab, monkeypatch, capsys):
+    monkeypatch.setenv("WIRINGUP_DATA", str(lab / "home"))
+    main(
+        ["import", "trials", "--name", "mine", "--counts", str(table(lab)), "--stimuli", str(lab / "images")]
+    )
+    right = sum(COUNTS[i, TRUTH[i]] for i in range(N)) / COUNTS.sum()
+    assert f"{N} images, 3 classes.\nCorrect: {right:.1%} of the choices.\n" in capsys.readouterr().err
+
+
+def test_a_class_that_nobody_chose_and_no_image_has_is_told(lab):
+    path = table(lab, more=lambda i: ";0")
+    path.write_text(path.read_text().replace("cat;cow\n", "cat;cow;emu\n", 1))
+    (told,) = bring(lab, path).warnings
+    assert told.startswith(
+        "Answers that are never a true class: emu (0). They count as classes that no image"
+    )
+
+
+def test_counts_of_which_none_is_of_a_true_class_are_refused(lab):
+    path = table(lab, counts=np.zeros_like(COUNTS), more=lambda i: ";7;33")
+    path.write_text(path.read_text().replace("cat;cow\n", "cat;cow;emu;gnu\n", 1))
+    with pytest.raises(InputError, match=r"no answer .* Answers: emu, gnu\. True classes: dog, cat, cow\. "):
+        bring(lab, path)
+    assert not list((lab / "home").glob("imported/*"))
 
 
 @pytest.mark.parametrize(

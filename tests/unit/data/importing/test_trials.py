@@ -1,6 +1,7 @@
 """A lab's own trials: a table in anyone's spelling becomes a benchmark, or is refused by line."""
 
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -152,6 +153,79 @@ def cell(row, column, value):
 def test_refuses_by_line_and_stores_nothing(lab, table, change, message):
     with pytest.raises(InputError, match=message):
         bring(lab, rewritten(lab, table, change))
+    assert not list((lab / "home").glob("imported/*"))
+
+
+def answering(*names):
+    """Return a change of all answers of all.csv: images of a cat are called the first name, and so on."""
+
+    def change(rows):
+        for row in rows[1:]:
+            row[3] = names[CLASSES.index(row[2])]
+
+    return change
+
+
+def test_answers_that_differ_in_case_or_blanks_alone_are_the_true_classes(lab):
+    right = bring(lab, rewritten(lab, "all.csv", answering(*CLASSES)), fit=None)
+    assert right.warnings == () and right.data.correct.all()
+    outcome = bring(lab, rewritten(lab, "all.csv", answering(" Cat ", "cow", "DOG")), "folded", fit=None)
+    assert outcome.data.sha256 == right.data.sha256
+    (told,) = outcome.warnings
+    assert told == (
+        "Answers were taken for the true classes that are spelled like them, but for case, blanks, hyphens "
+        "or underscores: 'Cat' for 'cat', 'DOG' for 'dog'."
+    )
+
+
+def test_two_true_classes_of_one_spelling_are_not_chosen_between(lab):
+    def change(rows):
+        answering("CAT", "cow", "dog")(rows)
+        for row in rows[1:]:
+            row[2] = "Cat" if row[1] == "0.png" else row[2]
+
+    outcome = bring(lab, rewritten(lab, "all.csv", change), fit=None)
+    assert outcome.data.test.classes == ("CAT", "Cat", "cat", "cow", "dog")
+    assert "Answers that are never a true class: CAT (12)." in outcome.warnings[0]
+
+
+def test_distractors_are_spelled_as_the_true_classes_too(lab):
+    def change(rows):
+        for row in rows[1:]:
+            row[2], row[3] = row[2].upper(), row[3].title()
+
+    outcome = bring(lab, rewritten(lab, "two.csv", change))
+    assert outcome.data.sha256 == bring(lab, "two.csv", "again").data.sha256
+    assert "'CAT' for 'cat'" in outcome.warnings[0] and "'Dog' for 'dog'" in outcome.warnings[0]
+
+
+def test_answers_that_are_never_a_true_class_are_told(lab):
+    outcome = bring(lab, rewritten(lab, "all.csv", answering("cat", "emu", "Dog")), fit=None)
+    assert outcome.data.test.classes == ("cat", "cow", "dog", "emu")
+    assert "'Dog' for 'dog'" in outcome.warnings[0]
+    assert outcome.warnings[1] == (
+        "Answers that are never a true class: emu (12). They count as classes that no image has: each is an "
+        "error, and a model that answers by its own logits needs an output for it. If they are misspelled, "
+        "correct them and import again."
+    )
+
+
+def test_a_class_to_fit_on_that_nobody_answered_is_no_answer(lab):
+    shutil.copytree(lab / "fit" / "cat", lab / "fit" / "emu")
+    outcome = bring(lab, "all.csv")
+    assert outcome.warnings == () and outcome.data.test.classes == (*CLASSES, "emu")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("zebra", r"no answer is ever .* Answers: zebra\. True classes: cat, cow, dog\. Both need the same"),
+        ("na", "holds no answer at all"),
+    ],
+)
+def test_answers_of_which_none_is_ever_a_true_class_are_refused(lab, answer, message):
+    with pytest.raises(InputError, match=rf"changed\.csv:? {message}"):
+        bring(lab, rewritten(lab, "all.csv", answering(*[answer] * 3)), fit=None)
     assert not list((lab / "home").glob("imported/*"))
 
 

@@ -1,6 +1,7 @@
 """Trials as Geirhos et al. publish them: a table for each subject, names of images with prefixes."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -71,10 +72,29 @@ def test_the_command_takes_several_files(lab, monkeypatch, capsys):
     )
     told = capsys.readouterr().err
     assert "Note: 2 tables of 2 subjects" in told and "Imported c: 24 choices among all classes" in told
+    assert "12 images, 3 classes.\n" in told
     for more in ([], ["--trials", str(files(lab)[0]), "--counts", str(files(lab)[0])]):
         with pytest.raises(SystemExit):
             main(["import", "trials", "--name", "d", "--stimuli", str(lab / "dnn"), *more])
         assert "Give --trials or --counts: one of them." in capsys.readouterr().err
+
+
+def test_the_command_tells_how_much_is_correct(lab, monkeypatch, capsys):
+    monkeypatch.setenv("WIRINGUP_DATA", str(lab / "home"))
+    second = files(lab)[1]
+    head, *rows = csv.reader(second.read_text().splitlines())
+    for k, row in enumerate(rows):
+        row[4] = CLASSES[(CLASSES.index(row[5]) + (k % 2)) % 3]  # half of them
+    rows[0][4] = "na"
+    second.write_text("\n".join(",".join(row) for row in [head, *rows]))
+    form = ["import", "trials", "--trials", str(lab / "raw"), "--stimuli", str(lab / "dnn")]
+    main([*form, "--name", "c"])
+    assert "Correct: 58.3% of the choices (41.7% to 75.0% over 2 subjects).\n" in capsys.readouterr().err
+    main([*form, "--name", "c", "--json"])
+    told = json.loads(capsys.readouterr().out)
+    assert told["correct"] == 14 / 24 and told["correct_of_subjects"] == [9 / 12, 5 / 12]
+    main([*form[:3], str(files(lab)[0]), *form[4:], "--name", "one"])
+    assert "Correct: 75.0% of the choices.\n" in capsys.readouterr().err
 
 
 def without_subject(lab):
