@@ -93,7 +93,7 @@ def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, 
     assert genome.recipe == "layer_normal"
     with pytest.raises(InputError, match="Unknown option of a training 'learning_rate'"):
         wiringup.train(newborn, folder, learning_rate=1)
-    with pytest.raises(InputError, match="'benchmark'. Did you mean 'benchmarks'"):
+    with pytest.raises(InputError, match=r"'benchmark'\. Did you mean 'benchmarks'"):
         wiringup.train(newborn, folder, benchmark="toy")
     with pytest.raises(InputError, match="leave out one of the two"):
         wiringup.train(newborn, folder, suite="simulated@1", benchmarks="toy")

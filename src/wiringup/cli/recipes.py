@@ -157,8 +157,7 @@ def plan(
       wiringup plan critical --scale small --probe --seed 0
     """
     from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.planning import Expected, planned
-    from wiringup.experiments.planning import probe as measured
+    from wiringup.experiments.planning import Expected, planned, probed
     from wiringup.experiments.recipes.scale import find_scale
     from wiringup.results.store import Store
 
@@ -176,11 +175,11 @@ def plan(
         if probe:
             raise
         missing, found = str(error), study.study(Expected(scale), here=False)
-    rate = measured(found.runs[0], inputs) if probe else scale.rate
-    told = planned(found, Store(out), rate)
+    store = Store(out)
+    told = planned(found, store, scale.rate, probed(found, store, inputs) if probe else {})
     if json:
         facts: dict[str, Any] = {"recipe": study.recipe, "scale": study.scale or SCALE, "missing": missing}
-        facts |= {"panels": found.about["panels"], "rate": asdict(rate), "pixels": told.pixels}
+        facts |= {"panels": found.about["panels"], "rates": _rates(told), "pixels": told.pixels}
         left = {what: told.left(what) for what in ("updates", "synaptic_updates", "seconds", "disk")}
         as_json(facts | {"memory": told.memory, "left": left} | {"runs": [asdict(run) for run in told.runs]})
         return
@@ -200,9 +199,12 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
     )
     log.info(
         f"Time: about {duration(plan.left('seconds'))}, one run after the other, at the rate of "
-        f"{plan.rate.where}: {plan.rate.flops / 1e9:,.0f} Gflop/s of training, {plan.rate.scoring:.2g} s "
-        "for a scored moment."
+        f"{_rate_told(plan)} for a scored moment."
     )
+    if len(plan.rates) > 1 and len({*plan.rates.values()}) == 1:
+        log.info(
+            "Narrow networks and other architectures may be slower than operations say: --probe measures."
+        )
     free = free_memory()
     log.info(
         f"Memory: about {in_gb(plan.memory)} for the largest run, beside {in_gb(plan.pixels)} of images, "
@@ -211,6 +213,21 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
     )
     if missing:
         log.warning("Numbers are those that are expected, and what is done cannot be told: %s", missing)
+
+
+def _rates(plan: "Plan") -> list[dict[str, Any]]:
+    return [asdict(model) | asdict(rate) for model, rate in plan.rates.items()]
+
+
+def _rate_told(plan: "Plan") -> str:
+    """Return the rates that times rest on, in words: of several networks the least and the most."""
+    rates = [*plan.rates.values()]
+    flops, scoring = {rate.flops / 1e9 for rate in rates}, {rate.scoring for rate in rates}
+    speed, moment = (
+        f"{min(v):{form}} to {max(v):{form}}" if len(v) > 1 else f"{min(v):{form}}"
+        for v, form in ((flops, ",.0f"), (scoring, ".2g"))
+    )
+    return f"{rates[-1].where}: {speed} Gflop/s of training, {moment} s"
 
 
 def _row(runs: list["PlannedRun"]) -> list[str]:

@@ -1,9 +1,11 @@
 """What a study will take before it starts: runs, updates, time, memory and disk."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from torch.func import functional_call
 
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import MissingDataError
+from wiringup.core.progress import task
 from wiringup.data.images.keeping import Keeping
 from wiringup.experiments.births import born
 from wiringup.experiments.inputs import StudyInputs, plasticity_of
@@ -31,6 +34,8 @@ PROBED_IMAGES = 64  # in a step of a probe, at most
 PROBED_STEPS = 3
 TRAINING = ("updates", "synaptic_updates", "flops")
 EXPECTED = "expected"  # stands for the hash of what is not here
+
+NOTHING: Mapping[ModelSpec, Rate] = MappingProxyType({})
 
 DONE, DIVERGED, TRAINED, TO_DO = "done", "diverged", "trained", "to do"
 
@@ -108,12 +113,12 @@ class Plan:
 
     Attributes:
         runs: each once, in the order of the study.
-        rate: what the times rest on.
+        rates: what the times rest on: network -> the rate of a machine.
         pixels: bytes of the images, which are mapped from the disk; about, where they are kept whole.
     """
 
     runs: tuple[PlannedRun, ...]
-    rate: Rate
+    rates: Mapping[ModelSpec, Rate]
     pixels: int
 
     def left(self, what: str) -> float:
@@ -126,7 +131,7 @@ class Plan:
         return max(run.memory for run in self.runs)
 
 
-def planned(study: Study, store: Store, rate: Rate) -> Plan:
+def planned(study: Study, store: Store, rate: Rate, measured: Mapping[ModelSpec, Rate] = NOTHING) -> Plan:
     """Return what a study will take, run by run, and what of it is there.
 
     Times are floating-point operations of training, and scored moments, at a rate. A birth that several runs
@@ -136,12 +141,14 @@ def planned(study: Study, store: Store, rate: Rate) -> Plan:
         study: its runs, pinned.
         store: where finished runs lie.
         rate: of a machine.
+        measured: network -> its own rate, where it was measured: operations on few channels are slower.
     """
     unique = {run.uid: run for run in study.runs}
     images = max((run.images for run in unique.values()), key=lambda images: images.pool or 0)
     trainings = Trainings(store)
-    found = tuple(_planned(run, trainings, rate) for run in unique.values())
-    return Plan(found, rate, (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side))
+    rates = {run.model: measured.get(run.model, rate) for run in unique.values()}
+    found = tuple(_planned(run, trainings, rates[run.model]) for run in unique.values())
+    return Plan(found, rates, (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side))
 
 
 def _planned(run: RunSpec, trainings: Trainings, rate: Rate) -> PlannedRun:
@@ -221,6 +228,21 @@ def _kept_for_gradients(network: nn.Module, batch: int, size: int) -> int:
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         functional_call(network, meta, (torch.empty(batch, 3, size, size, device="meta"),))
     return sum(storage.nbytes() for storage in kept.values())
+
+
+def probed(study: Study, store: Store, inputs: StudyInputs) -> dict[ModelSpec, Rate]:
+    """Measure how fast this machine makes the runs of a study that are still to be made: network by network.
+
+    Raises:
+        MissingDataError: as `probe`.
+    """
+    runs = {run.model: run for run in reversed(study.runs) if not store.finished(run.uid, run)}
+    with task("probe", len(runs), "networks probed") as tell:
+        found = {}
+        for done, (model, run) in enumerate(runs.items(), 1):
+            found[model] = probe(run, inputs)
+            tell(done)
+    return found
 
 
 def probe(run: RunSpec, inputs: StudyInputs) -> Rate:

@@ -10,9 +10,10 @@ from toy_inputs import BASE, OtherInputs
 from wiringup.core.errors import MissingDataError
 from wiringup.experiments import planning
 from wiringup.experiments.launch import launch
-from wiringup.experiments.planning import DIVERGED, DONE, TO_DO, TRAINED, Expected, planned, probe
+from wiringup.experiments.planning import DIVERGED, DONE, TO_DO, TRAINED, Expected, planned, probe, probed
 from wiringup.experiments.recipes.catalog import find_recipe
 from wiringup.experiments.recipes.scale import NEEDED, SCALES, Rate
+from wiringup.experiments.run import execute
 from wiringup.results.store import Store
 
 RATE = Rate(flops=1e9, scoring=2.0, where="a machine")
@@ -80,3 +81,17 @@ def test_a_probe_measures_this_machine(inputs):
     found = probe(study_of(inputs).runs[0], inputs)
     assert found.flops > 0 and found.scoring > 0 and "measured here" in found.where
     assert f"{torch.get_num_threads()} threads" in found.where
+
+
+def test_a_network_that_was_measured_has_a_rate_of_its_own(inputs, tmp_path):
+    study, store = study_of(inputs), Store(tmp_path)
+    (model,) = {run.model for run in study.runs}
+    slow = replace(RATE, flops=RATE.flops / 4)
+    usual, own = planned(study, store, RATE), planned(study, store, RATE, {model: slow})
+    assert (usual.rates, own.rates) == ({model: RATE}, {model: slow})
+    for before, after in zip(usual.runs, own.runs, strict=True):
+        told = before.scorings * RATE.scoring
+        assert after.seconds - told == pytest.approx(4 * (before.seconds - told))
+    assert probed(study, store, inputs).keys() == {model}
+    execute(study.runs[0], store, inputs=inputs)
+    assert not probed(replace(study, runs=study.runs[:1]), store, inputs), "what is made is not measured"
