@@ -22,6 +22,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.progress import watched
 from wiringup.core.score import DEFAULT_NORMALISATION
 from wiringup.data.images.reading import read_stimuli
+from wiringup.experiments.candidates import Candidate
 from wiringup.experiments.genomes import find_genome
 from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.network import UNBORN, Network
@@ -29,6 +30,7 @@ from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.single import single
 from wiringup.experiments.references import REFERENCES
 from wiringup.experiments.run import execute_alone, read_spec, restored, spec_of
+from wiringup.experiments.scoring import row
 from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
@@ -39,7 +41,6 @@ from wiringup.models.readout import Subject
 from wiringup.models.storage import Storage
 from wiringup.models.trained import read_trained
 from wiringup.results import brain_match as matching
-from wiringup.results.record import score_to_dict
 from wiringup.results.store import Store
 from wiringup.training.schedule import Duration, parse_moments
 from wiringup.training.schedule import epochs as passes
@@ -298,8 +299,8 @@ def score(
     seen, facts = _subject(model, size, device)
     with watched():
         scores = evaluate(seen, loaded, _listed(layers) or None, normalisation, device=check_device(device))
-    identity = seen.identity[:16]
-    return Results([{**facts, **score_to_dict(s), "identity": identity} for s in scores])
+    candidate = Candidate(seen, facts, {})
+    return Results([row(candidate, s) for s in scores])
 
 
 def brain_match(
@@ -377,6 +378,7 @@ def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Su
         facts = {"model": spec.architecture, "width": spec.width, "size": spec.size}
         if isinstance(origin, BirthSpec):
             facts |= {"birth": origin.recipe, "seed": origin.seed, "batchnorm": origin.batchnorm}
+            facts |= {"genome": origin.genome or None}
         else:
             facts |= {"weights": origin}
         return model.subject(device), facts
