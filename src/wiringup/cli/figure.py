@@ -1,10 +1,11 @@
 """``wiringup figure``: the panels of the paper's figures, from own runs and from published scores."""
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from wiringup.cli.arguments import Json, OfStudy, SoFar
 from wiringup.cli.show import as_json, table
@@ -21,26 +22,41 @@ OTHERS_NEED = {"2a": "a genome", "s6": "a genome", "s7": "brain matches of sever
 MADE_BY = dict.fromkeys(("2a", "s6"), "wiringup fetch weight-compression") | {"s7": "wiringup match"}
 
 
+@dataclass(frozen=True)
+class FigureOptions:
+    """What is drawn, and from what.
+
+    Attributes:
+        study: as of every command that reads a study.
+        so_far: likewise.
+        published_only: Draw what was published, without own runs.
+        reference: The condition that percentages are of, if not the study's own.
+        genome: Of panels 2a and s6: a recipe or a genome file.
+        suite: Of panel s7: brain matches on which benchmarks.
+        runs: Folder of runs and scores.
+        out: Folder for the figures.
+    """
+
+    study: OfStudy = None
+    so_far: SoFar = False
+    published_only: bool = False
+    reference: Annotated[str, arg(metavar="LABEL")] = ""
+    genome: Annotated[str, arg(metavar="GENOME")] = WC
+    suite: Annotated[str, arg(metavar="NAME")] = SUITE
+    runs: Annotated[Path, arg(metavar="DIR")] = Path("runs")
+    out: Annotated[Path, arg(metavar="DIR")] = Path("figures")
+
+
+NOTHING_ASKED = FigureOptions()
+
+
 def figure(
     panel: Annotated[
         Positional[str | None],
         arg(metavar="[PANEL]", help="As in 1a, s1, or all; without it, they are listed."),
     ] = None,
     list_: Annotated[bool, arg(name="list", help="Say which panels there are, and what each needs.")] = False,
-    study: OfStudy = None,
-    so_far: SoFar = False,
-    published_only: Annotated[bool, arg(help="Draw what was published, without own runs.")] = False,
-    reference: Annotated[
-        str, arg(metavar="LABEL", help="The condition that percentages are of, if not the study's own.")
-    ] = "",
-    genome: Annotated[
-        str, arg(metavar="GENOME", help="Of panels 2a and s6: a recipe or a genome file.")
-    ] = WC,
-    suite: Annotated[
-        str, arg(metavar="NAME", help="Of panel s7: brain matches on which benchmarks.")
-    ] = SUITE,
-    runs: Annotated[Path, arg(metavar="DIR", help="Folder of runs and scores.")] = Path("runs"),
-    out: Annotated[Path, arg(metavar="DIR", help="Folder for the figures.")] = Path("figures"),
+    asked: Annotated[FigureOptions, OmitArgPrefixes, arg(name="")] = NOTHING_ASKED,
     json: Json = False,
 ) -> None:
     """Draw a panel of the paper's figures: SVG, PNG, and its numbers as CSV.
@@ -58,10 +74,8 @@ def figure(
     """
     from wiringup.figures.panels.catalog import OTHERS, PANELS, find_panel
 
-    asked = {"genome": genome, "suite": suite, "runs": runs, "out": out, "published_only": published_only}
-    asked |= {"study": study, "so_far": so_far, "reference": reference}
     if panel is None or list_:
-        if panel is not None or published_only:
+        if panel is not None or asked.published_only:
             raise InputError(
                 "Without --list, name a panel to draw it, or all; to list them, give nothing else."
             )
@@ -70,7 +84,7 @@ def figure(
     every = panel == EVERY
     names = [*PANELS, *OTHERS] if every else [find_panel(panel)]
     of_runs = any(name in PANELS for name in names)
-    _refuse_unused(names, asked, bool(study or so_far or reference) and not of_runs)
+    _refuse_unused(names, asked, bool(asked.study or asked.so_far or asked.reference) and not of_runs)
     spots = _spots(asked, panel) if of_runs else []
     files: dict[str, list[Path]] = {}
     for name in sorted(names):
@@ -84,13 +98,13 @@ def figure(
         as_json([{"panel": name, "files": [str(path) for path in paths]} for name, paths in files.items()])
 
 
-def _refuse_unused(names: list[str], asked: dict[str, Any], runs_named: bool) -> None:
+def _refuse_unused(names: list[str], asked: FigureOptions, runs_named: bool) -> None:
     """Raise `InputError` for what was asked and is of other panels than these."""
     from wiringup.figures.panels.catalog import BITS, GENOME
 
-    if asked["genome"] != WC and not set(names) & set(GENOME):
+    if asked.genome != WC and not set(names) & set(GENOME):
         raise InputError(f"--genome is of panels {' and '.join(GENOME)}; leave it out, or draw one of them.")
-    if asked["suite"] != SUITE and BITS not in names:
+    if asked.suite != SUITE and BITS not in names:
         raise InputError(f"--suite is of panel {BITS}; runs are drawn on the suite of their reference.")
     if runs_named:
         raise InputError(
@@ -98,18 +112,18 @@ def _refuse_unused(names: list[str], asked: dict[str, Any], runs_named: bool) ->
         )
 
 
-def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
+def _one(name: str, spots: list["Spot"], asked: FigureOptions) -> list[Path]:
     from wiringup.figures.panels.catalog import PANELS
     from wiringup.figures.panels.output import numbers, write
 
     panel = PANELS[name]
     title = f"Figure {name}. {panel.title}"
-    _check(name, spots, published_only=asked["published_only"])
+    _check(name, spots, published_only=asked.published_only)
     if any(spot.basis.simulated for spot in spots):
         title += " (simulated recordings)"
     drawn = panel.draw(spots, title, panel.caption)
     about = {"title": title, "caption": drawn.caption}
-    files = write(name, drawn.figure, numbers(name, drawn), asked["out"], about)
+    files = write(name, drawn.figure, numbers(name, drawn), asked.out, about)
     log.info("%s: %s", title, ", ".join(map(str, files)))
     for note in drawn.notes:
         log.info("  %s", note)
@@ -118,27 +132,27 @@ def _one(name: str, spots: list["Spot"], asked: dict[str, Any]) -> list[Path]:
     return files
 
 
-def _spots(asked: dict[str, Any], panel: str) -> list["Spot"]:
+def _spots(asked: FigureOptions, panel: str) -> list["Spot"]:
     from wiringup.figures.panels.loading import load_both, load_published
 
-    if asked["published_only"]:
-        if asked["study"] or asked["so_far"] or asked["reference"]:
+    if asked.published_only:
+        if asked.study or asked.so_far or asked.reference:
             raise InputError(
                 "--published-only draws no own runs; leave out --study, --so-far and --reference, or it."
             )
         return load_published(needed=True)
     try:
-        return load_both(_folder(asked), asked["reference"])
+        return load_both(_folder(asked), asked.reference)
     except MissingDataError as error:
         raise MissingDataError(
             f"{error} What was published is drawn without runs: wiringup figure {panel} --published-only."
         ) from error
 
 
-def _folder(asked: dict[str, Any]) -> Path:
+def _folder(asked: FigureOptions) -> Path:
     from wiringup.experiments.outcome import results_folder
 
-    return results_folder(asked["runs"], asked["study"], so_far=asked["so_far"])
+    return results_folder(asked.runs, asked.study, so_far=asked.so_far)
 
 
 def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
@@ -157,19 +171,19 @@ def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
         raise MissingDataError(f"Figure {name}: {whose} no {' and no '.join(missing)}. {make}{other}.")
 
 
-def _other(name: str, asked: dict[str, Any]) -> list[Path]:
+def _other(name: str, asked: FigureOptions) -> list[Path]:
     """Draw a panel of a genome, or of description lengths."""
     from wiringup.figures.panels.catalog import BITS, OTHERS
     from wiringup.figures.panels.output import write
 
-    if asked["published_only"] and name == BITS:
+    if asked.published_only and name == BITS:
         raise MissingDataError(
             "Figure s7 needs description lengths, which no published score has: leave out --published-only."
         )
     title = f"Figure {name}. {OTHERS[name]}"
-    drawn, rows = _bits(asked) if name == BITS else _genome(name, asked["genome"])
+    drawn, rows = _bits(asked) if name == BITS else _genome(name, asked.genome)
     drawn.suptitle(f"{title}\n{drawn.get_suptitle()}", fontsize=10)
-    files = write(name, drawn, rows, asked["out"], {"title": title, "caption": OTHERS[name]})
+    files = write(name, drawn, rows, asked.out, {"title": title, "caption": OTHERS[name]})
     log.info("%s: %s", title, ", ".join(map(str, files)))
     return files
 
@@ -188,25 +202,25 @@ def _genome(name: str, source: str) -> tuple[Any, list[dict[str, Any]]]:
     ]
 
 
-def _bits(asked: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
+def _bits(asked: FigureOptions) -> tuple[Any, list[dict[str, Any]]]:
     from wiringup.cli.genome import flat
     from wiringup.figures.description_length import draw
     from wiringup.results.bits import by_size
     from wiringup.results.store import Store
 
-    matches = by_size(Store(asked["runs"]).matches(), asked["suite"])
+    matches = by_size(Store(asked.runs).matches(), asked.suite)
     rows = []
     for match in map(flat, matches):
         areas = match.pop("match")
         rows += [{"panel": "s7", **match, "area": area, **of} for area, of in areas.items()]
-    return draw(matches, asked["suite"]), [{k: v for k, v in row.items() if k != "errors"} for row in rows]
+    return draw(matches, asked.suite), [{k: v for k, v in row.items() if k != "errors"} for row in rows]
 
 
-def _list(asked: dict[str, Any], json: bool) -> None:
+def _list(asked: FigureOptions, json: bool) -> None:
     from wiringup.figures.panels.loading import load_own
 
     try:
-        spots = load_own(_folder(asked), asked["reference"])
+        spots = load_own(_folder(asked), asked.reference)
     except MissingDataError as error:
         log.info("No own runs: %s", error)
         spots = []

@@ -3,10 +3,11 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional, arg, subcommand
+from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json, OfStudy, Runs, SoFar
 from wiringup.cli.results import told
@@ -22,15 +23,46 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Reference = Annotated[
-    str, arg(metavar="LABEL", help="Condition whose last moment is 100 %; by default the study's reference.")
-]
 Benchmarks = Annotated[
     tuple[str, ...],
     arg(
         metavar="NAME [NAME ...]", help="Count these benchmarks alone. (default: all)", help_behavior_hint=""
     ),
 ]
+
+
+@dataclass(frozen=True)
+class CurvesOptions:
+    """Whose curves are asked about.
+
+    Attributes:
+        reference: Condition whose last moment is 100 %; by default the study's reference.
+        benchmark: Count these benchmarks alone.
+        study: as of every command that reads a study.
+        so_far: likewise.
+        out: likewise.
+    """
+
+    reference: Annotated[str, arg(metavar="LABEL")] = ""
+    benchmark: Benchmarks = ()
+    study: OfStudy = None
+    so_far: SoFar = False
+    out: Runs = Path("runs")
+
+    def results(self) -> tuple["Results", str]:
+        """Return the runs, and the label of the reference."""
+        from wiringup.experiments.outcome import results_folder
+        from wiringup.figures.results import Results
+
+        found = Results.load(results_folder(self.out, self.study, so_far=self.so_far))
+        if not (reference := self.reference or found.reference):
+            labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in found.rows))
+            raise InputError(f"{self.out} is no study with a reference; give --reference, one of {labels}.")
+        return found, reference
+
+
+Asked = Annotated[CurvesOptions, OmitArgPrefixes, arg(name="")]
+EVERYTHING = CurvesOptions()
 By = Annotated[str, arg(metavar="COST", help="updates, synaptic_updates, flops or epoch.")]
 Label = Positional[str]
 
@@ -39,11 +71,7 @@ def compare(
     first: Annotated[Label, arg(metavar="LABEL", help="A condition, or a line of figures.")],
     second: Annotated[Label, arg(metavar="LABEL", help="Another.")],
     by: By = "updates",
-    reference: Reference = "",
-    benchmark: Benchmarks = (),
-    study: OfStudy = None,
-    so_far: SoFar = False,
-    out: Runs = Path("runs"),
+    asked: Asked = EVERYTHING,
     json: Json = False,
 ) -> None:
     """Compare two conditions at equal updates, seed by seed: difference, 95 % interval, permutation test.
@@ -53,7 +81,7 @@ def compare(
     """
     from wiringup.results.curves import compared
 
-    a, b = _pair(first, second, *_results(out, study, so_far, reference), benchmark)
+    a, b = _pair(first, second, asked)
     found = compared(a, b, by)
     body = [
         {
@@ -76,11 +104,7 @@ def compare(
 def reach(
     to: Annotated[float, arg(metavar="PERCENT", help="Of the reference's last brain match.")] = 80.0,
     by: By = "synaptic_updates",
-    reference: Reference = "",
-    benchmark: Benchmarks = (),
-    study: OfStudy = None,
-    so_far: SoFar = False,
-    out: Runs = Path("runs"),
+    asked: Asked = EVERYTHING,
     json: Json = False,
 ) -> None:
     """Say what each condition spent until it reached a part of the reference's brain match, with intervals.
@@ -95,8 +119,8 @@ def reach(
 
     if not 0 < to <= 100:
         raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
-    kept, base = _results(out, study, so_far, reference)
-    curves = kept.curves(base, benchmark)
+    kept, base = asked.results()
+    curves = kept.curves(base, asked.benchmark)
     each = joined(curves, lines(kept.rows)).values()
     found = sorted((reached(c, curves[base], to / 100, by) for c in each), key=lambda r: r.spent)
     body = [
@@ -118,8 +142,6 @@ def front(
     by: Annotated[
         str, arg(metavar="COST", help="updates, synaptic_updates, flops, epoch, trained or bits.")
     ] = "synaptic_updates",
-    reference: Reference = "",
-    benchmark: Benchmarks = (),
     confirm: Annotated[
         tuple[str, ...],
         arg(
@@ -128,9 +150,7 @@ def front(
             help_behavior_hint="",
         ),
     ] = (),
-    study: OfStudy = None,
-    so_far: SoFar = False,
-    out: Runs = Path("runs"),
+    asked: Asked = EVERYTHING,
     json: Json = False,
 ) -> None:
     """Show the Pareto front: conditions and moments that none beats at the same cost or less.
@@ -146,10 +166,10 @@ def front(
     """
     from wiringup.results.curves import front as pareto
 
-    found, base = _results(out, study, so_far, reference)
-    if both := sorted({*benchmark} & {*confirm}):
+    found, base = asked.results()
+    if both := sorted({*asked.benchmark} & {*confirm}):
         raise InputError(f"{', '.join(both)} cannot both choose and confirm; name it once.")
-    chosen = benchmark or (tuple(found.others(confirm)) if confirm else ())
+    chosen = asked.benchmark or (tuple(found.others(confirm)) if confirm else ())
     curves = found.curves(base, chosen)
     points = pareto(curves, base, by)
     body = [
@@ -179,11 +199,7 @@ def seeds(
     difference: Annotated[
         float | None, arg(metavar="D", help="Difference of brain match to be found; by default the one seen.")
     ] = None,
-    reference: Reference = "",
-    benchmark: Benchmarks = (),
-    study: OfStudy = None,
-    so_far: SoFar = False,
-    out: Runs = Path("runs"),
+    asked: Asked = EVERYTHING,
     json: Json = False,
 ) -> None:
     """Say how many seeds of both conditions find a difference with a power of 80 % at a level of 5 %.
@@ -196,12 +212,12 @@ def seeds(
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    a, b = _pair(first, second, *_results(out, study, so_far, reference), benchmark)
+    a, b = _pair(first, second, asked)
     values = last_difference(a, b)
-    asked = float(values.mean()) if difference is None else difference
+    wanted = float(values.mean()) if difference is None else difference
     deviations = (float(np.std(values, ddof=1)), *sd_interval(values))
-    n = [least_seeds(asked, sd, paired=True) for sd in deviations]
-    row = {"difference": asked, "deviation over seeds": deviations[0], "seeds needed": n[0]}
+    n = [least_seeds(wanted, sd, paired=True) for sd in deviations]
+    row = {"difference": wanted, "deviation over seeds": deviations[0], "seeds needed": n[0]}
     row |= {"at least": n[1], "at most": n[2], "seeds seen": len(values)}
     _show([row], json, f"Seeds of {a.label} and {b.label}, compared one by one{_whose([a, b])}")
 
@@ -302,26 +318,14 @@ def _with_ends(e: "Estimate") -> str:
     return "at chance" if math.isnan(e.value) else f"{e.value:.1f}{interval}"
 
 
-def _pair(
-    first: str, second: str, found: "Results", reference: str, benchmarks: Sequence[str]
-) -> tuple["Curve", "Curve"]:
+def _pair(first: str, second: str, asked: CurvesOptions) -> tuple["Curve", "Curve"]:
     """Return the curves of two conditions, or of lines of trainings that differ in their length alone."""
     from wiringup.results.lengths import joined, lines, named
 
-    curves = found.curves(reference, benchmarks)
+    found, reference = asked.results()
+    curves = found.curves(reference, asked.benchmark)
     of_lines = joined(curves, lines(found.rows))
     return named(first, curves, of_lines), named(second, curves, of_lines)
-
-
-def _results(out: Path, study: str | None, so_far: bool, reference: str) -> tuple["Results", str]:
-    from wiringup.experiments.outcome import results_folder
-    from wiringup.figures.results import Results
-
-    found = Results.load(results_folder(out, study, so_far=so_far))
-    if not (reference := reference or found.reference):
-        labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in found.rows))
-        raise InputError(f"{out} is no study with a reference; give --reference, one of {labels}.")
-    return found, reference
 
 
 def _whose(curves: Any) -> str:
