@@ -39,7 +39,7 @@ from wiringup.birth.weight_mixtures import ChannelMixture, KernelMixture
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import read_json
-from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path
+from wiringup.core.sealed import BLANK, KEY, expect_seal, read_sealed, sealed_path
 from wiringup.core.spec import content_hash
 
 if TYPE_CHECKING:
@@ -200,10 +200,12 @@ class Genome:
             MissingDataError: if there is no such file.
             InputError: if it is damaged, not JSON or not a genome; the message names file, layer and field.
         """
-        for file in () if edited else (path, beside(path)):
-            expect_seal(file, ADVICE.format(path))
+        advice = ADVICE.format(path)
+        document = read_json(path) if edited else read_sealed(path, advice)
+        if not edited:
+            expect_seal(beside(path), advice)
         try:
-            return cls.from_dict(read_json(path), _read_tensors(beside(path)))
+            return cls.from_dict(document, _read_tensors(beside(path)))
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 

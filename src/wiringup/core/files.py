@@ -83,6 +83,8 @@ def read_bounded(path: Path, most: int, what: str = "file") -> bytes:
             # a file of /proc announces no bytes and may have any number
             while size < len(content) <= most and (more := stream.read(_PIECE)):
                 content += more
+    except FileNotFoundError as error:  # it was there just now
+        raise MissingDataError(f"There is no {what} {path}.") from error
     except OSError as error:
         raise UnreadableError(f"{path} cannot be read ({error.strerror or error}).") from error
     if len(content) > most:

@@ -24,6 +24,9 @@ PICTURES_BYTES = 256_000_000
 JSON_BYTES = 64_000_000
 """Of one JSON document: the largest that we write have some MB. Read, it takes 25 times as much."""
 
+DESCRIPTION_BYTES = 8_000_000_000
+"""Of the JSON document that describes packed images: a hundred million of them."""
+
 JSON_DEPTH = 100
 """Levels of one JSON document: those that this package writes have ten, and Python recurses to a thousand."""
 

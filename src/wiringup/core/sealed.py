@@ -11,6 +11,7 @@ mistaken for one that never had a seal, which is read with a word.
 """
 
 import hashlib
+import io
 import json
 import logging
 import os
@@ -21,7 +22,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import atomic_path, read_json
+from wiringup.core.files import atomic_path, parsed_json, read_bounded
+from wiringup.core.limits import JSON_BYTES
 
 KEY = "seal"
 """The field of a JSON document, or the entry of a safetensors file's metadata, that holds the seal."""
@@ -60,19 +62,27 @@ def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
-def read_sealed(path: Path, advice: str) -> Any:
+def read_sealed(path: Path, advice: str, needed: bool = False, most: int = JSON_BYTES) -> Any:
     """Return what a JSON file holds, without its seal, after checking it.
+
+    The file is read once: what is checked is what is returned, even if another process replaces it meanwhile.
 
     Args:
         path: the file.
         advice: see `verify`.
+        needed: refuse a file without a seal, which is otherwise read with a word.
+        most: bytes that it may have.
 
     Raises:
         MissingDataError: if there is no such file.
-        InputError: if the seal does not match, or the content is not JSON.
+        InputError: if the seal does not match, or the content is not JSON, or too large.
     """
-    expect_seal(path, advice)
-    value = read_json(path)
+    content = read_bounded(path, most)
+    if not _matches(io.BytesIO(content), path, advice):
+        if needed:
+            raise InputError(f"{path} is damaged: it carries no hash of itself. {advice}")
+        _say_unsealed(path)
+    value = parsed_json(content, str(path))
     return {k: v for k, v in value.items() if k != KEY} if isinstance(value, dict) else value
 
 
@@ -89,13 +99,19 @@ def expect_seal(path: Path, advice: str) -> None:
     Raises:
         InputError: as `verify`.
     """
-    if path.is_file() and not verify(path, advice) and path.name not in _SAID:
-        _SAID.add(path.name)
-        _LOG.warning(
-            "%s carries no hash of itself (an earlier version or another program wrote it): it is read as it "
-            "is, and damage to it may go unnoticed. This is said once for all files called %s.",
-            path, path.name,
-        )  # fmt: skip
+    if path.is_file() and not verify(path, advice):
+        _say_unsealed(path)
+
+
+def _say_unsealed(path: Path) -> None:
+    if path.name in _SAID:
+        return
+    _SAID.add(path.name)
+    _LOG.warning(
+        "%s carries no hash of itself (an earlier version or another program wrote it): it is read as it "
+        "is, and damage to it may go unnoticed. This is said once for all files called %s.",
+        path, path.name,
+    )  # fmt: skip
 
 
 def verify(path: Path, advice: str) -> bool:
@@ -109,15 +125,20 @@ def verify(path: Path, advice: str) -> bool:
         InputError: if the seal does not match.
     """
     with path.open("rb") as stream:
-        found = _found(stream)
-        if found is None:
-            return False
-        start, digits = found
-        if start < 0 or hash_with_zeros(stream, start).encode() != digits:
-            raise InputError(
-                f"{path} is damaged, or was changed after it was written: its content does not match the "
-                f"hash that it carries. {advice}"
-            )
+        return _matches(stream, path, advice)
+
+
+def _matches(stream: BinaryIO, path: Path, advice: str) -> bool:
+    """Return what `verify` does, of the content of a file; raise as it does."""
+    found = _found(stream)
+    if found is None:
+        return False
+    start, digits = found
+    if start < 0 or hash_with_zeros(stream, start).encode() != digits:
+        raise InputError(
+            f"{path} is damaged, or was changed after it was written: its content does not match the "
+            f"hash that it carries. {advice}"
+        )
     return True
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from wiringup.core.errors import BusyError, WiringupError
-from wiringup.core.files import is_locked, locked, read_json, sweep
+from wiringup.core.files import is_locked, locked, sweep
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict
 from wiringup.experiments.trainings import WEIGHTS
@@ -136,9 +136,9 @@ def slurm_job() -> str:
 
 
 def _read_claim(path: Path) -> Claim | None:
-    """Return the claim that lies somewhere; None if there is none, or it is gone or being written."""
+    """Return the claim that lies somewhere; None if there is none, or it is damaged."""
     try:
-        values = read_json(path)
+        values = read_sealed(path, "")
         known = {f.name for f in fields(Claim)}
         return from_dict(Claim, {k: v for k, v in values.items() if k in known})
     except (WiringupError, AttributeError):

@@ -94,6 +94,31 @@ def test_the_seal_is_no_part_of_the_document(tmp_path):
     assert read_sealed(tmp_path / "a.json", ADVICE) == {"name": "é", "values": [0.1, 2]}
 
 
+def test_what_was_checked_is_what_is_read(tmp_path, monkeypatch):
+    path, found = tmp_path / "a.json", sealed._found
+    write_sealed(path, {"a": 1})
+
+    def replaced_meanwhile(stream):
+        path.unlink()
+        path.write_text('{"a": 2}')
+        return found(stream)
+
+    monkeypatch.setattr(sealed, "_found", replaced_meanwhile)
+    assert read_sealed(path, ADVICE) == {"a": 1}
+
+
+def test_a_seal_may_be_needed_and_a_document_has_a_most(tmp_path):
+    as_json(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text('{"a": 1}')
+    with pytest.raises(
+        InputError, match=r"b\.json is damaged: it carries no hash of itself\. Make it again\."
+    ):
+        read_sealed(tmp_path / "b.json", ADVICE, needed=True)
+    with pytest.raises(InputError, match="may have 100"):
+        read_sealed(tmp_path / "a.json", ADVICE, most=100)
+    assert read_sealed(tmp_path / "a.json", ADVICE, needed=True, most=1000)["name"] == "é"
+
+
 def test_more_or_less_bytes_are_damage(file):
     whole = file.read_bytes()
     for content in (whole + b" ", whole[:-1], whole[:-20]):

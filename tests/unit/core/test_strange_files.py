@@ -47,6 +47,12 @@ def test_a_file_has_a_most(tmp_path, monkeypatch):
         read_json(tmp_path / "a")
 
 
+def test_a_file_that_vanishes_while_it_is_opened_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr("wiringup.core.files.regular", lambda path, what: path)
+    with pytest.raises(MissingDataError, match=r"There is no table .*nothing"):
+        read_bounded(tmp_path / "nothing", 5, "table")
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

@@ -12,7 +12,7 @@ from wiringup.experiments.launch import launch
 from wiringup.experiments.recipes.main_study import REFERENCE, WC_CRITICAL, Scale, main_study
 from wiringup.experiments.recipes.sweep import Axes, sweep
 from wiringup.experiments.run import GENOME
-from wiringup.experiments.sharing import Job, claimed, do_all
+from wiringup.experiments.sharing import CLAIM, Job, claim_of, claimed, do_all
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
@@ -53,6 +53,16 @@ def test_a_run_is_claimed_by_one_at_a_time(tmp_path):
             pass
     with claimed(Store(tmp_path), "abc"):
         pass
+
+
+def test_a_damaged_claim_is_none(tmp_path):
+    store = Store(tmp_path)
+    with claimed(store, "abc"):
+        path = store.folder("abc") / CLAIM
+        whole = path.read_text()
+        assert claim_of(store, "abc")[0].deaths == 0
+        path.write_text(whole.replace('"deaths": 0', '"deaths": 9'))
+        assert claim_of(store, "abc") == (None, False)
 
 
 def test_a_sweep_goes_on_beside_a_claimed_run_and_ends_with_the_whole_table(

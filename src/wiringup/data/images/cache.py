@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
-from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.errors import InputError, MissingDataError, UnreadableError, WiringupError
 from wiringup.core.home import cache_home, writable
 from wiringup.core.memory import GB, free_disk, in_gb
 from wiringup.core.spec import content_hash
@@ -216,6 +216,8 @@ class ImageCache(CacheFolder):
             return self.find(path, verify)
         except OtherFormatError as error:
             caution(f"Packed images of another version are packed again: {error}")
+        except UnreadableError:  # which does not say that they are damaged
+            raise
         except InputError as error:
             caution(f"Packed images are damaged and are packed again: {path} ({error})")
         self._reopen(path)

@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from wiringup.core.ahead import ahead
 from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.errors import WiringupError
-from wiringup.core.files import read_json, regular, sample_of, write_bytes
+from wiringup.core.files import regular, sample_of, write_bytes
 from wiringup.core.folders import SETTLED, Stamp, below, stamp_of
 from wiringup.core.home import cache_home
 from wiringup.core.progress import task
-from wiringup.core.sealed import verify, write_sealed
+from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.data.images.decoding import SUFFIXES
 from wiringup.data.images.names import in_natural_order, is_hidden
 
@@ -178,10 +178,10 @@ def _stat(path: str) -> tuple[int, int, int, int]:
 def known_samples(path: Path, seen: str) -> str | None:
     """Return the hash of the samples that is kept at ``path``; None if it is of other files, or not whole."""
     try:
-        found = read_json(path) if verify(regular(path), "") else {}
-    except (OSError, WiringupError):
+        found: dict[str, str] = read_sealed(path, "", needed=True)
+    except WiringupError:
         return None
-    return found.get("samples") if isinstance(found, dict) and found.get("seen") == seen else None
+    return found.get("samples") if found.get("seen") == seen else None
 
 
 def _samples(folder: Path, names: Sequence[str]) -> list[str]:

@@ -29,11 +29,11 @@ from numpy.typing import NDArray
 
 from wiringup.core.ahead import ahead
 from wiringup.core.errors import InputError, WiringupError
-from wiringup.core.files import read_json, regular, write_bytes
+from wiringup.core.files import regular, write_bytes
+from wiringup.core.limits import DESCRIPTION_BYTES
 from wiringup.core.memory import GB, in_gb
 from wiringup.core.progress import task
-from wiringup.core.sealed import BLANK, KEY, sealed_path, write_sealed
-from wiringup.core.sealed import verify as seal_matches
+from wiringup.core.sealed import BLANK, KEY, read_sealed, sealed_path, write_sealed
 from wiringup.data.images.keeping import Keeping
 
 SQUARES_SUFFIX, WHOLE_SUFFIX = ".npy", ".images"
@@ -273,19 +273,13 @@ def _note(path: Path, whole: dict[str, Any]) -> None:
 def _is_noted(path: Path, whole: dict[str, Any]) -> bool:
     """Return whether there is a note of a file that is itself whole, and says ``whole``."""
     try:
-        if not seal_matches(regular(noted(path)), ""):
-            return False
-        found = read_json(noted(path))
-    except (OSError, WiringupError):
+        return bool(whole.items() <= read_sealed(noted(path), "", needed=True).items())
+    except WiringupError:
         return False
-    return isinstance(found, dict) and whole.items() <= found.items()
 
 
 def _read_beside(path: Path) -> dict[str, Any]:
-    described = regular(beside(path), "description of packed images")
-    if not seal_matches(described, _ADVICE):
-        raise damaged(described, "it carries no hash of itself")
-    about: dict[str, Any] = json.loads(described.read_bytes())  # whole, as it was written here
+    about: dict[str, Any] = read_sealed(beside(path), _ADVICE, needed=True, most=DESCRIPTION_BYTES)
     if about.get("format") != FORMAT:
         found = about.get("format")
         raise OtherFormatError(f"{path} has the format {found!r}; this version reads {FORMAT!r}.")

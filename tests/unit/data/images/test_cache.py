@@ -6,13 +6,14 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from made_images import class_folders, encoded, flat, noise, write_folder, write_tar, write_zip
-from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.errors import InputError, UnreadableError, WiringupError
 from wiringup.core.memory import GB
 from wiringup.core.progress import Progress
 from wiringup.core.sealed import write_sealed
@@ -228,6 +229,22 @@ def test_a_damaged_file_is_packed_again_with_a_note(store, folder, suffix, damag
     assert len(told.messages) == 1 and "damaged" in told.messages[0] and str(path) in told.messages[0]
     kept.load(folder, 16)
     assert len(told.messages) == 1
+
+
+def test_what_cannot_be_read_just_now_is_not_packed_again(store, folder, monkeypatch):
+    kept, told = store
+    kept.load(folder, 16)
+    before, opened = sorted(kept.folder.iterdir()), Path.open
+
+    def denied(path, *how, **named):
+        if path.suffix == ".json":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *how, **named)
+
+    monkeypatch.setattr(Path, "open", denied)
+    with pytest.raises(UnreadableError, match=r"\.json cannot be read \(Permission denied\)"):
+        kept.load(folder, 16)
+    assert sorted(kept.folder.iterdir()) == before and told.messages == []
 
 
 def test_another_format_is_packed_again(store, folder):

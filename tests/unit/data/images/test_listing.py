@@ -1,5 +1,6 @@
 """The list of a large folder is kept as long as nothing in it changed; every change changes the marks."""
 
+import json
 import os
 import random
 import re
@@ -160,6 +161,19 @@ def test_a_list_that_is_damaged_is_made_again(folder):
     assert images_below(folder) == names and path.read_bytes() == content
     path.write_bytes(b"")
     assert images_below(folder) == names
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda text: text.replace('"samples": "', '"samples": "0'), lambda _: "{}"]
+)
+def test_samples_that_are_damaged_or_have_no_seal_are_taken_again(folder, damage):
+    names = images_below(folder)
+    marks, path = marks_of(folder, names), default_listings().of(folder).with_suffix(".json")
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert marks_of(folder, names) == marks and path.read_text() == whole
+    path.write_text(json.dumps({k: v for k, v in json.loads(whole).items() if k != "seal"}))
+    assert marks_of(folder, names) == marks and path.read_text() == whole
 
 
 def test_what_changed_just_now_and_what_cannot_be_read_is_not_kept(folder, monkeypatch):
