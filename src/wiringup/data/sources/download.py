@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import full_disk_explained, hash_of
+from wiringup.core.files import full_disk_explained, hash_of, locked
 from wiringup.core.progress import task
 from wiringup.data.sources.addresses import SourceFile
 
@@ -27,7 +27,7 @@ def download(file: SourceFile, target: Path, pause_seconds: float = 1.0) -> None
     """Download ``file`` to ``target`` from the first of its addresses that gives it.
 
     Bytes gather in ``target`` + ``.part``, which a later call continues; only a file with the right hash
-    is moved to ``target``.
+    is moved to ``target``. One process at a time fetches it: two would write into one part.
 
     Args:
         file: addresses and hash.
@@ -37,7 +37,14 @@ def download(file: SourceFile, target: Path, pause_seconds: float = 1.0) -> None
     Raises:
         InputError: if what arrived from every address has another hash; nothing of it is kept.
         ConnectionError: if the servers refuse, cannot be reached, or break off again and again.
+        BusyError: if another process is fetching it.
     """
+    busy = f"Another process is fetching {target}. When it is done, run the same command again."
+    with locked(target.with_name(f".{target.name}.lock"), busy):
+        _download(file, target, pause_seconds)
+
+
+def _download(file: SourceFile, target: Path, pause_seconds: float) -> None:
     problems: list[Refused | InputError] = []
     for url in file.addresses:
         try:

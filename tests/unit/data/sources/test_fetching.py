@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from file_server import serving
-from wiringup.core.errors import InputError, MissingDataError, WiringupError
+from wiringup.core.errors import BusyError, InputError, MissingDataError, WiringupError
 from wiringup.core.progress import Progress
 from wiringup.data.sources import download as downloading
 from wiringup.data.sources import fetch as fetching
@@ -51,7 +51,7 @@ def test_download_whole_with_progress(server, tmp_path):
         download(file_at(server), tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
     assert shown.done["fetch"] == shown.planned["fetch"] == pytest.approx(len(CONTENT) / 1e6)
-    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+    assert [p.name for p in tmp_path.glob("[!.]*")] == ["a.bin"]
 
 
 def test_download_continues_a_part(server, tmp_path):
@@ -94,7 +94,25 @@ def test_wrong_hash_leaves_nothing(server, tmp_path):
         InputError, match=r"name\.bin is not the expected file: its sha256 is .* Nothing was kept"
     ):
         download(file_at(server, "0" * 64), tmp_path / "a.bin")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("[!.]*")) == []
+
+
+def test_one_process_at_a_time_fetches_a_file(server, tmp_path, monkeypatch):
+    """Another one that began meanwhile would write into the same part."""
+    gathered, told = downloading._gather, []
+
+    def beside_another(url, part, pause_seconds):
+        monkeypatch.undo()
+        gathered(url, part, pause_seconds)
+        with pytest.raises(BusyError, match=r"Another process is fetching .*a\.bin\. When it is done"):
+            download(file_at(server), tmp_path / "a.bin")
+        told.append(part.read_bytes() == CONTENT)
+
+    monkeypatch.setattr(downloading, "_gather", beside_another)
+    download(file_at(server), tmp_path / "a.bin")
+    assert told == [True] and len(server.ranges) == 1
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    download(file_at(server), tmp_path / "a.bin")  # who has ended holds nothing
 
 
 def test_a_refusal_is_final(server, tmp_path):
@@ -144,7 +162,7 @@ def test_every_refusal_is_told(server, tmp_path):
         ConnectionError, match=r"name\.bin cannot be downloaded: 403.*old is not the expected"
     ):
         download(file_at(server, mirrors=("old",)), tmp_path / "a.bin")
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.glob("[!.]*")) == []
 
 
 def test_a_busy_server_gives_way_to_a_mirror(server, tmp_path):
