@@ -2,7 +2,6 @@
 
 import datetime
 import shutil
-import uuid
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.files import PART, locked, sweep
 from wiringup.core.home import writable
 from wiringup.core.sealed import add_comment, expect_seal, read_sealed, sealed_path, write_sealed
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -57,6 +57,7 @@ def save_set(data: DataSet, home: Path, provenance: dict[str, Any]) -> Path:
 
     Raises:
         InputError: if another set is stored under this name.
+        BusyError: if another process is storing a set of this name.
         WiringupError: if the disk is full.
     """
     folder = imported_folder(home, data.name)
@@ -64,21 +65,33 @@ def save_set(data: DataSet, home: Path, provenance: dict[str, Any]) -> Path:
         _check_same(folder, data)
         if _beside(data) == _beside(load_set(home, data.name)):
             return folder
-    writable(folder.parent)
-    unfinished, earlier = (folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part") for _ in range(2))
-    try:
-        with sealed_path(unfinished / _ARRAYS) as path:
-            with path.open("wb") as stream:
-                np.savez(stream, allow_pickle=False, **_arrays(data))
-            add_comment(path)
-        write_sealed(unfinished / _META, _description(data, provenance))
+    busy = f"Another process is importing {data.name!r}. When it is done, run the same command again."
+    with locked(writable(folder.parent) / f".{folder.name}.lock", busy):
         if folder.exists():
-            folder.rename(earlier)
+            _check_same(folder, data)
+            _write(folder, data, provenance)
+        else:
+            _make(folder, data, provenance)
+    return folder
+
+
+def _make(folder: Path, data: DataSet, provenance: dict[str, Any]) -> None:
+    unfinished = folder.with_name(f".{folder.name}{PART}")
+    try:
+        _write(unfinished, data, provenance)
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-        shutil.rmtree(earlier, ignore_errors=True)
-    return folder
+
+
+def _write(folder: Path, data: DataSet, provenance: dict[str, Any]) -> None:
+    """Write both files, each whole or not at all; a new and an old one of the same content are a set too."""
+    sweep(folder, _META, _ARRAYS)
+    write_sealed(folder / _META, _description(data, provenance))
+    with sealed_path(folder / _ARRAYS) as path:  # last: the names of units in them tell that all is written
+        with path.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **_arrays(data))
+        add_comment(path)
 
 
 def _beside(data: DataSet) -> tuple[Any, ...]:

@@ -249,7 +249,7 @@ def test_confirming_what_was_assumed_updates_what_is_stored(unpadded):
     assert catalog.load("same", unpadded.path).assumed
     import_recordings("same", home=unpadded.path, order="natural", **asked)
     assert catalog.load("same", unpadded.path).assumed == ()
-    assert [p.name for p in (unpadded.path / "imported").iterdir()] == ["same"]
+    assert [p.name for p in (unpadded.path / "imported").glob("[!.]*")] == ["same"]
 
 
 def test_an_order_beside_names_or_a_stack_is_refused(lab):
