@@ -162,14 +162,14 @@ def execute(
 def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
     """Make one run and print its record."""
     from wiringup.experiments.run import execute_alone
-    from wiringup.experiments.sharing import Job, do_all
+    from wiringup.experiments.sharing import waited_for
     from wiringup.experiments.trainings import WEIGHTS
     from wiringup.results.record import to_dict
     from wiringup.results.store import Store
     from wiringup.training.distributed import leads
 
     # what another process is at, a run or one that it is born from, is waited for
-    (record,) = do_all([Job(run.title, lambda: execute_alone(run, Store(out), device, inputs))])
+    record = waited_for(lambda: execute_alone(run, Store(out), device, inputs))
     if leads():
         as_json(to_dict(record)) if json else _print_record(record, out / record.uid / WEIGHTS)
 

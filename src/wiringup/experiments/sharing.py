@@ -4,12 +4,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from wiringup.core.errors import BusyError, WiringupError
 from wiringup.core.files import is_locked, locked, sweep
@@ -33,14 +33,6 @@ DEATHS = 3
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Job(Generic[T]):
-    """One piece of work, and how it is called; ``do`` raises `BusyError` while another process is at it."""
-
-    name: str
-    do: Callable[[], T]
 
 
 @dataclass(frozen=True)
@@ -188,24 +180,17 @@ def forget_failure(store: Store, uid: str) -> None:
     (store.folder(uid) / FAILED).unlink(missing_ok=True)
 
 
-def do_all(jobs: Sequence[Job[T]]) -> list[T]:
-    """Do all jobs and return what they return, in their order.
+def waited_for(do: Callable[[], T]) -> T:
+    """Return what ``do`` returns, once no other process is at it any more (it raises `BusyError`).
 
-    What another process is at is put off until the rest is done. Then it is waited for: the job finds it
-    finished, or, if that process has died, goes on where it stopped.
+    It then finds it finished or, if that process has died, goes on where it stopped.
     """
-    found: dict[int, T] = {}
-    waiting: list[str] = []
-    while len(found) < len(jobs):
-        before = len(found)
-        for i, job in enumerate(jobs):
-            if i not in found:
-                try:
-                    found[i] = job.do()
-                except BusyError:
-                    if job.name not in waiting:
-                        waiting.append(job.name)
-                        log.info("Put off, as another process is at it: %s", job.name)
-        if len(found) == before:
+    told = False
+    while True:
+        try:
+            return do()
+        except BusyError as error:
+            if not told:
+                log.info("%s It is waited for.", error)
+                told = True
             pause()
-    return [found[i] for i in range(len(jobs))]

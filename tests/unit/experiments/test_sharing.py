@@ -12,7 +12,7 @@ from wiringup.experiments.launch import launch
 from wiringup.experiments.recipes.main_study import REFERENCE, WC_CRITICAL, Scale, main_study
 from wiringup.experiments.recipes.sweep import Axes, sweep
 from wiringup.experiments.run import GENOME
-from wiringup.experiments.sharing import CLAIM, Job, claim_of, claimed, do_all
+from wiringup.experiments.sharing import CLAIM, claim_of, claimed, waited_for
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
@@ -25,24 +25,23 @@ def messages(caplog):
     return caplog
 
 
-def test_what_is_busy_is_done_last_and_waited_for_and_the_order_stays(monkeypatch, messages):
-    done, pauses = [], []
-    monkeypatch.setattr(sharing, "pause", lambda: pauses.append(1))
+def test_what_another_process_is_at_is_waited_for_and_said_once(tmp_path, monkeypatch, messages):
+    pauses, claim = [], claimed(Store(tmp_path), "abc")
+    claim.__enter__()
 
-    def job(name, busy):
-        def do():
-            if busy and len(pauses) < busy:
-                raise BusyError("held")
-            done.append(name)
-            return name
+    def let_go_at_last():
+        pauses.append(1)
+        if len(pauses) == 2:
+            claim.__exit__(None, None, None)
 
-        return Job(name, do)
+    monkeypatch.setattr(sharing, "pause", let_go_at_last)
 
-    jobs = [job("a", 2), job("b", 0), job("c", 1), job("d", 0)]
-    assert do_all(jobs) == ["a", "b", "c", "d"]
-    assert done == ["b", "d", "c", "a"]
-    assert len(pauses) == 2
-    assert messages.messages == [f"Put off, as another process is at it: {name}" for name in "ac"]
+    def do():
+        with claimed(Store(tmp_path), "abc"):
+            return "done"
+
+    assert waited_for(do) == "done" and len(pauses) == 2
+    assert messages.messages == [f"Another process is at work in {tmp_path / 'abc'}. It is waited for."]
 
 
 def test_a_run_is_claimed_by_one_at_a_time(tmp_path):
