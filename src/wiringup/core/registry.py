@@ -1,6 +1,6 @@
 """A registry is a plain dictionary of named things with kind errors; nothing is found by scanning."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 from wiringup.core.checks import one_of
@@ -15,15 +15,6 @@ class Registry(Generic[T]):
         self.what = what
         self._entries: dict[str, T] = {}
         self._aliases: dict[str, str] = {}
-
-    def register(self, name: str, *aliases: str) -> Callable[[T], T]:
-        """Return a decorator that adds its argument under ``name``."""
-
-        def add(entry: T) -> T:
-            self.add(name, entry, *aliases)
-            return entry
-
-        return add
 
     def add(self, name: str, entry: T, *aliases: str) -> None:
         """Add ``entry`` under ``name`` and ``aliases``; a name can be given only once."""

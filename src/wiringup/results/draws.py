@@ -174,21 +174,14 @@ class Drawn:
 
     def relative_to(self, other: "Drawn") -> "Drawn":
         """Return the fraction of ``other``, draw by draw."""
-        return self._with(other, np.divide)
-
-    def minus(self, other: "Drawn") -> "Drawn":
-        """Return the difference from ``other``, draw by draw."""
-        return self._with(other, np.subtract)
-
-    def _with(self, other: "Drawn", combined: np.ufunc) -> "Drawn":
         sources = {*self.parts, *other.parts}
         each = (SEEDS, *RESAMPLED)
-        parts = {s: combined(*_as_many(self.over(s), other.over(s))) for s in each if s in sources}
+        parts = {s: np.divide(*_as_many(self.over(s), other.over(s))) for s in each if s in sources}
         n_seeds = min(d.n_seeds for d in (self, other) if d.n_seeds > 1) if SEEDS in parts else 1
         n = in_common([self, other])
-        total = combined(self.total[:n], other.total[:n])
+        total = np.divide(self.total[:n], other.total[:n])
         resamples = min((d.resamples for d in (self, other) if d.resamples > 1), default=1)
-        return Drawn(float(combined(self.value, other.value)), parts, total, n_seeds, resamples)
+        return Drawn(float(np.divide(self.value, other.value)), parts, total, n_seeds, resamples)
 
 
 def in_common(each: Sequence[Drawn]) -> int:

@@ -7,11 +7,11 @@ from typing import Any
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.spec import neutral, omit_default
+from wiringup.models.device import PRECISIONS
 from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epochs
 
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
 AUGMENTATIONS = ("crop+flip", "none")
-PRECISIONS = ("float32", "bf16")
 COMPILE = ("auto", "on", "off")
 
 BATCH, HELD, RUNNING = "batch", "held", "running"

@@ -114,7 +114,7 @@ def test_an_interval_hardly_depends_on_how_a_condition_is_called():
 
 def test_draws_of_records_that_keep_more_are_paired_with_those_of_the_same_stimuli_and_units():
     many, few = (drawn(sample_of(3, n), "one") for n in (1000, 500))
-    difference = many.minus(few)
-    assert difference.resamples == len(difference.total) == 500
-    np.testing.assert_allclose(difference.total, 0, atol=1e-15)
-    assert len(many.minus(many).total) == len(many.total) > 1000
+    fraction = many.relative_to(few)
+    assert fraction.resamples == len(fraction.total) == 500
+    np.testing.assert_allclose(fraction.total, 1, atol=1e-14)
+    assert len(many.relative_to(many).total) == len(many.total) > 1000
