@@ -27,8 +27,9 @@ CARD_SHARE = "WIRINGUP_CARD_SHARE"
 SHARE = 0.8  # of the free memory: other programs take some while we run
 ALIVE = 4  # outputs of the largest size that a forward pass holds at once
 SQUARES = 3  # float64 matrices of images x images: the Gram matrix and what scoring makes of it
-BLOCK = 2 * 2048  # float64 columns of features that scoring has in work
-CARD_BLOCK = 2 * 16384  # on a card
+BLOCK = 2048  # columns of features that scoring takes to float64 at a time
+CARD_BLOCK = 16384  # on a card, which is kept busy by larger ones
+BLOCKS = 2  # that are in work: on a CPU two run side by side, a card holds one as it came too
 CARD_WORK = 10**9  # bytes on a card for libraries, and for ranks of resampled images
 FOLDS = 2 * 10  # products of features and units of all folds, and what is made of them
 FLOAT64 = 8  # bytes
@@ -49,7 +50,7 @@ def working_set(images: int, batch: int, largest: int, device: torch.device = CP
 def scoring_set(images: int, units: int, device: torch.device = CPU) -> int:
     """Estimate the bytes that scoring needs besides the responses to some images, for so many units."""
     block, more = (CARD_BLOCK, CARD_WORK) if device.type == "cuda" else (BLOCK, 0)
-    return FLOAT64 * (images * (SQUARES * images + block) + FOLDS * units * (images + units)) + more
+    return FLOAT64 * (images * (SQUARES * images + BLOCKS * block) + FOLDS * units * (images + units)) + more
 
 
 def free_on(card: torch.device) -> int:

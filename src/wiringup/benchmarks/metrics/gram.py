@@ -17,9 +17,8 @@ from torch import Tensor
 from wiringup.benchmarks.metrics.arrays import in_numpy
 from wiringup.benchmarks.metrics.threads import side_by_side
 from wiringup.core.errors import InputError, NotFiniteError
+from wiringup.models.storage import BLOCK, CARD_BLOCK
 
-BLOCK = 2048
-CARD_BLOCK = 16384  # a card is kept busy by larger ones
 CONSTANT = 1e-13
 _TILE = 128  # of a matrix that is mirrored: stays in the cache
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wiringup.benchmarks.metrics.gram import BLOCK, CONSTANT, Features, check_finite
+from wiringup.benchmarks.metrics.gram import CONSTANT, Features, check_finite
 from wiringup.benchmarks.metrics.splits import Fold
 from wiringup.core.checks import same_length
+from wiringup.models.storage import BLOCK
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from wiringup.benchmarks.metrics.arrays import in_numpy
-from wiringup.benchmarks.metrics.gram import BLOCK, check_finite, gram
+from wiringup.benchmarks.metrics.gram import check_finite, gram
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
+from wiringup.models.storage import BLOCK
 
 COMPONENTS = 1000
 _RANK = 1e-12  # of the largest eigenvalue: rounding of a Gram matrix, below which no direction is known
