@@ -209,6 +209,7 @@ def test_processes_take_the_cards_in_turn_and_share_one(monkeypatch):
 
 def test_processes_are_not_started_by_each_of_several(inputs, tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("MASTER_ADDR", "localhost")
     with pytest.raises(InputError, match="torchrun shares one training"):
         launch(sweep(BASE, inputs, AXES, (0,)), Store(tmp_path), inputs=inputs,
                how=LaunchOptions("processes:2"))  # fmt: skip
