@@ -18,7 +18,8 @@ from wiringup.cli.main import shown
 from wiringup.cli.show import table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import numpy_stream
-from wiringup.experiments.scoring import ScoreSpec, score
+from wiringup.experiments.scoring.scores import score
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.results.stats import mean_interval, paired_permutation
 
 Values = dict[tuple[str, str], NDArray[np.float64]]

@@ -31,8 +31,9 @@ from wiringup.cli.main import shown
 from wiringup.cli.show import table
 from wiringup.core.files import write_text
 from wiringup.core.home import data_home
-from wiringup.experiments.births import born
-from wiringup.experiments.scoring import ScoreSpec, score
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.scoring.scores import score
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.architecture import ModelSpec, outline
 from wiringup.models.trained import read_trained
 

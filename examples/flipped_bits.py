@@ -42,11 +42,11 @@ from wiringup.data.images.shards import Member, Sample
 from wiringup.data.measurements import Recording
 from wiringup.data.sources.addresses import SourceFile
 from wiringup.data.sources.imported import load_set, save_set
-from wiringup.experiments.births import born
-from wiringup.experiments.run import SPEC, read_spec
-from wiringup.experiments.sharing import FAILED, failure, save_failure
-from wiringup.experiments.spec import RunSpec
-from wiringup.experiments.study import RUNS, Listed, Listing
+from wiringup.experiments.launching.study import RUNS, Listed, Listing
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.run import SPEC, read_spec
+from wiringup.experiments.runs.sharing import FAILED, failure, save_failure
+from wiringup.experiments.runs.spec import RunSpec
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.cache import ResponseCache
 from wiringup.models.weights import read_weights, save_weights

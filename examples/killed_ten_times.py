@@ -18,7 +18,7 @@ import torch
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import LabelledImages, from_pixels
-from wiringup.experiments.births import born
+from wiringup.experiments.runs.births import born
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.training.callbacks import Callback, Interval
 from wiringup.training.loop import TrainResult, train

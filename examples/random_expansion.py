@@ -26,8 +26,8 @@ from wiringup.birth.distributions import kaiming_uniform_fan_in
 from wiringup.cli.show import table
 from wiringup.core.home import data_home
 from wiringup.core.seeds import torch_stream
-from wiringup.experiments.births import born
-from wiringup.experiments.candidates import CALIBRATION_IMAGES, spread_over
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.scoring.candidates import CALIBRATION_IMAGES, spread_over
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.stored import StoredSubject

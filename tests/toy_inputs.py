@@ -6,8 +6,8 @@ from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.suites import Suite
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Recording
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.spec import ImagesSpec, RunSpec
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.batches import nested_subset
 from wiringup.training.spec import TrainSpec

@@ -15,7 +15,7 @@ _FROM = {
         ("brain_match", "create_model", "distill", "execute", "give_birth", "score", "train"),
         "api",
     ),
-    "Network": "experiments.network",
+    "Network": "experiments.runs.network",
     "load_benchmark": "benchmarks.catalog",
     "Results": "figures.results",
 }

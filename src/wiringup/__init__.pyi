@@ -6,7 +6,7 @@ from wiringup.api import give_birth as give_birth
 from wiringup.api import score as score
 from wiringup.api import train as train
 from wiringup.benchmarks.catalog import load_benchmark as load_benchmark
-from wiringup.experiments.network import Network as Network
+from wiringup.experiments.runs.network import Network as Network
 from wiringup.figures.results import Results as Results
 
 __version__: str

@@ -22,16 +22,16 @@ from wiringup.core.errors import InputError
 from wiringup.core.progress import watched
 from wiringup.core.score import DEFAULT_NORMALISATION
 from wiringup.data.images.reading import read_stimuli
-from wiringup.experiments.candidates import Candidate
-from wiringup.experiments.genomes import find_genome
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.network import UNBORN, Network
-from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.single import single
-from wiringup.experiments.references import REFERENCES
-from wiringup.experiments.run import execute_alone, read_spec, restored, spec_of
-from wiringup.experiments.scoring import row
-from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
+from wiringup.experiments.runs.genomes import find_genome
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.network import UNBORN, Network
+from wiringup.experiments.runs.options import NetworkOptions
+from wiringup.experiments.runs.run import execute_alone, read_spec, restored, spec_of
+from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, RunSpec
+from wiringup.experiments.scoring.candidates import Candidate
+from wiringup.experiments.scoring.references import REFERENCES
+from wiringup.experiments.scoring.scores import row
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
 from wiringup.models.architecture import build

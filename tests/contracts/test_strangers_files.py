@@ -54,7 +54,7 @@ from wiringup.data.recordings.rdms import read_matrices
 from wiringup.data.recordings.responses import read_responses
 from wiringup.data.sources.brainscore.brainio import read_choices
 from wiringup.data.sources.brainscore.brainio import read_responses as read_presentations
-from wiringup.experiments.stored import read_stored
+from wiringup.experiments.scoring.stored import read_stored
 from wiringup.models.weights import read_weights
 from wiringup.results.record import to_dict
 from wiringup.results.store import Store

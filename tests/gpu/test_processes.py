@@ -7,11 +7,11 @@ import torch
 
 from made_images import class_folders, noise, write_folder
 from toy_inputs import BASE
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch import launch
-from wiringup.experiments.launch_options import LaunchOptions
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.launching.options import LaunchOptions
 from wiringup.experiments.recipes.sweep import Axes, sweep
-from wiringup.experiments.spec import ExamSpec, ImagesSpec
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec
 from wiringup.results.store import Store
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA card; none is here")

@@ -22,7 +22,7 @@ EXTRAS = {name: needs for name, needs in PROJECT["optional-dependencies"].items(
 OF_EXTRA = {
     "netcdf": {"data/formats/hdf5.py"},
     "results": {"results/kept.py"},
-    "slurm": {"experiments/slurm.py"},
+    "slurm": {"experiments/launching/slurm.py"},
 }
 """Extra -> the modules behind it, which import what only it brings."""
 
@@ -109,7 +109,7 @@ assert duckdb.sql("SELECT * FROM 'x.parquet'").fetchall() == [("a", 0.5), ("b", 
 import pickle
 
 import submitit
-from wiringup.experiments.slurm import Participant
+from wiringup.experiments.launching.slurm import Participant
 
 work = Participant("runs", "0123456789ab", "cpu", "data")
 assert isinstance(work.checkpoint(0), submitit.helpers.DelayedSubmission)

@@ -12,14 +12,15 @@ import pytest
 from made_images import class_folders, noise, write_folder
 from toy_inputs import BASE
 from wiringup.core.errors import WiringupError
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch import Study, launch
-from wiringup.experiments.launch_options import LaunchOptions
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.launching.options import LaunchOptions
+from wiringup.experiments.launching.slurm import queued
+from wiringup.experiments.launching.status import cancel, status
+from wiringup.experiments.launching.study import Study
 from wiringup.experiments.recipes.main_study import REFERENCE, WC_CRITICAL, Scale, main_study
-from wiringup.experiments.sharing import LOG, claim_of
-from wiringup.experiments.slurm import queued
-from wiringup.experiments.spec import ExamSpec, ImagesSpec
-from wiringup.experiments.status import cancel, status
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.sharing import LOG, claim_of
+from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import FILE
 

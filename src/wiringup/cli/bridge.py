@@ -34,7 +34,7 @@ def bridge(
 
       wiringup bridge cornet_s --weights cornet_s_epoch43.pth.tar --out submission --layer IT=IT@1
     """
-    from wiringup.experiments.bridge import write_package
+    from wiringup.experiments.scoring.bridge import write_package
 
     package = write_package(model, weights, out, name, layer, size, weights_key)
     if json:

@@ -150,7 +150,7 @@ def _spots(asked: FigureOptions, panel: str) -> list["Spot"]:
 
 
 def _folder(asked: FigureOptions) -> Path:
-    from wiringup.experiments.outcome import results_folder
+    from wiringup.experiments.launching.outcome import results_folder
 
     return results_folder(asked.runs, asked.study, so_far=asked.so_far)
 
@@ -190,8 +190,8 @@ def _other(name: str, asked: FigureOptions) -> list[Path]:
 
 def _genome(name: str, source: str) -> tuple[Any, list[dict[str, Any]]]:
     from wiringup.core.home import data_home
-    from wiringup.experiments.genome_views import content, drawing
-    from wiringup.experiments.genomes import open_genome
+    from wiringup.experiments.runs.genome_views import content, drawing
+    from wiringup.experiments.runs.genomes import open_genome
     from wiringup.figures.genome import draw
 
     opened = open_genome(source, data_home())

@@ -13,7 +13,7 @@ from wiringup.cli.show import as_json, number, table
 
 if TYPE_CHECKING:
     from wiringup.birth.genome import Genome
-    from wiringup.experiments.genome_views import Difference
+    from wiringup.experiments.runs.genome_views import Difference
     from wiringup.results.bits import Document
 
 Name = Annotated[
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def _opened(name: str) -> "Genome":
     from wiringup.core.home import data_home
-    from wiringup.experiments.genomes import open_genome
+    from wiringup.experiments.runs.genomes import open_genome
 
     return open_genome(name, data_home())
 
@@ -43,7 +43,7 @@ def show(
 
       wiringup genome show genome.json --precision 32 --json
     """
-    from wiringup.experiments.genome_views import content
+    from wiringup.experiments.runs.genome_views import content
 
     values = content(_opened(genome), precision)
     if json:
@@ -85,7 +85,7 @@ def plot(
 
       wiringup genome plot genome.json --weights cornet_s_epoch43.pth.tar --layer V1.conv1 V2.conv2
     """
-    from wiringup.experiments.genome_views import drawing
+    from wiringup.experiments.runs.genome_views import drawing
     from wiringup.figures.genome import draw
     from wiringup.figures.style import check_format, write
     from wiringup.models.weights import read_weights
@@ -123,7 +123,7 @@ def diff(
 
       wiringup genome diff before.json after.json --json
     """
-    from wiringup.experiments.genome_views import differences, same_statistics
+    from wiringup.experiments.runs.genome_views import differences, same_statistics
 
     one, other = _opened(first), _opened(second)
     found = differences(one, other, seed)
@@ -190,7 +190,7 @@ def recipes(json: Json = False) -> None:
     For example:
       wiringup genome recipes
     """
-    from wiringup.experiments.genome_views import recipes as rows
+    from wiringup.experiments.runs.genome_views import recipes as rows
 
     found = rows()
     if json:

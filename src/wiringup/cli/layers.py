@@ -14,10 +14,10 @@ from wiringup.cli.score import print_scores
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.home import data_home
 from wiringup.data.images.reading import read_stimuli
-from wiringup.experiments.layer_search import SearchSpec, search_parts
-from wiringup.experiments.layer_search import search as search_layers
-from wiringup.experiments.scoring import ScoreSpec
-from wiringup.experiments.scoring import score as score_rows
+from wiringup.experiments.scoring.layer_search import SearchSpec, search_parts
+from wiringup.experiments.scoring.layer_search import search as search_layers
+from wiringup.experiments.scoring.scores import score as score_rows
+from wiringup.experiments.scoring.spec import ScoreSpec
 
 log = logging.getLogger(__name__)
 

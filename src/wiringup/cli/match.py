@@ -12,8 +12,8 @@ from wiringup.cli.score import with_layers
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
-from wiringup.experiments import match as matching
-from wiringup.experiments.scoring import ScoreSpec
+from wiringup.experiments.scoring import match as matching
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.results.brain_match import BrainMatch, at_chance, to_dict
 from wiringup.results.draws import FEW_SEEDS
 from wiringup.results.stats import Estimate

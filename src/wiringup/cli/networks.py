@@ -69,8 +69,8 @@ def birth(
     from wiringup.birth.batchnorm import calibrates, uses_images
     from wiringup.core.home import data_home
     from wiringup.data.images.reading import read_stimuli
-    from wiringup.experiments.births import pretrained
-    from wiringup.experiments.genomes import find_genome
+    from wiringup.experiments.runs.births import pretrained
+    from wiringup.experiments.runs.genomes import find_genome
     from wiringup.models.weights import save_weights
 
     count, names = named_classes(classes)
@@ -138,7 +138,7 @@ def distill(
     from wiringup.birth.distill import distill as fit
     from wiringup.core.files import sha256_of
     from wiringup.core.home import data_home
-    from wiringup.experiments.genomes import taught
+    from wiringup.experiments.runs.genomes import taught
     from wiringup.models.architecture import ModelSpec
     from wiringup.models.trained import read_trained
 

@@ -10,12 +10,12 @@ from tyro.conf import OmitArgPrefixes, arg
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION
-from wiringup.experiments.launch_options import HERE, LaunchOptions
-from wiringup.experiments.options import NetworkOptions
+from wiringup.experiments.launching.options import HERE, LaunchOptions
+from wiringup.experiments.runs.options import NetworkOptions
 from wiringup.training.spec import PAPER, SMALL, TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:
-    from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
+    from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, RunSpec
     from wiringup.models.architecture import ModelSpec
     from wiringup.training.label_free import LabelFreeSpec
 
@@ -54,7 +54,7 @@ class ExamOptions:
             InputError: if both a suite and benchmarks are named, or the brain is unknown.
         """
         from wiringup.benchmarks.suites import chosen
-        from wiringup.experiments.spec import ExamSpec
+        from wiringup.experiments.runs.spec import ExamSpec
 
         if self.brain is not None:
             one_of(self.brain, BRAINS, "brain")
@@ -188,7 +188,7 @@ Training = Annotated[TrainingOptions, OmitArgPrefixes]
 
 def base_run(model: "ModelSpec", images: "ImagesSpec", exam: ExamOptions, training: TrainSpec) -> "RunSpec":
     """Return the run that options say, before what a recipe varies is set."""
-    from wiringup.experiments.spec import RunSpec
+    from wiringup.experiments.runs.spec import RunSpec
     from wiringup.models.device import check_device
     from wiringup.training.schedule import parse_moments
 
@@ -207,6 +207,6 @@ def shown(
     images: Path | None, val: Path | None, side: int, limit: int | None = None, keep: str = "squares"
 ) -> "ImagesSpec":
     """Return the images that paths name: to learn from (None renders objects), and a validation set."""
-    from wiringup.experiments.spec import RENDERED, ImagesSpec
+    from wiringup.experiments.runs.spec import RENDERED, ImagesSpec
 
     return ImagesSpec(str(images or RENDERED), side=side, val=str(val or ""), pool=limit, keep=keep)

@@ -9,7 +9,7 @@ from tyro.conf import OmitArgPrefixes, arg
 
 from wiringup.cli.arguments import Classes, Json, named_classes
 from wiringup.cli.show import as_json, table
-from wiringup.experiments.options import NetworkOptions
+from wiringup.experiments.runs.options import NetworkOptions
 from wiringup.models.architecture import architecture_of, outline
 from wiringup.training.flops import Flops, flops_by_layer
 from wiringup.training.named_sets import PATTERN, members, names

@@ -17,9 +17,9 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.memory import free_disk, free_memory, in_gb
 
 if TYPE_CHECKING:
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.launch import Study
-    from wiringup.experiments.planning import Plan, PlannedRun
+    from wiringup.experiments.launching.study import Study
+    from wiringup.experiments.recipes.planning import Plan, PlannedRun
+    from wiringup.experiments.runs.inputs import StudyInputs
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +156,9 @@ def plan(
 
       wiringup plan critical --scale small --probe --seed 0
     """
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.planning import Expected, planned, probed
+    from wiringup.experiments.recipes.planning import Expected, planned, probed
     from wiringup.experiments.recipes.scale import find_scale
+    from wiringup.experiments.runs.inputs import StudyInputs
     from wiringup.results.store import Store
 
     if study.recipe is None:

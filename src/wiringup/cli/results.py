@@ -104,7 +104,7 @@ def results(
 
 def _list(file: Path | None, out: Path, json: bool) -> None:
     from wiringup.cli.score import print_scores
-    from wiringup.experiments.outcome import begun, begun_told
+    from wiringup.experiments.launching.outcome import begun, begun_told
     from wiringup.results.store import Store
     from wiringup.results.table import rows
 
@@ -268,7 +268,7 @@ def report(
       wiringup report combination
     """
     from wiringup.cli.run import show
-    from wiringup.experiments.outcome import finished_study
+    from wiringup.experiments.launching.outcome import finished_study
     from wiringup.results.store import Store
 
     folder = finished_study(out, study, so_far=so_far)

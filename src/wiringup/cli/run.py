@@ -14,12 +14,12 @@ from wiringup.cli.options import HERE, SIMULATED, SMALL, Launch, applied, base_r
 from wiringup.cli.recipes import STUDY, StudyOptions, Which
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
-from wiringup.experiments.launch_options import LaunchOptions
+from wiringup.experiments.launching.options import LaunchOptions
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.launch import Study
+    from wiringup.experiments.launching.study import Study
+    from wiringup.experiments.runs.inputs import StudyInputs
     from wiringup.results.claims import Tested
     from wiringup.results.comparison import Comparison
     from wiringup.results.store import Store
@@ -52,8 +52,8 @@ def run(
 
       wiringup run combination --scale gpu
     """
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.slurm import check_here
+    from wiringup.experiments.launching.slurm import check_here
+    from wiringup.experiments.runs.inputs import StudyInputs
 
     check_here(launch)
     inputs = StudyInputs()
@@ -98,7 +98,7 @@ def finish(
         kind: how JSON calls its address.
         how: where its runs are made.
     """
-    from wiringup.experiments.launch import launch, warn_if_idle
+    from wiringup.experiments.launching.launch import launch, warn_if_idle
     from wiringup.results.store import Store
 
     warn_if_idle(training.norms, study.runs)
@@ -126,8 +126,8 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         json: whether JSON is printed instead.
         kind: how JSON calls its address.
     """
-    from wiringup.experiments.claims import of_study as examined
-    from wiringup.experiments.kernels import first_filters
+    from wiringup.experiments.recipes.claims import of_study as examined
+    from wiringup.experiments.runs.kernels import first_filters
     from wiringup.figures.methods import headline
     from wiringup.figures.report import figure_names, write
     from wiringup.results.comparison import of_study

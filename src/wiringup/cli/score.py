@@ -13,8 +13,9 @@ from wiringup.cli.arguments import Benchmarks, Json, LayersFrom, Runs, SuiteName
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.files import write_text
 from wiringup.core.home import data_home
-from wiringup.experiments.scoring import ScoreSpec, address
-from wiringup.experiments.scoring import score as score_rows
+from wiringup.experiments.scoring.scores import address
+from wiringup.experiments.scoring.scores import score as score_rows
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.results.store import Store
 from wiringup.results.table import UNIT_COLUMNS, to_csv, unit_rows
 

@@ -15,7 +15,7 @@ from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
-    from wiringup.experiments.claims import Examined
+    from wiringup.experiments.recipes.claims import Examined
     from wiringup.figures.results import Results
     from wiringup.results.claims import Tested
     from wiringup.results.curves import Curve, OnFront
@@ -51,7 +51,7 @@ class CurvesOptions:
 
     def results(self) -> tuple["Results", str]:
         """Return the runs, and the label of the reference."""
-        from wiringup.experiments.outcome import results_folder
+        from wiringup.experiments.launching.outcome import results_folder
         from wiringup.figures.results import Results
 
         found = Results.load(results_folder(self.out, self.study, so_far=self.so_far))
@@ -240,7 +240,7 @@ def claims(
 
       wiringup stats claims --study combination --benchmark cowley2023.210325.V4-pls
     """
-    from wiringup.experiments.claims import examined
+    from wiringup.experiments.recipes.claims import examined
     from wiringup.figures.tables import claims_table
 
     found = examined(out, study, benchmark, so_far=so_far)

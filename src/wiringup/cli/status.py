@@ -12,7 +12,7 @@ from wiringup.cli.arguments import STUDY, Json, Runs, StudyName
 from wiringup.cli.show import as_json, table
 
 if TYPE_CHECKING:
-    from wiringup.experiments.status import StudyStatus
+    from wiringup.experiments.launching.status import StudyStatus
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +30,8 @@ def work(
     For example:
       wiringup work 0123456789ab --out /shared/runs
     """
-    from wiringup.experiments.study import find_study
-    from wiringup.experiments.work import take_part
+    from wiringup.experiments.launching.study import find_study
+    from wiringup.experiments.launching.work import take_part
 
     folder = find_study(out, study)
     take_part(folder.parent, folder.name, device)
@@ -54,9 +54,9 @@ def status(
 
       wiringup status 0123456789ab --json
     """
-    from wiringup.experiments.status import StudyStatus
-    from wiringup.experiments.status import status as found
-    from wiringup.experiments.study import find_study, studies
+    from wiringup.experiments.launching.status import StudyStatus
+    from wiringup.experiments.launching.status import status as found
+    from wiringup.experiments.launching.study import find_study, studies
     from wiringup.results.store import Store
 
     store = Store(out)
@@ -79,7 +79,7 @@ def status(
 
 
 def _print(one: "StudyStatus") -> None:
-    from wiringup.experiments.status import DONE
+    from wiringup.experiments.launching.status import DONE
 
     told = [run for run in one.runs if run.state != DONE and (run.where or run.cause)]
     if told:
@@ -100,8 +100,8 @@ def cancel(study: StudyName, out: Runs = Path("runs"), json: Json = False) -> No
     For example:
       wiringup cancel 0123456789ab
     """
-    from wiringup.experiments.status import cancel as end
-    from wiringup.experiments.study import find_study
+    from wiringup.experiments.launching.status import cancel as end
+    from wiringup.experiments.launching.study import find_study
     from wiringup.results.store import Store
 
     folder = find_study(out, study)

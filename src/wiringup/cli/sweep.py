@@ -9,8 +9,8 @@ from tyro.conf import OmitArgPrefixes, arg
 from wiringup.cli.arguments import Json, Keep, Runs, Seeds, Val
 from wiringup.cli.options import HERE, SIMULATED, SMALL, Exam, Launch, Training, base_run, shown
 from wiringup.cli.run import finish
-from wiringup.experiments.options import NetworkOptions
 from wiringup.experiments.recipes.sweep import Axes
+from wiringup.experiments.runs.options import NetworkOptions
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.spec import TrainSpec
@@ -70,9 +70,9 @@ def sweep(
       wiringup sweep --images tiny-imagenet/train.zip --brain real --birth kn wc
           --plasticity critical decoder downstream:IT --controls
     """
-    from wiringup.experiments.inputs import StudyInputs
+    from wiringup.experiments.launching.slurm import check_here
     from wiringup.experiments.recipes.sweep import sweep as sweep_runs
-    from wiringup.experiments.slurm import check_here
+    from wiringup.experiments.runs.inputs import StudyInputs
 
     check_here(launch)
     side = network.size if image_size is None else image_size

@@ -14,8 +14,8 @@ from wiringup.core.errors import InputError
 from wiringup.training.spec import TrainSpec
 
 if TYPE_CHECKING:
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.spec import RunSpec
+    from wiringup.experiments.runs.inputs import StudyInputs
+    from wiringup.experiments.runs.spec import RunSpec
     from wiringup.results.record import Record
 
 EPOCHS = 6
@@ -99,9 +99,9 @@ def train(
 
       torchrun --standalone --nproc-per-node 4 --no-python wiringup train cornet_s --images train.zip
     """
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.launch import warn_if_idle
+    from wiringup.experiments.launching.launch import warn_if_idle
     from wiringup.experiments.recipes.single import single
+    from wiringup.experiments.runs.inputs import StudyInputs
     from wiringup.training.schedule import Duration
     from wiringup.training.schedule import epochs as passes
 
@@ -149,9 +149,9 @@ def execute(
     For example:
       wiringup execute runs/0123456789ab/spec.json --out elsewhere
     """
-    from wiringup.experiments.inputs import StudyInputs
-    from wiringup.experiments.run import read_spec
-    from wiringup.experiments.spec import with_source
+    from wiringup.experiments.runs.inputs import StudyInputs
+    from wiringup.experiments.runs.run import read_spec
+    from wiringup.experiments.runs.spec import with_source
 
     inputs = StudyInputs()
     found = read_spec(spec, inputs)
@@ -161,9 +161,9 @@ def execute(
 
 def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bool) -> None:
     """Make one run and print its record."""
-    from wiringup.experiments.run import execute_alone
-    from wiringup.experiments.sharing import waited_for
-    from wiringup.experiments.trainings import WEIGHTS
+    from wiringup.experiments.runs.run import execute_alone
+    from wiringup.experiments.runs.sharing import waited_for
+    from wiringup.experiments.runs.trainings import WEIGHTS
     from wiringup.results.record import to_dict
     from wiringup.results.store import Store
     from wiringup.training.distributed import leads

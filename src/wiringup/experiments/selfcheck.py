@@ -8,7 +8,7 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.core.seeds import numpy_stream
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.measurements import Recording
-from wiringup.experiments.births import born
+from wiringup.experiments.runs.births import born
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.cornet_s import CORnetS, parameter_count
 

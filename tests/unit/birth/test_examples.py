@@ -10,7 +10,7 @@ import torch
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.seeds import torch_stream
 from wiringup.core.stimuli import from_pixels
-from wiringup.experiments.births import born
+from wiringup.experiments.runs.births import born
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import subject

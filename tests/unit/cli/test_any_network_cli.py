@@ -11,7 +11,7 @@ from tests_world import write_toy_benchmark
 from wiringup.cli.main import main
 from wiringup.cli.sweep import SmallNetwork
 from wiringup.core.errors import InputError
-from wiringup.experiments.run import execute, read_spec
+from wiringup.experiments.runs.run import execute, read_spec
 from wiringup.models import any_network
 from wiringup.results.store import Store
 

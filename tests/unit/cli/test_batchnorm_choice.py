@@ -9,10 +9,10 @@ from PIL import Image
 
 from wiringup.benchmarks.suites import chosen
 from wiringup.cli.main import main
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch import warn_if_idle
+from wiringup.experiments.launching.launch import warn_if_idle
 from wiringup.experiments.recipes.single import single
-from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import epochs

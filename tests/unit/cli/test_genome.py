@@ -16,7 +16,7 @@ from wiringup.birth.genome_layers import RunningStatistics
 from wiringup.birth.recipes import RECIPES
 from wiringup.cli.main import main
 from wiringup.core import sealed
-from wiringup.experiments.births import born
+from wiringup.experiments.runs.births import born
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.weights import save_weights
 

@@ -12,9 +12,9 @@ from wiringup.cli.main import main
 from wiringup.cli.options import NO_EXAM
 from wiringup.cli.recipes import StudyOptions
 from wiringup.cli.run import _print_differences
-from wiringup.experiments.inputs import StudyInputs
 from wiringup.experiments.recipes import catalog
 from wiringup.experiments.recipes.critical import AS_MANY
+from wiringup.experiments.runs.inputs import StudyInputs
 from wiringup.results.comparison import compare
 from wiringup.results.table import rows
 

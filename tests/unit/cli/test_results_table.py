@@ -8,7 +8,7 @@ import pytest
 
 from made_records import make_record
 from wiringup.cli.main import main
-from wiringup.experiments.study import Listed, Listing
+from wiringup.experiments.launching.study import Listed, Listing
 from wiringup.results.store import Store
 
 

@@ -6,8 +6,8 @@ import wiringup
 from wiringup.benchmarks import catalog
 from wiringup.cli.main import main
 from wiringup.core.errors import InputError
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.spec import ExamSpec
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import ExamSpec
 
 NAMED = ["--benchmark", "simulated.V4", "--size", "48"]
 

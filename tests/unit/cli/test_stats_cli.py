@@ -7,7 +7,7 @@ import pytest
 
 from made_records import make_record, score
 from wiringup.cli.main import main
-from wiringup.experiments.study import Listed, Listing
+from wiringup.experiments.launching.study import Listed, Listing
 from wiringup.results.store import Store
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from toy_inputs import BASE, ToyInputs
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.runs.spec import RunSpec
 
 
 @pytest.fixture

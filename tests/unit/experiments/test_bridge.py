@@ -10,9 +10,9 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.cli.main import main
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.stimuli import from_pixels
-from wiringup.experiments import bridge
-from wiringup.experiments.births import born
-from wiringup.experiments.bridge import self_contained, write_package
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.scoring import bridge
+from wiringup.experiments.scoring.bridge import self_contained, write_package
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import subject

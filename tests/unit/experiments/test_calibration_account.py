@@ -2,7 +2,7 @@ import numpy as np
 
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.stimuli import from_pixels
-from wiringup.experiments.births import CALIBRATION, pretrained
+from wiringup.experiments.runs.births import CALIBRATION, pretrained
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.flops import flops_by_layer
 

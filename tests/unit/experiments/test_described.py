@@ -5,9 +5,9 @@ import numpy as np
 from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.core.stimuli import from_pixels
-from wiringup.experiments.births import born
-from wiringup.experiments.candidates import candidates
-from wiringup.experiments.scoring import ScoreSpec
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.scoring.candidates import candidates
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.storage import Storage
 from wiringup.models.weights import save_weights

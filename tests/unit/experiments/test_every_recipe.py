@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 
 from toy_inputs import BASE, ToyInputs
-from wiringup.experiments import births
-from wiringup.experiments.claims import of_study
-from wiringup.experiments.launch import launch
-from wiringup.experiments.planning import Expected
+from wiringup.experiments.launching.launch import launch
 from wiringup.experiments.recipes.catalog import RECIPES, find_recipe
+from wiringup.experiments.recipes.claims import of_study
 from wiringup.experiments.recipes.conditions import REFERENCE
+from wiringup.experiments.recipes.planning import Expected
 from wiringup.experiments.recipes.scale import SCALES
+from wiringup.experiments.runs import births
 from wiringup.figures import sweep
 from wiringup.models.architecture import ModelSpec
 from wiringup.results.claims import find

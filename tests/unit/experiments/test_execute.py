@@ -20,15 +20,16 @@ from wiringup.birth.distill import distill
 from wiringup.cli.main import main
 from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.spec import from_dict, to_dict
-from wiringup.experiments import run as running
-from wiringup.experiments.births import born
-from wiringup.experiments.grid import PLASTICITY, grid
-from wiringup.experiments.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.launch import Study, launch
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.launching.study import Study
+from wiringup.experiments.recipes.grid import PLASTICITY, grid
 from wiringup.experiments.recipes.main_study import Scale, main_study
-from wiringup.experiments.run import execute, read_spec, spec_of
-from wiringup.experiments.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, born_from, with_source
-from wiringup.experiments.trainings import SPEC
+from wiringup.experiments.runs import run as running
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.run import execute, read_spec, spec_of
+from wiringup.experiments.runs.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, born_from, with_source
+from wiringup.experiments.runs.trainings import SPEC
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import subject
 from wiringup.results.record import to_dict as record_to_dict

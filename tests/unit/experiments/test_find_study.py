@@ -4,8 +4,8 @@ import pytest
 
 from made_records import make_record
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.experiments.status import status
-from wiringup.experiments.study import Listing, find_study
+from wiringup.experiments.launching.status import status
+from wiringup.experiments.launching.study import Listing, find_study
 from wiringup.results.store import Store
 
 

@@ -11,9 +11,9 @@ from wiringup.birth.genome import Genome
 from wiringup.birth.genome_layers import BatchNormLayer, LinearLayer
 from wiringup.birth.recipes import RECIPES
 from wiringup.core.errors import InputError
-from wiringup.experiments.births import born
-from wiringup.experiments.genome_views import content, differences, drawing, recipes, shapes_of
-from wiringup.experiments.genomes import find_genome, open_genome
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.genome_views import content, differences, drawing, recipes, shapes_of
+from wiringup.experiments.runs.genomes import find_genome, open_genome
 from wiringup.models.architecture import ModelSpec
 
 TINY = ModelSpec("cornet_s", 1 / 8, 5, 64)

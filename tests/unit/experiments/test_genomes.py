@@ -10,8 +10,8 @@ from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
 from wiringup.birth.transfer import LAYER_MAPS, transfer
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.experiments.births import born
-from wiringup.experiments.genomes import find_genome, open_genome
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.genomes import find_genome, open_genome
 from wiringup.models.architecture import ModelSpec
 
 CORNET = ModelSpec("cornet_s", 1 / 8, 5, 64)

@@ -7,7 +7,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.images.cache import default_cache
-from wiringup.experiments.images import (
+from wiringup.experiments.runs.images import (
     HELD_OUT_IMAGES,
     calibration_images,
     from_files,

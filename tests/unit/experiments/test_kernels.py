@@ -10,11 +10,11 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.core.sealed import write_sealed
 from wiringup.core.spec import to_dict
-from wiringup.experiments.births import born
-from wiringup.experiments.kernels import first_filters
-from wiringup.experiments.run import read_spec, restored
-from wiringup.experiments.spec import ImagesSpec, RunSpec, born_from
-from wiringup.experiments.trainings import SPEC, WEIGHTS
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.kernels import first_filters
+from wiringup.experiments.runs.run import read_spec, restored
+from wiringup.experiments.runs.spec import ImagesSpec, RunSpec, born_from
+from wiringup.experiments.runs.trainings import SPEC, WEIGHTS
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.weights import save_weights
 from wiringup.results.store import Store

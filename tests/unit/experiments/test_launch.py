@@ -13,18 +13,18 @@ import pytest
 from made_images import class_folders, noise, write_folder
 from toy_inputs import BASE
 from wiringup.core.errors import DivergedError, InputError, MissingDataError, PreemptedError, WiringupError
-from wiringup.experiments import run as running
-from wiringup.experiments import sharing
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch import Study, launch
-from wiringup.experiments.launch_options import LaunchOptions
-from wiringup.experiments.processes import surroundings
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.launching.options import LaunchOptions
+from wiringup.experiments.launching.processes import surroundings
+from wiringup.experiments.launching.study import RUNS, Listing, Study
+from wiringup.experiments.launching.work import take_part, work
 from wiringup.experiments.recipes.main_study import Scale, main_study
 from wiringup.experiments.recipes.sweep import Axes, sweep
-from wiringup.experiments.sharing import CLAIM, DEATHS, LOG, Claim, claim_of, claimed, failure
-from wiringup.experiments.spec import ExamSpec, ImagesSpec, born_from
-from wiringup.experiments.study import RUNS, Listing
-from wiringup.experiments.work import take_part, work
+from wiringup.experiments.runs import run as running
+from wiringup.experiments.runs import sharing
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.sharing import CLAIM, DEATHS, LOG, Claim, claim_of, claimed, failure
+from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, born_from
 from wiringup.models.device import cards
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import FILE

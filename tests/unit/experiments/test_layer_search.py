@@ -16,8 +16,16 @@ from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.data.measurements import Recording
-from wiringup.experiments.layer_search import SearchSpec, distinct, fitting, layers_of, search, search_parts
-from wiringup.experiments.scoring import ScoreSpec, score
+from wiringup.experiments.scoring.layer_search import (
+    SearchSpec,
+    distinct,
+    fitting,
+    layers_of,
+    search,
+    search_parts,
+)
+from wiringup.experiments.scoring.scores import score
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.readout import NetworkSubject
 
 TINY = {"size": 32, "width": 0.125, "classes": 2}

@@ -7,9 +7,9 @@ from toy_inputs import BASE, ToyInputs
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError
 from wiringup.core.progress import Progress
-from wiringup.experiments import inputs as loading
-from wiringup.experiments.launch import launch
+from wiringup.experiments.launching.launch import launch
 from wiringup.experiments.recipes.main_study import EQUAL_SYNAPTIC, REFERENCE, WC_CRITICAL, Scale, main_study
+from wiringup.experiments.runs import inputs as loading
 from wiringup.results.record import to_dict
 from wiringup.results.store import Store
 

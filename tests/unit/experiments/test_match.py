@@ -11,15 +11,15 @@ from wiringup.benchmarks.suites import Suite
 from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.spec import to_dict
-from wiringup.experiments.births import born
-from wiringup.experiments.match import (
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.scoring.match import (
     address,
     exam_of,
     match,
     reference_of,
     title,
 )
-from wiringup.experiments.scoring import ScoreSpec
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.preprocessing import Preprocessing
 from wiringup.models.readout import PixelSubject

@@ -8,12 +8,21 @@ from torch import nn
 
 from toy_inputs import BASE, OtherInputs
 from wiringup.core.errors import MissingDataError
-from wiringup.experiments import planning
-from wiringup.experiments.launch import launch
-from wiringup.experiments.planning import DIVERGED, DONE, TO_DO, TRAINED, Expected, planned, probe, probed
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.recipes import planning
 from wiringup.experiments.recipes.catalog import find_recipe
+from wiringup.experiments.recipes.planning import (
+    DIVERGED,
+    DONE,
+    TO_DO,
+    TRAINED,
+    Expected,
+    planned,
+    probe,
+    probed,
+)
 from wiringup.experiments.recipes.scale import NEEDED, SCALES, Rate
-from wiringup.experiments.run import execute
+from wiringup.experiments.runs.run import execute
 from wiringup.results.store import Store
 
 RATE = Rate(flops=1e9, scoring=2.0, where="a machine")

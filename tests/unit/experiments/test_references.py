@@ -10,10 +10,11 @@ from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.core.errors import InputError
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
-from wiringup.experiments import references
-from wiringup.experiments.candidates import candidates
-from wiringup.experiments.references import REFERENCES, Reference
-from wiringup.experiments.scoring import ScoreSpec, score
+from wiringup.experiments.scoring import references
+from wiringup.experiments.scoring.candidates import candidates
+from wiringup.experiments.scoring.references import REFERENCES, Reference
+from wiringup.experiments.scoring.scores import score
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.readout import PixelSubject
 from wiringup.models.references.hmax import SMALLEST, hmax
 from wiringup.models.storage import Storage

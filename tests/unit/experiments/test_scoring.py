@@ -13,9 +13,10 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
-from wiringup.experiments import candidates
-from wiringup.experiments.births import born
-from wiringup.experiments.scoring import ScoreSpec, address, score
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.scoring import candidates
+from wiringup.experiments.scoring.scores import address, score
+from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import PixelSubject
 from wiringup.models.weights import save_weights

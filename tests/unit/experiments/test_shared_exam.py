@@ -11,7 +11,7 @@ from toy_inputs import BASE, patterns, recording
 from wiringup.benchmarks.predictivity import Predictivity
 from wiringup.benchmarks.suites import Suite
 from wiringup.core.errors import InputError, WiringupError
-from wiringup.experiments.inputs import Exam
+from wiringup.experiments.runs.inputs import Exam
 from wiringup.models.architecture import build
 from wiringup.models.readout import subject
 from wiringup.training.distributed import ProcessGroup

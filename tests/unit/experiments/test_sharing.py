@@ -6,13 +6,13 @@ import pytest
 
 from toy_inputs import BASE
 from wiringup.core.errors import BusyError, DivergedError
-from wiringup.experiments import run as running
-from wiringup.experiments import sharing
-from wiringup.experiments.launch import launch
+from wiringup.experiments.launching.launch import launch
 from wiringup.experiments.recipes.main_study import REFERENCE, WC_CRITICAL, Scale, main_study
 from wiringup.experiments.recipes.sweep import Axes, sweep
-from wiringup.experiments.run import GENOME
-from wiringup.experiments.sharing import CLAIM, claim_of, claimed, waited_for
+from wiringup.experiments.runs import run as running
+from wiringup.experiments.runs import sharing
+from wiringup.experiments.runs.run import GENOME
+from wiringup.experiments.runs.sharing import CLAIM, claim_of, claimed, waited_for
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))

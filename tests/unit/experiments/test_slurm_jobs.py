@@ -11,14 +11,14 @@ import pytest
 from toy_inputs import BASE
 from wiringup.cli.main import main
 from wiringup.core.errors import InputError, MissingDataError, PreemptedError
-from wiringup.experiments import slurm, work
-from wiringup.experiments.launch import launch
-from wiringup.experiments.launch_options import LaunchOptions
+from wiringup.experiments.launching import slurm, work
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.launching.options import LaunchOptions
+from wiringup.experiments.launching.slurm import Participant, queued
+from wiringup.experiments.launching.status import cancel, status
+from wiringup.experiments.launching.study import Listing
 from wiringup.experiments.recipes.sweep import Axes, sweep
-from wiringup.experiments.sharing import CLAIM, claimed, save_failure
-from wiringup.experiments.slurm import Participant, queued
-from wiringup.experiments.status import cancel, status
-from wiringup.experiments.study import Listing
+from wiringup.experiments.runs.sharing import CLAIM, claimed, save_failure
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))

@@ -9,8 +9,9 @@ from tests_world import write_toy_benchmark
 from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.experiments.scoring import ScoreSpec, score
-from wiringup.experiments.stored import read_stored
+from wiringup.experiments.scoring.scores import score
+from wiringup.experiments.scoring.spec import ScoreSpec
+from wiringup.experiments.scoring.stored import read_stored
 from wiringup.models.readout import PixelSubject
 
 RANDOM = np.random.default_rng(0)

@@ -10,11 +10,11 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.birth.distill import distill
 from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.progress import Progress
-from wiringup.experiments import inputs as loading
-from wiringup.experiments import run as running
-from wiringup.experiments.births import born
-from wiringup.experiments.launch import launch, warn_if_idle
+from wiringup.experiments.launching.launch import launch, warn_if_idle
 from wiringup.experiments.recipes.sweep import Axes, sweep
+from wiringup.experiments.runs import inputs as loading
+from wiringup.experiments.runs import run as running
+from wiringup.experiments.runs.births import born
 from wiringup.results.comparison import compare
 from wiringup.results.store import Store
 from wiringup.results.table import rows

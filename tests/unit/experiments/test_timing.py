@@ -2,7 +2,7 @@
 
 import pytest
 
-from wiringup.experiments.timing import A_RUN, TimeLeft
+from wiringup.experiments.launching.timing import A_RUN, TimeLeft
 
 RUNS = [f"run{i}" for i in range(6)]
 

@@ -13,15 +13,16 @@ from filelock import FileLock
 from meeting import Meeting
 from toy_inputs import BASE
 from wiringup.core.errors import BusyError, WiringupError
-from wiringup.experiments import launch as launching
-from wiringup.experiments import run as running
-from wiringup.experiments import sharing, status
-from wiringup.experiments import work as working
-from wiringup.experiments.launch import launch
-from wiringup.experiments.processes import Again, surroundings
+from wiringup.experiments.launching import launch as launching
+from wiringup.experiments.launching import status
+from wiringup.experiments.launching import work as working
+from wiringup.experiments.launching.launch import launch
+from wiringup.experiments.launching.processes import Again, surroundings
+from wiringup.experiments.launching.work import work
 from wiringup.experiments.recipes.sweep import Axes, sweep
-from wiringup.experiments.sharing import CLAIM, DEATHS, LOCK, Claim, claimed, failure
-from wiringup.experiments.work import work
+from wiringup.experiments.runs import run as running
+from wiringup.experiments.runs import sharing
+from wiringup.experiments.runs.sharing import CLAIM, DEATHS, LOCK, Claim, claimed, failure
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))

@@ -9,10 +9,10 @@ import pytest
 from toy_inputs import OtherInputs
 from wiringup.core.errors import InputError
 from wiringup.core.progress import Progress
-from wiringup.experiments import run as running
-from wiringup.experiments.run import execute, execute_alone, restored
-from wiringup.experiments.spec import born_from
-from wiringup.experiments.trainings import WEIGHTS, Trainings
+from wiringup.experiments.runs import run as running
+from wiringup.experiments.runs.run import execute, execute_alone, restored
+from wiringup.experiments.runs.spec import born_from
+from wiringup.experiments.runs.trainings import WEIGHTS, Trainings
 from wiringup.models.readout import subject
 from wiringup.results.record import to_dict
 from wiringup.results.store import RECORD, Store

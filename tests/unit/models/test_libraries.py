@@ -13,7 +13,7 @@ from PIL import Image
 
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.experiments.options import NetworkOptions
+from wiringup.experiments.runs.options import NetworkOptions
 from wiringup.models.any_network import classes_of, own_preprocessing, provenance
 from wiringup.models.architecture import architecture_of, build, outline, own_network
 from wiringup.models.preprocessing import preprocess

@@ -4,7 +4,7 @@ from dataclasses import fields, is_dataclass, replace
 
 from wiringup.core.spec import NEUTRAL as MARK
 from wiringup.core.spec import to_dict
-from wiringup.experiments.spec import ExamSpec, ImagesSpec, RunSpec, born_from
+from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, RunSpec, born_from
 from wiringup.results.labels import NEUTRAL, condition, told_apart
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import parse_moments

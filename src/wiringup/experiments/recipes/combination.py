@@ -13,8 +13,8 @@ Three seeds: 84 runs, at `gpu` (one card) about 17 minutes one after the other (
 minutes), and 5 hours at `small` (two cores).
 """
 
-from wiringup.experiments.inputs import plasticity_of
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.experiments.runs.inputs import plasticity_of
 from wiringup.results.claims import MOST, Claim
 from wiringup.training.schedule import epochs, images
 

@@ -6,12 +6,12 @@ from types import MappingProxyType
 from typing import Any
 
 from wiringup.birth.recipes import RECIPES as BIRTHS
-from wiringup.experiments.genomes import is_published
-from wiringup.experiments.grid import seeded, varied
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch import Study
+from wiringup.experiments.launching.study import Study
+from wiringup.experiments.recipes.grid import seeded, varied
 from wiringup.experiments.recipes.scale import DISTILLED, Scale
-from wiringup.experiments.spec import RunSpec, born_from
+from wiringup.experiments.runs.genomes import is_published
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import RunSpec, born_from
 from wiringup.results.claims import Claim
 from wiringup.training.schedule import Duration, epochs
 

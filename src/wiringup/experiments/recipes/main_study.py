@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from wiringup.core.errors import InputError
-from wiringup.experiments.grid import seeded
-from wiringup.experiments.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.launch import Study
-from wiringup.experiments.spec import RunSpec, born_from
+from wiringup.experiments.launching.study import Study
+from wiringup.experiments.recipes.grid import seeded
+from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.spec import RunSpec, born_from
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.schedule import epochs, images
 from wiringup.training.spec import TrainSpec

@@ -7,7 +7,7 @@ from pathlib import Path
 from wiringup.core.checks import one_of
 from wiringup.core.errors import MissingDataError
 from wiringup.data.images.keeping import JPEG, QUALITY, SQUARES
-from wiringup.experiments.spec import CROPPED, OWN, RENDERED, ExamSpec, ImagesSpec, RunSpec
+from wiringup.experiments.runs.spec import CROPPED, OWN, RENDERED, ExamSpec, ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.schedule import PUBLISHED_MOMENTS, Duration
 from wiringup.training.spec import TrainSpec

@@ -7,8 +7,8 @@ What it takes and what it reaches depends on the images; docs/training.md has ta
 
 from dataclasses import replace
 
-from wiringup.experiments.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.spec import RunSpec
 
 
 def single(base: RunSpec, inputs: StudyInputs, birth: str, *, keep_gain: bool = False) -> RunSpec:

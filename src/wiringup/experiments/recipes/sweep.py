@@ -16,10 +16,10 @@ from tyro.conf import arg
 
 from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
-from wiringup.experiments.grid import PLASTICITY, grid, seeded
-from wiringup.experiments.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.launch import Study
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.launching.study import Study
+from wiringup.experiments.recipes.grid import PLASTICITY, grid, seeded
+from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.spec import RunSpec
 from wiringup.training.schedule import epochs
 
 KN, ALL = "kaiming_normal", "all"

@@ -14,7 +14,7 @@ from wiringup.data.images.cifar import read_cifar
 from wiringup.data.images.packed import read_packed
 from wiringup.data.images.shards import read_samples
 from wiringup.data.recordings.responses import read_responses
-from wiringup.experiments.stored import read_stored
+from wiringup.experiments.scoring.stored import read_stored
 from wiringup.models.weights import read_weights
 
 

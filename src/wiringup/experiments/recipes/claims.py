@@ -8,7 +8,7 @@ from typing import Any
 
 from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.score import UNCEILED
-from wiringup.experiments.outcome import results_folder
+from wiringup.experiments.launching.outcome import results_folder
 from wiringup.experiments.recipes.catalog import RECIPES
 from wiringup.results.claims import Tested, examine
 from wiringup.results.confirmation import as_if_ceiled, benchmarks_of, only

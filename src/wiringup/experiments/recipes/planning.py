@@ -15,12 +15,12 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import MissingDataError
 from wiringup.core.progress import task
 from wiringup.data.images.keeping import Keeping
-from wiringup.experiments.births import born
-from wiringup.experiments.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.launch import Study
+from wiringup.experiments.launching.study import Study
 from wiringup.experiments.recipes.scale import Rate, Scale
-from wiringup.experiments.spec import GenomeSource, RunSpec, absolute
-from wiringup.experiments.trainings import Trainings
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.spec import GenomeSource, RunSpec, absolute
+from wiringup.experiments.runs.trainings import Trainings
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.device import check_device
 from wiringup.models.readout import subject

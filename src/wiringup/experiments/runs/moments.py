@@ -7,8 +7,8 @@ from torch import nn
 
 from wiringup.core.errors import DivergedError, NotFiniteError
 from wiringup.core.progress import advance, begin
-from wiringup.experiments.inputs import Exam, Images
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.runs.inputs import Exam, Images
+from wiringup.experiments.runs.spec import RunSpec
 from wiringup.models.readout import subject
 from wiringup.results.brain_match import match_of_run
 from wiringup.results.draws import SEEDS

@@ -23,7 +23,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import from_pixels
-from wiringup.experiments import bridge_texts as texts
+from wiringup.experiments.scoring import bridge_texts as texts
 from wiringup.models.any_network import parse_areas
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, architecture_of
 from wiringup.models.cornet_s import parameter_count

@@ -19,9 +19,9 @@ from typing import Any
 
 from wiringup.core.errors import MissingDataError, PreemptedError, WiringupError
 from wiringup.core.preemption import stop
-from wiringup.experiments.launch_options import SLURM, LaunchOptions
-from wiringup.experiments.processes import THREADS
-from wiringup.experiments.study import Listing
+from wiringup.experiments.launching.options import SLURM, LaunchOptions
+from wiringup.experiments.launching.processes import THREADS
+from wiringup.experiments.launching.study import Listing
 from wiringup.results.store import Store
 
 FOLDER = "slurm"  # of scripts and logs, in the study's
@@ -60,8 +60,8 @@ class Participant:
 
     def __call__(self, number: int) -> None:
         """Work until nothing is left, or until SLURM wants the machine back."""
-        from wiringup.experiments.inputs import StudyInputs
-        from wiringup.experiments.work import take_part
+        from wiringup.experiments.launching.work import take_part
+        from wiringup.experiments.runs.inputs import StudyInputs
 
         logging.basicConfig(level=logging.INFO, format="%(asctime)s  %(message)s")
         requeue, ended = signal.getsignal(signal.SIGUSR2), list[int]()

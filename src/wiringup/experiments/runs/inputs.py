@@ -15,16 +15,16 @@ from wiringup.core.home import data_home
 from wiringup.core.score import Score
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images.keeping import Keeping
-from wiringup.experiments.births import own_weights
-from wiringup.experiments.genomes import find_genome
-from wiringup.experiments.images import (
+from wiringup.experiments.runs.births import own_weights
+from wiringup.experiments.runs.genomes import find_genome
+from wiringup.experiments.runs.images import (
     calibration_images,
     from_files,
     relabelled,
     rendered,
     validation,
 )
-from wiringup.experiments.spec import (
+from wiringup.experiments.runs.spec import (
     CROPPED,
     NO_GENOME,
     RENDERED,
@@ -34,7 +34,7 @@ from wiringup.experiments.spec import (
     RunSpec,
     absolute,
 )
-from wiringup.experiments.spec import OWN as BY_NETWORK
+from wiringup.experiments.runs.spec import OWN as BY_NETWORK
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.preprocessing import CENTRE, Preprocessing

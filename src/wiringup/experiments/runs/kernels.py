@@ -10,11 +10,11 @@ from torch import Tensor
 
 from wiringup.birth.genome import Genome
 from wiringup.core.errors import WiringupError
-from wiringup.experiments.births import born
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.run import kept_genome, read_spec
-from wiringup.experiments.spec import RunSpec
-from wiringup.experiments.trainings import SPEC, WEIGHTS
+from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.run import kept_genome, read_spec
+from wiringup.experiments.runs.spec import RunSpec
+from wiringup.experiments.runs.trainings import SPEC, WEIGHTS
 from wiringup.models.weights import read_weights
 from wiringup.results.record import Record
 from wiringup.results.store import Store

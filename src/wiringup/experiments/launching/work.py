@@ -13,13 +13,13 @@ import torch
 from wiringup import __version__
 from wiringup.core.errors import BusyError, DivergedError, InputError, PreemptedError, WiringupError
 from wiringup.core.preemption import preemptible
-from wiringup.experiments import sharing
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.outcome import Made, failed, gather, settled, tell_diverged
-from wiringup.experiments.run import execute_alone, read_spec
-from wiringup.experiments.sharing import LOG, Claim, claim_of, save_failure
-from wiringup.experiments.study import Listed, Listing, relabelled
-from wiringup.experiments.trainings import SPEC
+from wiringup.experiments.launching.outcome import Made, failed, gather, settled, tell_diverged
+from wiringup.experiments.launching.study import Listed, Listing, relabelled
+from wiringup.experiments.runs import sharing
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.run import execute_alone, read_spec
+from wiringup.experiments.runs.sharing import LOG, Claim, claim_of, save_failure
+from wiringup.experiments.runs.trainings import SPEC
 from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.distributed import ALONE, ProcessGroup, join, place, started_together

@@ -8,21 +8,19 @@ from wiringup.core.errors import WiringupError
 from wiringup.core.progress import plan
 from wiringup.core.sealed import write_sealed
 from wiringup.core.spec import to_dict
-from wiringup.experiments import slurm
-from wiringup.experiments.inputs import StudyInputs
-from wiringup.experiments.launch_options import HERE, LOCAL, PROCESSES, SLURM, LaunchOptions
-from wiringup.experiments.outcome import Launched, Made, diverged, gather, settled, tell_diverged
-from wiringup.experiments.processes import share
-from wiringup.experiments.run import execute, on_any_device, warn_if_not_kept
-from wiringup.experiments.sharing import forget_failure
-from wiringup.experiments.spec import RunSpec
-from wiringup.experiments.study import Listed, Listing, Study
-from wiringup.experiments.trainings import SPEC, Trainings
-from wiringup.experiments.work import together, work
+from wiringup.experiments.launching import slurm
+from wiringup.experiments.launching.options import HERE, LOCAL, PROCESSES, SLURM, LaunchOptions
+from wiringup.experiments.launching.outcome import Launched, Made, diverged, gather, settled, tell_diverged
+from wiringup.experiments.launching.processes import share
+from wiringup.experiments.launching.study import Listed, Listing, Study
+from wiringup.experiments.launching.work import together, work
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.run import execute, on_any_device, warn_if_not_kept
+from wiringup.experiments.runs.sharing import forget_failure
+from wiringup.experiments.runs.spec import RunSpec
+from wiringup.experiments.runs.trainings import SPEC, Trainings
 from wiringup.results.record import Record
 from wiringup.results.store import Store
-
-__all__ = ["Launched", "Study", "launch", "warn_if_idle"]
 
 log = logging.getLogger(__name__)
 

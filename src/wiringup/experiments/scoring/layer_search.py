@@ -19,8 +19,8 @@ from wiringup.benchmarks.reduced import Reduced
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.stimuli import Stimuli
-from wiringup.experiments.candidates import Candidate, makers
-from wiringup.experiments.scoring import PIXELS, ScoreSpec
+from wiringup.experiments.scoring.candidates import Candidate, makers
+from wiringup.experiments.scoring.spec import PIXELS, ScoreSpec
 from wiringup.models.architecture import canonical
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject

@@ -10,7 +10,7 @@ from wiringup.core.errors import InputError, MissingDataError, WiringupError
 from wiringup.core.files import read_json
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import check_shape, uid
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.runs.spec import RunSpec
 from wiringup.results.documents import ListingDocument
 from wiringup.results.store import RUNS, STUDY, Store, is_study
 

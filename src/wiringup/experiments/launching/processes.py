@@ -15,10 +15,10 @@ from wiringup.core.errors import InputError, PreemptedError
 from wiringup.core.memory import GB
 from wiringup.core.preemption import preemptible
 from wiringup.core.progress import task
-from wiringup.experiments.outcome import diverged, failed, settled, tell_diverged
-from wiringup.experiments.sharing import DEATHS, PATIENCE, at_it
-from wiringup.experiments.study import Listed, Listing
-from wiringup.experiments.timing import TimeLeft
+from wiringup.experiments.launching.outcome import diverged, failed, settled, tell_diverged
+from wiringup.experiments.launching.study import Listed, Listing
+from wiringup.experiments.launching.timing import TimeLeft
+from wiringup.experiments.runs.sharing import DEATHS, PATIENCE, at_it
 from wiringup.models.device import AUTO, cards
 from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store

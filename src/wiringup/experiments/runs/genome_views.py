@@ -26,7 +26,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.core.threads import one_thread
-from wiringup.experiments.genomes import birth_argument
+from wiringup.experiments.runs.genomes import birth_argument
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, outline
 
 

@@ -15,7 +15,7 @@ from wiringup.core.errors import BusyError, WiringupError
 from wiringup.core.files import is_locked, locked, sweep
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict
-from wiringup.experiments.trainings import WEIGHTS
+from wiringup.experiments.runs.trainings import WEIGHTS
 from wiringup.results.store import RECORD, Store
 from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.distributed import ProcessGroup, join

@@ -14,10 +14,11 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.core.spec import from_dict, uid
-from wiringup.experiments.candidates import KAIMING
-from wiringup.experiments.references import REFERENCES
-from wiringup.experiments.scoring import CALIBRATED, ScoreSpec, reportable, scored
-from wiringup.experiments.trainings import WEIGHTS
+from wiringup.experiments.runs.trainings import WEIGHTS
+from wiringup.experiments.scoring.candidates import KAIMING
+from wiringup.experiments.scoring.references import REFERENCES
+from wiringup.experiments.scoring.scores import reportable, scored
+from wiringup.experiments.scoring.spec import CALIBRATED, ScoreSpec
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.preprocessing import IMAGENET

@@ -1,4 +1,4 @@
-"""The files of a Brain-Score submission, with blanks (see `experiments.bridge`)."""
+"""The files of a Brain-Score submission, with blanks (see `scoring.bridge`)."""
 
 from collections.abc import Mapping
 from string import Template

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
@@ -16,10 +16,11 @@ from wiringup.birth.genome import Genome
 from wiringup.core.errors import InputError
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import Stimuli
-from wiringup.experiments.births import born, recalibrated, spread_over
-from wiringup.experiments.genomes import find_genome
-from wiringup.experiments.references import REFERENCES
-from wiringup.experiments.stored import is_stored, read_stored
+from wiringup.experiments.runs.births import born, recalibrated, spread_over
+from wiringup.experiments.runs.genomes import find_genome
+from wiringup.experiments.scoring.references import REFERENCES
+from wiringup.experiments.scoring.spec import ScoreSpec
+from wiringup.experiments.scoring.stored import is_stored, read_stored
 from wiringup.models.any_network import is_foreign, provenance
 from wiringup.models.architecture import ModelSpec, is_network, own_network
 from wiringup.models.device import check_device, strict_float32
@@ -28,9 +29,6 @@ from wiringup.models.readout import Subject, subject
 from wiringup.models.storage import Storage
 from wiringup.models.trained import read_trained
 from wiringup.results.bits import BORN, REFERENCE, TRAINED
-
-if TYPE_CHECKING:
-    from wiringup.experiments.scoring import ScoreSpec
 
 CALIBRATION_IMAGES = 64
 STORED = "stored"
@@ -60,13 +58,13 @@ Maker = Callable[[Stimuli], Candidate]
 """Returns a subject for the images of a benchmark, on which a newborn's BatchNorm is calibrated."""
 
 
-def makers(spec: "ScoreSpec", home: Path, storage: Storage) -> Iterator[Maker]:
+def makers(spec: ScoreSpec, home: Path, storage: Storage) -> Iterator[Maker]:
     """Yield what makes the subjects of a spec: one for each seed or checkpoint, or one if neither enters."""
     for make in _makers(spec, home, storage):
         yield make if spec.layer_map is None else partial(_mapped, make, spec.layer_map)
 
 
-def candidates(spec: "ScoreSpec", stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
+def candidates(spec: ScoreSpec, stimuli: Stimuli, home: Path, storage: Storage) -> Iterator[Candidate]:
     """Yield the subjects of a spec for the images of one benchmark."""
     for make in makers(spec, home, storage):
         yield make(stimuli)
@@ -78,7 +76,7 @@ def _mapped(make: Maker, layers: LayerMap, stimuli: Stimuli) -> Candidate:
     return replace(candidate, subject=Mapped(candidate.subject, layers), facts=facts)
 
 
-def _makers(spec: "ScoreSpec", home: Path, storage: Storage) -> Iterator[Maker]:
+def _makers(spec: ScoreSpec, home: Path, storage: Storage) -> Iterator[Maker]:
     if not is_stored(spec.model) and is_network(spec.model) and not spec.weights and not spec.own:
         yield from _newborn(spec, home, storage)
     else:
@@ -90,7 +88,7 @@ def _the_same(candidate: Candidate, stimuli: Stimuli) -> Candidate:
     return candidate
 
 
-def _of_any_images(spec: "ScoreSpec", storage: Storage) -> Iterator[Candidate]:
+def _of_any_images(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
     """Yield subjects that do not depend on the images of a benchmark, as newborn networks do."""
     if is_stored(spec.model):
         stored = read_stored(Path(spec.model))
@@ -105,7 +103,7 @@ def _of_any_images(spec: "ScoreSpec", storage: Storage) -> Iterator[Candidate]:
         yield _network(spec, spec.unborn, model, {"weights": OWN}, storage, spec.class_names)
 
 
-def _references(spec: "ScoreSpec", storage: Storage) -> Iterator[Candidate]:
+def _references(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
     reference = REFERENCES[spec.model]
     described = _described(REFERENCE, spec.model, f"{spec.model} at {spec.size} px")
     for seed in spec.seeds if reference.seeded else (None,):
@@ -113,7 +111,7 @@ def _references(spec: "ScoreSpec", storage: Storage) -> Iterator[Candidate]:
         yield Candidate(made, _facts(spec.model, seed, spec.size) | facts, described)
 
 
-def _newborn(spec: "ScoreSpec", home: Path, storage: Storage) -> Iterator[Maker]:
+def _newborn(spec: ScoreSpec, home: Path, storage: Storage) -> Iterator[Maker]:
     recipe, genome = find_genome(spec.birth or KAIMING, home, spec.unborn)
     for seed in spec.seeds:
         birth = BirthSpec(recipe, seed, genome.sha256 if genome else "", spec.batchnorm)
@@ -124,7 +122,7 @@ def _newborn(spec: "ScoreSpec", home: Path, storage: Storage) -> Iterator[Maker]
 class _Newborn:
     """A birth: weights are drawn once; BatchNorm is calibrated on the images of each benchmark."""
 
-    spec: "ScoreSpec"
+    spec: ScoreSpec
     birth: BirthSpec
     genome: Genome | None
     storage: Storage
@@ -145,7 +143,7 @@ class _Newborn:
         return replace(made, described=made.described | {"name": name})
 
 
-def _from_weights(spec: "ScoreSpec", path: Path, storage: Storage) -> Candidate:
+def _from_weights(spec: ScoreSpec, path: Path, storage: Storage) -> Candidate:
     trained = read_trained(path, replace(spec, width=1.0).unborn, spec.weights_key)
     if spec.width not in (1.0, trained.spec.width):
         raise InputError(
@@ -163,7 +161,7 @@ def _from_weights(spec: "ScoreSpec", path: Path, storage: Storage) -> Candidate:
 
 
 def _network(
-    spec: "ScoreSpec",
+    spec: ScoreSpec,
     network: ModelSpec,
     model: nn.Module,
     facts: dict[str, Any],

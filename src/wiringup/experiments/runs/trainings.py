@@ -12,7 +12,7 @@ from torch import nn
 from wiringup.core.errors import WiringupError
 from wiringup.core.sealed import read_sealed
 from wiringup.core.spec import from_dict
-from wiringup.experiments.spec import ExamSpec, RunSpec, throughout
+from wiringup.experiments.runs.spec import ExamSpec, RunSpec, throughout
 from wiringup.models.architecture import build
 from wiringup.models.weights import load_weights, read_weights
 from wiringup.results.record import Point, Record

@@ -19,14 +19,14 @@ from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.progress import advance, apart
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import from_dict, to_dict, uid
-from wiringup.experiments.births import pretrained
-from wiringup.experiments.genomes import carried
-from wiringup.experiments.inputs import Exam, Images, StudyInputs
-from wiringup.experiments.moments import Spent, scored, scorer
-from wiringup.experiments.options import NetworkOptions
-from wiringup.experiments.sharing import claimed
-from wiringup.experiments.spec import RunSpec, of_this_version
-from wiringup.experiments.trainings import SPEC, WEIGHTS, Trainings, networks, restored_from
+from wiringup.experiments.runs.births import pretrained
+from wiringup.experiments.runs.genomes import carried
+from wiringup.experiments.runs.inputs import Exam, Images, StudyInputs
+from wiringup.experiments.runs.moments import Spent, scored, scorer
+from wiringup.experiments.runs.options import NetworkOptions
+from wiringup.experiments.runs.sharing import claimed
+from wiringup.experiments.runs.spec import RunSpec, of_this_version
+from wiringup.experiments.runs.trainings import SPEC, WEIGHTS, Trainings, networks, restored_from
 from wiringup.models import any_network
 from wiringup.models.architecture import architecture_of
 from wiringup.models.device import AUTO, device_name

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from wiringup.core.errors import DivergedError, InputError, MissingDataError, WiringupError
-from wiringup.experiments.sharing import LOG, failure
-from wiringup.experiments.study import Listed, Listing, find_study, studies
+from wiringup.experiments.launching.study import Listed, Listing, find_study, studies
+from wiringup.experiments.runs.sharing import LOG, failure
 from wiringup.results.record import Diverged, Record
 from wiringup.results.store import RUNS, STUDY, Store
 

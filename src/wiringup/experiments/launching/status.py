@@ -8,11 +8,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from wiringup.core.errors import WiringupError
-from wiringup.experiments import slurm
-from wiringup.experiments.outcome import diverged, failed
-from wiringup.experiments.sharing import Claim, claim_of, surely_at
-from wiringup.experiments.slurm import Queued
-from wiringup.experiments.study import Listed, Listing
+from wiringup.experiments.launching import slurm
+from wiringup.experiments.launching.outcome import diverged, failed
+from wiringup.experiments.launching.slurm import Queued
+from wiringup.experiments.launching.study import Listed, Listing
+from wiringup.experiments.runs.sharing import Claim, claim_of, surely_at
 from wiringup.results.store import Store
 
 DONE, RUNNING, WAITING, FAILED, DIVERGED = "done", "running", "waiting", "failed", "diverged"

@@ -7,7 +7,7 @@ from torch import nn
 
 from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.core.errors import InputError
-from wiringup.experiments.inputs import plasticity_of
+from wiringup.experiments.runs.inputs import plasticity_of
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.readout import NetworkSubject, subject
 

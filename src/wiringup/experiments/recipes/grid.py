@@ -6,8 +6,8 @@ from itertools import product
 from typing import Any
 
 from wiringup.core.errors import InputError
-from wiringup.experiments.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.spec import RunSpec
+from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.spec import RunSpec
 from wiringup.models.architecture import ModelSpec
 
 SEED = "seed"
