@@ -12,7 +12,7 @@ from made_records import make_record, score
 from wiringup.cli.main import main
 from wiringup.core.errors import MissingDataError
 from wiringup.data.sources.fetch import fetch
-from wiringup.figures.panels import output
+from wiringup.figures.panels import growth, output
 from wiringup.figures.panels import series as naming
 from wiringup.figures.panels.catalog import PANELS
 from wiringup.figures.panels.loading import load_both, load_own, load_published
@@ -414,7 +414,7 @@ def test_a_published_bar_is_seed_0_or_the_mean_over_distinct_seeds_and_that_is_s
     assert "n = 15 and 12" in drawn["s2"].caption
 
 
-def test_own_trainings_of_one_kind_are_lines_of_their_own(runs):
+def test_own_trainings_of_one_kind_are_lines_of_their_own(runs, monkeypatch):
     """A control on fewer updates, and seeds of another genome, are no points of another training's curve."""
     store = Store(runs)
     store.save(own_record("control", KN, "all", 0, 0.2, 0.25))
@@ -430,6 +430,8 @@ def test_own_trainings_of_one_kind_are_lines_of_their_own(runs):
     assert {one.key for one in four.series} >= {(KN, "all"), "control", (WC, "critical")}
     assert "Own conditions that are not drawn: slow." in four.caption
     assert "EfficientNet" not in four.caption
+    monkeypatch.setattr(growth, "NAMED", 0)
+    assert "not drawn: 1, all of which the command names." in PANELS["4a"].draw(own, "t", "c").caption
     (mean,) = [one for one in PANELS["1b"].draw(own, "t", "c").series if one.area == "mean"]
     assert {spot.label for spot in mean.spots} == {"ref"}
 

@@ -25,6 +25,9 @@ from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
 from wiringup.results.table import OWN
 
+NAMED = 3
+"""Of so many own conditions at most a caption says that they are not drawn."""
+
 SMALL = ("efficientnet_b0_imagenet_full", "resnet18_imagenet_full")
 """Networks of the scaling study that stand beside CORnet-S."""
 
@@ -89,7 +92,10 @@ def _of_others(spots: Spots, drawn: Spots) -> str:
         told += " EfficientNet-B0 and ResNet-18: Gokce & Schrimpf 2025."
     labels = dict.fromkeys(s.label for s in spots if s.source == OWN and (s.plasticity or s.birth))
     if absent := [label for label in labels if label not in {s.label for s in drawn}]:
-        told += f" Own conditions that are not drawn: {'; '.join(absent)}."
+        named = (
+            "; ".join(absent) if len(absent) <= NAMED else f"{len(absent)}, all of which the command names"
+        )
+        told += f" Own conditions that are not drawn: {named}."
     return told
 
 
