@@ -46,3 +46,10 @@ def test_a_run_that_was_let_go_begins_anew():
     left.seconds(["one"], ["one"], 0, made)
     assert left.seconds(["one"], [], 60, made) == 100
     assert left.seconds(["one"], ["one"], 80, made) == 100
+
+
+def test_what_the_rest_of_a_run_took_says_nothing_of_whole_ones():
+    left = TimeLeft(dict.fromkeys(RUNS, 100.0), 1, resumed=RUNS[:1])
+    left.seconds(RUNS, RUNS[:1], 0, made)
+    assert left.seconds(RUNS[1:], RUNS[1:2], 5, made) == pytest.approx(500)
+    assert left.seconds(RUNS[2:], RUNS[2:3], 205, made) == pytest.approx(800)

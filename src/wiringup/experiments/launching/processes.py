@@ -22,6 +22,7 @@ from wiringup.experiments.runs.sharing import DEATHS, PATIENCE, at_it
 from wiringup.models.device import AUTO, cards
 from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store
+from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.distributed import started_together
 
 NOTHING_KNOWN: Mapping[str, float] = MappingProxyType({})
@@ -71,7 +72,8 @@ def share(
     number, total = min(number, len(todo)), len(todo)
     logs = store.folder(listing.uid) / FOLDER
     logs.mkdir(parents=True, exist_ok=True)
-    left = TimeLeft(expected, number)
+    resumed = {one.run for one in todo if (store.folder(one.run) / CHECKPOINT).is_file()}
+    left = TimeLeft(expected, number, resumed)
     begun = time.monotonic()
     whole = left.seconds([one.run for one in todo], (), begun, store.made)
     memory = Storage().limit()  # now: what the processes take is not free later

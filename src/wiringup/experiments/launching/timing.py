@@ -16,10 +16,11 @@ class TimeLeft:
     Args:
         expected: run -> seconds that it is likely to take.
         number: of processes.
+        resumed: runs of which a part was made before: what the rest takes says nothing of whole ones.
     """
 
-    def __init__(self, expected: Mapping[str, float], number: int) -> None:
-        self.expected, self.number = expected, number
+    def __init__(self, expected: Mapping[str, float], number: int, resumed: Collection[str] = ()) -> None:
+        self.expected, self.number, self.resumed = expected, number, resumed
         self._begun: dict[str, float] = {}
         self._took: dict[str, float] = {}
 
@@ -38,7 +39,7 @@ class TimeLeft:
             self._begun.setdefault(run, now)
         for run in self._begun.keys() - set(at_work):
             begun = self._begun.pop(run)
-            if run not in todo and made(run):
+            if run not in todo and run not in self.resumed and made(run):
                 self._took[run] = now - begun
         guessed = sum(self._guess(run) for run in self._took)
         longer = sum(self._took.values()) / guessed if guessed else 1.0
