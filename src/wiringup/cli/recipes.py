@@ -176,7 +176,8 @@ def plan(
             raise
         missing, found = str(error), study.study(Expected(scale), here=False)
     store = Store(out)
-    told = planned(found, store, scale.rate, probed(found, store, inputs) if probe else {})
+    measured = probed(found, store, inputs) if probe else {}
+    told = planned(found, store, lambda model: measured.get(model) or scale.rate_of(model))
     if json:
         facts: dict[str, Any] = {"recipe": study.recipe, "scale": study.scale or SCALE, "missing": missing}
         facts |= {"panels": found.about["panels"], "rates": _rates(told), "pixels": told.pixels}

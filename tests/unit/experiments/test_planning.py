@@ -35,7 +35,7 @@ def study_of(inputs, name="fewer_updates", scale=SCALE):
 
 def test_what_is_planned_is_what_is_counted(inputs, tmp_path):
     study, store = study_of(inputs), Store(tmp_path / "runs")
-    before = planned(study, store, RATE)
+    before = planned(study, store, lambda _: RATE)
     assert {run.state for run in before.runs} == {TO_DO}
     records = {r.uid: r for r in launch(study, store, inputs=inputs).records}
     for run in before.runs:
@@ -49,11 +49,11 @@ def test_what_is_planned_is_what_is_counted(inputs, tmp_path):
         assert run.seconds == run.flops / 1e9 + 2 * run.scorings
         disk = sum(f.stat().st_size for f in store.folder(run.uid).iterdir())
         assert 0.5 * disk < run.disk < 2 * disk
-    after = planned(study, store, RATE)
+    after = planned(study, store, lambda _: RATE)
     assert {run.state for run in after.runs} == {DONE}
     assert before.left("updates") == sum(r.last.updates for r in records.values())
     assert after.left("updates") == after.left("seconds") == 0
-    other = planned(study_of(OtherInputs(tmp_path)), store, RATE)
+    other = planned(study_of(OtherInputs(tmp_path)), store, lambda _: RATE)
     assert {run.state for run in other.runs} == {TRAINED}
     assert other.left("updates") == other.left("synaptic_updates") == 0
     assert other.left("seconds") == 2 * sum(run.scorings for run in other.runs)
@@ -63,7 +63,7 @@ def test_what_is_planned_is_what_is_counted(inputs, tmp_path):
 def test_a_training_that_diverged_before_is_told(inputs, tmp_path):
     study, store = study_of(inputs), Store(tmp_path)
     store.save_diverged(study.runs[0].uid, study.runs[0], "the loss is nan")
-    assert planned(study, store, RATE).runs[0].state == DIVERGED
+    assert planned(study, store, lambda _: RATE).runs[0].state == DIVERGED
 
 
 def test_without_images_a_plan_says_what_is_expected(tmp_path):
@@ -75,7 +75,7 @@ def test_without_images_a_plan_says_what_is_expected(tmp_path):
     base = scale.base(NEEDED)
     study = find_recipe("small_networks").study("small_networks", base, Expected(scale, tmp_path), scale)
     assert study.runs[3].birth.recipe == "weight_compression"  # of a genome that is not here
-    reference, *_ = planned(replace(study, runs=study.runs[:1]), Store(tmp_path), scale.rate).runs
+    reference, *_ = planned(replace(study, runs=study.runs[:1]), Store(tmp_path), scale.rate_of).runs
     assert reference.updates == 1_281_167 * 43 and reference.trained == 53_416_616
     assert reference.state == TO_DO
 
@@ -96,7 +96,7 @@ def test_a_network_that_was_measured_has_a_rate_of_its_own(inputs, tmp_path):
     study, store = study_of(inputs), Store(tmp_path)
     (model,) = {run.model for run in study.runs}
     slow = replace(RATE, flops=RATE.flops / 4)
-    usual, own = planned(study, store, RATE), planned(study, store, RATE, {model: slow})
+    usual, own = planned(study, store, lambda _: RATE), planned(study, store, {model: slow}.get)
     assert (usual.rates, own.rates) == ({model: RATE}, {model: slow})
     for before, after in zip(usual.runs, own.runs, strict=True):
         told = before.scorings * RATE.scoring
@@ -104,3 +104,10 @@ def test_a_network_that_was_measured_has_a_rate_of_its_own(inputs, tmp_path):
     assert probed(study, store, inputs).keys() == {model}
     execute(study.runs[0], store, inputs=inputs)
     assert not probed(replace(study, runs=study.runs[:1]), store, inputs), "what is made is not measured"
+
+
+def test_networks_of_a_scale_have_the_rates_that_were_measured():
+    small, own = SCALES["small"], SCALES["small"].model
+    narrow = replace(own, width=0.125, classes=7)
+    assert small.rate_of(own) == small.rate and small.rate_of(narrow).flops < 0.7 * small.rate.flops
+    assert SCALES["gpu"].rate_of(narrow) == SCALES["gpu"].rate, "on a card nobody measured them"

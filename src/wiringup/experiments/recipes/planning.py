@@ -1,11 +1,10 @@
 """What a study will take before it starts: runs, updates, time, memory and disk."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +33,6 @@ PROBED_IMAGES = 64  # in a step of a probe, at most
 PROBED_STEPS = 3
 TRAINING = ("updates", "synaptic_updates", "flops")
 EXPECTED = "expected"  # stands for the hash of what is not here
-
-NOTHING: Mapping[ModelSpec, Rate] = MappingProxyType({})
 
 DONE, DIVERGED, TRAINED, TO_DO = "done", "diverged", "trained", "to do"
 
@@ -131,7 +128,7 @@ class Plan:
         return max(run.memory for run in self.runs)
 
 
-def planned(study: Study, store: Store, rate: Rate, measured: Mapping[ModelSpec, Rate] = NOTHING) -> Plan:
+def planned(study: Study, store: Store, rate_of: Callable[[ModelSpec], Rate]) -> Plan:
     """Return what a study will take, run by run, and what of it is there.
 
     Times are floating-point operations of training, and scored moments, at a rate. A birth that several runs
@@ -140,13 +137,12 @@ def planned(study: Study, store: Store, rate: Rate, measured: Mapping[ModelSpec,
     Args:
         study: its runs, pinned.
         store: where finished runs lie.
-        rate: of a machine.
-        measured: network -> its own rate, where it was measured: operations on few channels are slower.
+        rate_of: network -> the rate of a machine: operations on few channels are slower.
     """
     unique = {run.uid: run for run in study.runs}
     images = max((run.images for run in unique.values()), key=lambda images: images.pool or 0)
     trainings = Trainings(store)
-    rates = {run.model: measured.get(run.model, rate) for run in unique.values()}
+    rates = {run.model: rate_of(run.model) for run in unique.values()}
     found = tuple(_planned(run, trainings, rates[run.model]) for run in unique.values())
     return Plan(found, rates, (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side))
 

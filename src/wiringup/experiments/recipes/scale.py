@@ -1,7 +1,7 @@
 """How large a study is: its network, training and images. A recipe says what is compared."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from wiringup.core.checks import one_of
@@ -60,6 +60,7 @@ class Scale:
         birth_seeds: of births where nothing learns.
         wc: what weight compression is: a recipe of published figures ("wc"), a genome file, or `DISTILLED`.
         rate: of a machine that the scale is made for.
+        others: architecture and width -> floating-point operations a second of networks other than its own.
     """
 
     says: str
@@ -83,6 +84,7 @@ class Scale:
     rate: Rate
     keep: str = SQUARES
     top1: str = OWN
+    others: Mapping[tuple[str, float], float] = field(default_factory=dict)
 
     def source(self, home: Path, named: str = "") -> str:
         """Return where labelled images lie: those that are named, or the scale's own below the data folder.
@@ -102,6 +104,10 @@ class Scale:
                 f"{Path(self.images).parts[0]} --from DIR. Or name others: --images PATH."
             )
         return found
+
+    def rate_of(self, model: ModelSpec) -> Rate:
+        """Return how fast a network was: its own rate where that was measured."""
+        return replace(self.rate, flops=self.others.get((model.architecture, model.width), self.rate.flops))
 
     def base(self, source: str, val: str = "") -> RunSpec:
         """Return the run that recipes vary.
@@ -156,7 +162,11 @@ SMALL = Scale(
     birth_seeds=tuple(range(10)),
     wc="wc",
     rate=Rate(2.1e11, 15, "two cores of an AMD EPYC with bf16, 2026-11-26"),
-)
+    others={
+        ("cornet_s", 0.125): 1.2e11, ("cornet_s", 0.0625): 3.9e10, ("resnet50", 0.25): 9e10,
+        ("mobilenet_v1", 0.25): 2.8e10, ("mobilenet_v1", 0.125): 9e9, ("alexnet", 0.25): 8.6e10,
+    },
+)  # fmt: skip
 
 SCALES: Mapping[str, Scale] = {
     "tiny": replace(
@@ -177,6 +187,7 @@ SCALES: Mapping[str, Scale] = {
         births=("uniform", "layer_normal"),
         birth_seeds=(0, 1, 2),
         wc=DISTILLED,
+        others={},
         rate=Rate(1e11, 3, "two cores of an AMD EPYC, 2026-11-26"),
     ),
     "small": SMALL,
@@ -186,6 +197,7 @@ SCALES: Mapping[str, Scale] = {
         model=ModelSpec("cornet_s", width=1, size=64),
         training=TrainSpec(batch=256, lr=0.1, schedule="cosine", precision="bf16"),
         brief=10,
+        others={},
         rate=Rate(1.05e14, 4, "one NVIDIA H200, torch 2.11, 2026-11-26"),
     ),
     "paper": replace(
@@ -204,6 +216,7 @@ SCALES: Mapping[str, Scale] = {
         brief=6,
         fewer=(10_000, 100_000, 500_000),
         moments=PUBLISHED_MOMENTS,
+        others={},
         rate=Rate(4e14, 20, "one NVIDIA H200 in bf16, torch 2.11, 2026-11-26"),
     ),
 }  # fmt: skip

@@ -7,7 +7,7 @@ the reference; and weight compression with critical training beside them. In lat
 reached 98 % of the fully trained CORnet-S with 1/126 of its synaptic updates. Such a network of another
 package is trained by wiringup sweep --model timm:efficientnet_b0 --area ....
 
-Three seeds: 33 runs, one after the other about 10 minutes at `gpu` (one card) and 3 hours at `small` (two
+Three seeds: 33 runs, one after the other about 10 minutes at `gpu` (one card) and 5 hours at `small` (two
 cores).
 """
 

@@ -7,7 +7,7 @@ from weight compression; births are the first moments of these runs. Percentages
 CORnet-S. Published: ResNet-50 100 % and, with weight compression and critical training, 91 %; MobileNet-v1
 101 % and 79 %. AlexNet, which has no BatchNorm, learns at a tenth of the rate.
 
-Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) and 3 hours at `small` (two
+Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) and 4.5 hours at `small` (two
 cores).
 """
 
