@@ -174,7 +174,7 @@ def front(
     points = pareto(curves, base, by)
     body = [
         {
-            "condition": one.label,
+            "condition": one.name,
             "epoch": one.epoch,
             by: one.cost,
             "brain match (% of reference)": one.percent.value,
@@ -300,7 +300,7 @@ def coverage(
 
 def _show_confirmed(points: Sequence["OnFront"], beside: Sequence[Mapping[str, "Estimate"]]) -> None:
     cells = [
-        [point.label, told(point.epoch), *map(_with_ends, there.values())]
+        [point.name, told(point.epoch), *map(_with_ends, there.values())]
         for point, there in zip(points, beside, strict=True)
     ]
     title = "The same on benchmarks that had no part in the choice: % of reference [95 % interval]"

@@ -52,7 +52,8 @@ def headline(comparison: Comparison) -> str:
     if newborn:
         best = max(newborn, key=_mean)
         of = "" if words else f" of the brain match of {comparison.reference}"
-        words.append(f"The best newborn is that of {best.label}, with {_percent(best)}{of}.")
+        name = best.born or f"that of {best.label}"
+        words.append(f"The best newborn is {name}, with {_percent(best)}{of}.")
     return on + " ".join(words)
 
 

@@ -11,6 +11,7 @@ from wiringup.core.areas import SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.results.brain_match import BrainMatch, Chance, at_chance, brain_match
+from wiringup.results.labels import born
 from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
 from wiringup.results.stats import Estimate
 from wiringup.results.table import Row, rows
@@ -52,6 +53,7 @@ class ConditionScores:
         interval: area or "mean" -> mean of ``percent`` with its 95 % interval: over the seeds of the
             condition and of the reference, and over stimuli and units where records keep draws of them.
         spent: synaptic updates so far, as a percentage of all that the reference spends.
+        born: what its newborn is called, see `labels.born`.
     """
 
     label: str
@@ -65,6 +67,7 @@ class ConditionScores:
     percent: Mapping[str, OverSeeds]
     interval: Mapping[str, Estimate]
     spent: float = float("nan")
+    born: str = ""
 
 
 @dataclass(frozen=True)
@@ -227,8 +230,7 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
     base = matched(reference, last)
     chance = at_chance(base)
     areas = [a for a in base.areas if a not in chance] or list(base.areas)
-    whole = float(np.mean([of[0]["synaptic_updates"] for of in last]))
-    moments = [_condition(runs, base, areas, whole) for found in conditions.values() for runs in found]
+    moments = [_condition(runs, base, areas, last) for found in conditions.values() for runs in found]
     simulated = any(row.get("simulated") for row in table)
     return Comparison(
         reference, moments, areas, chance, simulated, diverged, base.left_out, base.not_resampled
@@ -280,7 +282,7 @@ def _scored(row: Row) -> bool:
     return row.get("benchmark") is not None
 
 
-def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], whole: float) -> ConditionScores:
+def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], last: Runs) -> ConditionScores:
     firsts = [of[0] for of in runs]
     first = firsts[0]
     mine = matched(first["label"], runs)
@@ -288,7 +290,7 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], whole: float)
     every = [a for a in SCORED if a in mine.areas or a in base.areas]
     match = {a: _values(mine, a, areas, len(runs)) for a in (*every, MEAN)}
     percent = {a: _in_percent(match[a], base, a, areas, fractions[a]) for a in (*areas, MEAN)}
-    synaptic = float(np.mean([row["synaptic_updates"] for row in firsts]))
+    synaptic, whole = (float(np.mean([of[0]["synaptic_updates"] for of in each])) for each in (runs, last))
     return ConditionScores(
         label=first["label"],
         epoch=first["epoch"],
@@ -301,6 +303,7 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], whole: float)
         percent=percent,
         interval={a: _scaled(fractions[a], 100) for a in (*areas, MEAN)},
         spent=100 * synaptic / whole if whole else float("nan"),
+        born=born(first, last[0][0]),
     )
 
 

@@ -18,6 +18,7 @@ from wiringup.core.errors import InputError
 from wiringup.results.brain_match import at_chance
 from wiringup.results.comparison import matched, moments_of, told_not_resampled
 from wiringup.results.draws import Drawn, Sample, drawn, in_common, mixed, subtracted
+from wiringup.results.labels import born
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, Estimate, paired_permutation
 from wiringup.results.table import Row
@@ -44,8 +45,8 @@ class Curve:
         costs: name of a cost -> (moments,), means over seeds; NaN where it is not known.
         samples: one for each moment: the brain match in every seed, with draws.
         simulated: whether any score is.
-        drawn_as: label by which its seeds are drawn, if not by its own: that of its last moment, so that this
-            is drawn alike wherever it stands.
+        drawn_as: label by which its seeds are drawn, if not by its own: that of its last moment.
+        born: what its newborn is called, see `labels.born`.
     """
 
     label: str
@@ -54,6 +55,7 @@ class Curve:
     samples: Sequence[Sample]
     simulated: bool
     drawn_as: str = ""
+    born: str = ""
 
     def at(self, cost: float, by: str) -> Sample:
         """Return the brain match where ``cost`` was spent: of that moment, or between two neighbours.
@@ -117,18 +119,18 @@ def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
             f"No run is labelled {reference!r}.{did_you_mean(reference, labels)} There are: "
             f"{', '.join(map(repr, labels))}."
         )
-    base = matched(reference, moments_of(reference, table)[-1])
+    last = moments_of(reference, table)[-1]
+    base = matched(reference, last)
     chance = at_chance(base)
-    areas = [area for area in base.areas if area not in chance]
-    if not areas:
+    if not (areas := [area for area in base.areas if area not in chance]):
         why = CHANCE if base.areas else NO_CEILING
         raise NoFractionError(f"Nothing is a fraction of {reference!r}: {why} in every area.", why)
     if base.not_resampled:
         log.warning("%s", told_not_resampled(base.not_resampled))
-    return {label: _curve(label, table, areas) for label in labels}
+    return {label: _curve(label, table, areas, last[0][0]) for label in labels}
 
 
-def _curve(label: str, table: Sequence[Row], areas: Sequence[str]) -> Curve:
+def _curve(label: str, table: Sequence[Row], areas: Sequence[str], usual: Row) -> Curve:
     moments = sorted(moments_of(label, table), key=lambda runs: runs[0][0]["epoch"])
     costs = {}
     for name in COSTS:
@@ -140,6 +142,7 @@ def _curve(label: str, table: Sequence[Row], areas: Sequence[str]) -> Curve:
         costs=costs,
         samples=[matched(label, runs).sample(MEAN, areas) for runs in moments],
         simulated=any(row.get("simulated") for runs in moments for of in runs for row in of),
+        born=born(moments[0][0][0], usual),
     )
 
 
@@ -324,6 +327,7 @@ class OnFront:
         moment: which of the condition's scored moments, from 0.
         percent: brain match in percent of the reference's last.
         share: of the draws in which it is on the front.
+        name: the label; of a newborn what that is called, whatever is to learn.
     """
 
     label: str
@@ -333,6 +337,7 @@ class OnFront:
     percent: Estimate
     share: float
     simulated: bool
+    name: str
 
 
 def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_updates") -> list[OnFront]:
@@ -362,10 +367,15 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
     return [
         OnFront(
             spots[k][0].label, spots[k][1], float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
-            percent(each[k].estimate()), float(share[k]), spots[k][0].simulated,
+            percent(each[k].estimate()), float(share[k]), spots[k][0].simulated, _name(*spots[k]),
         )
         for k in chosen
     ]  # fmt: skip
+
+
+def _name(curve: Curve, moment: int) -> str:
+    newborn = curve.born and not curve.costs["epoch"][moment]
+    return f"{curve.born}, birth" if newborn else curve.label
 
 
 def _moments(curve: Curve, by: str) -> list[int]:

@@ -18,6 +18,9 @@ NEUTRAL = frozenset((
 ))  # fmt: skip
 """The ``core.spec.neutral()`` fields of a run's specification, which change no address."""
 
+SHORT: Mapping[str, str] = {"kaiming_normal": "KN", "weight_compression": "WC"}
+"""How births are called in names of lines, and in figures."""
+
 NO_CONDITION = NEUTRAL | {"seed", "calibration_sha256", "held_out"}  # the latter follow from the images
 LONG = 40
 
@@ -115,3 +118,18 @@ def _text(value: Any) -> str:
     if len(text) == 64 and isinstance(value, str):  # a hash already
         return text[:8]
     return text if len(text) <= LONG else content_hash(value)[:8]
+
+
+def born(row: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
+    """Return what a newborn of a row is called, whatever is to learn: as in "WC (distilled)".
+
+    Args:
+        row: of a run; "" if it does not say its birth.
+        usual: of the reference: another network than its is named.
+    """
+    if not (birth := row.get("birth")):
+        return ""
+    other = [str(row.get(name)) for name in ("architecture",) if row.get(name) != usual.get(name)]
+    other += [f"width {row['width']:g}"] if row.get("width") != usual.get("width") else []
+    distilled = " (distilled)" if str(row.get("genome") or "").startswith("run:") else ""
+    return ", ".join([*other, SHORT.get(birth, str(birth)) + distilled])

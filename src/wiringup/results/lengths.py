@@ -13,10 +13,8 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.curves import Curve
+from wiringup.results.labels import SHORT
 from wiringup.results.table import Row
-
-SHORT: Mapping[str, str] = {"kaiming_normal": "KN", "weight_compression": "WC"}
-"""How births are called in names of lines, and in figures."""
 
 Lines = Mapping[str, str]
 """Label of a condition -> what its line is called."""

@@ -140,6 +140,11 @@ def test_of_births_the_best_is_named_and_the_figure_starts_with_the_end_of_each(
     assert re.match(
         r"The best newborn is that of birth 2, with 80 % .*of the brain match of ref <all>\.$", told
     )
+    named = [
+        replace(one, spec={"birth": {"recipe": "weight_compression", "genome": "run:a"}}) for one in births
+    ]
+    told = methods.headline(compare(rows([*found, *named]), "ref <all>"))
+    assert told.startswith("The best newborn is WC (distilled), with 80 %")
     assert 'value="ends" selected' in page_of([*found, *births])
     assert 'value="ends">' in page_of(found)
 

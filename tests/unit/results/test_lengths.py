@@ -8,8 +8,8 @@ import pytest
 from made_records import make_record, score
 from wiringup.core.errors import InputError
 from wiringup.results.comparison import compare
-from wiringup.results.curves import curves, reached
-from wiringup.results.labels import training
+from wiringup.results.curves import curves, front, reached
+from wiringup.results.labels import born, training
 from wiringup.results.lengths import by_length, joined, lines, named
 from wiringup.results.table import rows
 
@@ -122,3 +122,13 @@ def test_a_condition_or_a_line_is_named_by_how_it_begins(caplog):
         named("B", {}, longer)
     with pytest.raises(InputError, match=r"called 'A, fe'\. Did you mean 'A, few'\?"):
         named("A, fe", {}, longer)
+
+
+def test_newborns_are_called_by_their_birth_whatever_is_to_learn():
+    usual = {"birth": "kaiming_normal", "architecture": "cornet_s", "width": 1.0}
+    assert born(usual, usual) == "KN" and born({}, usual) == ""
+    wc = usual | {"birth": "weight_compression", "genome": "ab12"}
+    assert born(wc, usual) == "WC" and born(wc | {"genome": "run:a"}, usual) == "WC (distilled)"
+    assert born(wc | {"architecture": "resnet50", "width": 0.5}, usual) == "resnet50, width 0.5, WC"
+    points = front(curves(rows([*REF, *SHORT]), "ref"), "ref")
+    assert [one.name for one in points] == ["KN, birth", "short", "ref"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from wiringup.core.areas import BEHAVIOR
 from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
 from wiringup.figures.style import COLORS, MARKERS
-from wiringup.results.lengths import JOINED, SHORT
+from wiringup.results.labels import SHORT
+from wiringup.results.lengths import JOINED
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
 from wiringup.results.table import OWN
