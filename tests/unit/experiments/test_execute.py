@@ -375,3 +375,10 @@ def test_weights_that_were_not_kept_are_told(run, tmp_path, caplog):
     execute(run, Store(tmp_path))
     execute(replace(run, keep_weights=True), Store(tmp_path))
     assert "The weights of its moments were not kept" in caplog.text
+
+
+def test_shares_that_no_process_normalises_are_refused_before_anything_is_made(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(running, "_genome", lambda *_: pytest.fail("something is made"))
+    shared = inputs.pin(replace(BASE, training=replace(BASE.training, norm_shares=2)))
+    with pytest.raises(InputError, match="this training has 1 process"):
+        execute(shared, Store(tmp_path), inputs=inputs)

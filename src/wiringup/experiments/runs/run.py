@@ -76,6 +76,7 @@ def execute(
             return known
         if why := group.broadcast(store.diverged(spec.uid)):
             raise DivergedError(f"{why} To try it again, remove {folder}.")
+        group.check_norms(spec.training.norm_shares)  # before anything is made for it
         genome = _genome(spec, store, device, inputs)
         begun = (folder / CHECKPOINT).is_file()
         log.info("%s: %s  [%s]", "On from its checkpoint" if begun else "Now", spec.title, spec.uid)
