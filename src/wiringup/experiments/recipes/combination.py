@@ -5,9 +5,9 @@
 Weight compression with critical training beside Kaiming normal with all synapses, on the same images for
 the same epochs (equal updates), and for as many synaptic updates as critical training spends (equal
 synaptic updates). Published: 79 % of the fully trained brain match after six epochs, 83 % converged. At
-`gpu` (one H200, three seeds, ten epochs, mean of V1, V4 and behaviour): weight compression with critical
-training 88 % [81, 95], Kaiming normal with critical training 75 %, with all synapses 82 %, with all synapses
-and as many synaptic updates as critical training 47 % (docs/findings.md).
+`gpu` (one H200, three seeds, ten epochs, mean of V1, V4, IT and behaviour): weight compression with critical
+training 89 % [79, 101], Kaiming normal with critical training 75 %, with all synapses 83 %, with all synapses
+and as many synaptic updates as critical training 43 % (docs/findings.md).
 
 Three seeds: 84 runs, at `gpu` (one card) about 17 minutes one after the other (54 of them eight at once: 5
 minutes), and 5 hours at `small` (two cores).

@@ -3,9 +3,8 @@
     wiringup run fewer_updates --scale gpu
 
 Published, at the paper's scale: 76 % of the fully trained brain match after one epoch of ImageNet, 90 %
-after six, 79 % with 100,000 images for 20 epochs. At `gpu` (one card, one seed, mean of V1, V4 and IT): 64
-to 67 % at birth, 86 to 91 % after ten epochs of 50. At `gpu` 36 runs, about ten minutes; at `small` about
-six hours on two cores.
+after six, 79 % with 100,000 images for 20 epochs. At `gpu` (one H200, three seeds, mean of V1, V4, IT and
+behaviour): 57 % at birth, and 53, 67 and 83 % after one, three and ten epochs of 50 (docs/findings.md).
 
 Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) and 3 hours at `small` (two
 cores).
