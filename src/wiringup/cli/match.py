@@ -14,7 +14,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.experiments.scoring import match as matching
 from wiringup.experiments.scoring.spec import ScoreSpec
-from wiringup.results.brain_match import BrainMatch, at_chance, to_dict
+from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.draws import FEW_SEEDS
 from wiringup.results.stats import Estimate
 from wiringup.results.store import Store
@@ -115,7 +115,7 @@ def _describe(found: BrainMatch, reference: BrainMatch | None) -> None:
     """Say what a reader of the table has to know."""
     if reference is not None:
         log.info("Reference: %s", reference.label)
-        for area, score in at_chance(reference).items():
+        for area, score in reference.chance.items():
             told = "No fraction in %s, nor part in it: the reference is at chance there (%s)."
             log.info(told, area, score)
     if found.seeds == 1:

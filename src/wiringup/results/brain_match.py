@@ -6,12 +6,13 @@ several seeds; errors are over whatever is known: stimuli and units where scores
 where there are several.
 
 An area is at chance if its correlation is not above two of its standard errors, by whatever is known of them
-(see `at_chance`): it has no fraction, and no part in the mean of which fractions are taken.
+(see `BrainMatch.chance`): it has no fraction, and no part in the mean of which fractions are taken.
 """
 
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,6 +117,34 @@ class BrainMatch:
             return Sample(np.full(self.seeds, np.nan))
         return averaged([self.samples[a] for a in asked]) if area == MEAN else self.samples[area]
 
+    @cached_property
+    def chance(self) -> Mapping[str, "Chance"]:
+        """The areas that are not two standard errors above zero: nothing is a fraction of chance.
+
+        That is the raw score with the metric's own error, which every record keeps; or the ceiled score, if
+        it is not positive, or, where stimuli or units were resampled, not above two of the errors found by
+        that. A squared score is judged by its root: the standard error of r^2 is 2 r times that of r, so that
+        r would have to be above four of its own. Area -> the score, with its error, that decided.
+        """
+        found = {}
+        for area, sample in self.samples.items():
+            parts = [self.benchmarks[name] for name in sorted(self._behind(area))]
+            raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
+            root = ROOTS.get(parts[0].normalisation, "")
+            ceiled = drawn(sample, self.label)
+            estimate = (ceiled.mapped(_signed_root) if root else ceiled).estimate()
+            resampled = bool({"stimuli", "units"} & estimate.errors.keys())
+            if raw <= 2 * np.nan_to_num(error):  # never of published scores, which come without
+                found[area] = Chance("raw", raw, error)
+            elif not estimate.value > (2 * np.nan_to_num(estimate.error) if resampled else 0.0):
+                found[area] = Chance(root or "ceiled", estimate.value, estimate.error, tuple(estimate.errors))
+        return found
+
+    @property
+    def above_chance(self) -> list[str]:
+        """The other areas, of which there are fractions."""
+        return [area for area in self.areas if area not in self.chance]
+
     def fraction_of(self, reference: "BrainMatch") -> dict[str, Estimate]:
         """Return area or "mean" -> the fraction of a reference's brain match; its error is propagated.
 
@@ -135,7 +164,7 @@ class BrainMatch:
 
     def fractions(self, reference: "BrainMatch") -> dict[str, Estimate]:
         """Return what `fraction_of` does, with NaN where not the same benchmarks are behind an area."""
-        above = [area for area in reference.areas if area not in at_chance(reference)]
+        above = reference.above_chance
         found = dict.fromkeys((*reference.areas, MEAN), NOTHING)
         for area in [*above, MEAN] if above else []:
             parts = above if area == MEAN else [area]
@@ -171,32 +200,6 @@ class Chance(NamedTuple):
         return f"{self.kind} {self.value:.3f}" + (
             "" if np.isnan(self.error) else f", error {self.error:.3f}{over}"
         )
-
-
-def at_chance(match: BrainMatch) -> dict[str, Chance]:
-    """Return the areas that are not two standard errors above zero: nothing is a fraction of chance.
-
-    That is the raw score with the metric's own error, which every record keeps; or the ceiled score, if it is
-    not positive, or, where stimuli or units were resampled, not above two of the errors found by that. A
-    squared score is judged by its root: the standard error of r^2 is 2 r times that of r, so that r would
-    have to be above four of its own.
-
-    Returns:
-        area -> the score, with its error, that decided.
-    """
-    found = {}
-    for area, sample in match.samples.items():
-        parts = [match.benchmarks[name] for name in sorted(match._behind(area))]
-        raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
-        root = ROOTS.get(parts[0].normalisation, "")
-        ceiled = drawn(sample, match.label)
-        estimate = (ceiled.mapped(_signed_root) if root else ceiled).estimate()
-        resampled = bool({"stimuli", "units"} & estimate.errors.keys())
-        if raw <= 2 * np.nan_to_num(error):  # never of published scores, which come without
-            found[area] = Chance("raw", raw, error)
-        elif not estimate.value > (2 * np.nan_to_num(estimate.error) if resampled else 0.0):
-            found[area] = Chance(root or "ceiled", estimate.value, estimate.error, tuple(estimate.errors))
-    return found
 
 
 def _signed_root(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.results.brain_match import BrainMatch, at_chance
+from wiringup.results.brain_match import BrainMatch
 from wiringup.results.comparison import matched
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, one_more
@@ -277,8 +277,7 @@ def _reference(moments: Sequence[_Moment]) -> _Reference:
     told = [row.get(name) for name in _OF_REFERENCE]
     each = [one for one in moments if [one.row.get(name) for name in _OF_REFERENCE] == told]
     base = matched(row["label"], [one.rows for one in each])
-    chance = at_chance(base)
-    areas = [area for area in base.areas if area not in chance]
+    areas = base.above_chance
     whole = float(np.mean([one.over(base, areas) for one in each]))
     return _Reference(row, base, areas, whole, len(each))
 

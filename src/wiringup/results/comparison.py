@@ -10,7 +10,7 @@ import numpy as np
 from wiringup.core.areas import SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
-from wiringup.results.brain_match import BrainMatch, Chance, at_chance, brain_match
+from wiringup.results.brain_match import BrainMatch, Chance, brain_match
 from wiringup.results.labels import born
 from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
 from wiringup.results.stats import Estimate
@@ -228,12 +228,11 @@ def compare(table: Sequence[Row], reference: str, diverged: Sequence[Diverged] =
             log.warning("Left out: %s", error)
     last = conditions[reference][-1]
     base = matched(reference, last)
-    chance = at_chance(base)
-    areas = [a for a in base.areas if a not in chance] or list(base.areas)
+    areas = base.above_chance or list(base.areas)
     moments = [_condition(runs, base, areas, last) for found in conditions.values() for runs in found]
     simulated = any(row.get("simulated") for row in table)
     return Comparison(
-        reference, moments, areas, chance, simulated, diverged, base.left_out, base.not_resampled
+        reference, moments, areas, base.chance, simulated, diverged, base.left_out, base.not_resampled
     )
 
 

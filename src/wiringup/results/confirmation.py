@@ -9,7 +9,7 @@ from wiringup.core.areas import BEHAVIOR
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.score import NORMALISATIONS, UNCEILED, Draws, Evidence, normalise
-from wiringup.results.brain_match import NOTHING, at_chance
+from wiringup.results.brain_match import NOTHING
 from wiringup.results.comparison import Runs, matched, moments_of
 from wiringup.results.curves import OnFront, percent, together
 from wiringup.results.draws import Drawn, Sample, drawn
@@ -141,4 +141,4 @@ def _seeds(runs: Runs) -> list[str]:
 def _at_chance(reference: str, runs: Runs, benchmark: str) -> bool:
     mine = [[row for row in of if row["benchmark"] == benchmark] for of in runs]
     match = matched(reference, mine)
-    return benchmark not in match.benchmarks or bool(at_chance(match))
+    return benchmark not in match.benchmarks or bool(match.chance)

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from wiringup.core.checks import at_least, did_you_mean, one_of
 from wiringup.core.errors import InputError
-from wiringup.results.brain_match import at_chance
 from wiringup.results.comparison import matched, moments_of, told_not_resampled
 from wiringup.results.draws import Drawn, Sample, drawn, in_common, mixed, subtracted
 from wiringup.results.labels import born
@@ -121,8 +120,7 @@ def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
         )
     last = moments_of(reference, table)[-1]
     base = matched(reference, last)
-    chance = at_chance(base)
-    if not (areas := [area for area in base.areas if area not in chance]):
+    if not (areas := base.above_chance):
         why = CHANCE if base.areas else NO_CEILING
         raise NoFractionError(f"Nothing is a fraction of {reference!r}: {why} in every area.", why)
     if base.not_resampled:
@@ -181,18 +179,18 @@ def compared(a: Curve, b: Curve, by: str = "updates") -> list[Compared]:
     costs = [c for c in a.costs[by] if b.costs[by][0] <= c <= b.costs[by][-1] * (1 + 1e-9)]
     if not costs:
         raise InputError(f"{a.label!r} and {b.label!r} were never scored at equal {by}.")
-    found, unknown = [], [""]
+    found, unknown = [], ""
     for cost in costs:
         try:
             second = b.at(cost, by)
         except InputError as error:
-            unknown.append(str(error))
+            unknown = str(error)
             continue
         found.append(_compared_at(cost, _of(a.at(cost, by), a, common), _of(second, b, common)))
-    if unknown[1:]:
-        if not found:
-            raise InputError(unknown[-1])
-        log.warning("%s", unknown[-1])
+    if not found:
+        raise InputError(unknown)
+    if unknown:
+        log.warning("%s", unknown)
     return found
 
 

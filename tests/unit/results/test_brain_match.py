@@ -8,7 +8,7 @@ import pytest
 
 from made_records import score
 from wiringup.core.errors import InputError
-from wiringup.results.brain_match import at_chance, brain_match, match_of_run, to_dict
+from wiringup.results.brain_match import brain_match, match_of_run, to_dict
 from wiringup.results.draws import Drawn, Sample, averaged, drawn
 
 DRAWS = 1000
@@ -178,13 +178,13 @@ def test_nothing_is_a_fraction_of_chance():
     found = mine.fraction_of(chance)
     assert np.isnan(found["V4"].value) and found["IT"].value == pytest.approx(0.5)
     assert found["mean"].value == pytest.approx(0.5)  # of IT alone, on both sides
-    assert at_chance(chance) == {"V4": ("raw", 0.02, 0.01, ())}
+    assert chance.chance == {"V4": ("raw", 0.02, 0.01, ())}
     above = brain_match(
         "above", "s@1", [[made("a", 0.04, score=0.04**2, sd=(1e-6,) * 3)], [made("b", 0.4, "IT")]], {}
     )
-    assert at_chance(above) == {} and np.isfinite(mine.fraction_of(above)["V4"].value)
+    assert above.chance == {} and np.isfinite(mine.fraction_of(above)["V4"].value)
     wide = brain_match("wide", "s@1", [[made("a", 0.04, sd=(0.03,) * 3)], [made("b", 0.4, "IT")]], {})
-    (told,) = at_chance(wide).values()  # resampling finds more than the metric's own error, and says so
+    (told,) = wide.chance.values()  # resampling finds more than the metric's own error, and says so
     assert told == ("ceiled", 0.04, wide.areas["V4"].error, ("stimuli", "units")) and told.error > 0.02
     assert str(told) == f"ceiled 0.040, error {told.error:.3f} over stimuli, units"
     nowhere = brain_match("nowhere", "s@1", [[made("a", 0.02)], [made("b", -0.1, "IT")]], {})
@@ -198,14 +198,14 @@ def test_a_squared_score_is_at_chance_where_its_root_is(r, chance):
         of = made("a", r, sd=(0.02, 0.02, 0.03), raw=abs(r), error=0.01, normalisation=normalisation)
         draws = {s: np.sign(d) * np.abs(d) ** power for s, d in of.evidence().items()}
         of = replace(of, score=np.sign(r) * abs(r) ** power, evidence=lambda _=None, found=draws: found)
-        assert bool(at_chance(brain_match("m", "s@1", [[of]], {}))) == chance
-    assert not chance or next(iter(at_chance(brain_match("m", "s@1", [[of]], {})).values())).kind == "r/c"
+        assert bool(brain_match("m", "s@1", [[of]], {}).chance) == chance
+    assert not chance or next(iter(brain_match("m", "s@1", [[of]], {}).chance.values())).kind == "r/c"
 
 
 def test_an_area_of_which_the_score_is_not_positive_is_at_chance():
     """Raw scores of two benchmarks may be well above 0 on average while the mean of the ceiled is not."""
     pair = [[made("a", 0.3, score=0.1)], [made("b", -0.05, score=-0.2)]]
-    (told,) = at_chance(brain_match("m", "s@1", pair, {})).values()
+    (told,) = brain_match("m", "s@1", pair, {}).chance.values()
     assert str(told).startswith("ceiled -0.050, error ")
 
 

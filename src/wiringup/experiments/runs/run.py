@@ -67,7 +67,7 @@ def execute(
         DivergedError: if the training diverges.
     """
     inputs = inputs or StudyInputs()
-    spec = of_this_version(spec if spec.pinned else inputs.pin(spec))
+    spec = _settled(spec, inputs)
     here = _on(spec, device)
     folder = store.folder(spec.uid)
     with claimed(store, spec.uid, here.training.device) as group:
@@ -97,9 +97,13 @@ def execute_alone(
 ) -> Record:
     """Make one run as `execute` does, and show how much of it is done: no study has announced it."""
     inputs = inputs or StudyInputs()
-    spec = of_this_version(spec if spec.pinned else inputs.pin(spec))
+    spec = _settled(spec, inputs)
     with apart(Trainings(store).work(spec)):
         return execute(spec, store, device, inputs)
+
+
+def _settled(spec: RunSpec, inputs: StudyInputs) -> RunSpec:
+    return of_this_version(spec if spec.pinned else inputs.pin(spec))
 
 
 def _on(spec: RunSpec, device: str | None) -> RunSpec:

@@ -41,7 +41,9 @@ class Trainings:
         Args:
             spec: pinned.
         """
-        wanted = _training(spec) if spec.learns else ""
+        if not spec.learns:
+            return None
+        wanted = _training(spec)
         for uid in self._runs.get(wanted, []):
             record = self._whole(uid, wanted) if uid != spec.uid else None
             if record and all(_weights(record, point, self.store).is_file() for point in record.points[1:]):
