@@ -182,7 +182,8 @@ def plan(
         facts: dict[str, Any] = {"recipe": study.recipe, "scale": study.scale or SCALE, "missing": missing}
         facts |= {"panels": found.about["panels"], "rates": _rates(told), "pixels": told.pixels}
         left = {what: told.left(what) for what in ("updates", "synaptic_updates", "seconds", "disk")}
-        as_json(facts | {"memory": told.memory, "left": left} | {"runs": [asdict(run) for run in told.runs]})
+        facts |= {"memory": told.memory, "checkpoints": told.checkpoints, "left": left}
+        as_json(facts | {"runs": [asdict(run) for run in told.runs]})
         return
     _print(told, missing, out)
 
@@ -210,7 +211,8 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
     log.info(
         f"Memory: about {in_gb(plan.memory)} for the largest run, beside {in_gb(plan.pixels)} of images, "
         f"which are mapped from the disk{f' ({in_gb(free)} are free here)' if free else ''}. Disk: about "
-        f"{in_gb(plan.left('disk'))} in {out} ({in_gb(free_disk(out))} are free)."
+        f"{in_gb(plan.left('disk'))} in {out}, and {in_gb(plan.checkpoints)} for each run while it is under way "
+        f"({in_gb(free_disk(out))} are free)."
     )
     if missing:
         log.warning("Numbers are those that are expected, and what is done cannot be told: %s", missing)

@@ -24,6 +24,7 @@ from wiringup.experiments.recipes.planning import (
 from wiringup.experiments.recipes.scale import NEEDED, SCALES, Rate
 from wiringup.experiments.runs.run import execute
 from wiringup.results.store import Store
+from wiringup.training.checkpoint import FILE as CHECKPOINT
 
 RATE = Rate(flops=1e9, scoring=2.0, where="a machine")
 SCALE = replace(SCALES["tiny"], reference=2, epochs=(1,), fewer=(24,), seeds=(0,))
@@ -49,6 +50,7 @@ def test_what_is_planned_is_what_is_counted(inputs, tmp_path):
         assert run.seconds == run.flops / 1e9 + 2 * run.scorings
         disk = sum(f.stat().st_size for f in store.folder(run.uid).iterdir())
         assert 0.5 * disk < run.disk < 2 * disk
+        assert not (store.folder(run.uid) / CHECKPOINT).exists()  # what it held is kept elsewhere
     after = planned(study, store, lambda _: RATE)
     assert {run.state for run in after.runs} == {DONE}
     assert before.left("updates") == sum(r.last.updates for r in records.values())

@@ -83,6 +83,8 @@ class PlannedRun:
         seconds: estimated, of all of it.
         memory: bytes that network, optimiser and one batch take, estimated.
         disk: bytes that its folder will take, estimated.
+        checkpoints: bytes on the disk that it takes while it is under way, and gives back: its checkpoint, and
+            the next one that is being written.
     """
 
     uid: str
@@ -97,6 +99,7 @@ class PlannedRun:
     seconds: float
     memory: int
     disk: int
+    checkpoints: int
 
     def left(self, what: str) -> float:
         """Return what is left of an attribute: nothing is trained again that only has to be scored."""
@@ -127,6 +130,11 @@ class Plan:
         """Bytes that the largest run takes."""
         return max(run.memory for run in self.runs)
 
+    @property
+    def checkpoints(self) -> int:
+        """Bytes that a run takes at most on the disk while it is under way, beside what it leaves."""
+        return max((run.checkpoints for run in self.runs if run.state == TO_DO), default=0)
+
 
 def planned(study: Study, store: Store, rate_of: Callable[[ModelSpec], Rate]) -> Plan:
     """Return what a study will take, run by run, and what of it is there.
@@ -153,7 +161,7 @@ def _planned(run: RunSpec, trainings: Trainings, rate: Rate) -> PlannedRun:
     updates = run.training.duration.in_images(run.images.number or 0, run.training.batch)
     scorings = len(run.moments) + (2 if updates else 1)
     flops = updates * (cost.flops.forward + cost.flops.backward)
-    copies = 2 + (len(run.moments) + 2 if run.keep_weights else 0)  # weights, and those in the checkpoint
+    copies = 1 + (len(run.moments) + 2 if run.keep_weights else 0)
     state = _state(run, trainings)
     return PlannedRun(
         uid=run.uid,
@@ -167,7 +175,8 @@ def _planned(run: RunSpec, trainings: Trainings, rate: Rate) -> PlannedRun:
         scorings=scorings,
         seconds=(flops / rate.flops if state != TRAINED else 0) + scorings * rate.scoring,
         memory=cost.memory,
-        disk=FLOAT32 * (copies * cost.all + cost.trained) if run.learns else 0,
+        disk=FLOAT32 * copies * cost.all if run.learns else 0,
+        checkpoints=2 * FLOAT32 * (cost.all + cost.trained) if run.learns else 0,
     )
 
 
