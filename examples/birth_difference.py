@@ -57,8 +57,8 @@ def compared(a: NDArray[np.float64], b: NDArray[np.float64]) -> list[str]:
     cells.append(f"{np.mean(by_seed[0] - by_seed[1]):+.3f}")
     for x, y in ((a.mean(0), b.mean(0)), by_seed):
         interval = mean_interval(x - y, numpy_stream(0, "interval"))
-        test = paired_permutation(x, y, numpy_stream(0, "permutation"))
-        cells += [f"{interval.low:+.3f} to {interval.high:+.3f}", f"{test.p:.3g}"]
+        p = paired_permutation(x, y, numpy_stream(0, "permutation"))
+        cells += [f"{interval.low:+.3f} to {interval.high:+.3f}", f"{p:.3g}"]
     return cells
 
 

@@ -42,7 +42,7 @@ def budget(
       wiringup budget --updates 1e11 --model cornet_s
     """
     from wiringup.results.budget import rank, world_told
-    from wiringup.results.query import published_here
+    from wiringup.results.published import published_here
     from wiringup.results.record import plain
     from wiringup.results.store import Store
     from wiringup.results.table import rows

@@ -211,7 +211,7 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
     log.info(
         f"Memory: about {in_gb(plan.memory)} for the largest run, beside {in_gb(plan.pixels)} of images, "
         f"which are mapped from the disk{f' ({in_gb(free)} are free here)' if free else ''}. Disk: about "
-        f"{in_gb(plan.left('disk'))} in {out}, and {in_gb(plan.checkpoints)} for each run while it is under way "
+        f"{in_gb(plan.left('disk'))} in {out}, and {in_gb(plan.checkpoints)} for each run while it is made "
         f"({in_gb(free_disk(out))} are free)."
     )
     if missing:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import types
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,17 +20,17 @@ from wiringup.core.errors import InputError
 
 Spec = TypeVar("Spec")
 
-_PLAIN: dict[Any, tuple[type | tuple[type, ...], str]] = {
-    str: (str, "a text"),
-    bool: (bool, "true or false"),
-    int: (int, "a whole number"),
-    float: ((int, float, type(None)), "a number"),
-    type(None): (type(None), "null"),
-    Path: (str, "a path"),
-}
+Check = Callable[[Any, str], str | None]
 
-_EXACT: dict[Any, set[type]] = {float: {float, int, type(None)}, str: {str}, int: {int}, bool: {bool}}
-"""Type -> those that surely fit it."""
+_PLAIN: dict[Any, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "a text"),
+    bool: ((bool,), "true or false"),
+    int: ((int,), "a whole number"),
+    float: ((int, float, type(None)), "a number"),
+    type(None): ((type(None),), "null"),
+    Path: ((str,), "a path"),
+}
+"""Type -> the types of its JSON form, and what messages call it."""
 
 NEUTRAL = "wiringup_neutral"
 OMITTED = "wiringup_omitted_at_default"
@@ -122,7 +122,7 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         return {str(k): _value(args[1], v, f"{where}, {k}") for k, v in value.items()}
     elif kind is Path and isinstance(value, str):
         return Path(value)
-    elif origin is None and value is not None and not _misfit(value, kind, where):
+    elif origin is None and value is not None and not _misfit(kind)(value, where):
         return value
     raise InputError(f"{_instead(value, _PLAIN.get(kind, (list, 'a list or an object'))[1], where)}.")
 
@@ -138,97 +138,71 @@ def check_shape(value: Any, kind: type, where: str) -> None:
         kind: a dataclass or a `TypedDict`; types of its fields that JSON has no form for are not checked.
         where: how messages call it.
     """
-    if not _fits(kind)(value) and (problem := _misfit(value, kind, where)):
+    if problem := _misfit(kind)(value, where):
         raise InputError(f"{problem}. It was changed by hand, or by another program.")
 
 
 @functools.cache
-def _surely(kind: Any) -> set[type]:
-    """Return the types of values that surely fit, if no other does."""
+def _exact(kind: Any) -> set[type]:
+    """Return the types of values that fit without a closer look; none if every value has to be looked at."""
     if typing.get_origin(kind) in (types.UnionType, typing.Union):
-        parts = [_surely(one) for one in typing.get_args(kind)]
+        parts = [_exact(one) for one in typing.get_args(kind)]
         return set.union(*parts) if all(parts) else set()
-    return {type(None)} if kind is type(None) else _EXACT.get(kind, set())
+    return {*_PLAIN[kind][0]} if kind in _PLAIN else set()
 
 
 @functools.cache
-def _fits(kind: Any) -> Callable[[Any], bool]:
-    """Return what tells whether a value fits ``kind``, as `_misfit` does, but not where it does not.
+def _misfit(kind: Any) -> Check:
+    """Return what tells of a value, and of how messages call it, what is wrong with it, or None.
 
     Ten thousand records are checked when a table is made: nothing is found out twice of a type.
     """
-    if exact := _surely(kind):
-        return lambda value: type(value) in exact
-    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
-        return functools.partial(_fit, kind)
     origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        return lambda value: any(_fits(one)(value) for one in args)
-    if origin is Mapping:
-        return lambda value: isinstance(value, dict) and _all_fit(args[1], value.values())
-    if origin in (tuple, list, Sequence):
-        return lambda value: isinstance(value, list | tuple) and _all_fit(args[0], value)
-    return lambda value: _misfit(value, kind, "") is None
-
-
-def _fit(kind: Any, value: Any) -> bool:
-    return (
-        isinstance(value, dict)
-        and all(name in value for name in _required(kind))
-        and all(fits(value[name]) for name, fits in _parts(kind) if name in value)
-    )
-
-
-@functools.cache
-def _parts(kind: Any) -> Sequence[tuple[str, Callable[[Any], bool]]]:
-    return [(name, _fits(of)) for name, of in _hints(kind).items()]
-
-
-def _all_fit(kind: Any, parts: Collection[Any]) -> bool:
-    if exact := _surely(kind):
-        return {*map(type, parts)} <= exact
-    return all(map(_fits(kind), parts))
-
-
-def _misfit(value: Any, kind: Any, where: str) -> str | None:
-    """Return what is wrong with ``value``, or None."""
-    if isinstance(kind, type) and kind in _PLAIN:
-        allowed, name = _PLAIN[kind]
-        fits = isinstance(value, allowed) and (kind is bool or not isinstance(value, bool))
-        return None if fits else _instead(value, name, where)
+    if kind in _PLAIN:
+        return functools.partial(_plain, kind)
     if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind):
-        return _object(value, kind, where)
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
+        fields = [(name, _exact(of), _misfit(of)) for name, of in _hints(kind).items()]
+        return functools.partial(_object, _required(kind), fields)
     if origin in (types.UnionType, typing.Union):
-        first = _misfit(value, args[0], where)
-        return first if first and all(_misfit(value, one, where) for one in args[1:]) else None
+        return functools.partial(_any, [_misfit(one) for one in args])
     if origin is Mapping:
-        return _holder(value, dict, "an object", args[1], where)
+        return functools.partial(_holder, dict, "an object", _exact(args[1]), _misfit(args[1]))
     if origin in (tuple, list, Sequence):
-        return _holder(value, list | tuple, "a list", args[0], where)
-    return None
+        return functools.partial(_holder, list | tuple, "a list", _exact(args[0]), _misfit(args[0]))
+    return lambda value, where: None
 
 
-def _holder(value: Any, holds: Any, name: str, kind: Any, where: str) -> str | None:
+def _plain(kind: Any, value: Any, where: str) -> str | None:
+    allowed, name = _PLAIN[kind]
+    fits = isinstance(value, allowed) and (kind is bool or not isinstance(value, bool))
+    return None if fits else _instead(value, name, where)
+
+
+def _any(checks: Sequence[Check], value: Any, where: str) -> str | None:
+    problems = [check(value, where) for check in checks]
+    return problems[0] if all(problems) else None
+
+
+def _holder(holds: Any, name: str, exact: set[type], check: Check, value: Any, where: str) -> str | None:
     if not isinstance(value, holds):
         return _instead(value, name, where)
-    if kind in _EXACT and {*map(type, value.values() if isinstance(value, dict) else value)} <= _EXACT[kind]:
+    if {*map(type, value.values() if isinstance(value, dict) else value)} <= exact:
         return None  # thousands of numbers at once
     parts = value.items() if isinstance(value, dict) else enumerate(value)
-    return _first(_misfit(part, kind, f"{where}, {key}") for key, part in parts)
+    return _first(check(part, f"{where}, {key}") for key, part in parts)
 
 
-def _object(value: Any, kind: Any, where: str) -> str | None:
+def _object(
+    required: Sequence[str], fields: Sequence[tuple[str, set[type], Check]], value: Any, where: str
+) -> str | None:
     if not isinstance(value, dict):
         return _instead(value, "an object", where)
-    kinds = _hints(kind)
-    absent = [name for name in _required(kind) if name not in value]
-    if absent:
+    if absent := [name for name in required if name not in value]:
         return f"{where} lacks {absent[0]!r}"
     return _first(
-        _misfit(value[name], kinds[name], f"{where}, {name}")
-        for name in kinds
-        if name in value and type(value[name]) not in _EXACT.get(kinds[name], ())
+        check(value[name], f"{where}, {name}")
+        for name, exact, check in fields
+        if name in value and type(value[name]) not in exact
     )
 
 

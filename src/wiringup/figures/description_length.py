@@ -6,9 +6,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wiringup.core.areas import SCORED
 from wiringup.figures.style import COLORS, MARKERS, SIMULATED, area_panels, clean, legend, log_axis
 from wiringup.results.bits import REFERENCE, Document
-from wiringup.results.comparison import COLUMNS
 from wiringup.results.record import MEAN
 
 NOTHING_GAP = 10.0  # how far left of the smallest size the births without any parameters stand, as a factor
@@ -20,7 +20,7 @@ def draw(matches: Sequence[Document], suite: str) -> Figure:
     References are horizontal lines, and so are births that need no parameters (Kaiming normal), which also
     stand at the left end: no number has a logarithm of zero bits.
     """
-    areas = [MEAN, *(a for a in COLUMNS if any(a in m["areas"] for m in matches))]
+    areas = [MEAN, *(a for a in SCORED if any(a in m["areas"] for m in matches))]
     figure, panels = area_panels(areas, 3.6, 6.4)
     for area, axes in panels.items():
         _panel(axes, area, matches)

@@ -25,7 +25,7 @@ from wiringup.figures.methods import citations, headline, machines, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
-from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores
+from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.lengths import JOINED, Lines, by_length, lines
 from wiringup.results.record import MEAN, Diverged, Record
 from wiringup.results.table import rows, to_csv
@@ -211,7 +211,7 @@ _CHART = """<figure id="chart" data-title="Brain match over training">
 
 def _chart(comparison: Comparison, *, joined: bool) -> str:
     """Return the frame of the interactive figure, which ``report.js`` fills."""
-    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
+    areas = [MEAN, *comparison.areas]
     options = "".join(f'<option value="{_text(a)}">{_text(a)}</option>' for a in areas)
     unit = f"Percent of {comparison.reference}" if comparison.has_percent else "Ceiled scores"
     told = (
@@ -231,7 +231,7 @@ def chart_data(comparison: Comparison, moments: Sequence[ConditionScores] = ()) 
         comparison: of all conditions.
         moments: in lines of one label, see `results.lengths.by_length`; by default a line for each condition.
     """
-    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
+    areas = [MEAN, *comparison.areas]
     series: dict[str, list[dict[str, Any]]] = {}
     for one in moments or comparison.moments:
         values = {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from wiringup.results.claims import Tested
-from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores, OverSeeds
+from wiringup.results.comparison import Comparison, ConditionScores, OverSeeds
 from wiringup.results.record import MEAN
 from wiringup.results.stats import Estimate, permutation
 
@@ -40,7 +40,7 @@ def comparison_table(
         moments: those that are shown.
         intervals: whether the 95 % interval of the mean has a column.
     """
-    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
+    areas = [MEAN, *comparison.areas]
     header = ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
     header += [*(f"{a} %" for a in areas), "match", "top-1"]
     header += ["mean %, 95 % interval"] if intervals else []
@@ -66,7 +66,7 @@ def differences_table(comparison: Comparison, baseline: str) -> Table:
     for label, values in last.items() if len(base) else ():
         told = [label, f"{len(values)} / {len(base)}", f"{values.mean() - base.mean():+.{digits}f}"]
         tested = min(len(values), len(base)) > 1
-        p = permutation(values, base, np.random.default_rng(0)).p if tested else np.nan
+        p = permutation(values, base, np.random.default_rng(0)) if tested else np.nan
         body.append([*told, f"{p:.2g}" if tested else "–"])
     return ["condition", "seeds", f"difference, {unit}", "p"], body
 

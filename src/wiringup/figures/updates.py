@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from wiringup.figures.methods import headline
 from wiringup.figures.style import area_panels, clean, head, legend, log_axis, look
-from wiringup.results.comparison import COLUMNS, Comparison, ConditionScores
+from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.lengths import JOINED
 from wiringup.results.record import MEAN
 
@@ -26,7 +26,7 @@ def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Fig
         comparison: of all conditions.
         moments: in lines of one label, see `results.lengths.by_length`; by default a line for each condition.
     """
-    areas = [MEAN, *(a for a in COLUMNS if a in comparison.areas)]
+    areas = [MEAN, *comparison.areas]
     figure, panels = area_panels(areas, 3.3, 6.2)
     for area, axes in panels.items():
         _panel(axes, area, comparison, moments or comparison.moments)

@@ -128,7 +128,7 @@ class BrainMatch:
         """
         found = {}
         for area, sample in self.samples.items():
-            parts = [self.benchmarks[name] for name in sorted(self._behind(area))]
+            parts = [self.benchmarks[name] for name in sorted(self.behind(area))]
             raw, error = (float(np.mean([getattr(r, name) for r in parts])) for name in ("raw", "error"))
             root = ROOTS.get(parts[0].normalisation, "")
             ceiled = drawn(sample, self.label)
@@ -168,12 +168,13 @@ class BrainMatch:
         found = dict.fromkeys((*reference.areas, MEAN), NOTHING)
         for area in [*above, MEAN] if above else []:
             parts = above if area == MEAN else [area]
-            if all(self._behind(a) == reference._behind(a) for a in parts):
+            if all(self.behind(a) == reference.behind(a) for a in parts):
                 mine, other = (drawn(m.sample(area, above), m.label) for m in (self, reference))
                 found[area] = mine.relative_to(other).estimate()
         return found
 
-    def _behind(self, area: str) -> set[str]:
+    def behind(self, area: str) -> set[str]:
+        """Return the benchmarks that an area is the mean of."""
         return {name for name, r in self.benchmarks.items() if r.area == area and not r.left_out}
 
     def _described(self) -> str:

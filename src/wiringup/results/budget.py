@@ -100,13 +100,8 @@ class _Moment:
         """Return the brain match over areas of a reference; NaN if it was not scored on the same."""
         if not self.match.areas:  # the mean alone is known: that of all areas
             return float(self.row["brain_match"]) if set(areas) == set(base.areas) else float("nan")
-        same = _behind(self.match, areas) == _behind(base, areas)
+        same = all(self.match.behind(area) == base.behind(area) for area in areas)
         return float(self.match.sample(MEAN, areas).values[0]) if same and areas else float("nan")
-
-
-def _behind(match: BrainMatch, areas: Sequence[str]) -> set[str]:
-    """Return the benchmarks that a mean over areas is made of."""
-    return {name for name, r in match.benchmarks.items() if r.area in areas and not r.left_out}
 
 
 @dataclass(frozen=True, eq=False)

@@ -147,11 +147,11 @@ def _tested(claim: Claim, cells: Cells, known: Mapping[str, Curve], reference: s
         first, second = last_pair(pair[0], pair[1])
         mine = drawn(subtracted(first, second), "paired")
         if len(common) > 1:
-            p = paired_permutation(first.values, second.values, np.random.default_rng(0)).p
+            p = paired_permutation(first.values, second.values, np.random.default_rng(0))
     else:
         mine = drawn(pair[0].samples[-1], labels[0])
     seeds = len(common) if len(known[reference].seeds) > 1 else 1
-    measured = percent(mine.relative_to(goal).estimate())
+    measured = mine.relative_to(goal).estimate().in_percent()
     whole = known[reference].costs[SPENT][-1]
     return replace(
         named,

@@ -18,8 +18,6 @@ from wiringup.results.table import Row, rows
 
 log = logging.getLogger(__name__)
 
-COLUMNS = (*SCORED, MEAN)
-
 
 @dataclass(frozen=True)
 class OverSeeds:
@@ -165,7 +163,7 @@ class Comparison:
         """
         scored = {one.label for one in self.moments}
         gone = dict.fromkeys(d.label for d in self.diverged if d.label not in scored)
-        every = [a for a in COLUMNS if a in self.moments[0].match]
+        every = list(self.moments[0].match)
         return [self._row(one, every) for one in self.moments] + [
             {"condition": label, "seeds": 0, "diverged seeds": self.lost(label)} for label in gone
         ]
@@ -300,7 +298,7 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], last: Runs) -
         top1=OverSeeds(tuple(float("nan") if row["top1"] is None else row["top1"] for row in firsts)),
         match=match,
         percent=percent,
-        interval={a: _scaled(fractions[a], 100) for a in (*areas, MEAN)},
+        interval={a: fractions[a].in_percent() for a in (*areas, MEAN)},
         spent=100 * synaptic / whole if whole else float("nan"),
         born=born(first, last[0][0]),
     )
@@ -317,8 +315,3 @@ def _in_percent(
     """Return each seed as a percentage of the reference's mean; NaN where there is no fraction."""
     whole = _values(base, area, averaged, base.seeds).mean if np.isfinite(fraction.value) else float("nan")
     return OverSeeds(tuple(100 * value / whole for value in of.values))
-
-
-def _scaled(of: Estimate, by: float) -> Estimate:
-    errors = {source: by * error for source, error in of.errors.items()}
-    return Estimate(by * of.value, by * of.error, by * of.low, by * of.high, errors)

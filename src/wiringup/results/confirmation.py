@@ -108,8 +108,8 @@ def _confirmed(
     runs: Runs, label: str, benchmarks: Sequence[str], goals: dict[str, Drawn]
 ) -> dict[str, Estimate]:
     each = {name: _drawn(runs, name, label).relative_to(goal) for name, goal in goals.items()}
-    found = {name: percent(each[name].estimate()) if name in each else NOTHING for name in benchmarks}
-    return found | {MEAN: percent(_mean(list(each.values())))}
+    found = {name: each[name].estimate().in_percent() if name in each else NOTHING for name in benchmarks}
+    return found | {MEAN: _mean(list(each.values())).in_percent()}
 
 
 def _mean(each: Sequence[Drawn]) -> Estimate:

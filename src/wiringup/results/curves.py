@@ -198,7 +198,7 @@ def _compared_at(cost: float, a: Sample, b: Sample) -> Compared:
     difference = subtracted(a, b)
     found = drawn(difference, "paired").estimate()
     n = len(a.values)
-    p = paired_permutation(a.values, b.values, np.random.default_rng(0)).p if n > 1 else float("nan")
+    p = paired_permutation(a.values, b.values, np.random.default_rng(0)) if n > 1 else float("nan")
     return Compared(float(cost), found, p, n)
 
 
@@ -282,9 +282,8 @@ def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic
 
 def together(each: Sequence[Drawn]) -> Array:
     """Return (numbers, draws) of several numbers, widened as their intervals are."""
-    length = in_common([one for one in each if one.parts])
-    many = [one.widened()[:length] if one.parts else np.array([one.value]) for one in each]
-    return np.stack([np.broadcast_to(one, length) for one in many])
+    length = in_common(each)
+    return np.stack([np.broadcast_to(one.widened()[:length], length) for one in each])
 
 
 def never_falling(values: Array) -> Array:
@@ -365,7 +364,7 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
     return [
         OnFront(
             spots[k][0].label, spots[k][1], float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
-            percent(each[k].estimate()), float(share[k]), spots[k][0].simulated, _name(*spots[k]),
+            each[k].estimate().in_percent(), float(share[k]), spots[k][0].simulated, _name(*spots[k]),
         )
         for k in chosen
     ]  # fmt: skip
@@ -380,12 +379,6 @@ def _moments(curve: Curve, by: str) -> list[int]:
     """Return which moments have a cost; a network that learned is not said by the bits of its birth."""
     known = np.isfinite(curve.costs[by]) & ((by != BITS) | (curve.costs["epoch"] == 0))
     return [int(i) for i in np.flatnonzero(known)]
-
-
-def percent(of: Estimate) -> Estimate:
-    """Return a fraction in percent."""
-    errors = {source: 100 * error for source, error in of.errors.items()}
-    return Estimate(100 * of.value, 100 * of.error, 100 * of.low, 100 * of.high, errors)
 
 
 def _on_front(costs: Array, values: Array) -> NDArray[np.bool_]:

@@ -191,7 +191,8 @@ def in_common(each: Sequence[Drawn]) -> int:
     records of earlier versions keep more, only the first time through.
     """
     resamples = {one.resamples for one in each if one.resamples > 1}
-    return min(resamples) if len(resamples) > 1 else min((len(one.total) for one in each), default=1)
+    many = (len(one.total) for one in each if one.parts)
+    return min(resamples) if len(resamples) > 1 else min(many, default=1)
 
 
 def _as_many(a: Array, b: Array) -> tuple[Array, Array]:
@@ -216,18 +217,17 @@ def _counted_twice(variance: Mapping[str, float]) -> float:
     return 2 * min(max(peculiar, 0.0), stimuli, units)
 
 
-def drawn(sample: Sample, label: str, seed: int = SEED) -> Drawn:
+def drawn(sample: Sample, label: str) -> Drawn:
     """Resample the seeds of a condition too, and condense it to its mean over seeds.
 
     Args:
         sample: scores of all seeds.
         label: of the condition: two conditions resample their seeds independently, all scores of one alike.
-        seed: of the resampling of seeds.
     """
     n = len(sample.values)
     both = sample.over("both")
-    generator = np.random.default_rng(int(content_hash([seed, SEEDS, label])[:16], 16))
-    draws = both.shape[1] if n == 1 and both.shape[1] > 1 else DRAWS
+    generator = np.random.default_rng(int(content_hash([SEED, SEEDS, label])[:16], 16))
+    draws = both.shape[1] if n == 1 else DRAWS
     weights = normal_weights(n, draws, generator) / n
     parts = {s: values.mean(0) for s, values in sample.draws.items()}
     if n > 1:

@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from wiringup.core.errors import MissingDataError
 from wiringup.core.score import DEFAULT_NORMALISATION, Score
 from wiringup.data.sources import paper_scores, scaling_scores
 from wiringup.data.sources.published_point import AREAS, PAPER, SCALING, PublishedPoint
@@ -48,6 +49,27 @@ def published_rows(study: str = PAPER, home: Path | None = None) -> list[dict[st
         converged = paper_scores.CONVERGED.get((point.model, point.seed, point.images))
         ends[_run(point)] = converged or max(point.epoch, ends.get(_run(point), 0.0))
     return [row for point in points for row in _rows(point, ends[_run(point)])]
+
+
+def published_here(home: Path | None = None, *, needed: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Return the rows of all studies that are here, see `published_rows`; what is not is told.
+
+    Args:
+        home: the data folder.
+        needed: studies that have to be.
+
+    Raises:
+        MissingDataError: if one of these is not.
+    """
+    found = []
+    for study in STUDIES:
+        try:
+            found += published_rows(study, home)
+        except MissingDataError as error:
+            if study in needed:
+                raise
+            log.info("%s", error)
+    return found
 
 
 def _trained_already(point: PublishedPoint) -> bool:

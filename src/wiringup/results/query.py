@@ -16,6 +16,7 @@ import numpy as np
 from wiringup.core.checks import did_you_mean, listed, one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.results.kept import engine, opened
+from wiringup.results.published import published_here
 from wiringup.results.record import plain
 from wiringup.results.stats import mean_of_runs
 from wiringup.results.table import COLUMNS, OWN
@@ -96,19 +97,6 @@ def ask(root: Path, query: Query) -> list[dict[str, Any]]:
 def _names_source(where: str) -> bool:
     """Whether a condition names the column that says whose rows are, and not only a text that says so."""
     return bool(_SOURCE.search(re.sub(_LITERAL, "", where)))
-
-
-def published_here() -> list[dict[str, Any]]:
-    """Return the published points of all studies that are here."""
-    from wiringup.results.published import STUDIES, published_rows
-
-    found = []
-    for study in STUDIES:
-        try:
-            found += published_rows(study)
-        except MissingDataError as error:
-            log.info("%s", error)
-    return found
 
 
 def _fitting(connection: Any, root: Path, query: Query) -> Any:

@@ -1,7 +1,6 @@
 """Intervals and tests for few values: bootstrap, expanded percentiles, permutation of signs."""
 
 import bisect
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -36,6 +35,11 @@ class Estimate:
     low: float = float("nan")
     high: float = float("nan")
     errors: Mapping[str, float] = field(default_factory=dict)
+
+    def in_percent(self) -> "Estimate":
+        """Return a fraction in percent."""
+        errors = {source: 100 * error for source, error in self.errors.items()}
+        return Estimate(100 * self.value, 100 * self.error, 100 * self.low, 100 * self.high, errors)
 
 
 def percentiles(draws: Array, level: float = LEVEL, df: float = np.inf) -> tuple[float, float]:
@@ -134,23 +138,8 @@ def one_more(values: Array) -> tuple[float, float]:
     return float(values.mean() - half), float(values.mean() + half)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference and how often chance alone makes one as large.
-
-    Attributes:
-        value: mean of a - b.
-        p: two-sided.
-        exact: whether all sign changes were tried.
-    """
-
-    value: float
-    p: float
-    exact: bool
-
-
-def paired_permutation(a: Array, b: Array, generator: np.random.Generator, most: int = DRAWS) -> Difference:
-    """Test whether paired values (seeds, units) differ in the mean, by changing the signs of differences.
+def paired_permutation(a: Array, b: Array, generator: np.random.Generator, most: int = DRAWS) -> float:
+    """Return how often chance alone, changing signs of differences, parts the means of paired values as far.
 
     Args:
         a: (n,), one condition.
@@ -168,12 +157,11 @@ def paired_permutation(a: Array, b: Array, generator: np.random.Generator, most:
     means = _signs(len(d), most, exact, generator) @ d / len(d)
     extreme = int((np.abs(means) >= abs(d.mean()) * (1 - 1e-12)).sum())
     # a random sample of sign changes counts the observed one too, so that p is never 0
-    p = extreme / len(means) if exact else (extreme + 1) / (len(means) + 1)
-    return Difference(float(d.mean()), p, exact)
+    return extreme / len(means) if exact else (extreme + 1) / (len(means) + 1)
 
 
-def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = DRAWS) -> Difference:
-    """Test whether two samples that are not paired differ in the mean, by exchanging their values.
+def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = DRAWS) -> float:
+    """Return how often chance alone, exchanging values, parts the means of two unpaired samples as far.
 
     Args:
         a: (n,), one condition.
@@ -192,7 +180,7 @@ def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = 
         n_resamples=most,
         random_state=generator,
     )
-    return Difference(float(found.statistic), float(found.pvalue), math.comb(len(a) + len(b), len(a)) <= most)
+    return float(found.pvalue)
 
 
 def least_seeds(difference: float, sd: float, *, paired: bool, power: float = POWER) -> int:

@@ -74,28 +74,24 @@ def test_one_value_has_no_interval():
 def test_few_pairs_are_permuted_exactly_as_by_scipy(n):
     a, b = rng(n).standard_normal((2, n))
     a += 0.5
-    found = paired_permutation(a, b, rng())
     expected = peer.permutation_test((a, b), lambda x, y: np.mean(x - y), permutation_type="samples")
-    assert found.exact
-    assert found.value == pytest.approx(expected.statistic)
-    assert found.p == pytest.approx(expected.pvalue)
+    assert paired_permutation(a, b, rng()) == pytest.approx(expected.pvalue)
 
 
 def test_a_difference_in_all_of_five_seeds_is_one_in_sixteen():
     a = np.array([0.31, 0.35, 0.33, 0.36, 0.32])
-    assert paired_permutation(a, a - 0.1, rng()).p == 2 / 32
+    assert paired_permutation(a, a - 0.1, rng()) == 2 / 32
 
 
 def test_many_pairs_are_sampled_and_p_is_never_zero():
     a, b = rng(1).standard_normal((2, 30))
     a += 0.35
     found = paired_permutation(a, b, rng(2), most=5000)
-    assert not found.exact
     expected = peer.permutation_test(
         (a, b), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=5000, rng=rng(3)
     )
-    assert found.p == pytest.approx(expected.pvalue, abs=0.02)
-    assert paired_permutation(a + 100, b, rng(2), most=999).p == 1 / 1000
+    assert found == pytest.approx(expected.pvalue, abs=0.02)
+    assert paired_permutation(a + 100, b, rng(2), most=999) == 1 / 1000
 
 
 def test_pairs_have_to_be_pairs():
@@ -107,10 +103,9 @@ def test_pairs_have_to_be_pairs():
 
 def test_samples_that_are_not_paired_are_exchanged():
     a, b = np.array([1.0, 2, 3]), np.array([4.0, 5, 6, 7])
-    found = permutation(a, b, rng())
-    assert found.exact and found.value == -3.5 and found.p == pytest.approx(2 / 35)
+    assert permutation(a, b, rng()) == pytest.approx(2 / 35)
     many = permutation(rng(1).standard_normal(30), rng(2).standard_normal(30), rng(), most=999)
-    assert not many.exact and 0.001 <= many.p <= 1
+    assert 0.001 <= many <= 1
     with pytest.raises(InputError, match="values in each sample is 1"):
         permutation(a, b[:1], rng())
 

@@ -83,8 +83,8 @@ class PlannedRun:
         seconds: estimated, of all of it.
         memory: bytes that network, optimiser and one batch take, estimated.
         disk: bytes that its folder will take, estimated.
-        checkpoints: bytes on the disk that it takes while it is under way, and gives back: its checkpoint, and
-            the next one that is being written.
+        checkpoints: bytes on the disk that it takes while it is made, and gives back: its checkpoint, and the
+            next one that is being written.
     """
 
     uid: str

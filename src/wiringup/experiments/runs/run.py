@@ -165,7 +165,7 @@ def _execute(
         if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes)
         store.save(record)
-        (folder / CHECKPOINT).unlink(missing_ok=True)  # it is two thirds of the folder, and nobody reads it now
+        (folder / CHECKPOINT).unlink(missing_ok=True)  # two thirds of the folder, of no use now
     return record
 
 

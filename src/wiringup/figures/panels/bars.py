@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from wiringup.core.areas import SCORED
 from wiringup.figures.panels import rows
 from wiringup.figures.panels.curves import cut, percent, span
 from wiringup.figures.panels.series import (
@@ -20,14 +21,14 @@ from wiringup.figures.panels.series import (
     sentences,
 )
 from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
-from wiringup.figures.panels.spots import COLUMNS, Spot
+from wiringup.figures.panels.spots import Spot
 from wiringup.results.record import MEAN
 
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
 _NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}
 _ABOVE = 15  # percentage points above a bar, at most, at which its number stands
-GROUPS = (MEAN, *COLUMNS[:-1])
+GROUPS = (MEAN, *SCORED)
 MANY = 10
 """Bars of a group; more are rows, see `panels.rows`."""
 

@@ -13,7 +13,7 @@ from wiringup.figures.results import Results
 from wiringup.figures.style import SIMULATED
 from wiringup.results.bits import REFERENCE
 from wiringup.results.comparison import Comparison
-from wiringup.results.published import STUDIES, published_rows
+from wiringup.results.published import published_here
 from wiringup.results.record import MEAN
 from wiringup.results.stats import Estimate
 from wiringup.results.store import Store, is_study
@@ -34,15 +34,7 @@ def load_published(home: Path | None = None, *, needed: bool = False) -> list[Sp
     Raises:
         MissingDataError: if they are, and are not here.
     """
-    found: list[dict[str, Any]] = []
-    for study in STUDIES:
-        try:
-            found += published_rows(study, home)
-        except MissingDataError:
-            if needed and study == PAPER:
-                raise
-            log.info("Without the points of %s; bring them with: wiringup fetch %s", study, study)
-    return published_spots(found)
+    return published_spots(published_here(home, needed=(PAPER,) if needed else ()))
 
 
 def load_both(folder: Path, reference: str = "") -> list[Spot]:

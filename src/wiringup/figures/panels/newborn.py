@@ -98,7 +98,7 @@ def _averaged(seeds: Sequence[Spot]) -> Spot:
 
 def _p(a: Sequence[float], b: Sequence[float]) -> float:
     """Return how often chance alone, two-sided, makes a difference of means as large."""
-    return permutation(np.array(a), np.array(b), np.random.default_rng(_SEED), _DRAWS).p
+    return permutation(np.array(a), np.array(b), np.random.default_rng(_SEED), _DRAWS)
 
 
 def initialisations(spots: Spots, title: str, caption: str) -> Drawn:

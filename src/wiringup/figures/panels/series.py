@@ -3,8 +3,8 @@
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from wiringup.core.areas import BEHAVIOR
-from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
+from wiringup.core.areas import BEHAVIOR, SCORED
+from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.figures.style import COLORS, MARKERS
 from wiringup.results.labels import SHORT
 from wiringup.results.lengths import JOINED
@@ -198,7 +198,7 @@ def per_area(spots: Sequence[Spot], order: Callable[[Spot], float]) -> list[Seri
     """Return a series for the mean and each area, of each source and seed."""
     found = []
     for series in grouped(spots, by=lambda spot: "", order=order, apart=together):
-        for area in (MEAN, *COLUMNS[:-1]):
+        for area in (MEAN, *SCORED):
             known = tuple(s for s in series.spots if area in s.percent)
             if known:
                 found.append(Series(named(area), area, known, area, series.minor))
