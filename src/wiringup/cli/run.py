@@ -129,7 +129,7 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     from wiringup.experiments.recipes.claims import of_study as examined
     from wiringup.experiments.runs.kernels import first_filters
     from wiringup.figures.methods import headline
-    from wiringup.figures.report import figure_names, write
+    from wiringup.figures.report import write
     from wiringup.results.comparison import of_study
     from wiringup.results.record import plain
     from wiringup.results.table import rows
@@ -137,12 +137,12 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     document, records = store.study(name)
     found, claims = of_study(document, records), examined(document, records)
     tests = claims.mean if claims else []
-    path = write(store.folder(name), document, records, found, first_filters(records, store), tests)
-    figures = [str(path.with_name(name)) for name in figure_names(document, found)]
+    kernels = first_filters(records, store)
+    path, *figures = map(str, write(store.folder(name), document, records, found, kernels, tests))
     if json:
         facts: dict[str, Any] = {
             kind: name,
-            "report": str(path),
+            "report": path,
             "figure": figures[0],
             "left_out": found.left_out,
         }

@@ -308,9 +308,7 @@ def _show_confirmed(points: Sequence["OnFront"], beside: Sequence[Mapping[str, "
 
 
 def _ends(found: Mapping[str, "Estimate"]) -> dict[str, Any]:
-    return {
-        name: {end: _plain(getattr(e, end)) for end in ("value", "low", "high")} for name, e in found.items()
-    }
+    return {name: {end: getattr(e, end) for end in ("value", "low", "high")} for name, e in found.items()}
 
 
 def _with_ends(e: "Estimate") -> str:
@@ -333,15 +331,13 @@ def _whose(curves: Any) -> str:
 
 
 def _show(body: Sequence[Mapping[str, Any]], json: bool, title: str) -> None:
+    from wiringup.results.record import plain
+
     if json:
-        as_json([{name: _plain(value) for name, value in row.items()} for row in body])
+        as_json(plain(list(body)))
     else:
         cells = [[told(value) for value in row.values()] for row in body]
         table(list(body[0]), cells, title=title)
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def stats(

@@ -52,8 +52,11 @@ def write(
     comparison: Comparison,
     kernels: Kernels = MappingProxyType({}),
     claims: Sequence[Tested] = (),
-) -> Path:
-    """Write ``report.html``, ``table.csv`` and the figures into ``folder``; return the report.
+) -> list[Path]:
+    """Write ``report.html``, figures and ``table.csv`` into ``folder``; return the report and the figures.
+
+    A sweep, whose document holds its cells, has ``sweep.png``, and ``brain_match.png`` beside it where runs
+    were scored along their training; a recipe too, where conditions spend unlike; a study has the latter.
 
     Args:
         folder: of the study.
@@ -69,21 +72,12 @@ def write(
         with atomic_path(folder / name) as path:
             path.write_bytes(picture)
     write_text(folder / "table.csv", to_csv(comparison.rows()))
-    write_text(folder / "report.html", page(study, records, comparison, figures, kernels, claims))
-    return folder / "report.html"
-
-
-def figure_names(study: Study, comparison: Comparison) -> list[str]:
-    """Return the file names of a study's figures.
-
-    A sweep, whose document holds its cells, has ``sweep.png``, and ``brain_match.png`` beside it where runs
-    were scored along their training; a recipe too, where conditions spend unlike; a study has the latter.
-    """
-    return list(_figures(study, comparison))
+    write_text(folder / "report.html", page(study, records, comparison, called, figures, kernels, claims))
+    return [folder / name for name in ("report.html", *figures)]
 
 
 def _figures(
-    study: Study, comparison: Comparison, called: Lines = MappingProxyType({})
+    study: Study, comparison: Comparison, called: Lines
 ) -> dict[str, Callable[[Comparison], Figure]]:
     cells: sweep.Cells = study.get("spec", {}).get("cells", {})
     figures: dict[str, Callable[[Comparison], Figure]] = {}
@@ -99,12 +93,22 @@ def page(
     study: Study,
     records: Sequence[Record],
     comparison: Comparison,
+    called: Lines,
     figures: Mapping[str, bytes],
     kernels: Kernels = MappingProxyType({}),
     claims: Sequence[Tested] = (),
 ) -> str:
-    """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped."""
-    called = lines(rows(records))
+    """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped.
+
+    Args:
+        study: its document.
+        records: of all its runs.
+        comparison: of the same.
+        called: what the lines of the figures are called, see `results.lengths.lines`.
+        figures: file name -> PNG.
+        kernels: see `write`.
+        claims: see `write`.
+    """
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
     body = [
         f"<h1>Brain match with few supervised synaptic updates{_of_recipe(study, ': ')}</h1>",

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wiringup.core.errors import InputError
-from wiringup.results.curves import Curve, NoFractionError, curves, last_pair, percent
+from wiringup.results.curves import Curve, NoFractionError, curves, last_pair
 from wiringup.results.draws import drawn, subtracted
 from wiringup.results.stats import Estimate, paired_permutation
 from wiringup.results.table import Row

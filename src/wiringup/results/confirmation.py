@@ -11,7 +11,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import NORMALISATIONS, UNCEILED, Draws, Evidence, normalise
 from wiringup.results.brain_match import NOTHING
 from wiringup.results.comparison import Runs, matched, moments_of
-from wiringup.results.curves import OnFront, percent, together
+from wiringup.results.curves import OnFront, together
 from wiringup.results.draws import Drawn, Sample, drawn
 from wiringup.results.record import MEAN, score_from_dict
 from wiringup.results.stats import LEVEL, Estimate

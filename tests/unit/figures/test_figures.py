@@ -24,7 +24,7 @@ def compared(records, lost=()):
 def reported(folder, records, **spec):
     """Write the report of a study and return its text."""
     study = {"uid": "abc", "spec": {"reference": REFERENCE, **spec}}
-    return report.write(folder, study, records, of_study(study, records)).read_text()
+    return report.write(folder, study, records, of_study(study, records))[0].read_text()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_conditions_are_tested_against_a_baseline(records):
     assert differences_table(one_lost, "gone")[1] == []
 
 
-def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records):
+def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records, tmp_path):
     cells = {
         label: {"name": label, "birth": "kn", "plasticity": label, "images": 10, "epochs": 1}
         for label in (REFERENCE, "few")
@@ -83,7 +83,9 @@ def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records)
         ({"cells": cells, "recipe": "critical"}, ["sweep.png", "brain_match.png"]),
     ):
         study = {"uid": "abc", "spec": {"reference": REFERENCE, **spec}}
-        assert report.figure_names(study, compared(records)) == names
+        page, *figures = report.write(tmp_path, study, records, compared(records))
+        assert (page, figures) == (tmp_path / "report.html", [tmp_path / name for name in names])
+        assert all(path.is_file() for path in (page, *figures))
 
 
 def test_the_table_shows_a_shared_birth_once(records):

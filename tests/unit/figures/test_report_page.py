@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from made_records import make_record, score
 from wiringup.figures import methods, report
 from wiringup.results.claims import Claim, examine
 from wiringup.results.comparison import compare, of_study
-from wiringup.results.lengths import JOINED
+from wiringup.results.lengths import JOINED, lines
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows
 
@@ -117,8 +118,12 @@ def records():
 
 def page_of(records, **about):
     study = {"uid": "abc", "spec": {"reference": "ref <all>", **about}}
-    found = of_study(study, records)
-    return report.page(study, records, found, {})
+    return written(study, records)
+
+
+def written(study, records, figures=MappingProxyType({}), **more):
+    called = lines(rows(records))
+    return report.page(study, records, of_study(study, records), called, figures, **more)
 
 
 def test_the_headline_names_what_reaches_most_with_least(records):
@@ -169,13 +174,12 @@ def test_data_that_were_used_are_cited(records):
 def test_first_filters_stand_beside_each_other(records):
     born, trained = np.random.default_rng(0).normal(size=(2, 5, 3, 4, 4))
     study = {"uid": "abc", "spec": {"reference": "ref <all>"}}
-    found = of_study(study, records)
-    page = report.page(study, records, found, {}, {"ref <all>": (born, trained), "grey": (born[:, :1],) * 2})
+    page = written(study, records, kernels={"ref <all>": (born, trained), "grey": (born[:, :1],) * 2})
     (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     assert picture.shape == (28, 28 + 12 + 28, 3)  # 3 x 3 filters of 4 px with a line between, doubled
     assert "Filters of ref &lt;all&gt;" in page
-    assert "<h2>Kernels</h2>" not in report.page(study, records, found, {})
+    assert "<h2>Kernels</h2>" not in written(study, records)
 
 
 def test_where_a_network_was_trained_and_where_it_was_scored_is_told(records):
@@ -221,7 +225,7 @@ def test_claims_stand_with_their_verdict_and_are_escaped(records):
     cells = {"ref <all>": {"name": "ref"}, "few": {"name": "few"}}
     claims = Claim("few < all", "79 %", {"name": "few"}, level=20), Claim("other", "", {"name": "other"})
     found = examine(claims, cells, rows(records, evidence=True), "ref <all>")
-    page = report.page(study, records, of_study(study, records), {}, claims=found)
+    page = written(study, records, claims=found)
     (held, absent) = re.findall("<li>(.*?)</li>", re.search('<ul class="claims">.*?</ul>', page)[0])
     assert held.startswith("<strong>Holds.</strong> few &lt; all. <small>measured 56.7 % [")
     assert "] in few; 2 seeds; 10 % of the reference" in held and held.endswith("; published: 79 %</small>")
@@ -240,7 +244,7 @@ def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
 def test_pictures_are_for_those_without_javascript_and_recipes_have_titles(records):
     figures = {"sweep.png": b"1", "brain_match.png": b"2"}
     study = {"uid": "abc", "spec": {"reference": "ref <all>", "recipe": "combi<nation"}}
-    page = report.page(study, records, of_study(study, records), figures)
+    page = written(study, records, figures)
     outside = re.sub("<noscript>.*?</noscript>", "", page)
     assert page.count("<img") == 2 and "<img" not in outside
     assert "<title>wiringup: abc, combi&lt;nation</title>" in page

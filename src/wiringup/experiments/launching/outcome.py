@@ -65,13 +65,6 @@ def begun_told(study: str, done: int, runs: int) -> str:
     )
 
 
-def check_begun(store: Store, study: str) -> None:
-    """Raise `MissingDataError` if a study was begun and is not finished."""
-    for one in begun(store):
-        if one[0] == study:
-            raise MissingDataError(begun_told(*one))
-
-
 def finished_study(runs: Path, name: str, *, so_far: bool = False) -> Path:
     """Return the folder of a study of which all runs are made.
 
@@ -85,9 +78,9 @@ def finished_study(runs: Path, name: str, *, so_far: bool = False) -> Path:
         MissingDataError: if none is, or it is not finished.
     """
     folder = find_study(runs, name)
-    if so_far:
-        return folder
-    check_begun(Store(folder.parent), folder.name)
+    for one in [] if so_far else begun(Store(folder.parent)):
+        if one[0] == folder.name:
+            raise MissingDataError(begun_told(*one))
     return folder
 
 
@@ -132,7 +125,7 @@ class Launched:
     waiting: int = 0
 
 
-def gather(listing: Listing, store: Store, made: Made | None = None) -> Launched:
+def gather(listing: Listing, store: Store, made: Made) -> Launched:
     """Return what became of a study of which all runs are settled, and write down which it has.
 
     Args:
@@ -143,7 +136,6 @@ def gather(listing: Listing, store: Store, made: Made | None = None) -> Launched
     Raises:
         DivergedError, WiringupError: as `launch`.
     """
-    made = made or Made()
     for one in listing.in_order():
         if one.label == listing.reference and (why := diverged(store, one)):
             tell_diverged(listing, store, one, why)

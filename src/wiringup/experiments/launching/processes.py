@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType
 
 from wiringup.core.ahead import CORES, cores
 from wiringup.core.errors import InputError, PreemptedError
@@ -18,14 +17,13 @@ from wiringup.core.progress import task
 from wiringup.experiments.launching.outcome import diverged, failed, settled, tell_diverged
 from wiringup.experiments.launching.study import Listed, Listing
 from wiringup.experiments.launching.timing import TimeLeft
-from wiringup.experiments.runs.sharing import DEATHS, PATIENCE, at_it
+from wiringup.experiments.runs.sharing import DEATHS, PATIENCE, claim_of
 from wiringup.models.device import AUTO, cards
 from wiringup.models.storage import CARD_SHARE, MEMORY, Storage
 from wiringup.results.store import Store
 from wiringup.training.checkpoint import FILE as CHECKPOINT
 from wiringup.training.distributed import started_together
 
-NOTHING_KNOWN: Mapping[str, float] = MappingProxyType({})
 FOLDER = "processes"  # of their logs, in the study's
 ENDING = 60.0  # seconds in which a process may write its checkpoint before it is killed
 PREEMPTED = 75, -15
@@ -44,7 +42,7 @@ def share(
     store: Store,
     device: str,
     home: Path,
-    expected: Mapping[str, float] = NOTHING_KNOWN,
+    expected: Mapping[str, float],
 ) -> None:
     """Make the runs of a study by several processes, each of which takes what is free.
 
@@ -139,7 +137,7 @@ class Again:
 def _behind(left: TimeLeft, todo: Sequence[Listed], store: Store, begun: float) -> float:
     """Return the share of the time that is behind us."""
     now, open_ = time.monotonic(), [one.run for one in todo]
-    at_work = {run for run in open_ if at_it(store, run)}
+    at_work = {run for run in open_ if claim_of(store, run)[1]}
     spent, ahead = now - begun, left.seconds(open_, at_work, now, store.made)
     return spent / (spent + ahead) if spent + ahead > 0 else 1.0
 

@@ -1,7 +1,7 @@
 """A study: as a value, and as the list of runs that lies in its folder for every process that works on it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +187,3 @@ def _recipes(runs: Path) -> dict[str, str]:
         except (WiringupError, KeyError, TypeError, AttributeError):
             found.setdefault(path.parent.name, "")
     return found
-
-
-def relabelled(run: RunSpec, listed: Listed) -> RunSpec:
-    """Return a run as a study calls it: one may be part of several, under several names."""
-    return replace(run, label=listed.label)

@@ -4,7 +4,7 @@ import logging
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from wiringup import __version__
 from wiringup.core.errors import BusyError, DivergedError, InputError, PreemptedError, WiringupError
 from wiringup.core.preemption import preemptible
 from wiringup.experiments.launching.outcome import Made, failed, gather, settled, tell_diverged
-from wiringup.experiments.launching.study import Listed, Listing, relabelled
+from wiringup.experiments.launching.study import Listed, Listing
 from wiringup.experiments.runs import sharing
 from wiringup.experiments.runs.inputs import StudyInputs
 from wiringup.experiments.runs.run import execute_alone, read_spec
@@ -168,7 +168,8 @@ def maker(store: Store, device: str, inputs: StudyInputs) -> Callable[[Listed], 
 
     def make(one: Listed) -> Record:
         path = store.folder(one.run) / SPEC
-        run = relabelled(read_spec(path, inputs), one)
+        # one run may be part of several studies, under several names
+        run = replace(read_spec(path, inputs), label=one.label)
         if run.uid != one.run:
             raise InputError(
                 f"{path} is another run than the study lists, or of wiringup {run.version} while this is "

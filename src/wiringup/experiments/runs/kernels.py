@@ -34,12 +34,10 @@ Filters = NDArray[np.float32]
 State = Mapping[str, Tensor]
 
 
-def first_filters(
-    records: Sequence[Record], store: Store, most: int = MOST
-) -> dict[str, tuple[Filters, Filters]]:
+def first_filters(records: Sequence[Record], store: Store) -> dict[str, tuple[Filters, Filters]]:
     """Return condition -> the filters (filters, 3, k, k) of its first convolution, newborn and trained.
 
-    Of each condition the first run is taken, of the first ``most`` conditions. Newborn is before anything was
+    Of each condition the first run is taken, of the first `MOST` conditions. Newborn is before anything was
     learned, also without labels. What cannot be made again (a genome or weights are not here) is left out,
     in words.
     """
@@ -47,7 +45,7 @@ def first_filters(
     for record in records:
         firsts.setdefault(record.label, record)
     found, births = {}, dict[object, State]()  # several conditions have one birth
-    for label, record in list(firsts.items())[:most]:
+    for label, record in list(firsts.items())[:MOST]:
         try:
             found[label] = _filters(record, store, births)
         except WiringupError as error:

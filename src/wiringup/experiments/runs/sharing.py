@@ -157,11 +157,6 @@ def surely_at(store: Store, uid: str) -> Claim | None:
         time.sleep(GLANCE)
 
 
-def at_it(store: Store, uid: str) -> bool:
-    """Return whether a process is at a run; only what was claimed is looked into."""
-    return (store.folder(uid) / CLAIM).is_file() and claim_of(store, uid)[1]
-
-
 def save_failure(store: Store, uid: str, cause: str) -> None:
     """Write down that a run failed, so that nobody who works on its study now tries it again."""
     write_sealed(store.folder(uid) / FAILED, {"why": cause})

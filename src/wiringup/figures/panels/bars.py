@@ -27,6 +27,7 @@ from wiringup.results.record import MEAN
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
 _NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}
+HEIGHT = 2.3  # inches
 _ABOVE = 15  # percentage points above a bar, at most, at which its number stands
 GROUPS = (MEAN, *SCORED)
 MANY = 10
@@ -40,8 +41,6 @@ def draw(
     *,
     fixed: Mapping[Hashable, Look],
     seeds: Mapping[str, Sequence[Spot]] | None = None,
-    width: float = PAGE,
-    height: float = 2.3,
 ) -> Figure:
     """Return a panel with a group of bars for the mean and each area; own bars are filled, published hollow.
 
@@ -53,8 +52,6 @@ def draw(
         caption: below.
         fixed: look of keys that have one.
         seeds: name of a published series -> moments of its other seeds, drawn as dots.
-        width: in inches.
-        height: of the panel, in inches.
     """
     shown = sorted((one for one in series if not one.minor), key=lambda one: one.published)
     groups = [area for area in GROUPS if any(area in one.spots[-1].percent for one in shown)]
@@ -72,9 +69,8 @@ def draw(
     each = [percent(one.spots[-1], group) for one in shown for group in groups]
     low, high = span(value for value, _, _ in each)
     limits = low, 1.05 * high
-    figure, (axes,) = sheet(
-        title, caption + sentences(shown, "bar") + cut(each, limits), handles, width, height
-    )
+    told = caption + sentences(shown, "bar") + cut(each, limits)
+    figure, (axes,) = sheet(title, told, handles, PAGE, HEIGHT)
     step = 0.84 / len(shown)
     for i, one in enumerate(shown):
         x = np.arange(len(groups)) + (i - (len(shown) - 1) / 2) * step

@@ -39,7 +39,6 @@ def draw(
     fixed: Mapping[Hashable, Look] = MappingProxyType({}),
     y: Y = percent,
     y_name: str = "brain match, % of reference",
-    birth: str = "birth",
     lines: Mapping[str, float] | None = None,
     close: bool = False,
     width: float = COLUMN,
@@ -59,7 +58,6 @@ def draw(
         fixed: look of keys that have one.
         y: what is drawn of a moment.
         y_name: what that is.
-        birth: what the left end is called.
         lines: name -> a height to draw a horizontal line at.
         close: for few points near each other: bars for intervals, and an axis that starts near the lowest.
         width: in inches.
@@ -88,7 +86,7 @@ def draw(
     axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
     tidy(axes, x_name, y_name)
     at_birth = any(x(s) <= 0 for one in series for s in one.spots)
-    _decades(axes, least if at_birth else 3 * least, birth if at_birth else "", max(spent, default=10.0))
+    _decades(axes, least if at_birth else 3 * least, "birth" if at_birth else "", max(spent, default=10.0))
     axes.set_ylim(*limits)
     return figure
 

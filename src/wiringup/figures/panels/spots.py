@@ -125,11 +125,11 @@ def own_spots(table: Sequence[Row], comparison: Comparison, so_far: str = "") ->
     pools = {m.label: round(m.updates / m.epoch) for m in comparison.moments if m.epoch}
     basis = own_basis(comparison, so_far)
     called = lines(table)
-    spots = [
-        _own(m, firsts[m.label], usual, pools.get(m.label, 0), m.epoch == ends[m.label], basis)
+    return [
+        _own(m, firsts[m.label], usual, pools.get(m.label, 0), m.epoch == ends[m.label], line, basis)
         for m in comparison.moments
+        for line in [called[m.label]]
     ]
-    return [replace(spot, training=called[spot.label]) for spot in spots]
 
 
 def own_basis(comparison: Comparison, so_far: str = "") -> Basis:
@@ -150,7 +150,9 @@ def own_basis(comparison: Comparison, so_far: str = "") -> Basis:
     return Basis(" ".join(filter(None, told)), comparison.simulated)
 
 
-def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, basis: Basis) -> Spot:
+def _own(
+    moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, training: str, basis: Basis
+) -> Spot:
     genome = str(row.get("genome") or "")
     return Spot(
         source=OWN,
@@ -168,7 +170,7 @@ def _own(moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, 
         synaptic_updates=moment.synaptic_updates,
         trained=moment.trained,
         ended=ended,
-        training=moment.label,
+        training=training,
         seeds=len(moment.top1),
         seed=None,
         match={area: of.mean for area, of in moment.match.items()},
