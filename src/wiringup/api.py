@@ -15,6 +15,7 @@ from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.benchmarks.suites import chosen, load_suite
 from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.apply import give_birth as give_birth_in_place
+from wiringup.birth.batchnorm import uses_images
 from wiringup.birth.distill import distill as distill_state
 from wiringup.birth.genome import Genome
 from wiringup.core.checks import one_of
@@ -114,13 +115,15 @@ def give_birth(
         calibrate: unlabelled images to set BatchNorm statistics on.
 
     Raises:
-        InputError: for an unknown recipe, or a genome that does not fit.
+        InputError: for an unknown recipe, a genome that does not fit, or images that are not used.
         MissingDataError: if a genome or images are not here.
     """
     _check_network(model)
     recipe, genome = find_genome(birth, StudyInputs().home, model.spec)
     policy = batchnorm or ("default" if calibrate is None else "calibrated")
     spec = BirthSpec(recipe, seed, genome.sha256 if genome else "", policy)
+    if calibrate is not None and not uses_images(policy):
+        raise InputError(f"BatchNorm {policy!r} uses no images; leave out calibrate.")
     shown = None
     if calibrate is not None:
         pixels = read_stimuli(Path(calibrate), model.spec.size).pixels

@@ -130,6 +130,7 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
         (lambda n: wiringup.train(n, "x", image_size=0), "The size of images in pixels is 0"),
         (lambda n: wiringup.train(n, "x", moments="soon"), "soon"),
         (lambda n: wiringup.give_birth("cornet_s"), "make one with create_model"),
+        (lambda n: wiringup.give_birth(n, batchnorm="noise", calibrate="x"), "'noise' uses no images"),
         (lambda n: wiringup.train(n.module, "x"), "make one with create_model"),
         (lambda n: wiringup.score(n.module, "toy"), "does not answer to images"),
         (lambda n: wiringup.score("cornet_s", "toy"), "create_model, give_birth"),

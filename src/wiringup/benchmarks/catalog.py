@@ -137,7 +137,7 @@ def load_benchmark(name: str, home: Path | None = None, size: int = SIZE) -> Ben
         InputError: if the name is unknown, with the closest one.
         MissingDataError: if its data are not there, with the command that brings them.
     """
-    home = data_home() if home is None else home
+    home = data_home(home)
     data_sets = _data_sets(home)
     others = other_metrics(data_sets)
     if name in others:

@@ -140,7 +140,7 @@ def make_suite(name: str, benchmarks: Sequence[str], home: Path | None = None) -
 
 
 def _folder(home: Path | None) -> Path:
-    return (data_home() if home is None else home) / "suites"
+    return data_home(home) / "suites"
 
 
 def _read(path: Path) -> Suite:

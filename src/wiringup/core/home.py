@@ -8,8 +8,14 @@ import platformdirs
 from wiringup.core.errors import WiringupError
 
 
-def data_home() -> Path:
-    """Return the folder of fetched and imported data: ``$WIRINGUP_DATA`` or the user data folder."""
+def data_home(home: Path | None = None) -> Path:
+    """Return the folder of fetched and imported data.
+
+    Args:
+        home: the folder; by default ``$WIRINGUP_DATA`` or the user data folder.
+    """
+    if home is not None:
+        return home
     named = os.environ.get("WIRINGUP_DATA")
     return Path(named).expanduser() if named else user_home()
 

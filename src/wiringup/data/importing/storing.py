@@ -82,7 +82,7 @@ def stored(
     """
     provenance = {what: _provenance(Path(path)) for what, path in files.items() if path is not None}
     noted = provenance | facts | {"warnings": list(warnings)}
-    folder = save_set(data, data_home() if home is None else home, noted)
+    folder = save_set(data, data_home(home), noted)
     return Imported(data, folder, tuple(warnings), str(facts.get("order", "")))
 
 

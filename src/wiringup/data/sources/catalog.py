@@ -98,7 +98,7 @@ def load(name: str, home: Path | None = None) -> DataSet:
         InputError: if the name is unknown, is that of labelled images, or its files are damaged.
         MissingDataError: if the set is known but absent, with the command that brings it.
     """
-    home = data_home() if home is None else home
+    home = data_home(home)
     names = imported.imported_names(home)
     if one_of(name, [*PUBLISHED, *names], "data set") in names:
         return imported.load_set(home, name)
@@ -116,7 +116,7 @@ def load_images(name: str, home: Path | None = None, size: int | None = None) ->
         InputError: if no set of labelled images has this name, or its file is damaged.
         MissingDataError: if it is known but absent, with the command that brings it.
     """
-    home = data_home() if home is None else home
+    home = data_home(home)
     names = [key for key, entry in PUBLISHED.items() if entry.kind == IMAGES]
     _check_files(one_of(name, names, "set of labelled images"), home)
     return read_labelled(home / PUBLISHED[name].images, size)
@@ -124,7 +124,7 @@ def load_images(name: str, home: Path | None = None, size: int | None = None) ->
 
 def known(home: Path | None = None) -> list[Known]:
     """Return every published and imported data set, and for each whether it is present or why not."""
-    home = data_home() if home is None else home
+    home = data_home(home)
     of_others = (
         Known(name, entry.area, entry.kind, not (why := _absent(entry, home)), why)
         for name, entry in PUBLISHED.items()

@@ -39,7 +39,7 @@ def fetch(name: str, home: Path | None = None, from_dir: Path | None = None) -> 
     if from_dir is not None and _lie_below(source.condensed, from_dir):
         files = list(source.condensed)
     _announce(source, files)
-    folder = writable((data_home() if home is None else home) / source.name)
+    folder = writable(data_home(home) / source.name)
     missing = [file for file in files if not file.is_at(folder / file.name)]
     if from_dir is not None:
         for file, path in _located(name, missing, from_dir).items():

@@ -28,7 +28,7 @@ def published_points(study: str, home: Path | None = None) -> list[PublishedPoin
         SCALING: (scaling_scores.condensed, scaling_scores.original),
     }
     condensed, original = readers[one_of(study, readers, "study of published scores")]
-    home = data_home() if home is None else home
+    home = data_home(home)
     source, folder = find_source(study), home / study
     check_whole(study, home)
     for files, read in ((source.condensed, condensed), (source.files, original)):

@@ -17,7 +17,7 @@ from wiringup.data.images.keeping import Keeping
 from wiringup.experiments.launching.study import Study
 from wiringup.experiments.recipes.scale import Rate, Scale
 from wiringup.experiments.runs.births import born
-from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
+from wiringup.experiments.runs.inputs import StudyInputs, canonical, plasticity_of
 from wiringup.experiments.runs.spec import GenomeSource, RunSpec, absolute
 from wiringup.experiments.runs.trainings import Trainings
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
@@ -66,9 +66,7 @@ class Expected(StudyInputs):
         """Return the spec with the number of images that is expected; its address is nobody's."""
         number = self.images if spec.images.number is None else spec.images.number
         images = replace(spec.images, pool=self.images, number=number, sha256=EXPECTED)
-        duration = spec.training.duration.settled(number, spec.training.batch)
-        training = replace(spec.training, duration=duration)
-        return replace(spec, images=images, model=self.network(spec), training=training)
+        return replace(canonical(spec, self.network(spec), number), images=images)
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,7 @@ class StudyInputs:
     """
 
     def __init__(self, home: Path | None = None) -> None:
-        self.home = data_home() if home is None else home
+        self.home = data_home(home)
         self._read: dict[object, tuple[LabelledImages, LabelledImages]] = {}
         self._images: dict[ImagesSpec, Images] = {}
         self._exams: dict[object, Exam] = {}
@@ -262,18 +262,15 @@ class StudyInputs:
         """
         images = self.load(spec.images)
         exam = self.exam(spec.exam, images.held_out, spec.model.size)
-        model = self.network(spec)
-        before = spec.before and replace(spec.before, training=settled(spec.before.training, model))
+        model, number = self.network(spec), len(images.chosen)
         birth = spec.birth
         if birth.recipe == OWN and not birth.genome:
             birth = replace(birth, genome=own_weights(model.architecture))
         calibrated = uses_images(birth.batchnorm)
-        training, number = settled(spec.training, model), len(images.chosen)
-        duration = training.duration.settled(number, training.batch)
         # what decides nothing has one value, so that equal runs have one address
         shown = images.calibration if calibrated else None
         return replace(
-            spec,
+            canonical(spec, model, number),
             birth=birth,
             images=replace(
                 spec.images,
@@ -286,18 +283,30 @@ class StudyInputs:
                 sha256=images.chosen.sha256,
                 calibration_sha256="" if shown is None else shown.sha256,
             ),
-            model=model,
-            before=before,
-            moments=between(spec.moments, duration, number, training.batch),
-            training=replace(training, size=model.size, duration=duration),
             exam=replace(
                 spec.exam, suite=exam.suite.name, benchmarks=exam.hashes, held_out=images.held_out.sha256
             ),
         )
 
 
-def settled(training: TrainSpec, model: ModelSpec) -> TrainSpec:
-    """Return a training with the norms that hold for what learns in it, see `effective`."""
+def canonical(spec: RunSpec, model: ModelSpec, number: int) -> RunSpec:
+    """Return a run of a network that learns from so many images, as its address says it.
+
+    Norms are those that hold for what learns (see `effective`), the length is said in one way, and moments
+    are those between the ends.
+    """
+    training = _with_norms(spec.training, model)
+    duration = training.duration.settled(number, training.batch)
+    return replace(
+        spec,
+        model=model,
+        before=spec.before and replace(spec.before, training=_with_norms(spec.before.training, model)),
+        moments=between(spec.moments, duration, number, training.batch),
+        training=replace(training, size=model.size, duration=duration),
+    )
+
+
+def _with_norms(training: TrainSpec, model: ModelSpec) -> TrainSpec:
     learns = plasticity_of(training.plasticity, model, training.seed)
     return replace(training, norms=effective(training.norms, learns))
 
