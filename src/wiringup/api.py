@@ -5,14 +5,14 @@ itself, as in ``wiringup.create_model``.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.catalog import load_benchmark
-from wiringup.benchmarks.suites import chosen, load_suite
+from wiringup.benchmarks.suites import load_suite
 from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.apply import give_birth as give_birth_in_place
 from wiringup.birth.batchnorm import uses_images
@@ -27,9 +27,9 @@ from wiringup.experiments.recipes.single import single
 from wiringup.experiments.runs.genomes import find_genome
 from wiringup.experiments.runs.inputs import StudyInputs
 from wiringup.experiments.runs.network import UNBORN, Network
-from wiringup.experiments.runs.options import NetworkOptions
+from wiringup.experiments.runs.options import ExamOptions, NetworkOptions, base_run, shown
 from wiringup.experiments.runs.run import execute_alone, read_spec, restored, spec_of
-from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, RunSpec
+from wiringup.experiments.runs.spec import RunSpec
 from wiringup.experiments.scoring.candidates import Candidate
 from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.scores import row
@@ -43,7 +43,7 @@ from wiringup.models.storage import Storage
 from wiringup.models.trained import read_trained
 from wiringup.results import brain_match as matching
 from wiringup.results.store import Store
-from wiringup.training.schedule import Duration, parse_moments
+from wiringup.training.schedule import Duration
 from wiringup.training.schedule import epochs as passes
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
@@ -223,28 +223,17 @@ def train(
         size=size,
         seed=seed,
     )
-    exam = ExamSpec(suite or chosen(()).name, dict.fromkeys(_listed(benchmarks), ""), "", normalisation, top1)
-    when = moments if isinstance(moments, str) else " ".join(map(str, _listed(moments)))
+    when = (moments,) if isinstance(moments, str) else tuple(map(str, _listed(moments)))
+    named = tuple(_listed(benchmarks))
+    exam = ExamOptions("none", suite or None, named, normalisation, when, keep_weights, top1)
+    seen = shown(images, val, size if image_size is None else image_size, limit, keep)
     usual = known.batchnorm if known and not birth else "calibrated"
-    base = RunSpec(
-        images=ImagesSpec(
-            str(images),
-            pool=limit,
-            side=size if image_size is None else image_size,
-            val=str(val or ""),
-            keep=keep,
-        ),
-        model=network.spec,
-        birth=BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual),
-        training=how,
-        exam=exam,
-        moments=parse_moments(when),
-        keep_weights=keep_weights,
-    )
+    born = BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual)
+    base = replace(base_run(network.spec, seen, exam, how), birth=born)
     inputs = StudyInputs()
     with watched():
-        named = known.recipe if known and known.recipe == OWN else network.born_from
-        run = single(base, inputs, birth or named or "kaiming_normal")
+        own = known.recipe if known and known.recipe == OWN else network.born_from
+        run = single(base, inputs, birth or own or "kaiming_normal")
         return _executed(run, Store(Path(runs)), inputs)
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import arg
 
 from wiringup.cli.arguments import Json, Runs
-from wiringup.cli.options import HERE, SIMULATED, SMALL, Launch, applied, base_run, exam_of, shown
+from wiringup.cli.options import HERE, SIMULATED, SMALL, Launch, applied, exam_of
 from wiringup.cli.recipes import STUDY, StudyOptions, Which
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
 from wiringup.experiments.launching.options import LaunchOptions
+from wiringup.experiments.runs.options import base_run, shown
 from wiringup.training.spec import TrainingOptions, TrainSpec
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import Annotated
 from tyro.conf import OmitArgPrefixes, arg
 
 from wiringup.cli.arguments import Json, Keep, Runs, Seeds, Val
-from wiringup.cli.options import HERE, SIMULATED, SMALL, Exam, Launch, Training, base_run, shown
+from wiringup.cli.options import HERE, SIMULATED, SMALL, Exam, Launch, Training
 from wiringup.cli.run import finish
 from wiringup.experiments.recipes.sweep import Axes
-from wiringup.experiments.runs.options import NetworkOptions
+from wiringup.experiments.runs.options import NetworkOptions, base_run, shown
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.spec import TrainSpec

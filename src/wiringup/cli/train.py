@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, Keep, KeepGain, Runs, Val
-from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training, base_run, shown
+from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.errors import InputError
+from wiringup.experiments.runs.options import base_run, shown
 from wiringup.training.spec import TrainSpec
 
 if TYPE_CHECKING:

@@ -1,16 +1,26 @@
-"""Which network, and how images reach it: fields that are flags of the command line, with their help."""
+"""What a run is made of, said in short: fields that are flags of the command line, with their help."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from wiringup.birth.apply import OWN
+from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
+from wiringup.core.score import DEFAULT_NORMALISATION
 from wiringup.core.spec import omit_default
+from wiringup.experiments.runs.spec import RENDERED, ExamSpec, ImagesSpec, RunSpec
 from wiringup.models import any_network
 from wiringup.models.architecture import ModelSpec, canonical
+from wiringup.models.device import check_device
 from wiringup.models.preprocessing import IMAGENET, Colours, Preprocessing
+from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.schedule import parse_moments
+from wiringup.training.spec import TrainingOptions, TrainSpec
+
+BRAINS = ("simulated", "real", "none")
 
 
 @dataclass(frozen=True)
@@ -70,3 +80,113 @@ class NetworkOptions:
     def _given_preprocessing(self) -> dict[str, Any]:
         given = {name: getattr(self, name) for name in ("mean", "std", "interpolation", "crop")}
         return {k: None if v == "none" else v for k, v in given.items() if v is not None}
+
+
+@dataclass(frozen=True)
+class ExamOptions:
+    """What runs are scored on, and when.
+
+    Attributes:
+        brain: simulated (if nothing else is named); real: the real benchmarks that are in the data folder;
+            or none.
+        suite: Score on this suite of benchmarks instead; wiringup suites lists and makes them.
+        benchmark: Score on these benchmarks instead, your own among them.
+        normalisation: By the ceiling: (r/c)^2 (the paper's), r/c or r^2/c.
+        moments: Score at these epochs too, beside birth and end: 0.1 0.5 1 ..., or "5000 images"; published
+            for those of the paper.
+        keep_weights: Keep the weights of each of these moments.
+        top1: How images for top-1 are shown: own (as the network's preprocessing says), or resize-crop (as
+            usual for ImageNet: Resize(256) and CenterCrop(224), or in this proportion).
+    """
+
+    brain: Annotated[str | None, arg(metavar="simulated|real|none")] = None
+    suite: Annotated[str | None, arg(metavar="NAME")] = None
+    benchmark: Annotated[tuple[str, ...], arg(metavar="NAME [NAME ...]")] = ()
+    normalisation: str = DEFAULT_NORMALISATION
+    moments: Annotated[tuple[str, ...], arg(metavar="WHEN [WHEN ...]")] = ()
+    keep_weights: bool = False
+    top1: Annotated[str, arg(metavar="own|resize-crop")] = "own"
+
+    def spec(self) -> ExamSpec:
+        """Return the exam.
+
+        Raises:
+            InputError: if both a suite and benchmarks are named, or the brain is unknown.
+        """
+        from wiringup.benchmarks.suites import chosen  # brings statistics along, which no --help needs
+
+        if self.brain is not None:
+            one_of(self.brain, BRAINS, "brain")
+        if self.brain in BRAINS[:2] and (self.suite or self.benchmark):
+            raise InputError(f"--brain {self.brain} is a suite; leave it out, or --suite and --benchmark.")
+        if self.suite and self.benchmark:
+            raise InputError(
+                "--suite is a list of benchmarks; leave out --benchmark, or make a suite of both."
+            )
+        if self.benchmark or (self.brain == "none" and not self.suite):
+            return ExamSpec(
+                chosen(()).name, dict.fromkeys(self.benchmark, ""), "", self.normalisation, self.top1
+            )
+        suite = self.suite or f"{self.brain or BRAINS[0]}@1"
+        return ExamSpec(suite, normalisation=self.normalisation, top1=self.top1)
+
+
+@dataclass(frozen=True)
+class BeforeOptions:
+    """A phase without labels, before the first one.
+
+    Attributes:
+        before: Learn from spontaneous activity before the first label: waves:5000 (like retinal waves),
+            pink:5000 or white:5000 (drifting noise). Self-supervised; counted apart.
+        before_plasticity: Which synapses learn in that phase; never the decoder.
+        before_lr: Learning rate of that phase (SGD, cosine).
+    """
+
+    before: Annotated[str | None, arg(metavar="KIND:FRAMES")] = None
+    before_plasticity: Annotated[str, arg(metavar="SET")] = "all"
+    before_lr: float = 0.05
+
+    def spec(self, options: TrainingOptions, size: int, seed: int) -> LabelFreeSpec | None:
+        """Return the phase, in batches, on the device and with the norms of ``options``."""
+        if self.before is None:
+            if self != BeforeOptions():
+                raise InputError("--before-plasticity and --before-lr are of a phase; give --before too.")
+            return None
+        how = TrainSpec(
+            plasticity=self.before_plasticity,
+            batch=options.batch + options.batch % 2,  # frames come in pairs
+            lr=self.before_lr,
+            schedule="cosine",
+            augmentation="none",
+            size=size,
+            seed=seed,
+            device=options.device,
+            workers=options.workers,
+            precision=options.precision,
+            norms=options.norms,
+        )
+        return LabelFreeSpec.parse(self.before, how)
+
+
+def base_run(model: ModelSpec, images: ImagesSpec, exam: ExamOptions, training: TrainSpec) -> RunSpec:
+    """Return the run that options say, before what a recipe varies is set."""
+    check_device(training.device)
+    return RunSpec(
+        images=images,
+        model=model,
+        training=replace(training, size=model.size),
+        exam=exam.spec(),
+        moments=parse_moments(" ".join(exam.moments)),
+        keep_weights=exam.keep_weights,
+    )
+
+
+def shown(
+    images: Path | str | None,
+    val: Path | str | None,
+    side: int,
+    limit: int | None = None,
+    keep: str = "squares",
+) -> ImagesSpec:
+    """Return the images that paths name: to learn from (None renders objects), and a validation set."""
+    return ImagesSpec(str(images or RENDERED), side=side, val=str(val or ""), pool=limit, keep=keep)
