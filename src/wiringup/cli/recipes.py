@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from wiringup.cli.arguments import Json, Runs, Val
-from wiringup.cli.options import NO_EXAM, NO_TRAINING, ExamOptions, GivenExam, GivenTraining, applied, exam_of
+from wiringup.cli.options import NO_EXAM, NO_TRAINING, GivenExam, GivenTraining, applied, exam_of
 from wiringup.cli.show import as_json, table
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.memory import free_disk, free_memory, in_gb
+from wiringup.experiments.runs.options import ExamOptions
 
 if TYPE_CHECKING:
     from wiringup.experiments.launching.study import Study
