@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,7 @@ class StoredSubject:
         ids: the name of each image. With names, rows are found by them, in whatever order; without, they
             have to be in the order of the benchmark's images.
         classes: names of the classes in the order of the logits, if a layer holds logits and they are known.
+        called: name of an image in a benchmark -> its id here, where the two may differ.
 
     Raises:
         InputError: if there is no layer, the layers differ in their number of images, a response is NaN
@@ -36,6 +37,7 @@ class StoredSubject:
     layers: Mapping[str, NDArray[np.float32]]
     ids: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
+    called: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -95,10 +97,11 @@ class StoredSubject:
         if self.ids == stimuli.ids:
             return None
         row = {name: i for i, name in enumerate(self.ids)}
-        absent = [name for name in stimuli.ids if name not in row]
+        names = [self.called.get(name, name) for name in stimuli.ids]
+        absent = [name for name in names if name not in row]
         if absent or len(row) < len(self.ids) or len(set(stimuli.ids)) < len(stimuli):
             raise InputError(self._mismatch(stimuli, self.ids, absent))
-        return np.array([row[name] for name in stimuli.ids])
+        return np.array([row[name] for name in names])
 
     def _mismatch(self, stimuli: Stimuli, ids: Sequence[str], absent: Sequence[str]) -> str:
         if not absent:

@@ -43,6 +43,20 @@ def test_stored_responses_score_as_the_model_that_gave_them(tmp_path, benchmark,
     assert told[1].startswith("  responses 0.0 s, scoring ")
     rows = score(ScoreSpec(str(tmp_path / "r.npz"), layers=("all",)), [benchmark], tmp_path)
     assert [r["layer"] for r in rows] == ["V1", "V4"]
+    assumed = "no ids of images: rows were taken in the benchmark's order"
+    assert (assumed in row["note"]) == any(assumed in one for one in told) == (not named)
+
+
+@pytest.mark.parametrize("key", ["ids", "filenames", "whatever"])
+def test_ids_are_images_under_any_name_and_without_suffix_or_folder(tmp_path, benchmark, key):
+    pixels = PixelSubject(32)
+    (expected,) = evaluate(pixels, [benchmark])
+    values = pixels.responses(benchmark.stimuli, ["pixels"])["pixels"].numpy()
+    order = RANDOM.permutation(len(values))
+    ids = np.array([f"C:\\images\\{name.removesuffix('.png').upper()}" for name in benchmark.stimuli.ids])
+    np.savez(tmp_path / "r.npz", V4=values[order], **{key: ids[order]})
+    (row,) = score(ScoreSpec(str(tmp_path / "r.npz")), [benchmark], tmp_path)
+    assert (row["raw"], row["note"]) == (expected.raw, expected.note)
 
 
 def test_npz_npy_and_safetensors(tmp_path):
@@ -80,6 +94,9 @@ def test_a_brain_score_assembly_of_a_model(tmp_path):
     found = read_stored(tmp_path / "t.nc")
     assert (found.ids, list(found.layers)) == (IDS, ["responses"])
     np.testing.assert_allclose(found.layers["responses"], VALUES + 1, rtol=1e-6)
+    other = assembly.rename(stimulus_id="my_names").assign_coords(kind=("presentation", list("xxyyzz")))
+    other.to_netcdf(tmp_path / "o.nc", engine="h5netcdf")
+    assert read_stored(tmp_path / "o.nc").ids == IDS
 
 
 def test_what_is_no_table_is_refused_with_what_to_do(tmp_path):
@@ -91,6 +108,9 @@ def test_what_is_no_table_is_refused_with_what_to_do(tmp_path):
     np.savez(tmp_path / "ids.npz", V1=VALUES, ids=VALUES)
     with pytest.raises(InputError, match="'ids' has to be one text or number"):
         read_stored(tmp_path / "ids.npz")
+    np.savez(tmp_path / "two.npz", V1=VALUES, names=np.array(IDS), kind=np.array(IDS))
+    with pytest.raises(InputError, match=r"several lists of texts: names, kind\. Call the one .* 'ids'"):
+        read_stored(tmp_path / "two.npz")
     save_file({"conv.weight": np.ones((4, 3, 7, 7)), "norm.weight": np.ones(4)}, tmp_path / "w.safetensors")
     with pytest.raises(
         InputError, match="Weights are scored with wiringup score ARCHITECTURE --weights FILE"

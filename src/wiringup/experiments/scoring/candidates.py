@@ -20,13 +20,14 @@ from wiringup.experiments.runs.births import born, recalibrated, spread_over
 from wiringup.experiments.runs.genomes import find_genome
 from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.spec import ScoreSpec
-from wiringup.experiments.scoring.stored import is_stored, read_stored
+from wiringup.experiments.scoring.stored import is_stored, named_for, read_stored
 from wiringup.models.any_network import is_foreign, provenance
 from wiringup.models.architecture import ModelSpec, is_network, own_network
 from wiringup.models.device import check_device, strict_float32
 from wiringup.models.preprocessing import IMAGENET
 from wiringup.models.readout import Subject, subject
 from wiringup.models.storage import Storage
+from wiringup.models.stored import StoredSubject
 from wiringup.models.trained import read_trained
 from wiringup.results.bits import BORN, REFERENCE, TRAINED
 
@@ -42,11 +43,13 @@ class Candidate:
     Attributes:
         facts: what stands beside every score.
         described: its name, its network and its description length, to be set against its brain match.
+        note: what had to be assumed; it stands in the note of every score.
     """
 
     subject: Subject
     facts: dict[str, Any]
     described: dict[str, Any]
+    note: str = ""
 
     @cached_property
     def identity(self) -> str:
@@ -77,7 +80,9 @@ def _mapped(make: Maker, layers: LayerMap, stimuli: Stimuli) -> Candidate:
 
 
 def _makers(spec: ScoreSpec, home: Path, storage: Storage) -> Iterator[Maker]:
-    if not is_stored(spec.model) and is_network(spec.model) and not spec.weights and not spec.own:
+    if is_stored(spec.model):
+        yield partial(_stored, spec, read_stored(Path(spec.model)))
+    elif is_network(spec.model) and not spec.weights and not spec.own:
         yield from _newborn(spec, home, storage)
     else:
         for candidate in _of_any_images(spec, storage):
@@ -88,13 +93,15 @@ def _the_same(candidate: Candidate, stimuli: Stimuli) -> Candidate:
     return candidate
 
 
+def _stored(spec: ScoreSpec, stored: StoredSubject, stimuli: Stimuli) -> Candidate:
+    found, note = named_for(stored, stimuli)
+    found = found if spec.class_names is None else replace(found, classes=spec.class_names)
+    return Candidate(found, _facts(spec.model), _described(REFERENCE, spec.model, spec.model), note)
+
+
 def _of_any_images(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
     """Yield subjects that do not depend on the images of a benchmark, as newborn networks do."""
-    if is_stored(spec.model):
-        stored = read_stored(Path(spec.model))
-        named = stored if spec.class_names is None else replace(stored, classes=spec.class_names)
-        yield Candidate(named, _facts(spec.model), _described(REFERENCE, spec.model, spec.model))
-    elif spec.model in REFERENCES:
+    if spec.model in REFERENCES:
         yield from _references(spec, storage)
     elif spec.weights:
         yield from (_from_weights(spec, path, storage) for path in spec.weights)

@@ -59,15 +59,19 @@ def _scores(spec: ScoreSpec, candidate: Candidate, group: Sequence[Benchmark]) -
     clock, where = Clock(), check_device(spec.device)
     scores = evaluate(candidate.subject, group, spec.layers or None, spec.normalisation, clock, where)
     log.info("  %s", clock.told())
-    return [_with_unused_names(s, spec) for s in scores]
+    if candidate.note:
+        log.warning("%s: %s.", names, candidate.note)
+    return [_noted(s, candidate.note, _unused_names(s, spec)) for s in scores]
 
 
-def _with_unused_names(score: Score, spec: ScoreSpec) -> Score:
-    """Return a score whose note says so if names of classes were given and it does not depend on them."""
-    if spec.class_names is None or MATCHED in score.note:
-        return score
-    unused = "the names of --classes were not used: no logits were matched with classes"
-    return replace(score, note="; ".join(filter(None, (score.note, unused))))
+def _noted(score: Score, *notes: str) -> Score:
+    return replace(score, note="; ".join(filter(None, (score.note, *notes))))
+
+
+def _unused_names(score: Score, spec: ScoreSpec) -> str:
+    """Say so if names of classes were given and a score does not depend on them."""
+    used = spec.class_names is None or MATCHED in score.note
+    return "" if used else "the names of --classes were not used: no logits were matched with classes"
 
 
 def reportable(spec: ScoreSpec, benchmarks: Sequence[Benchmark]) -> list[Benchmark]:

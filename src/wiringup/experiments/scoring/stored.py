@@ -1,15 +1,19 @@
 """Read a table of responses that were computed elsewhere: what ``wiringup score FILE`` scores."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
+from wiringup.core.stimuli import Stimuli
 from wiringup.data.formats.arrays import read_npy, read_npz
+from wiringup.data.images.names import matched
 from wiringup.data.recordings.responses import StoredResponses, by_usual_id, read_responses
 from wiringup.models.stored import StoredSubject
 
@@ -30,9 +34,10 @@ def read_stored(path: Path) -> StoredSubject:
     """Read the responses of any model.
 
     ``.npz`` and ``.safetensors``: an array for each layer, images first; ids of the images under one of
-    `IDS` (in safetensors as metadata, one id a line). ``.npy``: one layer. netCDF: one variable with named
-    dimensions (Brain-Score's ``presentation`` x ``neuroid``, with its ``layer`` if there is one); repeated
-    presentations of an image are averaged.
+    `IDS` (in safetensors as metadata, one id a line), or in the only list of texts. ``.npy``: one layer.
+    netCDF: one variable with named dimensions (Brain-Score's ``presentation`` x ``neuroid``, with its
+    ``layer`` if there is one); repeated presentations of an image are averaged. Ids are called in one of the
+    usual ways, or are the only texts that tell all presentations apart.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -63,8 +68,30 @@ def read_stored(path: Path) -> StoredSubject:
 Found = tuple[Mapping[str, NDArray[Any]], tuple[str, ...] | None]
 
 
+def named_for(stored: StoredSubject, stimuli: Stimuli) -> tuple[StoredSubject, str]:
+    """Return responses whose images are called as a benchmark calls them, and what had to be assumed.
+
+    Args:
+        stored: the responses; suffix, folders and case of their ids may be others than the benchmark's.
+        stimuli: its images.
+    """
+    if stored.ids is None:
+        first, last = stimuli.ids[0], stimuli.ids[-1]
+        return stored, f"no ids of images: rows were taken in the benchmark's order ({first!r} to {last!r})"
+    places = zip(stimuli.ids, matched(stimuli.ids, stored.ids), strict=True)
+    return replace(stored, called={name: stored.ids[i] for name, i in places if i is not None}), ""
+
+
 def _with_ids(arrays: dict[str, NDArray[Any]], path: Path) -> Found:
     named = [name for name in IDS if name in arrays]
+    texts = [name for name, values in arrays.items() if values.ndim == 1 and values.dtype.kind in "US"]
+    if not named and len(texts) < len(arrays):
+        named = texts
+        if len(texts) > 1:
+            raise InputError(
+                f"{path} holds several lists of texts: {listed(texts)}. Call the one that names the images "
+                f"{IDS[0]!r}."
+            )
     if not named:
         return arrays, None
     ids = arrays.pop(named[0])
@@ -88,6 +115,9 @@ def _from_safetensors(path: Path) -> Found:
 
 def _by_layer(found: StoredResponses) -> Found:
     found, ids = by_usual_id(found)
+    if ids is None:
+        names = [t for t in found.about.values() if len(set(t)) == len(t) and not any(map(str.isdecimal, t))]
+        ids = names[0] if len(names) == 1 else None
     values = found.values[:, :, 0] if found.values.shape[2] == 1 else np.nanmean(found.values, 2)
     if found.layers is None:
         return {ONLY: values.T}, ids
