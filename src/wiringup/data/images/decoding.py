@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = {
-    "JPEG": (".jpg", ".jpeg"),
+    "JPEG": (".jpg", ".jpeg", ".jfif", ".jpe"),
     "PNG": (".png",),
     "BMP": (".bmp",),
     "GIF": (".gif",),

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from wiringup.core.ahead import ahead
 from wiringup.core.cache import CacheFolder, limit_asked, touch
+from wiringup.core.cautions import caution
 from wiringup.core.errors import WiringupError
 from wiringup.core.files import regular, sample_of, write_bytes
 from wiringup.core.folders import SETTLED, Stamp, below, stamp_of
@@ -32,7 +33,7 @@ from wiringup.core.home import cache_home
 from wiringup.core.progress import task
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.data.images.decoding import SUFFIXES
-from wiringup.data.images.names import in_natural_order, is_hidden
+from wiringup.data.images.names import in_natural_order, is_hidden, passed_over
 
 LARGE = 5_000
 """Images from which on their list is kept."""
@@ -85,7 +86,9 @@ def images_below(folder: Path) -> list[str]:
         return kept
     found = below(folder)
     names = in_natural_order(filter(is_image, found.files))
-    if len(names) >= LARGE and None not in found.stamps.values():
+    if told := passed_over(found.files, names, folder):
+        caution(told)  # whenever it is opened: no list is kept
+    elif len(names) >= LARGE and None not in found.stamps.values():
         with contextlib.suppress(OSError, WiringupError):  # a cache that may only be read, a full disk
             write_list(path, names, found.stamps)
             default_listings().evict()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.checks import one_of
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import parsed_json, read_bounded
 from wiringup.core.limits import JSON_BYTES
@@ -20,6 +20,12 @@ from wiringup.core.stimuli import Stimuli
 from wiringup.data.images.decoding import SUFFIXES
 
 Parts = tuple[str, ...]
+
+PICTURES = (
+    ".jp2", ".j2k", ".jpx", ".jxl", ".heic", ".heif", ".avif", ".tga", ".psd", ".svg", ".exr", ".hdr", ".ico",
+    ".dng", ".cr2", ".nef", ".arw", ".dcm",
+)  # fmt: skip
+"""How files of pictures end that are not opened."""
 
 _PIECES = re.compile(r"\d+|\D+")
 _NUMBER = re.compile(r"\d+")
@@ -62,6 +68,31 @@ def is_hidden(name: str) -> bool:
     if "/." not in name and not name.startswith(".") and "__MACOSX" not in name:
         return False
     return any((part.startswith(".") and part != ".") or part == "__MACOSX" for part in name.split("/"))
+
+
+def passed_over(files: Sequence[str], names: Sequence[str], path: Path) -> str:
+    """Say which files are passed over that look like images, or are all that is in the folder of a class.
+
+    Args:
+        files: all that are there, with forward slashes.
+        names: those that are opened as images.
+        path: where they lie.
+    """
+    if len(files) == len(names):
+        return ""
+    opened = set(names)
+    others = [name for name in files if name not in opened and not is_hidden(name)]
+    endings = Counter(name[name.rfind(".") :].lower() for name in others if name.lower().endswith(PICTURES))
+    told = []
+    if endings:
+        each = ", ".join(f"{number:,} {ending}" for ending, number in endings.most_common())
+        told.append(f"{each} are passed over; convert them to be used (opened are {', '.join(SUFFIXES)})")
+    folders = _folders(names)
+    beside = Counter(folder.rpartition("/")[0] for folder in folders if folder)
+    empty = sorted(f for f in _folders(others) - folders if f and beside[f.rpartition("/")[0]] > 1)
+    if empty := [one for one in empty if not any(folder.startswith(f"{one}/") for folder in folders)]:
+        told.append(f"no file in {listed(empty)} is opened as an image, so that is no class")
+    return f"{path}: {'; '.join(told)}." if told else ""
 
 
 def unwrapped(names: list[str]) -> list[str]:

@@ -8,13 +8,14 @@ from threading import Lock
 from typing import Any
 from zipfile import ZipFile
 
+from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError, MissingDataError, UnreadableError
 from wiringup.core.files import read_bounded
 from wiringup.core.limits import PICTURE_BYTES
 from wiringup.data.formats.zips import open_zip, read_member
 from wiringup.data.images.decoding import SUFFIXES
 from wiringup.data.images.listing import images_below, is_image, marks_of
-from wiringup.data.images.names import in_natural_order
+from wiringup.data.images.names import in_natural_order, passed_over
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ def open_pictures(path: Path, names: list[str] | None = None) -> Iterator[Pictur
 
 
 def _zipped(path: Path, archive: ZipFile) -> Pictures:
-    names = in_natural_order(filter(is_image, archive.namelist()))
+    files = [name for name in archive.namelist() if not name.endswith("/")]
+    names = in_natural_order(filter(is_image, files))
+    if told := passed_over(files, names, path):
+        caution(told)
     about, one_at_a_time = [archive.getinfo(name) for name in names], Lock()
 
     def content(name: str) -> bytes:

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from wiringup.core.progress import Progress
 from wiringup.data.images import listing, shard_list
 from wiringup.data.images.listing import default_listings, images_below, marks_of
 from wiringup.data.images.names import in_natural_order
+from wiringup.data.images.pictures import open_pictures
 from wiringup.data.images.source import open_source
 
 
@@ -202,6 +204,27 @@ def test_a_folder_that_cannot_be_listed_is_named(folder, monkeypatch):
     assert told == [f"{folder}/b cannot be listed and is passed over (Permission denied)."]
     monkeypatch.undo()
     assert len(images_below(folder)) == 8
+
+
+def test_pictures_that_are_not_opened_and_classes_without_any_are_told(folder):
+    for name in ("a/README.md", "a/.DS_Store", "labels.csv", "notes/x.txt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"1")
+    (folder / "a" / "8.JFIF").write_bytes(b"1")
+    with cautions() as told:
+        assert "a/8.JFIF" in images_below(folder)
+    assert told == [f"{folder}: no file in notes is opened as an image, so that is no class."]
+    for i in range(3):
+        (folder / "notes" / f"{i}.JP2").write_bytes(b"1")
+    shutil.move(folder / "b", folder / "a" / "b")  # no folders of classes any more
+    for _ in range(2):
+        with cautions() as told:
+            images_below(folder)
+        assert [one.split(" are passed")[0] for one in told] == [f"{folder}: 3 .jp2"]
+    archive = shutil.make_archive(folder, "zip", folder)
+    with cautions() as told, open_pictures(Path(archive)):
+        pass
+    assert [one.split(" are passed")[0] for one in told] == [f"{archive}: 3 .jp2"]
 
 
 def test_names_that_are_no_text_are_kept_as_they_are(folder):
