@@ -1,8 +1,11 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from made_images import class_folders, encoded, noise, write_folder
+from wiringup.core.cautions import cautions
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, from_pixels
@@ -15,6 +18,8 @@ from wiringup.experiments.runs.images import (
     rendered,
     split,
 )
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import ImagesSpec
 from wiringup.training.batches import nested_subset
 
 
@@ -57,6 +62,25 @@ def test_a_class_with_one_image_is_learned_from_and_named(tmp_path, caplog):
     learned, held_out = from_files(write_folder(tmp_path, contents), 8, None, 0)
     assert np.bincount(learned.labels).tolist() == [5, 5, 1] and held_out.labels.tolist() == [0, 1]
     assert caplog.messages[-1] == "Never held out, as there is one image of each: rare."
+
+
+def test_held_out_images_that_are_learned_from_too_are_counted(tmp_path):
+    pixels = noise(20)
+    folder = write_folder(tmp_path / "a", class_folders(pixels))
+    write_folder(tmp_path / "a", {f"{'ab'[i % 2]}/again{i}.png": encoded(pixels[i]) for i in range(20)})
+    other = write_folder(tmp_path / "b", class_folders(noise(8, seed=1)))
+    with cautions() as told:
+        alone = StudyInputs().load(ImagesSpec(str(folder), side=8, val=str(other)))
+        found = StudyInputs().load(
+            ImagesSpec(str(folder), side=8, val=shutil.copytree(folder, tmp_path / "c"))
+        )
+        own = StudyInputs().load(ImagesSpec(str(folder), side=8))
+    assert "learned" not in alone.tested_on
+    assert found.tested_on.endswith(" (40 of them learned from too)")
+    assert told[0].startswith("40 of the 40 images for top-1 are learned from too")
+    ours = {image.tobytes() for image in own.chosen.stimuli.pixels}
+    twice = sum(image.tobytes() in ours for image in own.held_out.stimuli.pixels)
+    assert twice > 0 and own.tested_on.endswith(f" ({twice} of them learned from too)")
 
 
 def test_classes_of_one_image_each_are_refused():

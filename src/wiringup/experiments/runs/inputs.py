@@ -10,6 +10,7 @@ from wiringup.benchmarks.suites import Suite, chosen, find_suite
 from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.birth.genome import Genome
+from wiringup.core.cautions import caution
 from wiringup.core.errors import InputError
 from wiringup.core.home import data_home
 from wiringup.core.score import Score
@@ -323,7 +324,22 @@ def _chosen(spec: ImagesSpec, pool: LabelledImages, held_out: LabelledImages) ->
     _same_images(f"The images at {spec.source}", chosen, spec.sha256)
     if calibration is not None:
         _same(f"The images at {spec.source}", calibration.sha256, spec.calibration_sha256)
-    return Images(pool, chosen, calibration, held_out, _tested_on(spec, len(held_out)))
+    told = _tested_on(spec, len(held_out))
+    if twice := learned_too(held_out, chosen):
+        told += f" ({twice:,} of them learned from too)"
+        caution(
+            f"{twice:,} of the {len(held_out):,} images for top-1 are learned from too, pixel by pixel: they "
+            "tell what was learned by heart. Remove them from one of the two."
+        )
+    return Images(pool, chosen, calibration, held_out, told)
+
+
+def learned_too(held_out: LabelledImages, chosen: LabelledImages) -> int:
+    """Return how many of the images that are held out are among others, pixel by pixel."""
+    each = [bytes(sha256) for sha256 in held_out.stimuli.image_sha256]
+    known = set(each)  # the fewer of the two: a million hashes are not held
+    found = {one for one in map(bytes, chosen.stimuli.image_sha256) if one in known}
+    return sum(one in found for one in each)
 
 
 def _tested_on(spec: ImagesSpec, images: int) -> str:
