@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from tyro.conf import arg
 
 from wiringup.cli.arguments import Json, Runs
-from wiringup.cli.results import told as cell
-from wiringup.cli.show import as_json, table
+from wiringup.cli.show import as_json, cell, table
 from wiringup.core.checks import one_of
 
 if TYPE_CHECKING:

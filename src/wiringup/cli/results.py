@@ -1,7 +1,6 @@
 """``wiringup results`` and ``wiringup report``: what was kept."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import Json, Runs, SoFar, StudyName
-from wiringup.cli.show import as_json, number, table
+from wiringup.cli.show import as_json, cell, number, table
 from wiringup.core.areas import SCORED
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
@@ -167,27 +166,12 @@ def _ask(
     elif form == "json":
         as_json(found)
     else:
-        body = [[told(value) for value in row.values()] for row in found[:MOST]]
+        body = [[cell(value) for value in row.values()] for row in found[:MOST]]
         table(list(found[0]), body, title=f"{len(found):,} rows of {out}")
         if "brain_match" in found[0]:
             log.info(OF_ALL_AREAS, "brain_match, the mean of all areas,")
         if len(found) > MOST:
             log.info("%d more rows; --format csv or json prints all.", len(found) - MOST)
-
-
-def told(value: Any) -> str:
-    """Return a cell for people."""
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return (
-            f"{value:.0f}"
-            if math.isfinite(value) and value == int(value) and abs(value) < 1e6
-            else f"{value:.4g}"
-        )
-    return str(value)
 
 
 def _diff(words: Sequence[str], out: Path, json: bool) -> None:
@@ -202,7 +186,7 @@ def _diff(words: Sequence[str], out: Path, json: bool) -> None:
         return
     print(found["summary"])
     for title, differ in found["differences"].items():
-        body = [[name, told(a), told(b)] for name, (a, b) in differ.items()]
+        body = [[name, cell(a), cell(b)] for name, (a, b) in differ.items()]
         if body:
             table([title, *(f"{run}" for run in found["runs"])], body)
     if any(name.endswith(".brain match") for name in found["differences"]["numbers"]):
@@ -211,10 +195,10 @@ def _diff(words: Sequence[str], out: Path, json: bool) -> None:
 
 def _write_table(path: Path, out: Path) -> None:
     from wiringup.figures.results import Results
+    from wiringup.results.kept import save
 
     found = Results.load(out)
-    write = {".csv": found.to_csv, ".parquet": found.to_parquet}
-    write[one_of(path.suffix.lower(), write, "ending of a table's file")](path)
+    save(found.rows, path)
     log.info("%s: %s", found, path)
 
 

@@ -21,6 +21,21 @@ def as_json(value: Any) -> None:
     print(json.dumps(value, indent=2))
 
 
+def cell(value: Any) -> str:
+    """Return a cell for people."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return (
+            f"{value:.0f}"
+            if math.isfinite(value) and value == int(value) and abs(value) < 1e6
+            else f"{value:.4g}"
+        )
+    return str(value)
+
+
 def table(header: Sequence[str], body: Sequence[Sequence[str]], title: str = "") -> None:
     """Print a table to stdout; nothing of it is ever cut off.
 

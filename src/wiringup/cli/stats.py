@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import OmitArgPrefixes, Positional, arg, subcommand
 
 from wiringup.cli.arguments import Json, OfStudy, Runs, SoFar
-from wiringup.cli.results import told
-from wiringup.cli.show import as_json, table
+from wiringup.cli.show import as_json, cell, table
 from wiringup.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -300,7 +299,7 @@ def coverage(
 
 def _show_confirmed(points: Sequence["OnFront"], beside: Sequence[Mapping[str, "Estimate"]]) -> None:
     cells = [
-        [point.name, told(point.epoch), *map(_with_ends, there.values())]
+        [point.name, cell(point.epoch), *map(_with_ends, there.values())]
         for point, there in zip(points, beside, strict=True)
     ]
     title = "The same on benchmarks that had no part in the choice: % of reference [95 % interval]"
@@ -336,7 +335,7 @@ def _show(body: Sequence[Mapping[str, Any]], json: bool, title: str) -> None:
     if json:
         as_json(plain(list(body)))
     else:
-        cells = [[told(value) for value in row.values()] for row in body]
+        cells = [[cell(value) for value in row.values()] for row in body]
         table(list(body[0]), cells, title=title)
 
 

@@ -23,7 +23,7 @@ from wiringup.experiments.recipes.sweep import Axes, sweep
 from wiringup.experiments.runs import run as running
 from wiringup.experiments.runs import sharing
 from wiringup.experiments.runs.inputs import StudyInputs
-from wiringup.experiments.runs.sharing import CLAIM, DEATHS, LOG, Claim, claim_of, claimed, failure
+from wiringup.experiments.runs.sharing import CLAIM, DEATHS, LOG, Holder, claim_of, claimed, failure
 from wiringup.experiments.runs.spec import ExamSpec, ImagesSpec, born_from
 from wiringup.models.device import cards
 from wiringup.results.store import Store
@@ -271,4 +271,4 @@ def test_a_process_that_died_but_got_on_before_is_not_counted(tmp_path):
 
 
 def test_a_claim_is_told_in_words():
-    assert str(Claim("node7", 12, "", "4_2")) == "node7, process 12, job 4_2"
+    assert str(Holder("node7", 12, "", "4_2")) == "node7, process 12, job 4_2"

@@ -22,7 +22,7 @@ from wiringup.experiments.launching.work import work
 from wiringup.experiments.recipes.sweep import Axes, sweep
 from wiringup.experiments.runs import run as running
 from wiringup.experiments.runs import sharing
-from wiringup.experiments.runs.sharing import CLAIM, DEATHS, LOCK, Claim, claimed, failure
+from wiringup.experiments.runs.sharing import CLAIM, DEATHS, LOCK, Holder, claimed, failure
 from wiringup.results.store import Store
 
 AXES = Axes(n_images=(24,), epochs=(1,), plasticity=("critical", "decoder"))
@@ -103,7 +103,7 @@ def test_others_learn_why_the_first_cannot_claim_a_run(tmp_path, monkeypatch):
 
     with FileLock(store.folder("abc") / LOCK):
         assert [type(error) for error in meeting.run(claim)] == [BusyError, BusyError]
-    sharing.write_sealed(store.folder("abc") / CLAIM, vars(Claim("here", 1, "now", deaths=DEATHS - 1)))
+    sharing.write_sealed(store.folder("abc") / CLAIM, vars(Holder("here", 1, "now", deaths=DEATHS - 1)))
     for error in meeting.run(claim):
         assert isinstance(error, WiringupError) and "3 processes died" in str(error)
     assert meeting.run(claim) == ["in the run"] * 2
@@ -172,7 +172,7 @@ def test_cancel_ends_the_others_if_one_is_gone_or_not_ours(listing, tmp_path, mo
 
 
 def sign(store, run, pid):
-    sharing.write_sealed(store.folder(run) / CLAIM, vars(replace(Claim.mine(), pid=pid)))
+    sharing.write_sealed(store.folder(run) / CLAIM, vars(replace(Holder.mine(), pid=pid)))
 
 
 def test_cancel_tells_nobody_to_end_whose_number_a_dead_process_left(listing, tmp_path, monkeypatch):

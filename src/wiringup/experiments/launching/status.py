@@ -12,7 +12,7 @@ from wiringup.experiments.launching import slurm
 from wiringup.experiments.launching.outcome import diverged, failed
 from wiringup.experiments.launching.slurm import Queued
 from wiringup.experiments.launching.study import Listed, Listing
-from wiringup.experiments.runs.sharing import Claim, claim_of, surely_at
+from wiringup.experiments.runs.sharing import Holder, claim_of, surely_at
 from wiringup.results.store import Store
 
 DONE, RUNNING, WAITING, FAILED, DIVERGED = "done", "running", "waiting", "failed", "diverged"
@@ -86,7 +86,7 @@ def status(store: Store, study: str) -> StudyStatus:
 
 
 def _status(store: Store, one: Listed) -> RunStatus:
-    def told(state: str, claim: Claim | None = None, cause: str = "") -> RunStatus:
+    def told(state: str, claim: Holder | None = None, cause: str = "") -> RunStatus:
         where, since = (str(claim), claim.since) if claim else ("", "")
         return RunStatus(one.run, one.label, one.seed, state, where, since, cause)
 

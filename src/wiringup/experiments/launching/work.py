@@ -18,7 +18,7 @@ from wiringup.experiments.launching.study import Listed, Listing
 from wiringup.experiments.runs import sharing
 from wiringup.experiments.runs.inputs import StudyInputs
 from wiringup.experiments.runs.run import execute_alone, read_spec
-from wiringup.experiments.runs.sharing import LOG, Claim, claim_of, save_failure
+from wiringup.experiments.runs.sharing import LOG, Holder, claim_of, save_failure
 from wiringup.experiments.runs.trainings import SPEC
 from wiringup.results.record import Record
 from wiringup.results.store import Store
@@ -153,7 +153,7 @@ def _logged(path: Path) -> Iterator[logging.Handler]:
     """Write what is said while the block runs to the log of a run too."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(path, encoding="utf-8", delay=True)
-    who = str(Claim.mine()).replace("%", "%%")
+    who = str(Holder.mine()).replace("%", "%%")
     handler.setFormatter(logging.Formatter(f"%(asctime)s  {who}: %(message)s", "%Y-%m-%d %H:%M:%S"))
     _family.addHandler(handler)
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from wiringup.core.checks import one_of
 from wiringup.core.errors import MissingDataError
 from wiringup.data.images.keeping import JPEG, QUALITY, SQUARES
-from wiringup.experiments.runs.spec import CROPPED, OWN, RENDERED, ExamSpec, ImagesSpec, RunSpec
+from wiringup.experiments.runs.spec import BY_NETWORK, CROPPED, RENDERED, ExamSpec, ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
 from wiringup.training.schedule import PUBLISHED_MOMENTS, Duration
 from wiringup.training.spec import TrainSpec
@@ -83,7 +83,7 @@ class Scale:
     wc: str
     rate: Rate
     keep: str = SQUARES
-    top1: str = OWN
+    top1: str = BY_NETWORK
     others: Mapping[tuple[str, float], float] = field(default_factory=dict)
 
     def source(self, home: Path, named: str = "") -> str:

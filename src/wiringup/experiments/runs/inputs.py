@@ -26,6 +26,7 @@ from wiringup.experiments.runs.images import (
     validation,
 )
 from wiringup.experiments.runs.spec import (
+    BY_NETWORK,
     CROPPED,
     NO_GENOME,
     RENDERED,
@@ -35,7 +36,6 @@ from wiringup.experiments.runs.spec import (
     RunSpec,
     absolute,
 )
-from wiringup.experiments.runs.spec import OWN as BY_NETWORK
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.preprocessing import CENTRE, Preprocessing

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Claim:
+class Holder:
     """Who is at work on a run.
 
     Attributes:
@@ -54,7 +54,7 @@ class Claim:
     deaths: int = 0
 
     @classmethod
-    def mine(cls, deaths: int = 0) -> "Claim":
+    def mine(cls, deaths: int = 0) -> "Holder":
         """Return the claim of this process."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return cls(socket.gethostname(), os.getpid(), now, slurm_job(), deaths)
@@ -107,7 +107,7 @@ def _signed(path: Path) -> Iterator[None]:
             f"{deaths} processes died at this run without a word, the last on {before}. Often the memory "
             "was full: see the log of the system or of the cluster; give more memory or smaller batches."
         )
-    write_sealed(path, asdict(Claim.mine(deaths)))
+    write_sealed(path, asdict(Holder.mine(deaths)))
     try:
         yield
     finally:
@@ -127,17 +127,17 @@ def slurm_job() -> str:
     return f"{array}_{task}" if array else os.environ.get("SLURM_JOB_ID", "")
 
 
-def _read_claim(path: Path) -> Claim | None:
+def _read_claim(path: Path) -> Holder | None:
     """Return the claim that lies somewhere; None if there is none, or it is damaged."""
     try:
         values = read_sealed(path, "")
-        known = {f.name for f in fields(Claim)}
-        return from_dict(Claim, {k: v for k, v in values.items() if k in known})
+        known = {f.name for f in fields(Holder)}
+        return from_dict(Holder, {k: v for k, v in values.items() if k in known})
     except (WiringupError, AttributeError):
         return None
 
 
-def claim_of(store: Store, uid: str) -> tuple[Claim | None, bool]:
+def claim_of(store: Store, uid: str) -> tuple[Holder | None, bool]:
     """Return who claimed a run last without ending it, and whether some process is at it.
 
     For a moment that may be another process than who claimed it last, and died: see `surely_at`.
@@ -146,7 +146,7 @@ def claim_of(store: Store, uid: str) -> tuple[Claim | None, bool]:
     return claim, claim is not None and is_locked(store.folder(uid) / LOCK)
 
 
-def surely_at(store: Store, uid: str) -> Claim | None:
+def surely_at(store: Store, uid: str) -> Holder | None:
     """Return who is at a run: who holds it and signed, as two looks agree; None if nobody is."""
     before = None
     while True:

@@ -25,7 +25,7 @@ from wiringup.training.spec import TrainSpec
 
 log = logging.getLogger(__name__)
 
-OWN, CROPPED = "own", "resize-crop"
+BY_NETWORK, CROPPED = "own", "resize-crop"
 """How images for top-1 are shown: by the network's own preprocessing, or Resize and CenterCrop as usual for
 ImageNet (256 and 224 px where the network takes 224)."""
 
@@ -91,11 +91,11 @@ class ExamSpec:
     benchmarks: Mapping[str, str | None] = field(default_factory=dict)
     held_out: str = ""
     normalisation: str = DEFAULT_NORMALISATION
-    top1: str = omit_default(OWN)
+    top1: str = omit_default(BY_NETWORK)
 
     def __post_init__(self) -> None:
         check_normalisation(self.normalisation)
-        one_of(self.top1, (OWN, CROPPED), "way to show images for top-1")
+        one_of(self.top1, (BY_NETWORK, CROPPED), "way to show images for top-1")
 
 
 @dataclass(frozen=True)
