@@ -109,18 +109,41 @@ VALUES = [
 ]  # fmt: skip
 
 
-class _Part(TypedDict, total=False):
+class _Leaf(TypedDict, total=False):
     name: Required[str]
     n: int | None
-    parts: "Sequence[_Part]"
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [str, bool, int, float, Path, type(None), Any, int | None, float | str, Sequence[float], tuple[str, ...],
-     Mapping[str, float], Mapping[str, Sequence[int] | None], _Part, Sequence[_Part]],
-)  # fmt: skip
-def test_what_fits_at_once_is_what_has_nothing_wrong(kind):
-    found = [spec._fits(kind)(value) for value in VALUES]
-    assert found == [spec._misfit(value, kind, "it") is None for value in VALUES]
+class _Part(_Leaf, total=False):
+    parts: Sequence[_Leaf]
+
+
+NUMBERS = (int, float, type(None))
+FITTING = {
+    str: lambda v: type(v) is str,
+    bool: lambda v: type(v) is bool,
+    int: lambda v: type(v) is int,
+    float: lambda v: type(v) in NUMBERS,
+    Path: lambda v: type(v) is str,
+    type(None): lambda v: v is None,
+    Any: lambda v: True,
+    int | None: lambda v: type(v) in (int, type(None)),
+    float | str: lambda v: type(v) in (*NUMBERS, str),
+    Sequence[float]: lambda v: type(v) is list and all(type(one) in NUMBERS for one in v),
+    tuple[str, ...]: lambda v: type(v) is list and all(type(one) is str for one in v),
+    Mapping[str, float]: lambda v: type(v) is dict and all(type(one) in NUMBERS for one in v.values()),
+    Sequence[_Leaf]: lambda v: type(v) is list and all(map(is_leaf, v)),
+    _Part: lambda v: is_leaf(v) and all(map(is_leaf, v.get("parts", []))),
+}
+
+
+def is_leaf(value):
+    named = type(value) is dict and type(value.get("name")) is str
+    return named and type(value.get("n")) in (int, type(None))
+
+
+@pytest.mark.parametrize("kind", FITTING)
+def test_what_fits_has_nothing_wrong(kind):
+    found = [spec._misfit(kind)(value, "it") is None for value in VALUES]
+    assert found == [FITTING[kind](value) for value in VALUES]
     assert kind is Any or not all(found)
