@@ -286,6 +286,21 @@ def test_cells_of_maps_have_intervals_and_differences_that_are_told_are_bold(tmp
     assert f"{interval.low:.0f} to {interval.high:.0f}" in told
 
 
+def test_more_trainings_than_lines_can_show_are_rows_of_what_they_end_with(tmp_path):
+    store = Store(tmp_path)
+    store.save(own_record("ref", KN, "all", 0, 0.2, 0.4, 0.5))
+    for i in range(7):
+        store.save(own_record(f"birth_{i}", f"birth_{i}", "critical", 0, 0.1, 0.2 + 0.01 * i))
+    lines = PANELS["s5"].draw(load_own(tmp_path, "ref"), "t", "c")
+    assert lines.figure.axes[0].get_xscale() == "log" and "The end of each" not in lines.caption
+    for i in range(7, 12):
+        store.save(own_record(f"birth_{i}", f"birth_{i}", "critical", 0, 0.1, 0.2 + 0.01 * i))
+    drawn = PANELS["s5"].draw(load_own(tmp_path, "ref"), "t", "c")
+    told = [label.get_text() for label in drawn.figure.axes[0].get_yticklabels()]
+    assert told == [f"birth_{i} + critical" for i in reversed(range(12))]
+    assert "The end of each training. Own trainings of 1 epoch." in drawn.caption
+
+
 def test_many_births_are_rows_called_by_their_names(tmp_path):
     store = Store(tmp_path)
     store.save(own_record("ref", KN, "all", 0, 0.2, 0.5))

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from wiringup.data.sources.published_point import SCALING
-from wiringup.figures.panels import bars, curves
+from wiringup.figures.panels import bars, trainings
 from wiringup.figures.panels.panel import Drawn, Spots, births, ends, usual, with_most_images
 from wiringup.figures.panels.series import BLACK, LOOKS, ORANGE, Series, grouped
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
@@ -102,11 +102,8 @@ def _p(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def initialisations(spots: Spots, title: str, caption: str) -> Drawn:
-    """Draw brain match over epochs from every birth."""
+    """Draw brain match from every birth."""
     there = [s for s in spots if usual(s) and s.study != SCALING and not str(s.birth).startswith(f"{WC}-to")]
     learns = {True: (CRITICAL,), False: (ALL,)}
     shown = [s for s in with_most_images(there) if s.plasticity in learns[s.source == OWN] and not s.seed]
-    series = grouped(s for s in shown if np.isfinite(s.value))
-    return Drawn(
-        curves.draw(series, title, caption, lambda s: s.epoch, "epochs", fixed=LOOKS, height=2.6), series
-    )
+    return trainings.draw([s for s in shown if np.isfinite(s.value)], title, caption)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from wiringup.data.sources.published_point import SCALING
-from wiringup.figures.panels import curves
+from wiringup.figures.panels import curves, trainings
 from wiringup.figures.panels.panel import (
     Drawn,
     Spots,
@@ -145,13 +145,10 @@ def _network(spot: Spot) -> str:
 
 
 def settings(spots: Spots, title: str, caption: str) -> Drawn:
-    """Draw brain match over epochs with other optimisers, rates and weight decays."""
+    """Draw brain match with other optimisers, rates and weight decays."""
     told = ((KN, ALL), (WC, CRITICAL))
     usual_network = [s for s in spots if s.architecture == "cornet_s" and s.study != SCALING]
     shown = [s for s in with_most_images(usual_network) if (s.birth, s.plasticity) in told]
     varied = {(s.source, s.plasticity) for s in shown if s.variant}
     shown = [s for s in shown if (s.source, s.plasticity) in varied and not s.seed and np.isfinite(s.value)]
-    series = grouped(s for s in shown if not s.variant.startswith(("width", "size")))
-    return Drawn(
-        curves.draw(series, title, caption, lambda s: s.epoch, "epochs", fixed=LOOKS, height=2.6), series
-    )
+    return trainings.draw([s for s in shown if not s.variant.startswith(("width", "size"))], title, caption)
