@@ -5,16 +5,16 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-Birth = Annotated[
-    str,
-    arg(
-        metavar="RECIPE",
-        help='"kaiming_normal" (kn, the default), "weight_compression" (wc, from the published '
-        "distributions, carried over where MODEL is no CORnet-S), "
-        "or a genome file made by wiringup distill. A network of another package comes with its own weights "
-        '("own") unless a birth is named.',
-    ),
-]
+_BIRTH = arg(
+    metavar="RECIPE",
+    help='"kaiming_normal" (kn, the default), "weight_compression" (wc, from the published '
+    "distributions, carried over where MODEL is no CORnet-S), "
+    "or a genome file made by wiringup distill. A network of another package comes with its own weights "
+    '("own") unless a birth is named.',
+    help_behavior_hint="",
+)
+Birth = Annotated[str, _BIRTH]
+GivenBirth = Annotated[str | None, _BIRTH]
 Images = Annotated[
     Path,
     arg(
@@ -62,16 +62,15 @@ KeepGain = Annotated[
     bool,
     arg(help="Resize the weights of a genome of another architecture, so that responses keep their size."),
 ]
-BatchNorm = Annotated[
-    str,
-    arg(
-        metavar="POLICY",
-        help='BatchNorm of a newborn. Statistics: "calibrated" on unlabelled images (score: 64 of the '
-        'benchmark\'s, without responses), "noise" (calibrated on white noise), "default" (mean 0, '
-        'variance 1) or "teacher" (those kept by distill --statistics); with "-plain" weight 1 and bias 0 '
-        'even if the genome holds fitted ones, with "-fitted" refused if it holds none.',
-    ),
-]
+_BATCHNORM = arg(
+    metavar="POLICY",
+    help='BatchNorm of a newborn. Statistics: "calibrated" on unlabelled images (score: 64 of the '
+    'benchmark\'s, without responses), "noise" (calibrated on white noise), "default" (mean 0, '
+    'variance 1) or "teacher" (those kept by distill --statistics); with "-plain" weight 1 and bias 0 '
+    'even if the genome holds fitted ones, with "-fitted" refused if it holds none.',
+)
+BatchNorm = Annotated[str, _BATCHNORM]
+GivenBatchNorm = Annotated[str | None, _BATCHNORM]
 Benchmarks = Annotated[
     tuple[str, ...],
     arg(

@@ -8,9 +8,9 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from wiringup.cli.arguments import (
-    BatchNorm,
     Birth,
     Classes,
+    GivenBatchNorm,
     Json,
     KeepGain,
     WeightsKey,
@@ -44,7 +44,7 @@ def birth(
         ),
     ] = None,
     keep_gain: KeepGain = False,
-    batchnorm: BatchNorm | None = None,
+    batchnorm: GivenBatchNorm = None,
     before: Before = NO_PHASE,
     classes: Classes = 1000,
     device: Annotated[

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import BatchNorm, Birth, Images, Json, Keep, KeepGain, Runs, Val
+from wiringup.cli.arguments import BatchNorm, GivenBirth, Images, Json, Keep, KeepGain, Runs, Val
 from wiringup.cli.options import NO_PHASE, NOTHING, PAPER, Before, Exam, Network, Training
 from wiringup.cli.show import as_json, number, table
 from wiringup.core.errors import InputError
@@ -28,7 +28,7 @@ def train(
     network: Network,
     images: Images,
     val: Val = None,
-    birth: Birth | None = None,
+    birth: GivenBirth = None,
     keep_gain: KeepGain = False,
     batchnorm: BatchNorm = "calibrated",
     plasticity: Annotated[
@@ -41,7 +41,9 @@ def train(
     ] = "critical",
     epochs: Annotated[
         float | None,
-        arg(help="Passes over the images; fractions are fine.", help_behavior_hint="(default: 6)"),
+        arg(
+            metavar="N", help="Passes over the images; fractions are fine.", help_behavior_hint="(default: 6)"
+        ),
     ] = None,
     duration: Annotated[
         str | None,

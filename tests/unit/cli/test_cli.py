@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
@@ -38,6 +39,11 @@ def test_every_command_has_help_with_an_example(command, capsys):
     shown = capsys.readouterr().out
     assert "For example:" in shown
     assert f"wiringup {command}" in shown.split("For example:")[1]
+    assert "{None}|STR" not in shown, "a type, where what is to be typed belongs"
+    options = re.findall(r"^│ (-.*?)(?=^│ -|^╰)", shown, re.DOTALL | re.MULTILINE)
+    for option in options:
+        told = re.sub(r"\(default.*?\)|[│\n]", " ", option.partition("  ")[2], flags=re.DOTALL)
+        assert len(told.split()) > 1, f"nothing is said of {option}"
 
 
 def test_all_commands_are_listed_with_a_line_each(capsys):
