@@ -105,6 +105,7 @@ class Progress:
     seconds: dict[str, float] = field(default_factory=dict)
     _last: float = field(default_factory=lambda: time.monotonic())
     _shown: float = 0.0
+    _share: float = 0.0  # shown last: it falls only if work is added
     _line: int = 0  # characters of a line that will be written over
 
     def __enter__(self) -> "Progress":
@@ -119,6 +120,7 @@ class Progress:
         """Add work to the plan."""
         for kind, amount in work.items():
             self.planned[kind] = self.planned.get(kind, 0) + amount
+            self._share = 0.0 if amount > 0 else self._share
 
     def begin(self) -> None:
         """Count the time since the last call as spent on what nobody planned."""
@@ -156,7 +158,8 @@ class Progress:
     def _show(self, message: str) -> None:
         if self.out is None or not message:
             return
-        line = f"{self.fraction():4.0%}  {message}  (about {clock(self.seconds_left())} left)"
+        self._share = max(self._share, self.fraction())
+        line = f"{self._share:4.0%}  {message}  (about {clock(self.seconds_left())} left)"
         if _rewrites(self.out):
             self.out.write("\r" + line[:WIDTH].ljust(self._line))
             self.out.flush()

@@ -78,6 +78,24 @@ def test_work_that_is_shown_apart_has_a_percentage_of_its_own(now):
         progress.advance("train:all", 1, "seen")
 
 
+def test_the_share_that_is_shown_falls_only_if_there_is_more_to_do(now):
+    with Progress(Terminal(), planned={"render": 500}) as shown:
+        shares = []
+        for time, done, more in (
+            (10.0, 1, 0),
+            (11.0, 2, 0),
+            (30.0, 100, 0),
+            (31.0, 10, 5000),
+            (60.0, 300, 0),
+        ):
+            now[0] = time
+            progress.plan({"score": more})
+            progress.advance("render", done, f"{done} rendered")
+            shares.append(int(shown.out.getvalue().rsplit("\r", 1)[1].partition("%")[0]))
+        assert shown.fraction() < 0.5
+    assert shares[0] > shares[3] and shares[:3] == sorted(shares[:3])
+
+
 def test_finished_work_leaves_the_plan():
     with Progress(planned={"score": 5}) as shown:
         progress.plan({"score": -2})
