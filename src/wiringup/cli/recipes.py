@@ -190,6 +190,8 @@ def plan(
 
 
 def _print(plan: "Plan", missing: str, out: Path) -> None:
+    from wiringup.experiments.recipes.planning import PROCESS
+
     header = ["condition", "runs", "done", "trained", "updates", "synaptic updates", "time left"]
     conditions = [list(runs) for _, runs in groupby(plan.runs, key=lambda run: run.label)]
     table(header, [_row(runs) for runs in conditions])
@@ -210,8 +212,9 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
         )
     free = free_memory()
     log.info(
-        f"Memory: about {in_gb(plan.memory)} for the largest run, beside {in_gb(plan.pixels)} of images, "
-        f"which are mapped from the disk{f' ({in_gb(free)} are free here)' if free else ''}. Disk: about "
+        f"Memory: about {in_gb(plan.memory)} for the largest run, beside {in_gb(PROCESS)} of libraries and "
+        f"recordings in each process{f' ({in_gb(free)} are free here)' if free else ''}; "
+        f"{in_gb(plan.pixels)} of images are read from the disk. Disk: about "
         f"{in_gb(plan.left('disk'))} in {out}, and {in_gb(plan.checkpoints)} for each run while it is made "
         f"({in_gb(free_disk(out))} are free)."
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-GB = 10**9
+GB, MB = 10**9, 10**6
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def free_disk(folder: Path) -> int:
 
 
 def in_gb(size: float) -> str:
-    """Return a number of bytes for people, in GB."""
-    return f"{size / GB:.3g} GB"
+    """Return a number of bytes for people, in GB; of little, in MB."""
+    return f"{size / GB:.3g} GB" if size >= GB / 10 or not size else f"{size / MB:.3g} MB"
 
 
 def _available(root: Path) -> int | None:

@@ -92,7 +92,7 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
             told("model.classes", lambda v: f"{v} classes"),
         ),
         "Images": _joined(
-            told("images.source", lambda v: str(v).strip("()").rpartition("/")[2] or str(v)),
+            told("images.source", lambda v: f"“{str(v).strip('()').rpartition('/')[2] or v}”"),
             told("images.number", lambda v: f"{v:,} labelled images"),
             told("images.val", lambda v: "tested on a validation set" if v else "tested on held-out ones"),
         ),

@@ -51,7 +51,7 @@
     const spent = every.map((p) => p[against]).filter((v) => v > 0);
     const most = Math.max(1, ...spent), least = Math.min(most, ...spent) / 3;
     const found = every.flatMap((p) => (p.values[choose.area.value] || [])[3] || []);
-    const top = Math.max(data.percent ? 105 : 0.1, ...found) * 1.06, bottom = Math.min(0, ...found);
+    const top = Math.max(data.percent ? 105 : 0.01, ...found) * 1.06, bottom = Math.min(0, ...found);
     const unit = log
       ? (v) => Math.log(Math.max(v, least) / least) / Math.log(most * 1.3 / least)
       : (v) => v / (most * 1.05);

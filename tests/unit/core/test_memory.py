@@ -70,4 +70,4 @@ def test_this_machine_answers(tmp_path):
 
 
 def test_sizes_are_told_in_gb():
-    assert [in_gb(n) for n in (4.6e9, 12e6, 0)] == ["4.6 GB", "0.012 GB", "0 GB"]
+    assert [in_gb(n) for n in (4.6e9, 12e6, 0)] == ["4.6 GB", "12 MB", "0 GB"]

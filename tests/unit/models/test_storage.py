@@ -42,7 +42,7 @@ def test_what_does_not_fit_goes_to_files_with_a_note_and_leaves_none_behind(tmp_
     stores["V1"][5:7] = 2.5
     assert stores["V1"].sum() == 2 * 3000 * 2.5
     assert (stores["V4"] == 0).all()
-    assert "0.0014 GB of responses" in caplog.text and str(folder) in caplog.text
+    assert "1.4 MB of responses" in caplog.text and str(folder) in caplog.text
     assert list(folder.iterdir()) == []
     del stores
     assert not Path("/proc/self/maps").exists() or not is_mapped_from(folder)
@@ -52,7 +52,7 @@ def test_what_fits_nowhere_is_refused_with_need_have_and_advice(tmp_path, monkey
     monkeypatch.setattr(module, "free_disk", lambda folder: NEED - 1)
     with pytest.raises(WiringupError) as told:
         Storage(0.001, tmp_path).stores(100, SIZES, working=500_000)
-    figures = ("need 0.0014 GB", "0.0005 GB of memory", "0.001 GB of memory may be used", str(tmp_path))
+    figures = ("need 1.4 MB", "0.5 MB of memory", "1 MB of memory may be used", str(tmp_path))
     advice = ("fewer layers", "fewer stimuli", "smaller --size", "--memory", "WIRINGUP_MEMORY")
     for part in figures + advice:
         assert part in str(told.value)
@@ -60,7 +60,7 @@ def test_what_fits_nowhere_is_refused_with_need_have_and_advice(tmp_path, monkey
 
 
 def test_files_do_not_help_where_scoring_itself_needs_more(tmp_path):
-    with pytest.raises(WiringupError, match=r"network and scoring 0\.002 GB of memory, but 0\.001 GB"):
+    with pytest.raises(WiringupError, match="network and scoring 2 MB of memory, but 1 MB"):
         Storage(0.001, tmp_path).stores(100, SIZES, working=2_000_000)
 
 

@@ -29,6 +29,8 @@ from wiringup.training.loop import train
 from wiringup.training.schedule import steps
 
 FLOAT32 = 4
+PROCESS = 900_000_000
+"""Bytes that a process holds beside its network: libraries, recordings and their resampling (of real@1)."""
 PROBED_IMAGES = 64  # in a step of a probe, at most
 PROBED_STEPS = 3
 TRAINING = ("updates", "synaptic_updates", "flops")
@@ -112,7 +114,7 @@ class Plan:
     Attributes:
         runs: each once, in the order of the study.
         rates: what the times rest on: network -> the rate of a machine.
-        pixels: bytes of the images, which are mapped from the disk; about, where they are kept whole.
+        pixels: bytes of the images, which are read from the disk; about, where they are kept whole.
     """
 
     runs: tuple[PlannedRun, ...]

@@ -22,6 +22,7 @@ from wiringup.figures.panels.series import (
 )
 from wiringup.figures.panels.sheet import PAGE, TINY, sheet, tidy
 from wiringup.figures.panels.spots import Spot
+from wiringup.figures.style import MARKERS
 from wiringup.results.record import MEAN
 
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
@@ -58,8 +59,7 @@ def draw(
     if len(shown) > MANY:
         return rows.draw(shown, groups, title, caption, fixed, seeds or {})
     styles = looks(shown, dict(fixed))
-    keys = list(styles)
-    hatches = {key: HATCHES[i % len(HATCHES)] for i, key in enumerate(keys)}
+    hatches = {key: HATCHES[MARKERS.index(marker)] for key, (_, marker) in styles.items()}
     handles = [
         _patch(one, styles[one.key][0], hatches[one.key], label=in_legend(one, shown)) for one in shown
     ]

@@ -76,7 +76,7 @@ def entry(name: str, color: str, marker: str, *, hollow: bool = False) -> Line2D
     """Return a line of the legend: filled and solid, or hollow and dashed."""
     return Line2D(
         [], [], label=name, color=color, marker=marker, markersize=4, linewidth=1.2,
-        linestyle="--" if hollow else "-", markerfacecolor="white" if hollow else color,
+        linestyle=(0, (2.5, 1.2)) if hollow else "-", markerfacecolor="white" if hollow else color,
     )  # fmt: skip
 
 
