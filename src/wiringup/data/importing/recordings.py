@@ -26,6 +26,7 @@ from wiringup.data.recordings.cleaning import axes_assumed, cleaned, in_area, lo
 from wiringup.data.recordings.near_copies import warn_of_near_copies
 from wiringup.data.recordings.ordering import Aligned, aligned
 from wiringup.data.recordings.rdms import Matrix, checked, looks_like_matrices, read_matrices
+from wiringup.data.recordings.repeats import zeros_assumed
 from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses
 
 Name = Annotated[str, arg(metavar="NAME")]
@@ -96,9 +97,10 @@ def import_recordings(
         images = _read_images(stimuli, size, order)
         one = aligned(found, images, rows, options, Path(responses), _is_stack(stimuli))
         _check_counts(one.responses, len(one.stimuli), rows)
-        turned = axes_assumed(one.responses, len(one.stimuli))
+        assumed = {"the axes are units x images x repeats": axes_assumed(one.responses, len(one.stimuli))}
         warn_of_unused(Path(responses), one.responses.unused)
         clean = cleaned(in_area(one.responses, area), missing)
+        assumed["responses of 0 in all units are no missing repeats"] = zeros_assumed(clean.values)
         recording = Recording(
             name=name,
             area=area,
@@ -108,7 +110,7 @@ def import_recordings(
             labels=one.labels.values,
             source=f"Imported from {Path(responses).name} and {Path(stimuli).name}.",
             unit_ids=clean.unit_ids,
-            assumed=(*one.assumed, *(["the axes are units x images x repeats"] if turned else [])),
+            assumed=(*one.assumed, *(text for text, holds in assumed.items() if holds)),
         )
         warn_of_near_copies(recording)
     files = {"responses": responses, "stimuli": stimuli, "table": table}

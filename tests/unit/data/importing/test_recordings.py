@@ -1,5 +1,6 @@
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -107,6 +108,42 @@ def test_missing_code(lab):
     np.save(lab / "c.npy", counts)
     found = bring(lab, "c.npy", missing=255).data.trials[:, :, 0]
     assert np.argwhere(np.isnan(found)).tolist() == [[3, 4]]
+
+
+FILLED_UP = "responses of 0 in all units are no missing repeats"
+
+
+def filled_up(last=True, units=UNITS, zeros=0.0):
+    """Counts of 40 images, in 16 of which one of four repeats is 0 throughout, and 0 elsewhere as often."""
+    random = np.random.default_rng(3)
+    counts = random.integers(1, 9, (units, 40, 4)) * (random.random((units, 40, 4)) >= zeros)
+    counts[:, np.arange(16), 3 if last else random.integers(0, 4, 16)] = 0
+    return counts
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        (filled_up(), "0, mostly the last of their images. If .* say --missing 0: as"),
+        (filled_up(last=False), r"0\. If .* say --missing 0"),
+        (filled_up(units=1), "mostly the last"),
+        (filled_up(zeros=0.4), r"mostly the last .* store NaN there \(--missing 0 would take"),
+        (filled_up(last=False, zeros=0.4), None),  # sparse responses are silent now and then
+        (filled_up(last=False, units=1), None),
+        (np.where(np.arange(40)[:, None] < 16, 0, filled_up()), None),  # images that nobody responds to
+    ],
+)
+def test_missing_repeats_that_were_filled_up_with_0_are_pointed_out(lab, counts, told):
+    for i in range(40):
+        (lab / "stimuli" / f"{i}.png").write_bytes(picture(6 * i))
+    np.save(lab / "c.npy", counts)
+    found = bring(lab, "c.npy", order="natural", axes="units,images,repeats")
+    said = [text for text in found.warnings if "presentations the responses" in text]
+    assert len(said) == (told is not None) and all(re.search(told, text) for text in said)
+    assert found.data.assumed == ((FILLED_UP,) if told else ())
+    if told and "say --missing 0" in told:
+        again = bring(lab, "c.npy", "told", order="natural", axes="units,images,repeats", missing=0)
+        assert again.data.assumed == () and not any("presentations" in text for text in again.warnings)
 
 
 @pytest.mark.parametrize(
