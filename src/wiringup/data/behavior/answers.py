@@ -38,6 +38,24 @@ def in_words_of(truth: Collection[str], table: Trials) -> Trials:
     )
 
 
+def warn_of_flags(table: Trials, right: NDArray[np.bool_]) -> None:
+    """Warn where a table's own word on which choices were correct contradicts choices and true classes.
+
+    Args:
+        table: the trials.
+        right: bool (trials,): the true class was chosen.
+    """
+    said = [
+        flag == found for flag, found in zip(table.correct or [], right, strict=False) if flag is not None
+    ]
+    if 2 * sum(said) < len(said):
+        caution(
+            f"In {len(said) - sum(said)} of {len(said)} trials the column of {table.path.name} that says "
+            "whether the choice was correct contradicts choice and true class. It was not used: look whether "
+            "these are the columns that you mean."
+        )
+
+
 def check_answers(data: Behavior, path: Path) -> None:
     """Say which answers are never a true class: options of the task, perhaps, or another spelling.
 

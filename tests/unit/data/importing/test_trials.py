@@ -156,6 +156,71 @@ def test_refuses_by_line_and_stores_nothing(lab, table, change, message):
     assert not list((lab / "home").glob("imported/*"))
 
 
+def with_column(name, value):
+    """Return a change that adds a column, whose value in a row is made of subject, image, truth, choice."""
+
+    def change(rows):
+        return [[*rows[0], name], *([*row, value(*row)] for row in rows[1:])]
+
+    return change
+
+
+def another(name):
+    return CLASSES[(CLASSES.index(name) + 1) % 3]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("stimulus", lambda s, image, t, c: f"x/{(int(image[:-4]) + 3) % N}.PNG", "the image of each row"),
+        ("label", lambda s, i, truth, c: another(truth).upper(), "line 2, 'category' is .* and 'label' is"),
+        ("response", lambda s, i, t, choice: another(choice), "the choice of each row, and they disagree"),
+        ("worker", lambda s, i, t, choice: "cab"["abc".index(s)] if choice == "cat" else s, "the subject of"),
+    ],
+)
+def test_two_columns_of_one_meaning_that_contradict_each_other_are_refused(lab, column, value, message):
+    with pytest.raises(InputError, match=message):
+        bring(lab, rewritten(lab, "all.csv", with_column(column, value)), fit=None)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("stimulus", lambda s, image, t, c: f"x/{image}"),
+        ("image_number", lambda s, image, t, c: N - int(image[:-4])),  # a rank, or a trial
+        ("class", lambda s, i, truth, c: "pet" if truth == "cat" else "animal"),
+        ("chosen", lambda s, i, t, choice: "left" if choice == "cat" else "right"),
+        ("worker", lambda s, i, t, c: "bca"["abc".index(s)]),  # the same persons by other names
+        ("correct", lambda s, i, truth, choice: "" if choice == "cow" else int(truth == choice)),
+        ("accuracy", lambda *row: 0.75),
+    ],
+)
+def test_other_columns_that_contradict_nothing_are_named_or_agree(lab, column, value):
+    found = bring(lab, rewritten(lab, "all.csv", with_column(column, value)), fit=None)
+    unused = f"Columns of the trials that were not used: '{column}'."
+    assert found.warnings == (() if column == "correct" else (unused,))
+    assert found.data.sha256 == bring(lab, "all.csv", "as-ever", fit=None).data.sha256
+
+
+def test_a_column_of_correct_answers_that_contradicts_the_choices_is_told(lab):
+    change = with_column("correct", lambda s, i, truth, choice: str(truth != choice))
+    (told,) = bring(lab, rewritten(lab, "all.csv", change), fit=None).warnings
+    assert told.startswith("In 36 of 36 trials the column of changed.csv that says whether the choice was")
+
+
+def test_who_judged_is_never_empty_and_never_all_the_same_beside_another_column(lab):
+    with pytest.raises(InputError, match=r"changed.csv, line 3: 'subj', which says who judged, is empty"):
+        bring(lab, rewritten(lab, "all.csv", cell(2, 0, "")), fit=None)
+
+    def change(rows):
+        return [[*rows[0], "worker"], *(["study 1", *row[1:], row[0]] for row in rows[1:])]
+
+    found = bring(lab, rewritten(lab, "all.csv", change), fit=None)
+    told = "'subj' is 'study 1' in all rows; 'worker' was taken for who judged."
+    assert told in found.warnings and not any("repeat an image" in text for text in found.warnings)
+    assert found.data.sha256 == bring(lab, "all.csv", "as-ever", fit=None).data.sha256
+
+
 def answering(*names):
     """Return a change of all answers of all.csv: images of a cat are called the first name, and so on."""
 

@@ -58,8 +58,10 @@ def test_a_folder_of_subjects_is_one_benchmark_and_prefixes_are_told(lab):
         assert found.test.classes[found.test.labels[i]] == CLASSES[k % 3]
         assert found.correct[:, i].all() == bool(k % 4)
     assert outcome.warnings[0] == "2 tables of 2 subjects: subject-01, subject-02."
+    unused = "'Session', 'trial', 'rt', 'condition'"
+    assert outcome.warnings[1] == f"Columns of the trials that were not used: {unused}."
     first = next(csv.DictReader(files(lab)[0].read_text().splitlines()))["imagename"]
-    assert f"24 names were matched by their ends, so that {first!r} is '" in outcome.warnings[1]
+    assert f"24 names were matched by their ends, so that {first!r} is '" in outcome.warnings[2]
     kept = describe(lab / "home", "contrast")["provenance"]
     assert kept["trials"]["file"] == files(lab)[0].name and len(kept["trials 1"]["sha256"]) == 64
     assert bring(lab, files(lab), "again").data.sha256 == found.sha256
