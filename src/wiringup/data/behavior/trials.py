@@ -185,8 +185,9 @@ def _name_of(table: Table, what: str) -> str | None:
         row = _contradiction(table.columns[first], table.columns[other], what)
         if row is not None:
             one, two = (table.columns[name][row] for name in (first, other))
+            called = "true class" if what == "sample" else what
             raise InputError(
-                f"{table.path} has two columns that say the {what} of each row, and they disagree: in line "
+                f"{table.path} has two columns that say the {called} of each row, and they disagree: in line "
                 f"{row + 2}, {first!r} is {one!r} and {other!r} is {two!r}. Remove or rename the wrong one."
             )
     return first

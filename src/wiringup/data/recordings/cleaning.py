@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.areas import AREAS
 from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
@@ -18,22 +17,26 @@ def in_area(found: StoredResponses, area: str) -> StoredResponses:
     """Return the units of ``area``, where the file says where each lies.
 
     Raises:
-        InputError: if the file names other areas of `AREAS` alone.
+        InputError: if no unit lies there.
     """
-    if found.regions is None:
+    if found.regions is None or not any(map(str.strip, found.regions)):
         return found
-    here = np.array([region.strip().casefold() == area.casefold() for region in found.regions])
-    known = {region.strip().upper() for region in found.regions} & set(AREAS)
-    if here.all() or not known:
-        return found
+    here = np.array([_area_of(region) == area for region in found.regions])
+    others = sorted(set(np.array(found.regions)[~here].tolist()))
     if not here.any():
         raise InputError(
-            f"The file of responses says that its units lie in {listed(sorted(set(found.regions)))}, "
-            f"not in {area}."
+            f"The file of responses says that its units lie in {listed(others)}, not in {area}. Say another "
+            f"--area; or, if {area} is meant, call it so in the file, or leave its list of regions out."
         )
-    others = sorted(set(np.array(found.regions)[~here].tolist()))
-    caution(f"{(~here).sum()} units of {listed(others)} were left out; {here.sum()} of {area} were kept.")
-    return found.of_units(here)
+    if others:
+        caution(f"{(~here).sum()} units of {listed(others)} were left out; {here.sum()} of {area} were kept.")
+    return found.of_units(here) if others else found
+
+
+def _area_of(region: str) -> str:
+    """Return which area a region is part of, or the region; posterior, central and anterior IT are IT."""
+    name = region.strip().upper()
+    return "IT" if name in ("PIT", "CIT", "AIT") else name
 
 
 def axes_assumed(found: StoredResponses, n_images: int) -> bool:

@@ -574,5 +574,16 @@ def test_units_of_other_areas_are_left_out_with_a_word(lab):
     assert "1 units of IT were left out; 2 of V4 were kept." in outcome.warnings
     with pytest.raises(InputError, match="its units lie in IT, V4, not in V1"):
         lab.bring("r.nc", area="V1")
-    lab.netcdf(filename=SHUFFLED, region=("neuroid", ["left", "left", "right"]))
+
+
+def test_parts_of_it_are_it_and_regions_that_no_one_knows_are_refused(lab):
+    lab.netcdf(filename=SHUFFLED, region=("neuroid", ["pIT", "V4", "AIT "]))
+    assert lab.bring("r.nc", area="IT").data.unit_ids == ("0", "2")
+    lab.refused("lie in AIT , V4, pIT, not in V1", responses="r.nc", area="V1")
+    lab.netcdf(filename=SHUFFLED, region=("neuroid", ["left", "V4d", "left"]))
+    lab.refused(
+        "lie in V4d, left, not in V4. Say another --area; or, if V4 is meant, call it so in the file",
+        responses="r.nc",
+    )
+    lab.netcdf(filename=SHUFFLED, region=("neuroid", ["", "", " "]))
     assert len(lab.bring("r.nc").data.trials) == UNITS
