@@ -28,6 +28,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_WHOLE = re.compile(r"(\d+)(?:\.0*)?")
 UNNAMED = "Unnamed: "
 """What pandas calls a column without a name, before its number."""
 
@@ -54,6 +55,12 @@ def _numbers_of(form: str) -> tuple[str, ...]:
     irregular = {"index": "indices", "stimulus": "stimuli"}
     end = next((end for end in irregular if form.endswith(end)), "")
     return (form, form + "s", *([form.removesuffix(end) + irregular[end]] if end else []))
+
+
+def as_whole(values: Sequence[str]) -> list[str]:
+    """Return whole numbers as integers, if all values are: pandas writes 84.0 in a column that had gaps."""
+    numbers = [number[1] for value in values if (number := _WHOLE.fullmatch(value))]
+    return numbers if len(numbers) == len(values) else list(values)
 
 
 def is_permutation(values: Sequence[str]) -> bool:

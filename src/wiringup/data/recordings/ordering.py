@@ -4,8 +4,8 @@ Names decide: those in a table, and those that stand beside the responses (netCD
 npz). Where there are none, or a table that names no files, the images are taken in the order of their names.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from wiringup.core.cautions import caution
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import Stimuli
-from wiringup.data.formats.tables import Table, is_count, is_permutation
+from wiringup.data.formats.tables import Table, as_whole, is_count, is_permutation
 from wiringup.data.images.names import in_natural_order, matched, names_most
 from wiringup.data.images.table import (
     IDS,
@@ -98,6 +98,8 @@ def aligned(
     """
     if table is None and not found.about:
         _refuse_columns(options)
+    found = replace(found, about={k: tuple(v) for k, v in _numbers_whole(found.about, stimuli).items()})
+    table = table and replace(table, columns=_numbers_whole(table.columns, stimuli))
     rows = Order() if table is None else order_of(table, stimuli, options.filename)
     images = _in_order(stimuli, options.order) if rows.rows is None else stimuli.take(rows.rows)
     ids = () if table is None else tuple(table.find(*IDS)[:1])
@@ -136,6 +138,13 @@ def aligned(
     return Aligned(
         found, images, groups, labels, how, tuple(said for said, holds in assumed.items() if holds)
     )
+
+
+def _numbers_whole(columns: Mapping[str, Sequence[str]], stimuli: Stimuli) -> dict[str, list[str]]:
+    """Return columns with whole numbers as integers, but for those that are names of the images (1.0.png)."""
+    whole = {name: as_whole(texts) for name, texts in columns.items()}
+    changed = {name: texts for name, texts in columns.items() if list(texts) != whole[name]}
+    return whole | {k: list(v) for k, v in changed.items() if None not in matched(v, stimuli.ids)}
 
 
 def _refuse_two_orders(table: Table, place: Place, source: Path) -> None:

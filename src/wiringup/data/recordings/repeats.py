@@ -23,8 +23,8 @@ def zeros_assumed(trials: NDArray[np.float32]) -> bool:
     Args:
         trials: (units, images, repeats), NaN where missing.
     """
-    absent = np.isnan(trials).all(0)
-    quiet = ~np.nan_to_num(trials).any(0)
+    absent = np.asarray(np.isnan(trials).all(0))
+    quiet = np.asarray(~np.nan_to_num(trials).any(0))
     seen = ~quiet.all(1)  # an image that nobody responds to says nothing about its repeats
     silent = quiet & ~absent & seen[:, None]
     zeros = int((trials[:, ~quiet] == 0).sum())

@@ -411,6 +411,23 @@ def test_numbers_in_another_order_are_not_passed_over_without_a_word(lab, table)
     assert not any("numbers the images" in warning for warning in confirmed.warnings)
 
 
+def test_whole_numbers_with_a_point_are_whole_numbers(tmp_path, lab):
+    floats = [f"{float(i)}" for i in ORDER]
+    table = rows("rank;group", floats, IN_FOURS)
+    assert "'rank' numbers the images in another order" in lab.bring(table=table).warnings[0]
+    lab.refused("they are numbers in no order", table=rows("image_number;group", floats, IN_FOURS))
+    np.savez(lab.path / "r.npz", responses=lab.responses(), rank=np.array(floats))
+    assert "'rank' numbers the images in another order" in lab.bring("r.npz").warnings[0]
+    lab.netcdf(image_id=ORDER)
+    table = rows("stimulus_id;file", [f"{i}.0" for i in range(N)], NAMES)
+    assert aligned(lab.bring("r.nc", table=table))
+    for names in ([f"{i}.png" for i in range(N)], [f"{i}.0.png" for i in range(N)]):
+        other = Lab(tmp_path / names[0])
+        other.images(names)
+        np.save(other.path / "r.npy", other.responses())
+        assert aligned(other.bring(table=rows("image_number;rank", floats, range(N))))
+
+
 def test_names_that_stand_in_a_column_as_matlab_writes_them(lab):
     np.savez(lab.path / "r.npz", responses=lab.responses(), images=np.array(SHUFFLED)[:, None])
     assert aligned(lab.bring("r.npz"))
