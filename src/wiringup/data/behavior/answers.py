@@ -1,5 +1,6 @@
 """What was answered beside what is true: in the same words, ever a true class, and how often right."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from wiringup.core.checks import listed, spelled_as
 from wiringup.core.errors import InputError
 from wiringup.data.behavior.trials import Trials
 from wiringup.data.measurements import Choices, Judgements, TwoChoice
+
+_SAME = 3  # errors that two subjects share, so that hardly by chance all their answers are the same
 
 Behavior = TwoChoice | Judgements | Choices
 
@@ -53,6 +56,30 @@ def warn_of_flags(table: Trials, right: NDArray[np.bool_]) -> None:
             f"In {len(said) - sum(said)} of {len(said)} trials the column of {table.path.name} that says "
             "whether the choice was correct contradicts choice and true class. It was not used: look whether "
             "these are the columns that you mean."
+        )
+
+
+def warn_of_copies(table: Trials, image: NDArray[np.int64], right: NDArray[np.bool_]) -> None:
+    """Warn of subjects whose answers to all their images are those of another one, errors and all.
+
+    Args:
+        table: the trials.
+        image: int64 (trials,), index of the image: subjects may call it by names of their own.
+        right: as in `warn_of_flags`.
+    """
+    answers: dict[str, list[tuple[int, str, str]]] = {}
+    errors = Counter(who for who, correct in zip(table.subject or [], right, strict=False) if not correct)
+    offered = table.distractor or [""] * len(image)
+    given = zip(image.tolist(), offered, table.choice, strict=True)
+    for who, answer in zip(table.subject or [], given, strict=False):
+        answers.setdefault(who, []).append(answer)
+    known: dict[tuple[tuple[int, str, str], ...], str] = {}
+    firsts = {who: known.setdefault(tuple(sorted(those)), who) for who, those in answers.items()}
+    twins = [f"{a!r} and {b!r}" for b, a in firsts.items() if a != b and errors[a] >= _SAME]
+    if twins:
+        caution(
+            f"Subjects gave the same answers to the same images, errors and all: {listed(twins)}. If one is "
+            "a copy of the other, leave it out: it makes the noise ceiling too high."
         )
 
 

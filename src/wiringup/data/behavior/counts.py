@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.data.behavior.trials import SPELLINGS, TABLES
@@ -20,6 +21,7 @@ IMAGES = ("images", "image", "filenames", "filename", "ids", "image_ids", "image
 TRUTH = ("labels", "label", "truth", "category", "categories")
 """Names of arrays in an npz; of several the first that is there counts."""
 
+_ROUNDED = 3  # percent that whole percentages of one image may miss or exceed 100 by
 MOST = 10**9
 """Choices for one image: hypergeometric draws take no more."""
 
@@ -194,6 +196,12 @@ def _checked(counts: NDArray[Any], path: Path) -> NDArray[np.int64]:
             f"{path} holds {value:g} in row {row + 1}, column {column + 1} of the counts. {hint}"
         )
     found: NDArray[np.int64] = wide.astype(np.int64)
-    if (found.sum(1) >= MOST).any():
+    total = found.sum(1)
+    if (total >= MOST).any():
         raise InputError(f"{path} has images with {MOST:,} choices or more; are these counts?")
+    if total.any() and (np.abs(total[total > 0] - 100) <= _ROUNDED).all():
+        caution(
+            f"{path.name} has close to 100 choices of every image. If these are percentages, give the counts "
+            "themselves: the noise ceiling comes of their number, and would be too high."
+        )
     return found

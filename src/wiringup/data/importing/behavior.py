@@ -18,7 +18,7 @@ from wiringup.core.cautions import caution, cautions
 from wiringup.core.checks import did_you_mean, differing_classes, listed, places_of_classes, same_length
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
-from wiringup.data.behavior.answers import check_answers, in_words_of, warn_of_flags
+from wiringup.data.behavior.answers import check_answers, in_words_of, warn_of_copies, warn_of_flags
 from wiringup.data.behavior.counts import CountTable, read_counts
 from wiringup.data.behavior.prefixes import places_beyond_prefixes
 from wiringup.data.behavior.trials import Trials, column_of, read_trials, spellings_of
@@ -106,7 +106,9 @@ def _trial_by_trial(
         )
     judged, image, truth = _judged(table, "trial", stimuli, size, labels)
     table = in_words_of(set(truth), table)
-    warn_of_flags(table, np.array(truth)[image] == np.array(table.choice))
+    right = np.array(truth)[image] == np.array(table.choice)
+    warn_of_flags(table, right)
+    warn_of_copies(table, image, right)
     learned = _to_fit(fit, size)
     classes = learned.classes if learned is not None else _all_classes(table, truth)
     test = _labelled(table, judged, truth, classes)

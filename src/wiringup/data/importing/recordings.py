@@ -26,7 +26,7 @@ from wiringup.data.recordings.cleaning import axes_assumed, cleaned, in_area, lo
 from wiringup.data.recordings.near_copies import warn_of_near_copies
 from wiringup.data.recordings.ordering import Aligned, aligned
 from wiringup.data.recordings.rdms import Matrix, checked, looks_like_matrices, read_matrices
-from wiringup.data.recordings.repeats import zeros_assumed
+from wiringup.data.recordings.repeats import copies_assumed, zeros_assumed
 from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses
 
 Name = Annotated[str, arg(metavar="NAME")]
@@ -101,6 +101,7 @@ def import_recordings(
         warn_of_unused(Path(responses), one.responses.unused)
         clean = cleaned(in_area(one.responses, area), missing)
         assumed["responses of 0 in all units are no missing repeats"] = zeros_assumed(clean.values)
+        assumed["repeats that are all equal are trials"] = copies_assumed(clean.values)
         recording = Recording(
             name=name,
             area=area,

@@ -1,4 +1,4 @@
-"""Repeats that are none: missing ones, for which an array that was filled up holds 0."""
+"""Repeats that are none: missing ones, for which an array that was filled up holds 0, and copies of one."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ _OFTEN = 0.5  # sparse responses may end in silence, where they adapt
 _SEVERAL = 5  # units, whose silence at once says something where zeros are rare
 _RARE = 0.05
 _SOME = 0.01  # of all presentations
+_NEARLY_ALL = 0.95
+_FEWEST = 10  # pairs of a unit and an image
 
 
 def zeros_assumed(trials: NDArray[np.float32]) -> bool:
@@ -24,8 +26,8 @@ def zeros_assumed(trials: NDArray[np.float32]) -> bool:
         trials: (units, images, repeats), NaN where missing.
     """
     absent = np.asarray(np.isnan(trials).all(0))
-    quiet = np.asarray(~np.nan_to_num(trials).any(0))
-    seen = ~quiet.all(1)  # an image that nobody responds to says nothing about its repeats
+    quiet = ~np.asarray(np.nan_to_num(trials).any(0))
+    seen = ~np.asarray(quiet.all(1))  # an image that nobody responds to says nothing about its repeats
     silent = quiet & ~absent & seen[:, None]
     zeros = int((trials[:, ~quiet] == 0).sum())
     often = zeros / max(1, trials[:, ~quiet].size)
@@ -39,6 +41,29 @@ def zeros_assumed(trials: NDArray[np.float32]) -> bool:
         f"In {silent.sum()} presentations the responses of all units are exactly 0"
         f"{', mostly the last of their images' if last else ''}. If they stand for missing repeats, as where "
         f"arrays are filled up, {remedy}: as responses they pull averages and ceiling down."
+    )
+    return True
+
+
+def copies_assumed(trials: NDArray[np.float32]) -> bool:
+    """Return whether repeats were taken that seem to be copies of one response, as of an average, and warn.
+
+    Units that respond to all images alike, and responses of 0, are left aside: they repeat by themselves.
+
+    Args:
+        trials: (units, images, repeats), NaN where missing.
+    """
+    several = (~np.isnan(trials)).sum(2) > 1
+    low, high = np.fmin.reduce(trials, 2), np.fmax.reduce(trials, 2)
+    varied = np.fmin.reduce(low, 1) < np.fmax.reduce(high, 1)
+    told = several & varied[:, None] & ((low != 0) | (high != 0))
+    alike = int((low == high)[told].sum())
+    if told.sum() < _FEWEST or alike < _NEARLY_ALL * told.sum():
+        return False
+    caution(
+        f"All repeats are equal in {alike} of {told.sum()} pairs of a unit and an image: these look like "
+        "copies of an average, and no noise ceiling can come of them (it would be 1). Give the trials "
+        "themselves, or the average once."
     )
     return True
 

@@ -218,6 +218,17 @@ def test_what_is_no_count_is_refused(lab):
         bring(lab, path)
 
 
+def test_whole_percentages_are_pointed_out(lab):
+    percent = np.floor(100 * COUNTS / COUNTS.sum(1, keepdims=True) + 0.5).astype(int)
+    percent[2] = 0
+    assert any(
+        "close to 100 choices of every image. If" in w
+        for w in bring(lab, table(lab, counts=percent)).warnings
+    )
+    percent[3] *= 2
+    assert not any("100" in w for w in bring(lab, table(lab, counts=percent), "counts").warnings)
+
+
 def test_arrays_that_do_not_say_enough_are_refused(lab):
     np.save(lab / "c.npy", COUNTS)
     with pytest.raises(InputError, match="which class each column counts: give --classes FILE"):

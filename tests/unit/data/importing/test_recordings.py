@@ -146,6 +146,21 @@ def test_missing_repeats_that_were_filled_up_with_0_are_pointed_out(lab, counts,
         assert again.data.assumed == () and not any("presentations" in text for text in again.warnings)
 
 
+def test_repeats_that_are_copies_of_an_average_are_pointed_out(lab, trials):
+    copied = np.repeat(trials[:, :, 1:2], REPEATS, 2)
+    copied[1, 2, 0] = np.nan
+    copied[0, 0, 1] += 1
+    np.save(lab / "c.npy", copied)
+    found = bring(lab, "c.npy")
+    assert found.warnings[0].startswith("All repeats are equal in 34 of 35 pairs of a unit and an image")
+    assert found.data.assumed == ("repeats that are all equal are trials",)
+    sparse, ones = np.zeros((2, UNITS, IMAGES, REPEATS))
+    sparse[:2, ::2, 0] = ones[:] = 1  # one spike in one repeat; units that do not vary
+    for name, values in {"once": copied[:, :, :1], "sparse": sparse, "ones": ones}.items():
+        np.save(lab / f"{name}.npy", values)
+        assert bring(lab, f"{name}.npy", name).data.assumed == ()
+
+
 @pytest.mark.parametrize(
     ("stored", "code", "told"),
     [

@@ -251,7 +251,7 @@ def test_two_true_classes_of_one_spelling_are_not_chosen_between(lab):
 
     outcome = bring(lab, rewritten(lab, "all.csv", change), fit=None)
     assert outcome.data.test.classes == ("CAT", "Cat", "cat", "cow", "dog")
-    assert "Answers that are never a true class: CAT (12)." in outcome.warnings[0]
+    assert any("Answers that are never a true class: CAT (12)." in text for text in outcome.warnings)
 
 
 def test_distractors_are_spelled_as_the_true_classes_too(lab):
@@ -268,11 +268,11 @@ def test_answers_that_are_never_a_true_class_are_told(lab):
     outcome = bring(lab, rewritten(lab, "all.csv", answering("cat", "emu", "Dog")), fit=None)
     assert outcome.data.test.classes == ("cat", "cow", "dog", "emu")
     assert "'Dog' for 'dog'" in outcome.warnings[0]
-    assert outcome.warnings[1] == (
+    assert (
         "Answers that are never a true class: emu (12). They count as classes that no image has: each is an "
         "error, and a model that answers by its own logits needs an output for it. If they are misspelled, "
         "correct them and import again."
-    )
+    ) in outcome.warnings
 
 
 def test_a_class_to_fit_on_that_nobody_answered_is_no_answer(lab):

@@ -119,6 +119,24 @@ def test_a_table_without_a_subject_is_one_subjects(lab):
         bring(lab, files(lab)[0], "alone")
 
 
+def test_a_copy_of_a_subject_is_told(lab):
+    """Under image names of its own, and in another order; those who are right about all may well agree."""
+    without_subject(lab)
+    copy = lab / "raw" / "s1 (copy).csv"
+    head, *rows = files(lab)[0].read_text().replace("_cop_s01_", "_cop_s03_").splitlines()
+    copy.write_text("\n".join([head, *rows[::-1]]))
+    told = [text for text in bring(lab, lab / "raw").warnings if "the same answers" in text]
+    assert len(told) == 1 and "'contrast_subject-01_session_1' and 's1 (copy)'" in told[0]
+    for file in (files(lab)[0], copy):
+        lines = [line.split(",") for line in file.read_text().splitlines()]
+        file.write_text(
+            "\n".join(",".join([*row[:3], row[4], *row[4:]]) for row in lines).replace(
+                "category,category", "object_response,category"
+            )
+        )
+    assert not any("the same answers" in text for text in bring(lab, lab / "raw", "right").warnings)
+
+
 def test_errors_name_the_table_and_the_line(lab):
     second = files(lab)[1]
     rows = list(csv.reader(second.read_text().splitlines()))
