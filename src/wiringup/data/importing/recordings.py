@@ -25,7 +25,13 @@ from wiringup.data.measurements import Dissimilarities, Recording
 from wiringup.data.recordings.cleaning import axes_assumed, cleaned, in_area, looks_swapped
 from wiringup.data.recordings.near_copies import warn_of_near_copies
 from wiringup.data.recordings.ordering import Aligned, aligned
-from wiringup.data.recordings.rdms import Matrix, checked, looks_like_matrices, read_matrices
+from wiringup.data.recordings.rdms import (
+    Matrix,
+    checked,
+    looks_like_matrices,
+    read_matrices,
+    similarities_assumed,
+)
 from wiringup.data.recordings.repeats import copies_assumed, zeros_assumed
 from wiringup.data.recordings.responses import StoredResponses, parse_axes, read_responses
 
@@ -193,13 +199,14 @@ def import_rdm(
             [called for one in each for called in one.called],
             each[0].placed.stimuli.ids,
         )
+        odd = ["no matrix holds similarities"] if similarities_assumed(exact) else []
     data = Dissimilarities(
         name=name,
         area=area,
         rdms=exact,
         stimuli=each[0].placed.stimuli,
         source=f"Imported from {', '.join(Path(p).name for p in rdms)} and {Path(stimuli).name}.",
-        assumed=_once(assumption for one in each for assumption in one.placed.assumed),
+        assumed=_once((*(assumption for one in each for assumption in one.placed.assumed), *odd)),
     )
     how = ", ".join(_once(one.placed.order for one in each))
     files = {f"rdms {i + 1}": path for i, path in enumerate(rdms)} | {"stimuli": stimuli, "table": table}

@@ -23,6 +23,8 @@ from wiringup.data.recordings.responses import Texts, texts_of
 
 FEWEST_IMAGES = 4  # of three images there are three dissimilarities: no rank correlation means anything
 _ROUNDING = 1e-5  # of the largest dissimilarity: 1 - r of float32 features is no better
+_IMAGINARY, _IMAGINARY_IF_NEGATIVE = 1.2, 3.0
+_FEW_IMAGES = 20  # of fewer, noise decides
 _FLOAT32 = np.finfo(np.float32)
 
 Matrix = NDArray[np.float64]
@@ -200,6 +202,29 @@ def checked(values: Matrix, called: Sequence[str], images: Sequence[str]) -> NDA
     exact[:, first, second] = exact[:, second, first] = upper
     _warn_of_oddities(values, upper, called)
     return exact
+
+
+def similarities_assumed(rdms: NDArray[np.float32]) -> bool:
+    """Return whether matrices were taken that seem to hold similarities with a diagonal set to 0, and warn.
+
+    Points at these distances would lie further along an imaginary axis than along any real one (the
+    eigenvalues of classical scaling). The ratio of the two was 0 for RDMs of recordings, 1.2 at most for
+    noise alone, and 2.7 for simulated cross-validated distances, of which some are negative.
+
+    Args:
+        rdms: (subjects, images, images).
+    """
+    mean = rdms.mean(0, dtype=np.float64)
+    centred = mean - mean.mean(0) - mean.mean(1)[:, None] + mean.mean()
+    below, above = np.linalg.eigvalsh(-centred)[[0, -1]]
+    limit = _IMAGINARY if (mean >= 0).all() else _IMAGINARY_IF_NEGATIVE
+    if len(mean) < _FEW_IMAGES or -below <= limit * above:
+        return False
+    caution(
+        "The matrices look like similarities whose diagonal was set to 0: no points could lie at such "
+        "distances. If a larger number means that two images are more alike, give 1 - r instead."
+    )
+    return True
 
 
 def is_matrix(values: NDArray[Any]) -> bool:

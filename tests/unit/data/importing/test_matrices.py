@@ -266,6 +266,24 @@ def test_float_rounding_is_symmetric_and_what_is_odd_is_told(lab):
     )
 
 
+def test_similarities_with_a_diagonal_of_0_are_pointed_out(lab):
+    for i in range(IMAGES, 30):
+        Image.new("RGB", (6, 6), (8 * i, 0, 0)).save(lab / "stimuli" / f"{i}.png")
+    random = np.random.default_rng(1)
+    points = random.standard_normal((30, 5))
+    far = np.stack([squareform(pdist(points + 0.5 * random.standard_normal((30, 5)), "cosine"))] * 2)
+    noise = np.stack([squareform(random.random(435)) for _ in range(2)])
+    unsure = squareform(pdist(points) - 3 * random.random(435))  # as cross-validated ones are, below 0 too
+    off = 1 - np.eye(30)
+    cases = {"r": (1 - far) * off, "near": (2 - far) * off, "far": far, "noise": noise, "unsure": unsure}
+    for name, values in cases.items():
+        np.save(lab / "s.npy", values)
+        found = bring(lab, "s.npy", name=name, order="natural")
+        told = [text for text in found.warnings if "similarities whose diagonal was set to 0" in text]
+        assert len(told) == (name in ("r", "near")), name
+        assert found.data.assumed == (("no matrix holds similarities",) if told else ())
+
+
 def test_files_that_cannot_be_read(lab):
     refused(lab, "There is no file of dissimilarity", error=MissingDataError, files=("nothing.npy",))
     (lab / "r.pkl").write_bytes(b"\x80\x04.")
