@@ -76,7 +76,7 @@ def import_trials(
         InputError: if anything does not fit; nothing is stored then.
         WiringupError: if the disk is full.
     """
-    check_name(name)
+    check_name(name, home)
     if bool(trials) == (counts is not None):
         raise InputError("Give --trials or --counts: one of them.")
     if classes is not None and counts is None:

@@ -89,7 +89,7 @@ def import_recordings(
         InputError: if anything does not fit; nothing is stored then.
         WiringupError: if the disk is full.
     """
-    check_name(name)
+    check_name(name, home)
     one_of(area, AREAS, "area")
     options = ColumnOptions(filename, group, label, order)
     with cautions() as warnings:
@@ -187,7 +187,7 @@ def import_rdm(
         MissingDataError, WiringupError: as `import_recordings`.
         InputError: also if the matrices are no dissimilarities.
     """
-    check_name(name)
+    check_name(name, home)
     one_of(area, AREAS, "area")
     with cautions() as warnings:
         rows = None if table is None else read_table(table)

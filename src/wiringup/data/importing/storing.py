@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from wiringup.core.areas import AREAS
 from wiringup.core.errors import InputError
 from wiringup.core.files import sha256_of
 from wiringup.core.home import data_home
 from wiringup.data.measurements import DataSet
 from wiringup.data.sources.addresses import SOURCES
-from wiringup.data.sources.imported import save_set
+from wiringup.data.sources.imported import imported_names, save_set
 
 Data = TypeVar("Data", bound=DataSet, covariant=True)
 Given = TypeVar("Given", bound=DataSet)
@@ -24,6 +25,8 @@ BUILT_IN = (
 """What the names of built-in data sets and benchmarks are up to their first dot."""
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9_-])?")
+_BENCHMARK = re.compile(rf"(?:{'|'.join(AREAS)})-.+|i1|i2|i2n|o1|o2|error-consistency")
+"""What follows the name of a set in those of its benchmarks, after a dot."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +46,8 @@ class Imported(Generic[Data]):
     order: str = ""
 
 
-def check_name(name: str) -> None:
-    """Raise `InputError` unless a data set of one's own may have this name."""
+def check_name(name: str, home: Path | None = None) -> None:
+    """Raise `InputError` unless a data set of one's own may have this name, beside the others in ``home``."""
     if not _NAME.fullmatch(name):
         raise InputError(
             f"{name!r} cannot name a data set: use 1 to 64 letters, digits, dots, hyphens and underscores, "
@@ -58,6 +61,13 @@ def check_name(name: str) -> None:
             f"{name!r} cannot name data of your own: {taken!r} and all that begins with '{taken}.' are "
             f"built-in data sets and benchmarks. Choose another name, such as 'my-{name}'."
         )
+    for other in imported_names(data_home(home)):
+        short, long = sorted((name, other), key=len)
+        if long.startswith(f"{short}.") and _BENCHMARK.fullmatch(long.removeprefix(f"{short}.")):
+            raise InputError(
+                f"{name!r} cannot be imported beside {other!r}: a benchmark of {short!r} is called {long!r}, "
+                "and one would be scored for the other. Choose another name."
+            )
 
 
 def stored(

@@ -3,6 +3,8 @@
 import pytest
 
 from wiringup.benchmarks.catalog import DATA_SETS, benchmark_names, other_metrics
+from wiringup.benchmarks.metrics.i2n import SIGNATURES
+from wiringup.core.areas import AREAS
 from wiringup.core.errors import InputError
 from wiringup.data.importing.behavior import import_trials
 from wiringup.data.importing.recordings import import_rdm, import_recordings
@@ -38,6 +40,20 @@ def test_no_built_in_name_is_free(tmp_path):
 @pytest.mark.parametrize("name", ["simulated-2", "mine.simulated", "simulated2", "cichy2016-mine", "public"])
 def test_names_that_only_look_alike_are_free(name):
     check_name(name)
+
+
+def test_no_set_is_called_like_a_benchmark_of_another(tmp_path):
+    sets = {f"mine.{area}-pls": "mine" for area in AREAS}
+    metrics = [*sets, *other_metrics(sets), *(f"mine.{m}" for m in SIGNATURES), "mine.error-consistency"]
+    assert len(metrics) > 20
+    for there, brought in [("mine", metrics), *((metric, ["mine"]) for metric in metrics)]:
+        (tmp_path / there / "imported" / there).mkdir(parents=True)
+        (tmp_path / there / "imported" / there / "meta.json").touch()
+        for name in brought:
+            with pytest.raises(InputError, match="a benchmark of 'mine' is called"):
+                check_name(name, tmp_path / there)
+        for name in (there, "mine.session-1", "mine2.V4-pls", "other"):
+            check_name(name, tmp_path / there)
 
 
 @pytest.mark.parametrize(
