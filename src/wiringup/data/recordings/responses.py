@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.core.brief import Brief
-from wiringup.core.checks import one_of
+from wiringup.core.cautions import caution
+from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.files import regular
 from wiringup.data.formats.arrays import read_npy, read_npz, single_array
@@ -31,6 +33,7 @@ _UNIT_IDS = (
     "neuroid id", "unit id", "neuron id", "channel id", "cell id", "voxel id", "site id", "electrode id",
     "unit name", "channel name", "units", "unit ids", "neuroid", "unit", "neuron", "channel", "cell", "voxel",
 )  # fmt: skip
+_SAME, _FEWEST_SAME = 0.95, 5  # r of units, and units, by which two arrays are of the same ones
 _REGIONS = ("region", "area", "brain area", "roi")
 
 Texts = tuple[str, ...]
@@ -159,10 +162,39 @@ def _from_npz(arrays: Mapping[str, NDArray[Any]], path: Path, axes: Sequence[str
     deep = {name: _three_axes(p, path, axes) for name, p in populations.items() if p.ndim == 3}
     several = len(populations) > 1 and RESPONSES not in arrays and len(deep) == len(populations)
     if several and len({p.shape[1] for p in deep.values()}) == 1:
+        shapes = listed([f"{name} {p.shape}" for name, p in deep.items()])
+        caution(f"{len(deep)} arrays of {path.name} were pooled, as other units each: {shapes}.")
+        _warn_of_twins(deep)
         ids = tuple(f"{name}:{row}" for name, p in deep.items() for row in range(len(p)))
         return _with_lists(StoredResponses(pooled(list(deep.values())), unit_ids=ids), arrays, tuple(deep))
     name = single_array(arrays, path, RESPONSES)
     return _with_lists(StoredResponses(_three_axes(arrays[name], path, axes)), arrays, (name,))
+
+
+def _warn_of_twins(populations: Mapping[str, NDArray[Any]]) -> None:
+    """Warn of populations whose units respond alike, row by row, more than other rows do."""
+    tuning = {name: _tuning(values) for name, values in populations.items()}
+    for one, two in combinations(tuning, 2):
+        if tuning[one].shape != tuning[two].shape:
+            continue
+        alike = tuning[one] @ tuning[two].T
+        same = int((alike.argmax(1) == np.arange(len(alike))).sum())
+        if np.median(np.diagonal(alike)) > _SAME or same >= max(_FEWEST_SAME, len(alike) / 2):
+            caution(
+                f"The units of {one!r} and {two!r} respond alike, row by row: they look like the same units "
+                "twice (halves of the repeats, two windows, a copy that was normalised). If so, keep one "
+                f"array, or call it {RESPONSES!r}: each unit counts twice."
+            )
+
+
+def _tuning(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return averages over repeats, (units, images), with mean 0 and norm 1, or 0 if a unit does not vary."""
+    wide = values.astype(np.float64)
+    trials = np.maximum(np.isfinite(wide).sum(2), 1)
+    average = np.nan_to_num(wide, posinf=0, neginf=0).sum(2) / trials
+    average -= average.mean(1, keepdims=True)
+    norm = np.linalg.norm(average, axis=1, keepdims=True)
+    return np.asarray(average / np.where(norm > 0, norm, np.inf))
 
 
 def _with_lists(

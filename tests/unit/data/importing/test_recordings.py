@@ -102,6 +102,27 @@ def test_populations_in_one_file_are_pooled(lab):
     assert np.isnan(trials[2, 0, 3]) and np.isnan(trials[2:]).sum() == 1
 
 
+def test_pooled_arrays_are_named_and_those_of_the_same_units_pointed_out(lab, trials):
+    random = np.random.default_rng(5)
+    raw = trials[:, :, 1:2] + 2e4 * random.normal(size=trials.shape)
+    window = raw + 2e4 * random.normal(size=trials.shape)
+    other = random.normal(size=trials.shape)
+    cases = {
+        "normalised": ({"a": raw, "b": (raw - raw.mean()) / raw.std()}, True),
+        "windows": ({"a": raw, "b": window}, True),
+        "halves": ({"a": raw[:, :, :2], "b": raw[:, :, 2:]}, True),
+        "two_units": ({"a": raw[:2], "b": 3 * raw[:2] + 1}, True),
+        "others": ({"a": raw, "b": other}, False),
+        "unequal": ({"a": raw, "b": raw[:3]}, False),
+    }
+    for name, (arrays, twins) in cases.items():
+        np.savez(lab / f"{name}.npz", **arrays)
+        told = bring(lab, f"{name}.npz", name).warnings
+        a, b = (array.shape for array in arrays.values())
+        assert told[0] == f"2 arrays of {name}.npz were pooled, as other units each: a {a}, b {b}."
+        assert any("The units of 'a' and 'b' respond alike, row by row" in t for t in told) == twins, name
+
+
 def test_missing_code(lab):
     counts = np.arange(UNITS * IMAGES, dtype=np.uint8).reshape(UNITS, IMAGES)
     counts[3, 4] = 255
