@@ -56,7 +56,7 @@ def places_of_classes(wanted: Sequence[str], own: Sequence[str]) -> list[int] | 
     Names are compared in one Unicode form (NFC); where that does not bring them together, without regard to
     case, and with blanks, hyphens and underscores alike.
     """
-    for form in (_composed, _loose):
+    for form in (composed, _loose):
         place = {form(name): i for i, name in enumerate(own)}
         asked = [form(name) for name in wanted]
         if len(place) == len(own) == len(set(asked)) == len(asked) and place.keys() == set(asked):
@@ -97,9 +97,15 @@ def differing_classes(
     return "; ".join(parts)
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
+    """Return a name in the one Unicode form (NFC) in which names are compared, without blanks around it."""
     return unicodedata.normalize("NFC", name).strip()
 
 
+def index_of_classes(classes: Sequence[str]) -> dict[str, int]:
+    """Return {name: index} of classes, by their names as they are and as `composed`."""
+    return {form(name): i for form in (composed, str) for i, name in enumerate(classes)}
+
+
 def _loose(name: str) -> str:
-    return _composed(name).casefold().replace("_", " ").replace("-", " ")
+    return composed(name).casefold().replace("_", " ").replace("-", " ")

@@ -152,6 +152,9 @@ def test_classes_of_a_validation_set_are_those_learned_by_name_in_any_order():
     assert found.classes == ("d", "b", "a", "c") and found.stimuli.sha256 == images(8).stimuli.sha256
     assert [found.classes[i] for i in found.labels] == list("abcdabcd")
     assert relabelled(images(8), tuple("abcd")).sha256 == images(8).sha256
+    learned, other = ("\u00e9", "b"), ("b", "e\u0301")  # as two systems write the same folder
+    shown = LabelledImages(images(4).stimuli, np.arange(4) % 2, other)
+    assert relabelled(shown, learned).labels.tolist() == [1, 0, 1, 0]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from wiringup.core.errors import InputError
 from wiringup.data.formats.arrays import check_size, check_stored, readable
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_CLASSIC = b"CDF"  # of netCDF-3, in all its forms
 _UNSTORED = 1 << 26  # bytes that a data set may have without any in the file: a mere dimension has none
 _USER_BLOCK = 512  # MATLAB puts its own line of text in front
 
@@ -107,6 +108,8 @@ def open_netcdf(path: Path) -> Iterator[Any]:
         raise InputError(
             f"Reading {path} needs two more packages: pip install 'wiringup[netcdf]'."
         ) from error
+    with readable(path, "netCDF-4"):
+        _refuse_classic(path)
     with open_hdf5(path, "netCDF-4"):  # which refers to no other file
         pass
     with (
@@ -114,6 +117,17 @@ def open_netcdf(path: Path) -> Iterator[Any]:
         xarray.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset,
     ):
         yield dataset
+
+
+def _refuse_classic(path: Path) -> None:
+    with path.open("rb") as stream:
+        start = stream.read(len(_CLASSIC))
+    if start == _CLASSIC:
+        new = path.with_name(f"{path.stem}4.nc").name
+        raise InputError(
+            f"{path} is netCDF-3, and only netCDF-4 is read. Convert it: nccopy -k nc4 {path.name} {new}; or "
+            f"in Python: xarray.load_dataset({path.name!r}).to_netcdf({new!r}, engine='h5netcdf')."
+        )
 
 
 def along(dataset: Any, dimension: Any, besides: str) -> dict[str, NDArray[Any]]:

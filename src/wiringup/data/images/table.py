@@ -81,8 +81,14 @@ def order_of(table: Table, stimuli: Stimuli, column: str | None) -> Order:
 
     Raises:
         InputError: if two columns name the images and disagree, or a column that is asked for or spelled like
-            one of file names does not name them.
+            one of file names does not name them; if the first line names an image as all others do.
     """
+    for name, values in table.columns.items():
+        if None not in matched([name, *values], stimuli.ids):
+            raise InputError(
+                f"The first line of {table.path} names the image {name!r}, where names of columns belong. "
+                "Put a line above it, such as filename,group."
+            )
     if column == NONE:
         return Order()
     if column is not None:

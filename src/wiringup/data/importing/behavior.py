@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from tyro.conf import arg
 
 from wiringup.core.cautions import caution, cautions
-from wiringup.core.checks import did_you_mean, differing_classes, listed, places_of_classes, same_length
+from wiringup.core.checks import (
+    composed,
+    did_you_mean,
+    differing_classes,
+    index_of_classes,
+    listed,
+    places_of_classes,
+    same_length,
+)
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.behavior.answers import check_answers, in_words_of, warn_of_copies, warn_of_flags
@@ -169,7 +177,7 @@ def _judged(
     truth = [""] * len(judged) if labels is None else _labels_of_images(labels, judged)
     for row, (i, name) in enumerate(zip(image, table.sample or [], strict=False)):
         truth[i] = truth[i] or name
-        if truth[i] != name:
+        if composed(truth[i]) != composed(name):
             raise InputError(
                 f"{table.where(row)}: the true class of image {names[row]!r} is {name!r}, but "
                 f"elsewhere {truth[i]!r}."
@@ -200,7 +208,7 @@ def _two_choice(
         )
     sample = test.labels[image]
     for row, (s, other, chosen) in enumerate(zip(sample, others, table.choice, strict=True)):
-        own = test.classes[s]
+        own, other, chosen = map(composed, (test.classes[s], other, chosen))
         if own == other or chosen not in (own, other):
             what = "the sample is its own distractor" if own == other else f"{chosen!r} was chosen"
             raise InputError(f"{table.where(row)}: {what}, with sample {own!r} and distractor {other!r}.")
@@ -315,20 +323,28 @@ def _labels_of_images(path: Path, images: Stimuli) -> list[str]:
     if names is None or classes is None:
         known = spellings_of(table, "image", "sample")
         raise InputError(f"{table.path} needs a column for the image and one for its class. {known}")
-    place = matched(list(images.ids), tuple(names))
+    class_of = dict(zip(names, classes, strict=True))
+    for name, other in zip(names, classes, strict=True):
+        if composed(class_of[name]) != composed(other):
+            raise InputError(
+                f"{table.path} calls {name!r} both {other!r} and {class_of[name]!r}; keep one of them."
+            )
+    called = list(class_of.values())
+    place = matched(list(images.ids), tuple(class_of))
     missing = [i for i, row in zip(images.ids, place, strict=True) if row is None]
     if missing:
         raise InputError(f"{table.path} has no class for {len(missing)} images, such as {missing[0]!r}.")
-    return [classes[row] for row in place if row is not None]
+    return [called[row] for row in place if row is not None]
 
 
 def _indexed(path: Path, what: str, names: Sequence[str], classes: tuple[str, ...]) -> Indices:
     """Return int64 (names,): the index of each name in ``classes``."""
-    place = {name: i for i, name in enumerate(classes)}
-    unknown = [name for name in names if name not in place]
+    place = index_of_classes(classes)
+    found = [place.get(name, place.get(composed(name))) for name in names]
+    unknown = [name for name, i in zip(names, found, strict=True) if i is None]
     if unknown:
         raise InputError(
             f"{path}: the {what} {unknown[0]!r} is none of the {len(classes)} classes "
             f"({listed(classes, 12)}).{did_you_mean(unknown[0], classes)}"
         )
-    return np.array([place[name] for name in names], dtype=np.int64)
+    return np.array(found, dtype=np.int64)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wiringup.benchmarks.simulated import LEVEL
-from wiringup.core.checks import listed
+from wiringup.core.checks import composed, index_of_classes, listed
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
@@ -105,8 +105,9 @@ def relabelled(found: LabelledImages, classes: tuple[str, ...]) -> LabelledImage
     Raises:
         InputError: if its own classes are not the same, by name and in any order.
     """
-    lacks = listed([name for name in classes if name not in found.classes])
-    unknown = listed([name for name in found.classes if name not in classes])
+    theirs, number = index_of_classes(found.classes), index_of_classes(classes)
+    lacks = listed([name for name in classes if composed(name) not in theirs])
+    unknown = listed([name for name in found.classes if composed(name) not in number])
     if lacks or unknown:
         told = [
             f"{what} {names}" for what, names in (("it lacks", lacks), ("nobody learns", unknown)) if names
@@ -115,8 +116,7 @@ def relabelled(found: LabelledImages, classes: tuple[str, ...]) -> LabelledImage
             f"The validation set has {len(found.classes)} classes, the images to learn from "
             f"{len(classes)}: {'; '.join(told)}. Both need the same classes, by name, in any order."
         )
-    number = {name: label for label, name in enumerate(classes)}
-    renumbered = np.array([number[name] for name in found.classes])
+    renumbered = np.array([number.get(name, number[composed(name)]) for name in found.classes])
     return LabelledImages(found.stimuli, renumbered[found.labels], classes)
 
 

@@ -114,6 +114,13 @@ def test_columns_that_are_not_used_are_named_but_for_an_index(lab):
     assert outcome.warnings == ("t.csv: order from 'file'; not used: 'depth'.",)
 
 
+def test_a_table_without_names_of_columns_is_refused_in_words(lab):
+    head, *others = (f"{name},m{group}" for name, group in zip(SHUFFLED, IN_FOURS, strict=True))
+    told = f"first line of .*t.csv names the image '{SHUFFLED[0]}', where names of columns belong"
+    lab.refused(told, table=rows(head, others))
+    lab.refused(told, table=rows(head, others), filename="none")
+
+
 def test_a_table_of_no_use_is_refused(lab):
     nothing = r"Nothing of .*t\.csv would be used: no column of it \(depth, size\)"
     lab.refused(nothing, table=rows("depth;size", range(N), range(N)))

@@ -115,7 +115,23 @@ def test_labels_come_from_a_table_of_images_too(lab):
     table = rewritten(lab, "two.csv", drop)
     with pytest.raises(InputError, match=r"no column with the true class .* \(--labels\)"):
         bring(lab, table)
-    assert bring(lab, table, labels=labels).data.sha256 == bring(lab, "two.csv", "again").data.sha256
+    expected = bring(lab, "two.csv", "again").data.sha256
+    assert bring(lab, table, labels=labels).data.sha256 == expected
+    twice = [[f"{i}.png", TRUTH[i]] for i in (*range(N), 3, 4)]
+    write(labels, ["filename", "label"], twice)
+    assert bring(lab, table, "twice", labels=labels).data.sha256 == expected
+    write(labels, ["filename", "label"], [*twice, ["5.png", "cat"]])
+    with pytest.raises(InputError, match=r"labels.csv calls '5.png' both 'dog' and 'cat'; keep one"):
+        bring(lab, table, "refused", labels=labels)
+
+
+def test_classes_are_compared_in_one_unicode_form(lab):
+    def renamed(name):
+        return lambda rows: [[name if cell == "cat" else cell for cell in row] for row in rows]
+
+    (lab / "fit" / "cat").rename(lab / "fit" / "cha\u0302t")  # as macOS writes it
+    found = bring(lab, rewritten(lab, "two.csv", renamed("ch\u00e2t"))).data
+    assert found.test.classes[0] == "cha\u0302t" and found.test.labels.tolist() == [i % 3 for i in range(N)]
 
 
 def test_images_without_trials_are_left_out_with_a_word(lab):
