@@ -123,7 +123,7 @@ def _refuse_classic(path: Path) -> None:
     with path.open("rb") as stream:
         start = stream.read(len(_CLASSIC))
     if start == _CLASSIC:
-        new = path.with_name(f"{path.stem}4.nc").name
+        new = path.with_name(f"{path.stem}-4.nc").name
         raise InputError(
             f"{path} is netCDF-3, and only netCDF-4 is read. Convert it: nccopy -k nc4 {path.name} {new}; or "
             f"in Python: xarray.load_dataset({path.name!r}).to_netcdf({new!r}, engine='h5netcdf')."

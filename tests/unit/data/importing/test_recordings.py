@@ -173,11 +173,12 @@ def test_repeats_that_are_copies_of_an_average_are_pointed_out(lab, trials):
     copied[0, 0, 1] += 1
     np.save(lab / "c.npy", copied)
     found = bring(lab, "c.npy")
-    assert found.warnings[0].startswith("All repeats are equal in 34 of 35 pairs of a unit and an image")
+    assert found.warnings[0].startswith("All repeats are equal in 29 of 30 pairs of a unit and an image")
     assert found.data.assumed == ("repeats that are all equal are trials",)
     sparse, ones = np.zeros((2, UNITS, IMAGES, REPEATS))
     sparse[:2, ::2, 0] = ones[:] = 1  # one spike in one repeat; units that do not vary
-    for name, values in {"once": copied[:, :, :1], "sparse": sparse, "ones": ones}.items():
+    cases = {"once": copied[:, :, :1], "sparse": sparse, "ones": ones, "saturated": 1 - sparse}
+    for name, values in cases.items():
         np.save(lab / f"{name}.npy", values)
         assert bring(lab, f"{name}.npy", name).data.assumed == ()
 
@@ -342,7 +343,7 @@ def test_files_that_cannot_be_read(lab):
     refused(lab, "cannot be read as netCDF-4", responses="bad.nc")
     refused(lab, "no-such.nc", MissingDataError, responses="no-such.nc")
     xarray.Dataset({"r": (("neuroid", "image"), np.ones((2, 3)))}).to_netcdf(lab / "bad.nc", engine="scipy")
-    refused(lab, r"bad.nc is netCDF-3, .* nccopy -k nc4 bad.nc bad4.nc; or in Python", responses="bad.nc")
+    refused(lab, r"bad.nc is netCDF-3, .* nccopy -k nc4 bad.nc bad-4.nc; or in Python", responses="bad.nc")
     np.savez(lab / "bad.npz", a=np.zeros(1), b=np.zeros(1))
     refused(lab, r"holds a \(1,\), b \(1,\); name the one to import 'responses'", responses="bad.npz")
     np.savez(lab / "odd.npz", a=np.zeros((2, IMAGES, 2)), b=np.zeros((2, IMAGES - 1, 2)))
