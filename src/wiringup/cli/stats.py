@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wiringup.experiments.recipes.claims import Examined
     from wiringup.figures.results import Results
     from wiringup.results.claims import Tested
-    from wiringup.results.curves import Curve, OnFront
+    from wiringup.results.curves import OnFront
     from wiringup.results.stats import Estimate
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,8 @@ def compare(
     """
     from wiringup.results.curves import compared
 
-    a, b = _pair(first, second, asked)
+    kept, base = asked.results()
+    a, b = kept.pair(first, second, base, asked.benchmark)
     found = compared(a, b, by)
     body = [
         {
@@ -113,15 +114,8 @@ def reach(
     For example:
       wiringup stats reach --to 80 --study combination
     """
-    from wiringup.results.curves import reached
-    from wiringup.results.lengths import joined, lines
-
-    if not 0 < to <= 100:
-        raise InputError(f"--to is {to:g}, but has to be a percentage above 0 and up to 100.")
     kept, base = asked.results()
-    curves = kept.curves(base, asked.benchmark)
-    each = joined(curves, lines(kept.rows)).values()
-    found = sorted((reached(c, curves[base], to / 100, by) for c in each), key=lambda r: r.spent)
+    found = kept.reach(to, by, base, asked.benchmark)
     body = [
         {
             "condition": one.label,
@@ -134,7 +128,7 @@ def reach(
         }
         for one in found
     ]
-    _show(body, json, f"{by} until {to:g} % of {base}{_whose(curves.values())}; inf: not reached")
+    _show(body, json, f"{by} until {to:g} % of {base}{_whose(found)}; inf: not reached")
 
 
 def front(
@@ -163,14 +157,11 @@ def front(
       wiringup stats front --benchmark henaff2021.V1-pls cowley2023.210325.V4-pls
           --confirm cowley2023.190923.V4-pls --study combination
     """
-    from wiringup.results.curves import front as pareto
-
     found, base = asked.results()
     if both := sorted({*asked.benchmark} & {*confirm}):
         raise InputError(f"{', '.join(both)} cannot both choose and confirm; name it once.")
     chosen = asked.benchmark or (tuple(found.others(confirm)) if confirm else ())
-    curves = found.curves(base, chosen)
-    points = pareto(curves, base, by)
+    points = found.front(by, base, chosen)
     body = [
         {
             "condition": one.name,
@@ -187,7 +178,7 @@ def front(
     if json and confirm:
         body = [row | {"confirmed": _ends(there)} for row, there in zip(body, beside, strict=True)]
     on = f", chosen on {', '.join(chosen)}" if chosen else ""
-    _show(body, json, f"Pareto front of brain match against {by}{on}{_whose(curves.values())}")
+    _show(body, json, f"Pareto front of brain match against {by}{on}{_whose(points)}")
     if confirm and not json:
         _show_confirmed(points, beside)
 
@@ -211,7 +202,8 @@ def seeds(
     from wiringup.results.curves import last_difference
     from wiringup.results.stats import least_seeds, sd_interval
 
-    a, b = _pair(first, second, asked)
+    kept, base = asked.results()
+    a, b = kept.pair(first, second, base, asked.benchmark)
     values = last_difference(a, b)
     wanted = float(values.mean()) if difference is None else difference
     deviations = (float(np.std(values, ddof=1)), *sd_interval(values))
@@ -315,18 +307,8 @@ def _with_ends(e: "Estimate") -> str:
     return "at chance" if math.isnan(e.value) else f"{e.value:.1f}{interval}"
 
 
-def _pair(first: str, second: str, asked: CurvesOptions) -> tuple["Curve", "Curve"]:
-    """Return the curves of two conditions, or of lines of trainings that differ in their length alone."""
-    from wiringup.results.lengths import joined, lines, named
-
-    found, reference = asked.results()
-    curves = found.curves(reference, asked.benchmark)
-    of_lines = joined(curves, lines(found.rows))
-    return named(first, curves, of_lines), named(second, curves, of_lines)
-
-
-def _whose(curves: Any) -> str:
-    return " (simulated recordings)" if any(curve.simulated for curve in curves) else ""
+def _whose(found: Any) -> str:
+    return " (simulated recordings)" if any(one.simulated for one in found) else ""
 
 
 def _show(body: Sequence[Mapping[str, Any]], json: bool, title: str) -> None:

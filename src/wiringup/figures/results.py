@@ -10,10 +10,10 @@ from wiringup.core.files import write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare, diverged_of
 from wiringup.results.confirmation import confirmed, only, others
-from wiringup.results.curves import Curve, OnFront, curves
+from wiringup.results.curves import Compared, Curve, OnFront, Reached, compared, curves, front, reached
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
-from wiringup.results.lengths import by_length, lines
+from wiringup.results.lengths import by_length, joined, lines, named
 from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.stats import Estimate
 from wiringup.results.store import Store, is_study
@@ -107,20 +107,72 @@ class Results:
         Raises:
             InputError: if no reference is known, or there is no run of that label.
         """
+        return compare(self._with_draws, self._named(reference), self.diverged)
+
+    def _named(self, reference: str) -> str:
         if reference := reference or self.reference:
-            return compare(self._with_draws, reference, self.diverged)
+            return reference
         labels = ", ".join(repr(label) for label in dict.fromkeys(row["label"] for row in self.rows))
         raise InputError(f"Percentages need a reference. Name one of the conditions: {labels}.")
 
-    def curves(self, reference: str = "", benchmarks: Sequence[str] = ()) -> dict[str, Curve]:
+    def curves(
+        self, reference: str = "", benchmarks: Sequence[str] = (), *, fractions: bool = True
+    ) -> dict[str, Curve]:
         """Return the learning curve of every condition, see `results.curves`.
 
         Args:
             reference: as of `compare`.
             benchmarks: that count alone; by default all.
+            fractions: whether fractions of the reference will be asked for.
         """
         table = only(self._with_draws, benchmarks) if benchmarks else self._with_draws
-        return curves(table, reference or self.reference)
+        return curves(table, self._named(reference), fractions=fractions)
+
+    def pair(
+        self, first: str, second: str, reference: str = "", benchmarks: Sequence[str] = ()
+    ) -> tuple[Curve, Curve]:
+        """Return the curves of two conditions, or of lines of trainings that differ in their length alone."""
+        found = self.curves(reference, benchmarks, fractions=False)
+        of_lines = joined(found, lines(self.rows))
+        return named(first, found, of_lines), named(second, found, of_lines)
+
+    def difference(
+        self,
+        first: str,
+        second: str,
+        by: str = "updates",
+        reference: str = "",
+        benchmarks: Sequence[str] = (),
+    ) -> list[Compared]:
+        """Return by how much a condition is above another at equal updates, see `results.curves.compared`."""
+        return compared(*self.pair(first, second, reference, benchmarks), by)
+
+    def reach(
+        self,
+        percent: float = 80.0,
+        by: str = "synaptic_updates",
+        reference: str = "",
+        benchmarks: Sequence[str] = (),
+    ) -> list[Reached]:
+        """Return what each condition spent until it reached a part of the reference, the least first.
+
+        Raises:
+            InputError: if ``percent`` is none, or as `curves`.
+        """
+        if not 0 < percent <= 100:
+            raise InputError(
+                f"What is reached is {percent:g}, but has to be a percentage above 0 and up to 100."
+            )
+        found = self.curves(reference, benchmarks)
+        whole = found[self._named(reference)]
+        each = joined(found, lines(self.rows)).values()
+        return sorted((reached(c, whole, percent / 100, by) for c in each), key=lambda r: r.spent)
+
+    def front(
+        self, by: str = "synaptic_updates", reference: str = "", benchmarks: Sequence[str] = ()
+    ) -> list[OnFront]:
+        """Return the Pareto front of brain match against a cost, see `results.curves.front`."""
+        return front(self.curves(reference, benchmarks), self._named(reference), by)
 
     def others(self, benchmarks: Sequence[str]) -> list[str]:
         """Return the benchmarks but for some; raise `InputError` if none is left or one is unknown."""

@@ -101,12 +101,14 @@ def _scale(cost: Any, spent: Array) -> Any:
     return np.log2(np.maximum(cost / first, 0.0) + 1)
 
 
-def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
+def curves(table: Sequence[Row], reference: str, *, fractions: bool = True) -> dict[str, Curve]:
     """Return the curves of all conditions: brain match over the areas where the reference is above chance.
 
     Args:
         table: see `results.table.rows`, with evidence for intervals over stimuli and units.
         reference: a label.
+        fractions: whether fractions of the reference will be asked for. Where they are not, and it is at
+            chance in every area, all areas count.
 
     Raises:
         InputError: if there is no such label, its brain match is at chance in every area, or seeds of a
@@ -120,7 +122,11 @@ def curves(table: Sequence[Row], reference: str) -> dict[str, Curve]:
         )
     last = moments_of(reference, table)[-1]
     base = matched(reference, last)
-    if not (areas := base.above_chance):
+    areas = base.above_chance
+    if not areas and base.areas and not fractions:
+        areas = list(base.areas)
+        log.warning("%r is at chance in every area: all areas count, and nothing is in percent.", reference)
+    if not areas:
         why = CHANCE if base.areas else NO_CEILING
         raise NoFractionError(f"Nothing is a fraction of {reference!r}: {why} in every area.", why)
     if base.not_resampled:

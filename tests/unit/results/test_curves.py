@@ -8,6 +8,7 @@ from sklearn.isotonic import isotonic_regression
 
 from made_records import make_record, with_draws
 from wiringup.core.errors import InputError
+from wiringup.figures.results import Results
 from wiringup.results.coverage import KINDS, coverages
 from wiringup.results.curves import compared, curves, front, last_difference, never_falling, reached
 from wiringup.results.table import rows
@@ -94,6 +95,30 @@ def test_what_cannot_be_compared_is_said():
         found(*REF, reference="reff")
     with pytest.raises(InputError, match="at chance in every area"):
         found(*runs("ref", 0.1, 0.0))
+
+
+def test_differences_need_no_percentages(caplog):
+    """A reference at chance says nothing against a comparison of two others."""
+    made = Results([*runs("ref", 0.1, 0.0), *runs("A", 0.1, 0.4), *runs("B", 0.1, 0.3)], "ref")
+    born, end = made.difference("A", "B")
+    assert (born.difference.value, end.difference.value) == pytest.approx((0.0, 0.1))
+    assert caplog.messages == [
+        "'ref' is at chance in every area: all areas count, and nothing is in percent."
+    ]
+    for percentages in (made.reach, made.front):
+        with pytest.raises(InputError, match="at chance in every area"):
+            percentages()
+
+
+def test_statistics_of_results_are_those_of_curves():
+    made = Results([*REF, *runs("low", 0.1, 0.2)], "ref")
+    each = found(*REF, *runs("low", 0.1, 0.2))
+    assert made.reach(50, "updates") == sorted(
+        (reached(curve, each["ref"], 0.5, "updates") for curve in each.values()), key=lambda r: r.spent
+    )
+    assert made.front("updates") == front(each, "ref", "updates")
+    with pytest.raises(InputError, match="has to be a percentage above 0"):
+        made.reach(0)
 
 
 def test_updates_to_reach_a_fraction():
