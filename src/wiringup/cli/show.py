@@ -119,4 +119,4 @@ def number(value: float | None, digits: int = 3) -> str:
     """Return a number for people; None as 'none', what is not defined (NaN) as a dash."""
     if value is None:
         return "none"
-    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+    return "–" if math.isnan(value) else f"{value:z.{digits}f}"

@@ -24,7 +24,7 @@ def plus_minus(of: OverSeeds, digits: int = 1) -> str:
     """Return 'mean ± sd', or the mean alone where one seed gives no deviation."""
     if not np.isfinite(of.mean):
         return "–"
-    text = f"{of.mean:.{digits}f}"
+    text = f"{of.mean:z.{digits}f}"
     return text if not np.isfinite(of.sd) else f"{text} ± {of.sd:.{digits}f}"
 
 

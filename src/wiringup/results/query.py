@@ -109,13 +109,11 @@ def _fitting(connection: Any, root: Path, query: Query) -> Any:
     where = _spelled(query.where, query.names)
     found = _filtered(every, where) if where.strip() else every
     if not _names_source(where):
-        others = found.filter(f"source <> '{OWN}'").aggregate("count(*)").fetchall()[0][0]
+        others = found.filter(f"source <> '{OWN}'").aggregate("source, count(*)", "source").fetchall()
         found = found.filter(f"source = '{OWN}'")
         if others:
-            log.warning(
-                "%d rows that fit are no runs of yours and are left out; ask for them by source = '...'.",
-                others,
-            )
+            told = ", ".join(f"{number} of source = '{source}'" for source, number in sorted(others))
+            log.warning("Rows that fit, but are no runs, are left out unless they are asked for: %s.", told)
     if not found.limit(1).fetchall():
         raise MissingDataError(f"No row fits {query.where!r}. {' '.join(_values_told(every, where))}")
     for told in _values_told(every, where, unknown=True):

@@ -73,3 +73,7 @@ def test_a_pipe_gets_every_row_in_one_line(capsys):
     show.table(*wide)
     lines = capsys.readouterr().out.splitlines()
     assert sum(line.count("±") == 20 for line in lines) == 3
+
+
+def test_no_zero_is_negative():
+    assert [show.number(v) for v in (-0.0001, -0.0, 0.0004, -0.0006)] == ["0.000", "0.000", "0.000", "-0.001"]

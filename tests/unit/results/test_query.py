@@ -166,7 +166,7 @@ def test_what_was_scored_without_a_run_is_told_apart(store, tmp_path, caplog):
     row = facts | numbers | {"simulated": False, "note": "", "area": "V4", "metric": "pls-25"}
     store.save_scores("pix", [row])
     assert len(ask(tmp_path, Query("benchmark = 'b.V4'"))) == 10
-    assert "1 rows that fit are no runs of yours" in caplog.text
+    assert "unless they are asked for: 1 of source = 'score'." in caplog.text
     assert {row["source"] for row in ask(tmp_path, Query("label <> 'source'"))} == {"own"}
     (found,) = ask(tmp_path, Query("source = 'score'"))
     assert (found["label"], found["run"], found["score"], found["epoch"]) == ("pixels", "pix", 0.1, None)
