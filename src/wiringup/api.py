@@ -4,6 +4,7 @@ Everything here is put together from the rooms below, which say more; the names 
 itself, as in ``wiringup.create_model``.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from inspect import signature
@@ -27,7 +28,7 @@ from wiringup.experiments.recipes.single import single
 from wiringup.experiments.runs.genomes import find_genome
 from wiringup.experiments.runs.inputs import StudyInputs
 from wiringup.experiments.runs.network import UNBORN, Network
-from wiringup.experiments.runs.options import ExamOptions, NetworkOptions, base_run, shown
+from wiringup.experiments.runs.options import ExamOptions, NetworkOptions, as_trained, base_run, shown
 from wiringup.experiments.runs.run import execute_alone, read_spec, restored, spec_of
 from wiringup.experiments.runs.spec import RunSpec
 from wiringup.experiments.scoring.candidates import Candidate
@@ -35,7 +36,7 @@ from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.scores import row
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
-from wiringup.models.architecture import build
+from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.device import check_device
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import Subject
@@ -46,6 +47,8 @@ from wiringup.results.store import Store
 from wiringup.training.schedule import Duration
 from wiringup.training.schedule import epochs as passes
 from wiringup.training.spec import TrainingOptions, TrainSpec
+
+log = logging.getLogger(__name__)
 
 
 class TrainedResults(Results):
@@ -58,8 +61,8 @@ def create_model(
     name: str = "cornet_s",
     *,
     width: float = 1.0,
-    classes: int = 1000,
-    size: int = 224,
+    classes: int | None = None,
+    size: int | None = None,
     areas: Mapping[str, str] | None = None,
     weights: Path | str | None = None,
     **preprocessing: Any,
@@ -70,10 +73,11 @@ def create_model(
         name: "cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; or "package.module:factory", "timm:NAME" or
             "torchvision:NAME".
         width: factor on the number of channels.
-        classes: of its decoder.
-        size: side of its input in px.
+        classes: of its decoder; by default 1000, or as many as its weights have.
+        size: side of its input in px; by default 224, or that with which its weights were trained.
         areas: area -> layer, where an area is not read out as the architecture says.
-        weights: a checkpoint to read instead; it decides width and classes.
+        weights: a checkpoint to read instead; it decides width and classes, and, if it says so, size,
+            preprocessing and areas that are not given here.
         preprocessing: mean, std, interpolation and crop, where they are not its own.
 
     Raises:
@@ -82,19 +86,26 @@ def create_model(
     """
     if areas is not None and not isinstance(areas, Mapping):
         raise InputError(f"areas is {areas!r}; give a dictionary, as in {{'V4': 'layer3'}}.")
-    read_out = tuple(f"{area}={layer}" for area, layer in (areas or {}).items())
     foreign = any_network.is_foreign(name)
     known = [f.name for f in fields(NetworkOptions) if f.name not in ("model", "width", "size", "areas")]
     for given in preprocessing:
         one_of(given, known, "argument")
-    options = NetworkOptions(name, width, size, read_out, **preprocessing)
-    spec = options.network(any_network.classes_of(name) if foreign else classes)
+    read_out = tuple(f"{area}={layer}" for area, layer in (areas or {}).items())
+    said = {"size": size, "areas": read_out, **preprocessing}
+    options = NetworkOptions(name, width, **as_trained([] if weights is None else [Path(weights)], said))
+    spec = options.network(any_network.classes_of(name) if foreign else classes or ModelSpec.classes)
     if weights is not None:
-        trained = read_trained(Path(weights), spec)
-        return Network(trained.spec, trained.network(), Path(weights).name)
+        return _trained(Path(weights), spec)
     if foreign:
         return Network(spec, any_network.own_network(name, spec.classes), BirthSpec(OWN))
     return Network(spec, build(spec))
+
+
+def _trained(weights: Path, spec: ModelSpec) -> Network:
+    trained = read_trained(weights, spec)
+    for note in (*trained.notes, *trained.seen_otherwise(str(weights))):
+        log.warning("Note: %s", note)
+    return Network(trained.spec, trained.network(), weights.name)
 
 
 def give_birth(

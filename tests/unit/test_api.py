@@ -89,6 +89,8 @@ def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, 
     tested = wiringup.train(newborn, folder, val=val, **how | {"epochs": 1})
     assert {row["top1_protocol"][:27] for row in tested.rows} == {"validation set of 12 images"}
     assert tested.rows[0]["n_images"] == 30
+    loaded = wiringup.create_model("cornet_s", weights=home / "runs" / run / "weights.safetensors")
+    assert loaded.spec == found.model.spec and loaded.spec.size == 32
     genome = wiringup.distill(found.model, "layer_normal")
     assert genome.recipe == "layer_normal"
     with pytest.raises(InputError, match="Unknown option of a training 'learning_rate'"):

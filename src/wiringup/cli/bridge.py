@@ -6,7 +6,7 @@ from typing import Annotated
 
 from tyro.conf import Positional, arg
 
-from wiringup.cli.arguments import Json, Size, WeightsKey
+from wiringup.cli.arguments import Json, WeightsKey
 from wiringup.cli.show import as_json, table
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,14 @@ def bridge(
         tuple[str, ...],
         arg(metavar="AREA=LAYER [...]", help="Read an area out elsewhere, as in V4=V4.output@1."),
     ] = (),
-    size: Size = 224,
+    size: Annotated[
+        int | None,
+        arg(
+            metavar="PX",
+            help="Side of the model's input in pixels.",
+            help_behavior_hint="(default: that of the weights, or 224)",
+        ),
+    ] = None,
     weights_key: WeightsKey = None,
     json: Json = False,
 ) -> None:

@@ -84,7 +84,7 @@ def birth(
     phase = before.spec(replace(SMALL, device=device), size, seed)
     plan({"train:label-free": phase.frames if phase else 0})
     model, accounts = pretrained(model_spec, spec, genome, images, phase, device=device)
-    save_weights(model, out, names)
+    save_weights(model, out, names, model_spec)
     spent = {f"{name}: {what}": n for name, a in accounts.items() for what, n in a.totals().items()}
     facts = describe_birth(spec, genome) | spent | {"file": str(out)}
     if phase is not None and not calibrates(policy):

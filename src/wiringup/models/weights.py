@@ -4,6 +4,7 @@ import json
 import struct
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,15 @@ from wiringup.core.checks import listed
 from wiringup.core.errors import InputError
 from wiringup.core.files import parsed_json, regular
 from wiringup.core.sealed import BLANK, KEY, expect_seal, sealed_path, verify
+from wiringup.core.spec import from_dict, to_dict
+from wiringup.models.architecture import ModelSpec
 from wiringup.models.state_dicts import find, flat
 
 CLASSES = "classes"
 """Under this name a file says which class each output of the decoder stands for."""
+
+NETWORK = "network"
+"""Under this name a file says of which network its weights are, and how images reach it: a `ModelSpec`."""
 
 ADVICE = (
     "Restore it from a copy. The weights of a run are made again if they are deleted together with the run's "
@@ -33,11 +39,13 @@ class Weights:
     Attributes:
         state: its entries, under the network's own names.
         classes: names of the classes in the order of the decoder's outputs; None where the file does not say.
+        network: the network that the file says they are of; None where it does not say.
         notes: sentences that the user should read.
     """
 
     state: dict[str, Tensor]
     classes: tuple[str, ...] | None = None
+    network: ModelSpec | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -63,7 +71,25 @@ def read_weights(path: Path, names: Collection[str], key: str | None = None) -> 
     if not tensors:
         raise InputError(f"{path} holds no tensors; expected a state dict, alone or under 'state_dict'.")
     found = find(tensors, names, str(path), key)
-    return Weights(found.state, _class_names(about), found.notes)
+    return Weights(found.state, _class_names(about), _network(about), found.notes)
+
+
+def network_of(path: Path) -> ModelSpec | None:
+    """Return the network that a file says its weights are of; None if it does not say, or cannot be read."""
+    from safetensors import SafetensorError
+
+    if not path.is_file() or path.suffix != ".safetensors":
+        return None
+    try:
+        return _network(_metadata(path))
+    except SafetensorError:  # told when the weights are read
+        return None
+
+
+def _network(about: Mapping[str, Any]) -> ModelSpec | None:
+    told = about.get(NETWORK)
+    ours = isinstance(told, dict) and "architecture" in told  # other programs may call anything a network
+    return from_dict(ModelSpec, told, "the network of the weights") if ours else None
 
 
 def _class_names(about: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -89,21 +115,28 @@ def _read_safetensors(path: Path) -> Content:
 
     expect_seal(path, ADVICE)
     try:
+        about = _metadata(path)
         with safe_open(path, "pt") as content:
-            written = (content.metadata() or {}).get(CLASSES)
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise InputError(f"{path} is no whole safetensors file ({error}).") from error
-    return tensors, {} if written is None else {CLASSES: _listed_in(written)}
+    return tensors, about
 
 
-def _listed_in(written: str) -> list[str] | None:
-    """Return the list of names in a file's metadata; None if another program wrote something else there."""
-    try:
-        found = parsed_json(written.encode(), CLASSES)
-    except InputError:
-        return None
-    return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else None
+def _metadata(path: Path) -> dict[str, Any]:
+    """Return what we write into the metadata of a safetensors file, where it is of our form."""
+    from safetensors import safe_open
+
+    found: dict[str, Any] = {}
+    with safe_open(path, "pt") as content:
+        written = content.metadata() or {}
+    for name in (CLASSES, NETWORK):
+        with suppress(InputError):
+            found[name] = parsed_json(written.get(name, "null").encode(), name)
+    classes = found.get(CLASSES)
+    if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+        found.pop(CLASSES, None)
+    return found
 
 
 def _read_torch(path: Path) -> Content:
@@ -120,7 +153,7 @@ def _read_torch(path: Path) -> Content:
         ) from error
     if not isinstance(content, Mapping):
         raise InputError(f"{path} holds a {type(content).__name__}; expected a state dict.")
-    return content, content
+    return content, {name: value for name, value in content.items() if name != NETWORK}  # which is ours
 
 
 def _check_archive(path: Path) -> None:
@@ -134,7 +167,9 @@ def _check_archive(path: Path) -> None:
         raise InputError(f"{path} is a compressed archive, as PyTorch writes none; save it with torch.save.")
 
 
-def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = None) -> None:
+def save_weights(
+    model: nn.Module, path: Path, classes: Sequence[str] | None = None, network: ModelSpec | None = None
+) -> None:
     """Write a model's state dict as safetensors with a seal, atomically.
 
     Args:
@@ -142,10 +177,13 @@ def save_weights(model: nn.Module, path: Path, classes: Sequence[str] | None = N
         path: the file.
         classes: names of the classes in the order of the decoder's outputs, kept in the file; None if they
             are not known.
+        network: what the model is and how images reach it, kept in the file: whoever reads it later sees as
+            it was trained to.
     """
     from safetensors.torch import save
 
     about = {KEY: BLANK} | ({} if classes is None else {CLASSES: json.dumps(list(classes))})
+    about |= {} if network is None else {NETWORK: json.dumps(to_dict(network))}
     with sealed_path(path) as temporary:
         temporary.write_bytes(save({k: v.contiguous() for k, v in model.state_dict().items()}, about))
         _sort_metadata(temporary)

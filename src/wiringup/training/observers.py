@@ -12,6 +12,7 @@ from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import LabelledImages
+from wiringup.models.architecture import ModelSpec
 from wiringup.models.device import arithmetic
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
 from wiringup.models.weights import save_weights
@@ -124,13 +125,15 @@ class KeepWeights:
     Attributes:
         folder: of the run.
         classes: names of the classes, kept in the files; None if they are not known.
+        network: what is trained, kept in the files too.
     """
 
     folder: Path
     classes: Sequence[str] | None = None
+    network: ModelSpec | None = None
 
     def __call__(self, moment: TrainingMoment) -> dict[str, str]:
         """Return {"weights": where they are in the folder}."""
         path = moment_file(moment.epoch)
-        save_weights(moment.model, self.folder / path, self.classes)
+        save_weights(moment.model, self.folder / path, self.classes, self.network)
         return {"weights": path.as_posix()}

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from wiringup.experiments.runs.births import born
 from wiringup.experiments.scoring import bridge
 from wiringup.experiments.scoring.bridge import self_contained, write_package
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec
-from wiringup.models.preprocessing import preprocess
+from wiringup.models.preprocessing import Preprocessing, preprocess
 from wiringup.models.readout import subject
 from wiringup.models.weights import save_weights
 
@@ -203,3 +204,17 @@ def test_every_architecture_can_be_copied_with_all_it_imports_of_ours():
                        for line in code.splitlines())  # fmt: skip
     with pytest.raises(InputError, match="cannot be copied into a package"):
         self_contained("wiringup.models.architecture")
+
+
+def test_a_network_is_bridged_as_it_was_trained(tmp_path):
+    path = tmp_path / "w.safetensors"
+    trained = replace(SPEC, areas=("V4=V4.conv2",))
+    save_weights(born(trained, BirthSpec(), None, None), path, network=trained)
+    made = write_package("cornet_s", path, tmp_path)
+    assert "SIZE = 32" in (made.folder / "model.py").read_text() and made.readouts["V4"].module == "V4.conv2"
+    (note,) = write_package("cornet_s", path, tmp_path, size=64).notes
+    assert note.endswith("was trained with size 32. HERE IT HAS size 64.")
+    how = Preprocessing((0.5, 0.5, 0.5))
+    save_weights(born(trained, BirthSpec(), None, None), path, network=replace(trained, preprocessing=how))
+    with pytest.raises(InputError, match="trained with another preprocessing than ImageNet's"):
+        write_package("cornet_s", path, tmp_path)

@@ -18,6 +18,7 @@ from wiringup.experiments.scoring import candidates
 from wiringup.experiments.scoring.scores import address, score
 from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.models.architecture import ModelSpec
+from wiringup.models.preprocessing import Preprocessing
 from wiringup.models.readout import PixelSubject
 from wiringup.models.weights import save_weights
 
@@ -96,6 +97,31 @@ def test_a_checkpoint_tells_its_own_width_and_classes(home, benchmarks, tmp_path
         InputError, match=r"--width is 0\.5, but .*w\.safetensors holds a network of width 0\.125"
     ):
         score(replace(request, width=0.5), benchmarks, home)
+
+
+def test_weights_are_scored_as_they_were_trained_unless_it_is_said_otherwise(home, benchmarks, tmp_path):
+    how = Preprocessing((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+    trained = ModelSpec("cornet_s", 0.125, 2, 32, ("V4=V4.conv2",), how)
+    files = tuple(tmp_path / f"{name}.safetensors" for name in ("told", "untold", "small"))
+    model = born(trained, BirthSpec(), None, None)
+    save_weights(model, files[0], network=trained)
+    save_weights(model, files[1])
+    save_weights(model, files[2], network=replace(trained, size=40))
+    given = {"size": 32, "mean": how.mean, "std": how.std, "areas": trained.areas}
+    (told,), (said,) = (
+        score(ScoreSpec("cornet_s", weights=(file,), **more), benchmarks, home)
+        for file, more in ((files[0], {}), (files[1], given))
+    )
+    assert (told["size"], told["module"], told["weights_notes"]) == (32, "V4.conv2@0", [])
+    assert told["raw"] == said["raw"] and told["identity"] == said["identity"]
+    (other,) = score(ScoreSpec("cornet_s", weights=files[:1], size=48), benchmarks, home)
+    assert other["size"] == 48 and other["preprocessing"] == told["preprocessing"]
+    assert other["weights_notes"] == [f"{files[0]} was trained with size 32. HERE IT HAS size 48."]
+    assert ScoreSpec("cornet_s", weights=files[1:2]).size == ScoreSpec("cornet_s").size == 224
+    with pytest.raises(InputError, match=r"different size: 32 and 40\. Score them one by one, or say --size"):
+        ScoreSpec("cornet_s", weights=files[::2])
+    areas = ScoreSpec("cornet_s", weights=files[::2], size=32, areas=("IT=IT.conv2",)).areas
+    assert areas == ("V4=V4.conv2", "IT=IT.conv2")
 
 
 def test_names_of_classes_that_no_score_uses_are_said(home, benchmarks):

@@ -1,5 +1,6 @@
 import itertools
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,10 +8,12 @@ from safetensors.torch import load_file, save_file
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.models.architecture import ModelSpec, build
+from wiringup.models.preprocessing import Preprocessing
 from wiringup.models.trained import read_trained
-from wiringup.models.weights import load_weights, save_weights
+from wiringup.models.weights import load_weights, network_of, save_weights
 
 SPEC = ModelSpec(width=1 / 16, classes=4, size=32)
+HALVES = Preprocessing((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
 
 
 def state():
@@ -137,6 +140,24 @@ def test_class_names_travel_in_the_file(tmp_path):
     found = read(tmp_path / "c.pth")
     assert found.classes is None
     assert "names 2 classes (a, b), which are not one for each of the decoder's 4 outputs" in found.notes[0]
+
+
+def test_how_a_network_was_trained_travels_in_the_file(tmp_path):
+    path, trained = tmp_path / "c.safetensors", replace(SPEC, areas=("V4=V4.conv2",), preprocessing=HALVES)
+    save_weights(build(SPEC), path, network=trained)
+    assert network_of(path) == read(path).told == trained and read(path).spec == SPEC
+    (note,) = read(path).seen_otherwise("c")
+    assert note.startswith("c was trained with mean [0.5, 0.5, 0.5], std") and "V4 at V4.conv2" in note
+    assert not [*read_trained(path, trained).seen_otherwise("c")]
+    (note,) = read_trained(path, replace(trained, size=64)).seen_otherwise("c")
+    assert note == "c was trained with size 32. HERE IT HAS size 64."
+    tensors = {k: v.contiguous() for k, v in state().items()}
+    for other in (None, {"network": "resnet"}, {"network": "{"}, {"network": '{"layers": 3}'}):
+        save_file(tensors, path, other)
+        assert network_of(path) is None is read(path).told
+    for content in (b"", b"12345678{", b"x" * 100):
+        path.write_bytes(content)
+        assert network_of(path) is None
 
 
 def test_equal_weights_are_equal_files(tmp_path):

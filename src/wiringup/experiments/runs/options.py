@@ -1,5 +1,6 @@
 """What a run is made of, said in short: fields that are flags of the command line, with their help."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from wiringup.models import any_network
 from wiringup.models.architecture import ModelSpec, canonical
 from wiringup.models.device import check_device
 from wiringup.models.preprocessing import IMAGENET, Colours, Preprocessing
+from wiringup.models.weights import network_of
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import parse_moments
 from wiringup.training.spec import TrainingOptions, TrainSpec
@@ -80,6 +82,50 @@ class NetworkOptions:
     def _given_preprocessing(self) -> dict[str, Any]:
         given = {name: getattr(self, name) for name in ("mean", "std", "interpolation", "crop")}
         return {k: None if v == "none" else v for k, v in given.items() if v is not None}
+
+
+_USUAL: Mapping[str, Any] = {"size": ModelSpec.size, "areas": ()} | dict.fromkeys(
+    ("mean", "std", "interpolation", "crop")
+)
+"""The fields of `NetworkOptions` that say how images reach a network and where it is read out."""
+
+
+def as_trained(weights: Sequence[Path], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how images reach networks: as it is given, and else as their weights say, or as usual.
+
+    Args:
+        weights: files; what one does not say is as usual.
+        given: fields of `NetworkOptions`, None where they are not given. Areas that are not are completed.
+
+    Raises:
+        InputError: if the files differ in what is not given.
+    """
+    said = {name: given[name] for name in _USUAL if given.get(name) is not None}
+    areas = said.pop("areas", ())
+    each = [_told_by(Path(path), areas) | said for path in weights] or [{**_USUAL, **said, "areas": areas}]
+    for path, one in zip(weights, each, strict=False):
+        if other := next((name for name in one if one[name] != each[0][name]), None):
+            first, second = (found[other] or "as usual" for found in (each[0], one))
+            raise InputError(
+                f"{weights[0]} and {path} were trained with different {other}: {first} and {second}. Score "
+                f"them one by one, or say --{other.removesuffix('s')}."
+            )
+    return each[0]
+
+
+def _told_by(path: Path, areas: Sequence[str]) -> dict[str, Any]:
+    """Return what weights say of themselves; ``areas``, each as AREA=LAYER, stand in place of theirs."""
+    told = network_of(path)
+    if told is None:
+        return {**_USUAL, "areas": tuple(areas)}
+    named = {area.partition("=")[0] for area in areas}
+    others = (area for area in told.areas if area.partition("=")[0] not in named)
+    found = {**_USUAL, "size": told.size, "areas": (*others, *areas)}
+    if told.preprocessing == IMAGENET and not any_network.is_foreign(told.architecture):
+        return found
+    how = told.preprocessing
+    found |= {name: getattr(how, name) for name in ("mean", "std", "interpolation")}
+    return found | {"crop": how.crop or "none"}
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def _execute(
         return _scored_again(spec, store, alike, model, (images, exam), group, started)
     observers: list[Observer] = [scorer(spec, images, exam)]
     if spec.keep_weights and group.leads:
-        observers.append(KeepWeights(folder, images.chosen.classes))
+        observers.append(KeepWeights(folder, images.chosen.classes, spec.model))
     result = train(
         model,
         architecture_of(spec.model),
@@ -163,7 +163,7 @@ def _execute(
     record = _record(spec, result, time.monotonic() - started, bits)
     if group.leads:
         if spec.learns:
-            save_weights(model, folder / WEIGHTS, images.chosen.classes)
+            save_weights(model, folder / WEIGHTS, images.chosen.classes, spec.model)
         store.save(record)
         (folder / CHECKPOINT).unlink(missing_ok=True)  # two thirds of the folder, of no use now
     return record
@@ -186,9 +186,9 @@ def _scored_again(
         model.to(spec.training.device)
         points.append(scored(spec, images, exam, model, Spent.by(before), group))
         if group.leads and spec.keep_weights:
-            save_weights(model, folder / moment_file(before.epoch), images.chosen.classes)
+            save_weights(model, folder / moment_file(before.epoch), images.chosen.classes, spec.model)
         if group.leads and before is alike.last:
-            save_weights(model, folder / WEIGHTS, images.chosen.classes)
+            save_weights(model, folder / WEIGHTS, images.chosen.classes, spec.model)
     here = provenance(time.monotonic() - started, any_network.provenance(spec.model.architecture))
     first = alike.provenance.get("trained") or {"run": alike.uid, **alike.provenance}
     record = replace(

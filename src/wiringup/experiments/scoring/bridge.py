@@ -23,6 +23,7 @@ from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import from_pixels
+from wiringup.experiments.runs.options import as_trained
 from wiringup.experiments.scoring import bridge_texts as texts
 from wiringup.models.any_network import parse_areas
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, architecture_of
@@ -61,7 +62,7 @@ def write_package(
     out: Path,
     name: str = "",
     layers: tuple[str, ...] = (),
-    size: int = 224,
+    size: int | None = None,
     weights_key: str | None = None,
 ) -> Package:
     """Write a submission to ``out/models/IDENTIFIER``, whole or not at all.
@@ -73,7 +74,7 @@ def write_package(
         name: the identifier's beginning; by default the architecture's. A hash of weights and read-outs is
             appended, because Brain-Score keeps responses under the identifier alone.
         layers: ``AREA=LAYER`` for areas that are not to be read out where the architecture says.
-        size: side of the model's input in px.
+        size: side of the model's input in px; by default the one with which it was trained, or 224.
         weights_key: which of several sets of weights in the checkpoint; see `models.state_dicts.find`.
 
     Raises:
@@ -87,7 +88,13 @@ def write_package(
             f"The name {name!r} cannot be an identifier: use letters, digits and underscores, and begin with "
             "a letter."
         )
-    trained = read_trained(weights, ModelSpec(model, size=size), weights_key)
+    seen = as_trained([weights], {"size": size})
+    if seen["mean"] is not None:
+        raise InputError(
+            f"{weights} was trained with another preprocessing than ImageNet's, which a submission gets from "
+            "Brain-Score. Score it here, or train it without --mean, --std, --interpolation and --crop."
+        )
+    trained = read_trained(weights, ModelSpec(model, size=seen["size"], areas=seen["areas"]), weights_key)
     spec, network = trained.spec, trained.network()
     _check_finite(network, weights)
     read = subject(network, spec)
@@ -97,7 +104,8 @@ def write_package(
     folder = out / "models" / identifier
     if folder.exists():
         raise InputError(f"{folder} is there already. Remove it first, or choose another --name or --out.")
-    package = Package(identifier, folder, readouts, parameter_count(network), trained.notes)
+    notes = (*trained.notes, *trained.seen_otherwise(str(weights)))
+    package = Package(identifier, folder, readouts, parameter_count(network), notes)
     _write(package, spec, network, trained.classes)
     return package
 
@@ -121,7 +129,7 @@ def _write(package: Package, spec: ModelSpec, network: nn.Module, classes: tuple
     try:
         for name, text in _texts(package, spec).items():
             (made / name).write_text(text)
-        save_weights(network, made / texts.WEIGHTS, classes)
+        save_weights(network, made / texts.WEIGHTS, classes, spec)
         made.chmod(0o755)
         made.rename(package.folder)
     finally:

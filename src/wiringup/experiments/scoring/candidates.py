@@ -163,7 +163,8 @@ def _from_weights(spec: ScoreSpec, path: Path, storage: Storage) -> Candidate:
             f"--classes names {len(classes)} classes, but {path} has {trained.spec.classes} outputs; one "
             "name for each output is needed."
         )
-    facts = {"weights": str(path), "weights_notes": list(trained.notes)}
+    notes = [*trained.notes, *trained.seen_otherwise(str(path))]
+    facts = {"weights": str(path), "weights_notes": notes}
     return _network(spec, trained.spec, trained.network(), facts, storage, classes)
 
 

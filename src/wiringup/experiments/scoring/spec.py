@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Suppress, arg
 
@@ -14,7 +14,7 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import DEFAULT_NORMALISATION, check_normalisation
 from wiringup.core.spec import neutral, omit_default
 from wiringup.data.images.names import read_class_names
-from wiringup.experiments.runs.options import NetworkOptions
+from wiringup.experiments.runs.options import NetworkOptions, as_trained
 from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.stored import is_stored
 from wiringup.models.any_network import FORMS, classes_of, is_foreign
@@ -24,6 +24,11 @@ from wiringup.models.storage import Storage
 
 PIXELS = "pixels"
 CALIBRATED = "calibrated"
+
+if TYPE_CHECKING:
+    Side = int
+else:
+    Side = int | None  # until the spec is made
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,9 @@ class ScoreSpec(NetworkOptions):
         birth: "kaiming_normal" (kn, the default), "weight_compression" (wc, from the published parameters,
             carried over where MODEL is no CORnet-S), or a genome file made by wiringup distill. A network of
             another package has its own weights ("own") unless a birth or weights are named.
-        weights: Score these checkpoints instead; several are seeds of one model.
+        size: Side of the model's input in pixels.
+        weights: Score these checkpoints instead; several are seeds of one model. Size, preprocessing and
+            areas that are not given are those with which they were trained, if they say so.
         weights_key: Which weights to take of a checkpoint that holds several, as in state_dict or
             state_dict_ema. Averaged ones (EMA) by default; what was taken is said.
         seeds: Seeds; every seed is one birth.
@@ -66,6 +73,9 @@ class ScoreSpec(NetworkOptions):
     """
 
     birth: Annotated[str | None, arg(metavar="RECIPE")] = None
+    size: Annotated[Side, arg(metavar="PX", help_behavior_hint="(default: that of the weights, or 224)")] = (
+        None  # type: ignore[assignment]
+    )
     weights: Annotated[tuple[Path, ...], arg(metavar="FILE [FILE ...]")] = ()
     weights_key: Annotated[str | None, arg(metavar="NAME")] = omit_default(None)
     seeds: Annotated[tuple[int, ...], arg(name="seed", metavar="N [N ...]")] = (0,)
@@ -87,6 +97,8 @@ class ScoreSpec(NetworkOptions):
             names = read_class_names(self.classes)
             object.__setattr__(self, "class_names", names)
             object.__setattr__(self, "classes", len(names))
+        for name, value in as_trained(self.weights if is_network(self.model) else (), vars(self)).items():
+            object.__setattr__(self, name, value)
         check_normalisation(self.normalisation)
         one_of(self.batchnorm, POLICIES, "BatchNorm policy")
         one_of(self.precision, PRECISIONS, "precision")
