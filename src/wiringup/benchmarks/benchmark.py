@@ -1,7 +1,7 @@
 """What a benchmark is, and how a subject sits several of them in one look at the images."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisatio
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.measurements import DataSet
-from wiringup.models.readout import Subject, classes_of, expanded
+from wiringup.models.readout import Subject, classes_of, expanded, reservation_of
 from wiringup.models.storage import products_on
 
 Responses = Features | Tensor
@@ -99,7 +99,9 @@ def evaluate(
             features = Features(responses.pop(layer), classes_of(subject), device=place)
             for i in (i for i in group if layer in wanted[i]):
                 with clock.phase("scoring"):
-                    found[i, layer] = benchmarks[i].score(features, layer, normalisation)
+                    score = benchmarks[i].score(features, layer, normalisation)
+                note = "; ".join(filter(None, (score.note, reservation_of(subject))))
+                found[i, layer] = replace(score, note=note)
     return [found[i, layer] for i, names in enumerate(wanted) for layer in names]
 
 

@@ -17,7 +17,7 @@ from wiringup.core.score import UNCEILED, Score
 from wiringup.core.sealed import read_sealed, write_sealed
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
-from wiringup.models.readout import Subject, classes_of
+from wiringup.models.readout import Subject, classes_of, reservation_of
 
 UNSEEN = ":unseen"
 ADVICE = "Restore it from a copy, or choose again: wiringup layers MODEL ..."
@@ -200,6 +200,11 @@ class Mapped:
     def classes(self) -> tuple[str, ...] | None:
         """The subject's own classes."""
         return classes_of(self.subject)
+
+    @property
+    def reservation(self) -> str:
+        """The subject's own reservation."""
+        return reservation_of(self.subject)
 
     def layer_for(self, area: str) -> str:
         """Return the chosen layer, or the subject's own."""

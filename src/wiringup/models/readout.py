@@ -23,7 +23,8 @@ from wiringup.models.architecture import ModelSpec, architecture_of
 from wiringup.models.code import code_of
 from wiringup.models.device import arithmetic, check_device
 from wiringup.models.forward import EVERY, Probe, Readout, Sink, count_calls, forward, probe
-from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches, preprocess
+from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches, network_input, preprocess
+from wiringup.models.steadiness import IMAGES, drawn, reservation
 from wiringup.models.storage import Storage, working_set
 
 VERSION = 1
@@ -67,6 +68,7 @@ class NetworkSubject:
         code: what decides the responses besides weights and preprocessing: the code of a network of another
             package, or the version of its library.
         precision: of the network's convolutions and products, one of `device.PRECISIONS`.
+        reservation: in words, why the last responses were not decided by the images alone; see `steadiness`.
     """
 
     name: str
@@ -80,6 +82,7 @@ class NetworkSubject:
     preprocessing: Preprocessing = IMAGENET
     code: str = ""
     precision: str = "float32"
+    reservation: str = field(default="", init=False)
 
     @property
     def identity(self) -> str:
@@ -119,7 +122,8 @@ class NetworkSubject:
 
         The pass stops at the last module that is read out. Names of one and the same read-out ("V4", "V4@0")
         share one tensor. The size of the batch changes float32 rounding, nothing else. What the storage's
-        cache holds is not computed again.
+        cache holds is not computed again. A network of a user may draw numbers, or look at the whole batch:
+        its draws have a fixed seed, its responses are not kept, and ``reservation`` says so.
 
         Raises:
             InputError: if a layer or time step does not exist.
@@ -127,12 +131,28 @@ class NetworkSubject:
         """
         readouts = {layer: Readout.parse(layer, self.areas) for layer in self.expand(layers)}
         self._check(readouts.values())
+        self.reservation = "" if self._ours else self._reservation(stimuli, readouts.values())
         keys = self._keys(stimuli, readouts.values())
-        found = self.storage.recall(keys)
+        found = self._storage.recall(keys)
         missing = {layer: readout for layer, readout in readouts.items() if readout not in found}
         if missing:
-            found |= self._look(stimuli, missing, keys)
+            with drawn(self.where):
+                found |= self._look(stimuli, missing, keys)
         return {layer: found[readout] for layer, readout in readouts.items()}
+
+    @property
+    def _ours(self) -> bool:
+        return type(self.module).__module__.startswith(f"{__name__.partition('.')[0]}.")
+
+    @property
+    def _storage(self) -> Storage:
+        return replace(self.storage, cache=None) if self.reservation else self.storage
+
+    def _reservation(self, stimuli: Stimuli, readouts: Iterable[Readout]) -> str:
+        rows = np.unique(np.linspace(0, len(stimuli) - 1, IMAGES, dtype=np.int64))
+        x, module = network_input(stimuli, rows, self.size, self.preprocessing, 0, self.where), self.awake()
+        with drawn(self.where), arithmetic(self.where):  # bfloat16 rounds more
+            return reservation(module, x, set(readouts))
 
     def _look(
         self, stimuli: Stimuli, readouts: Mapping[str, Readout], keys: Mapping[Readout, str]
@@ -142,7 +162,7 @@ class NetworkSubject:
         working = working_set(n, min(self.batch, n), need.largest, device)
         strict = device.type == "cuda" and self.precision == "float32"
         layout = torch.contiguous_format if strict else torch.channels_last  # which is for tensor cores
-        with self.storage.filling(n, need.features, keys, working, device) as stores:
+        with self._storage.filling(n, need.features, keys, working, device) as stores:
             for rows, x in batches(stimuli, self.size, self.batch, self.preprocessing, device):
                 with arithmetic(device, self.precision):
                     forward(module, x.contiguous(memory_format=layout), stores.keys(), _into(stores, rows))
@@ -152,7 +172,7 @@ class NetworkSubject:
 
     def _keys(self, stimuli: Stimuli, readouts: Iterable[Readout]) -> dict[Readout, str]:
         """Return the address of each response in the cache: everything that decides it, and no name."""
-        if self.storage.cache is None:
+        if self._storage.cache is None:
             return {}
         kind = self.where.type
         shared = [VERSION, torch.__version__, kind, self.identity, code_of(self.module), stimuli.sha256]
@@ -274,6 +294,11 @@ def expanded(subject: Subject, layers: Sequence[str]) -> list[str]:
 def classes_of(subject: Subject) -> tuple[str, ...] | None:
     """Return the names of a subject's classes in the order of its decoder's outputs, if it knows them."""
     return getattr(subject, "classes", None)
+
+
+def reservation_of(subject: Subject) -> str:
+    """Return why a subject's last responses were not decided by the images alone; "" if they were."""
+    return getattr(subject, "reservation", "")
 
 
 def subject(

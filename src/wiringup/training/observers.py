@@ -15,6 +15,7 @@ from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import ModelSpec
 from wiringup.models.device import arithmetic
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, batches
+from wiringup.models.steadiness import drawn
 from wiringup.models.weights import save_weights
 from wiringup.training.checkpoint import MOMENTS
 from wiringup.training.distributed import ALONE, ProcessGroup
@@ -104,7 +105,7 @@ def top1(
     """
     device = next(model.parameters()).device
     right = torch.zeros((), dtype=torch.int64, device=device)
-    with evaluating(model), torch.inference_mode(), arithmetic(device):
+    with evaluating(model), torch.inference_mode(), arithmetic(device), drawn(device):
         for rows, images in batches(data.stimuli, size, batch, how, device):
             right = right + (model(images).argmax(1) == torch.from_numpy(data.labels[rows]).to(device)).sum()
     return int(right) / len(data)

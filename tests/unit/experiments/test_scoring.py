@@ -210,6 +210,14 @@ def test_a_network_of_another_package_is_scored_with_its_own_weights_or_born(hom
         score(ScoreSpec(**form, birth=str(home / "g.json")), benchmarks, home)
 
 
+def test_a_network_that_draws_noise_has_one_score_and_a_note(home, benchmarks):
+    request = ScoreSpec("foreign_networks:noisy", size=32, areas=("V4=middle",))
+    (one,), (two,) = (score(request, benchmarks, home) for _ in range(2))
+    assert one == two and "asked twice, the network answers otherwise" in one["note"]
+    (steady,) = score(replace(request, model="foreign_networks:small"), benchmarks, home)
+    assert "answers" not in steady["note"]
+
+
 def test_checkpoints_of_a_network_of_another_package(home, benchmarks, tmp_path):
     spec = ModelSpec("foreign_networks:small", classes=3, size=32)
     for seed in (0, 1):

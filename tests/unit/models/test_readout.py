@@ -8,6 +8,7 @@ from torch import nn
 from wiringup.core.errors import InputError
 from wiringup.core.stimuli import from_pixels
 from wiringup.models.architecture import ModelSpec, build
+from wiringup.models.cache import ResponseCache
 from wiringup.models.device import check_device
 from wiringup.models.forward import Readout
 from wiringup.models.preprocessing import MEAN, STD, preprocess
@@ -155,6 +156,52 @@ def test_responses_do_not_depend_on_the_batch_or_leave_hooks_behind(stimuli):
     read.batch = 2
     torch.testing.assert_close(one, read.responses(stimuli, ["IT"])["IT"], rtol=1e-4, atol=1e-6)
     assert not any(m._forward_hooks for m in model.modules())
+
+
+class Unsteady(nn.Module):
+    def __init__(self, part: nn.Module) -> None:
+        super().__init__()
+        self.part, self.end = part, nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return self.end(self.part(x))
+
+
+class Noise(nn.Module):
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5)  # in every mode
+
+
+UNSTEADY = {
+    "drawn here with a fixed seed, one draw of many": Noise(),
+    "depends on the others in its batch": nn.BatchNorm2d(3, track_running_stats=False),
+}
+
+
+@pytest.mark.parametrize(("told", "part"), UNSTEADY.items())
+def test_a_network_whose_answers_are_not_of_the_image_alone_is_told(stimuli, tmp_path, told, part):
+    kept = Storage(cache=ResponseCache(tmp_path, 1.0))
+    read = NetworkSubject("mine", Unsteady(part), {"V4": "end"}, 16, storage=kept)
+    state = torch.random.get_rng_state()
+    assert torch.equal(read.responses(stimuli, ["V4"])["V4"], read.responses(stimuli, ["V4"])["V4"])
+    assert told in read.reservation and list(tmp_path.iterdir()) == []
+    assert read.responses(stimuli.take(np.arange(1)), ["V4"])["V4"].shape == (1, 4 * 14 * 14)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_rounding_alone_is_not_told(stimuli, precision):
+    class Deep(nn.Sequential):
+        """As a user's: not of this package."""
+
+    deep = Deep(*(nn.Sequential(nn.Conv2d(3 if i == 0 else 8, 8, 3, 1, 1), nn.ReLU()) for i in range(30)))
+    for read in (
+        NetworkSubject("deep", deep, {"V4": "29"}, 16, precision=precision),
+        NetworkSubject("cornet", Deep(born()), {"V4": "0.IT"}, 32, precision=precision),
+        NetworkSubject("zero", nn.Sequential(nn.Conv2d(3, 4, 3), nn.Threshold(1e9, 0)), {"V4": "1"}, 16),
+    ):
+        read.responses(stimuli, ["V4"])
+        assert read.reservation == ""
 
 
 def test_identity_follows_the_weights_not_the_name():

@@ -22,6 +22,7 @@ from wiringup.experiments.scoring.spec import CALIBRATED, ScoreSpec
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.preprocessing import IMAGENET
+from wiringup.models.readout import reservation_of
 from wiringup.results.brain_match import BrainMatch, brain_match
 from wiringup.results.store import RECORD, Store
 
@@ -67,12 +68,16 @@ def match(spec: ScoreSpec, exam: Exam, home: Path) -> Matched:
     """Score every seed or checkpoint of a spec on the exam and condense the scores."""
     found: dict[str, list[Score]] = {b.name: [] for b in exam.benchmarks}
     identities: list[str] = []
+    reservations: set[str] = set()
     described: Mapping[str, Any] = {}
     for candidate, scores in scored(spec, exam.benchmarks, home):
         identities.append(candidate.identity)
         described = described or candidate.described
         for score in scores:
             found[score.benchmark].append(score)
+        reservations.add(reservation_of(candidate.subject))
+    for told in filter(None, reservations):
+        log.warning("Note: %s", told)
     log.info("Resampling stimuli, units and seeds of %s ...", title(spec))
     whole = brain_match(title(spec), exam.suite, list(found.values()), exam.missing)
     return Matched(replace(whole, identities=tuple(identities)), described)
