@@ -55,6 +55,11 @@ class Preprocessing:
             raise InputError("Mean and deviation are three numbers each, for red, green and blue.")
         if not all(value > 0 for value in self.std):
             raise InputError(f"The deviation of a colour has to be above 0; got {self.std}.")
+        if not all(0 <= value <= 1 for value in self.mean) or max(self.std) > 1:
+            raise InputError(
+                f"Mean {self.mean} and deviation {self.std} are not of colours from 0 to 1; if they are of "
+                "colours from 0 to 255, divide them by 255."
+            )
         if self.crop is not None and not 0 < self.crop <= 1:
             raise InputError(f"A crop is a fraction of the image, above 0 and at most 1; got {self.crop}.")
 

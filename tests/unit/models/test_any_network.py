@@ -111,6 +111,12 @@ def test_layers_of_registered_networks_are_checked_too():
         architecture_of(ModelSpec(width=0.25, areas=("V4=V4.conv33@1",)))
 
 
+@pytest.mark.parametrize("colours", [((123.7, 116.3, 103.5), (1, 1, 1)), ((0.5,) * 3, (58.4, 57.1, 57.4))])
+def test_colours_from_0_to_255_are_refused(colours):
+    with pytest.raises(InputError, match="divide them by 255"):
+        Preprocessing(*colours)
+
+
 def test_addresses_do_not_depend_on_the_type_of_a_number():
     whole = Preprocessing((0, 0, 0), (1, 1, 1), crop=1)
     fraction = Preprocessing((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), crop=1.0)
