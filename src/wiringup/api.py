@@ -342,6 +342,8 @@ def brain_match(
     def match(of: Any) -> matching.BrainMatch:
         each_seed = _listed(of)
         subjects = [_subject(one, size, device)[0] for one in each_seed]
+        if len({one.identity for one in subjects}) < len(subjects):
+            raise InputError("Several networks are seeds of one condition, but two of these are the same.")
         where = check_device(device)
         each = [evaluate(one, found, normalisation=normalisation, device=where) for one in subjects]
         label = each_seed[0].description if isinstance(each_seed[0], Network) else subjects[0].name

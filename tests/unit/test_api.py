@@ -139,6 +139,7 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
         (lambda n: wiringup.score(n, "tyo"), "Did you mean 'toy'"),
         (lambda n: wiringup.score(n, "toy", "V5"), "no layer 'V5'"),
         (lambda n: wiringup.brain_match([]), "no model"),
+        (lambda n: wiringup.brain_match([n, n], benchmarks="toy"), "two of these are the same"),
         (lambda n: wiringup.brain_match(n, "real@1", benchmarks="toy"), "leave out one of the two"),
         (lambda n: wiringup.create_model(areas="V4=V2"), "give a dictionary"),
         (lambda n: wiringup.create_model(men=(0, 0, 0)), "Did you mean 'mean'"),

@@ -66,6 +66,12 @@ def imported_benchmarks(home: Path | None = None) -> dict[str, str]:
     return {name: data for name, data in names.items() if name not in {**DATA_SETS, **SIMULATED}}
 
 
+def full_name(name: str, home: Path | None = None) -> str:
+    """Return the name of a benchmark with its metric, where it is the bare name of what the user imported."""
+    bare = {s.name: s for s in catalog.known(home) if s.name in imported_benchmarks(home)}
+    return _metrics_of(bare[name])[0] if name in bare else name
+
+
 def _metrics_of(data: catalog.Known) -> list[str]:
     if data.kind in (imported.CHOICES, imported.COUNTS):
         return [f"{data.name}.{metric}" for metric in SIGNATURES]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from wiringup.benchmarks.benchmark import Benchmark
-from wiringup.benchmarks.catalog import check_benchmark, load_benchmark, load_present
+from wiringup.benchmarks.catalog import check_benchmark, full_name, load_benchmark, load_present
 from wiringup.benchmarks.simulated import SIMULATED, SIZE
 from wiringup.core.checks import listed, one_of
 from wiringup.core.errors import InputError
@@ -94,15 +94,31 @@ def load_suite(
         size: side in px of the images of simulated benchmarks.
 
     Raises:
-        InputError: if a name is unknown, or not one of the two is given.
+        InputError: if a name is unknown, two stand for the same, or not one of the two is given.
         MissingDataError: if no benchmark is here, or a chosen one is not.
     """
     if (name is None) == (not benchmarks):
         raise InputError("Name benchmarks (--benchmark) or a suite (--suite): one of the two, and not both.")
     if name is None:
-        return chosen(benchmarks), [load_benchmark(b, home, size) for b in benchmarks], {}
+        found = [load_benchmark(b, home, size) for b in benchmarks]
+        refuse_repeats(found)
+        return chosen(benchmarks), found, {}
     suite = find_suite(name, home)
-    return suite, *load_present(suite.benchmarks, home, size)
+    found, missing = load_present(suite.benchmarks, home, size)
+    refuse_repeats(found)
+    return suite, found, missing
+
+
+def refuse_repeats(benchmarks: Sequence[Benchmark]) -> None:
+    """Raise `InputError` if two benchmarks are the same by their content: they would count twice."""
+    names: dict[str, str] = {}
+    for one in benchmarks:
+        if one.sha256 in names:
+            raise InputError(
+                f"{names[one.sha256]} and {one.name} are one benchmark (the same data and metric), which "
+                "would count twice; leave out one of the two."
+            )
+        names[one.sha256] = one.name
 
 
 def make_suite(name: str, benchmarks: Sequence[str], home: Path | None = None) -> Path:
@@ -123,7 +139,8 @@ def make_suite(name: str, benchmarks: Sequence[str], home: Path | None = None) -
             "version, as in mine@1."
         )
     suite = Suite(name, tuple(check_benchmark(benchmark, home) for benchmark in benchmarks))
-    twice = sorted({b for b in benchmarks if benchmarks.count(b) > 1})
+    full = [full_name(benchmark, home) for benchmark in benchmarks]
+    twice = [b for b, name in zip(benchmarks, full, strict=True) if full.count(name) > 1]
     if twice or not benchmarks:
         raise InputError(f"A suite names every benchmark once; here: {listed(twice) or 'none'}.")
     path = _folder(home) / f"{name}.json"

@@ -44,7 +44,8 @@ def test_a_suite_has_a_name_and_a_version(tmp_path, name):
 def test_a_suite_names_known_benchmarks_once(tmp_path):
     with pytest.raises(InputError, match=r"Did you mean 'simulated.IT'"):
         make_suite("mine@1", ["simulated.TI"], tmp_path)
-    for names in ([], ["simulated.IT", "simulated.IT"]):
+    write_toy_benchmark(tmp_path)
+    for names in ([], ["simulated.IT", "simulated.IT"], ["toy", "simulated.IT", "toy.V4-pls"]):
         with pytest.raises(InputError, match="names every benchmark once"):
             make_suite("mine@1", names, tmp_path)
 

@@ -123,6 +123,9 @@ def test_benchmarks_by_name_make_an_exam_of_their_own(home):
     assert (exam.suite, [b.name for b in exam.benchmarks]) == ("chosen@1", ["toy", "toy.V4-ridge"])
     with pytest.raises(MissingDataError, match="wiringup fetch henaff"):
         exam_of(None, REQUEST, home, ["toy", "henaff2021.V1-pls"])
+    for names in (["toy", "toy"], ["toy.V4-pls", "toy.V4-ridge", "toy"]):
+        with pytest.raises(InputError, match=r"are one benchmark .* which would count twice"):
+            exam_of(None, REQUEST, home, names)
     for suite, names in ((None, ()), ("toy@1", ("toy",))):
         with pytest.raises(InputError, match="one of the two, and not both"):
             exam_of(suite, REQUEST, home, names)
@@ -140,6 +143,16 @@ def test_the_address_follows_who_is_scored_and_on_what(home):
         address([REQUEST], replace(exam, missing={}), [found]),
     ]
     assert len({one, *others}) == 5
+
+
+def test_one_network_is_one_seed_whatever_its_files_are_called(home, tmp_path):
+    exam, files = exam_of("toy@1", REQUEST, home), [tmp_path / f"{name}.safetensors" for name in "ab"]
+    for file in files:
+        save_weights(born(ModelSpec("cornet_s", 0.125, 2, 32), BirthSpec(), None, None), file)
+    with pytest.raises(InputError, match=r"a.safetensors and .*b.safetensors hold the same network"):
+        match(ScoreSpec("cornet_s", weights=tuple(files), size=32), exam, home)
+    with pytest.raises(InputError, match="name each file once"):
+        ScoreSpec("cornet_s", weights=(files[0], tmp_path / "." / files[0].name))
 
 
 def test_another_network_in_a_file_of_the_same_name_has_another_address(home, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wiringup.benchmarks.benchmark import Benchmark, evaluate, index_by_stimuli
 from wiringup.benchmarks.catalog import load_benchmark, load_present
-from wiringup.benchmarks.suites import Suite, chosen, find_suite
+from wiringup.benchmarks.suites import Suite, chosen, find_suite, refuse_repeats
 from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.birth.genome import Genome
@@ -209,12 +209,15 @@ class StudyInputs:
         pinned = [name for name, sha256 in spec.benchmarks.items() if sha256]
         if pinned:
             suite = Suite(spec.suite, tuple(spec.benchmarks))
-        elif spec.suite == chosen(()).name:
-            suite = chosen(pinned := list(spec.benchmarks))
+            return suite, tuple(load_benchmark(name, self.home, size) for name in pinned)
+        if spec.suite == chosen(()).name:
+            suite = chosen(list(spec.benchmarks))
+            found = [load_benchmark(name, self.home, size) for name in suite.benchmarks]
         else:
             suite = find_suite(spec.suite, self.home)
-            return suite, tuple(load_present(suite.benchmarks, self.home, size)[0])
-        return suite, tuple(load_benchmark(name, self.home, size) for name in pinned)
+            found, _ = load_present(suite.benchmarks, self.home, size)
+        refuse_repeats(found)
+        return suite, tuple(found)
 
     def birth(
         self, name: str, seed: int, batchnorm: str, model: ModelSpec, *, keep_gain: bool = False

@@ -104,7 +104,7 @@ def _of_any_images(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
     if spec.model in REFERENCES:
         yield from _references(spec, storage)
     elif spec.weights:
-        yield from (_from_weights(spec, path, storage) for path in spec.weights)
+        yield from _from_files(spec, storage)
     else:
         model = own_network(spec.unborn)
         yield _network(spec, spec.unborn, model, {"weights": OWN}, storage, spec.class_names)
@@ -148,6 +148,16 @@ class _Newborn:
         made = _network(spec, unborn, self.network, facts, self.storage, spec.class_names, size)
         name = f"{birth.recipe} ({Path(asked).name})" if asked.endswith(".json") else birth.recipe
         return replace(made, described=made.described | {"name": name})
+
+
+def _from_files(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
+    held: dict[str, Path] = {}
+    for path in spec.weights:
+        candidate = _from_weights(spec, path, storage)
+        if len(spec.weights) > 1 and held.setdefault(candidate.identity, path) != path:
+            first = held[candidate.identity]
+            raise InputError(f"{first} and {path} hold the same network, which is one seed; leave one out.")
+        yield candidate
 
 
 def _from_weights(spec: ScoreSpec, path: Path, storage: Storage) -> Candidate:

@@ -106,6 +106,8 @@ class ScoreSpec(NetworkOptions):
         if len({*self.seeds}) < len(self.seeds):
             seeds = " ".join(map(str, self.seeds))
             raise InputError(f"Seeds {seeds}: one that is named twice is no other network; name each once.")
+        if len({Path(path).resolve() for path in self.weights}) < len(self.weights):
+            raise InputError("Weights that are named twice are no other network; name each file once.")
         at_least(self.size, 8, "the image size in pixels")
         at_least(self.batch, 1, "the number of images in a forward pass")
         check_device(self.device)
