@@ -4,7 +4,6 @@ Everything here is put together from the rooms below, which say more; the names 
 itself, as in ``wiringup.create_model``.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from inspect import signature
@@ -27,7 +26,7 @@ from wiringup.data.images.reading import read_stimuli
 from wiringup.experiments.recipes.single import single
 from wiringup.experiments.runs.genomes import find_genome
 from wiringup.experiments.runs.inputs import StudyInputs
-from wiringup.experiments.runs.network import UNBORN, Network
+from wiringup.experiments.runs.network import UNBORN, Network, from_weights
 from wiringup.experiments.runs.options import ExamOptions, NetworkOptions, as_trained, base_run, shown
 from wiringup.experiments.runs.run import execute_alone, read_spec, restored, spec_of
 from wiringup.experiments.runs.spec import RunSpec
@@ -41,14 +40,11 @@ from wiringup.models.device import check_device
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import Subject
 from wiringup.models.storage import Storage
-from wiringup.models.trained import read_trained
 from wiringup.results import brain_match as matching
 from wiringup.results.store import Store
 from wiringup.training.schedule import Duration
 from wiringup.training.schedule import epochs as passes
 from wiringup.training.spec import TrainingOptions, TrainSpec
-
-log = logging.getLogger(__name__)
 
 
 class TrainedResults(Results):
@@ -87,25 +83,21 @@ def create_model(
     if areas is not None and not isinstance(areas, Mapping):
         raise InputError(f"areas is {areas!r}; give a dictionary, as in {{'V4': 'layer3'}}.")
     foreign = any_network.is_foreign(name)
+    own = any_network.classes_of(name) if foreign else None
+    if own is not None and weights is None and classes not in (None, own):
+        raise InputError(f"{name} has {own} classes of its own, not {classes}; leave out classes.")
     known = [f.name for f in fields(NetworkOptions) if f.name not in ("model", "width", "size", "areas")]
     for given in preprocessing:
         one_of(given, known, "argument")
     read_out = tuple(f"{area}={layer}" for area, layer in (areas or {}).items())
     said = {"size": size, "areas": read_out, **preprocessing}
     options = NetworkOptions(name, width, **as_trained([] if weights is None else [Path(weights)], said))
-    spec = options.network(any_network.classes_of(name) if foreign else classes or ModelSpec.classes)
+    spec = options.network(own or (ModelSpec.classes if classes is None else classes))
     if weights is not None:
-        return _trained(Path(weights), spec)
+        return from_weights(Path(weights), replace(spec, width=1.0), width, classes)
     if foreign:
         return Network(spec, any_network.own_network(name, spec.classes), BirthSpec(OWN))
     return Network(spec, build(spec))
-
-
-def _trained(weights: Path, spec: ModelSpec) -> Network:
-    trained = read_trained(weights, spec)
-    for note in (*trained.notes, *trained.seen_otherwise(str(weights))):
-        log.warning("Note: %s", note)
-    return Network(trained.spec, trained.network(), weights.name)
 
 
 def give_birth(
@@ -140,7 +132,7 @@ def give_birth(
         pixels = read_stimuli(Path(calibrate), model.spec.size).pixels
         shown = preprocess(pixels, model.spec.size, model.spec.preprocessing)
     give_birth_in_place(model.module, spec, genome, shown, model.spec.size)
-    model.origin, model.born_from = spec, birth
+    model.become(spec, birth)
     return model
 
 
@@ -152,7 +144,7 @@ def distill(model: Network | Path | str, recipe: str = "weight_compression", see
     """
     if not isinstance(model, Network):
         model = create_model(weights=model)
-    if model.origin == UNBORN:
+    if model.origin == UNBORN and not model.changed:
         raise InputError("This network was never born: its weights are 0, and there is nothing to distil.")
     source, architecture = {"network": repr(model)}, model.spec.architecture
     with watched():
@@ -166,7 +158,7 @@ def train(
     images: Path | str,
     *,
     plasticity: str = "critical",
-    epochs: float = 6,
+    epochs: float | None = None,
     duration: str | None = None,
     limit: int | None = None,
     val: Path | str | None = None,
@@ -194,7 +186,7 @@ def train(
         model: a network that was born, or the name of one.
         images: labelled images, see `data.images.source.ALLOWED`.
         plasticity: which synapses learn.
-        epochs: passes over the images.
+        epochs: passes over the images; 6 if there is no ``duration``.
         duration: instead of epochs: "10000 images", "300 steps".
         limit: learn from this many images only.
         val: a validation set of the same classes, for top-1; by default some of ``images`` are held out.
@@ -222,6 +214,12 @@ def train(
     known = network.origin if isinstance(network.origin, BirthSpec) else None
     if not (birth or known or isinstance(model, str)):
         raise InputError(f"{network!r} has no birth to start from; name one, as in birth='kn'.")
+    if known and not birth and network.changed:
+        raise InputError(
+            f"{network!r}: a training begins with a birth, not with such weights; name one: birth='kn'."
+        )
+    if duration and epochs is not None:
+        raise InputError("duration is given instead of epochs; leave one out.")
     known_options = [*signature(train).parameters, *(f.name for f in fields(TrainingOptions))]
     for given in options:
         one_of(given, [name for name in known_options if name != "options"], "option of a training")
@@ -230,7 +228,7 @@ def train(
     how = TrainSpec.of(
         TrainingOptions(**options),
         plasticity=plasticity,
-        duration=Duration.parse(duration) if duration else passes(epochs),
+        duration=Duration.parse(duration) if duration else passes(6 if epochs is None else epochs),
         size=size,
         seed=seed,
     )
@@ -279,7 +277,7 @@ def score(
     benchmarks: Benchmark | str | Sequence[Benchmark | str],
     layers: Sequence[str] = (),
     *,
-    size: int = 224,
+    size: int | None = None,
     normalisation: str = DEFAULT_NORMALISATION,
     device: str = "cpu",
 ) -> Results:
@@ -289,7 +287,8 @@ def score(
         model: a network; any `models.readout.Subject`; or "pixels", "v1_energy" or "hmax".
         benchmarks: benchmarks, or their names.
         layers: what to read out; by default the layer of each benchmark's area.
-        size: side in px at which reference models see, and simulated benchmarks are rendered.
+        size: side in px at which reference models see, and simulated benchmarks are rendered; by default
+            224, or that of the network.
         normalisation: by the ceiling.
         device: where a network runs and responses are scored.
 
@@ -297,9 +296,12 @@ def score(
         InputError: for an unknown name or layer.
         MissingDataError: if a benchmark is not here.
     """
-    side = model.spec.size if isinstance(model, Network) else size
+    own = model.spec.size if isinstance(model, Network) else None
+    if own is not None and size not in (None, own):
+        raise InputError(f"{model!r} sees {own} px, not {size}; make one of that size, or leave out size.")
+    side = own or size or ModelSpec.size
     loaded = [load_benchmark(b, size=side) if isinstance(b, str) else b for b in _listed(benchmarks)]
-    seen, facts = _subject(model, size, device)
+    seen, facts = _subject(model, side, device)
     with watched():
         scores = evaluate(seen, loaded, _listed(layers) or None, normalisation, device=check_device(device))
     candidate = Candidate(seen, facts, {})
@@ -379,14 +381,7 @@ def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Su
         made, facts = REFERENCES[model].make(size, 0, Storage())
         return made, {"model": model, "size": size, **facts}
     if isinstance(model, Network):
-        spec, origin = model.spec, model.origin
-        facts = {"model": spec.architecture, "width": spec.width, "size": spec.size}
-        if isinstance(origin, BirthSpec):
-            facts |= {"birth": origin.recipe, "seed": origin.seed, "batchnorm": origin.batchnorm}
-            facts |= {"genome": origin.genome or None}
-        else:
-            facts |= {"weights": origin}
-        return model.subject(device), facts
+        return model.subject(device), model.facts
     if not hasattr(model, "responses"):
         raise InputError(
             f"{type(model).__name__} does not answer to images; make a network with create_model."

@@ -12,6 +12,7 @@ import wiringup
 from made_images import class_folders, noise, write_folder
 from tests_world import write_toy_benchmark
 from wiringup.core.errors import InputError
+from wiringup.models.weights import save_weights
 
 
 @pytest.fixture
@@ -63,6 +64,34 @@ def test_scores_as_frame_and_figure(newborn):
     assert repr(found).startswith("Results(4 rows")
     assert isinstance(found.plot(), matplotlib.figure.Figure)
     assert wiringup.score("pixels", wiringup.load_benchmark("toy"), size=32).rows[0]["model"] == "pixels"
+
+
+def test_a_network_whose_weights_were_changed_is_of_no_birth(newborn, home):
+    born = wiringup.score(newborn, "toy").rows[0]
+    assert (born["birth"], born.get("weights")) == ("kaiming_normal", None)
+    newborn.module.V1.conv1.weight.data[0] += 1
+    changed = wiringup.score(newborn, "toy").rows[0]
+    assert changed.get("birth") is None and changed["weights"].endswith("BatchNorm default, changed since")
+    with pytest.raises(InputError, match=r"changed since\): a training begins with a birth"):
+        wiringup.train(newborn, "images")
+    state = newborn.module.state_dict()
+    loaded = wiringup.create_model("cornet_s", width=0.125, size=32)
+    loaded.module.load_state_dict(state)
+    assert wiringup.score(loaded, "toy").rows[0]["weights"] == "unborn, changed since"
+    assert (
+        wiringup.give_birth(newborn, "kn", seed=1).description == "kaiming_normal, seed 1, BatchNorm default"
+    )
+
+
+def test_what_weights_decide_is_not_asked_for_beside_them(newborn, home):
+    save_weights(newborn.module, home / "w.safetensors", network=newborn.spec)
+    for more in ({"classes": 20}, {"width": 0.5}):
+        with pytest.raises(
+            InputError, match=r"of width 0\.125 with 1000 classes; leave out width and classes"
+        ):
+            wiringup.create_model("cornet_s", weights=home / "w.safetensors", **more)
+    loaded = wiringup.create_model("cornet_s", width=0.125, classes=1000, weights=home / "w.safetensors")
+    assert loaded.spec == newborn.spec
 
 
 def test_a_brain_match_beside_its_reference(newborn):
@@ -131,6 +160,9 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
         (lambda n: wiringup.train(n, "x", lr=-1), "lr is -1"),
         (lambda n: wiringup.train(n, "x", image_size=0), "The size of images in pixels is 0"),
         (lambda n: wiringup.train(n, "x", moments="soon"), "soon"),
+        (lambda n: wiringup.train(n, "x", epochs=2, duration="1 epochs"), "instead of epochs; leave one out"),
+        (lambda n: wiringup.score(n, "toy", size=64), r"sees 32 px, not 64; .* or leave out size"),
+        (lambda n: wiringup.create_model("foreign_networks:small", classes=7), "has 5 classes of its own"),
         (lambda n: wiringup.give_birth("cornet_s"), "make one with create_model"),
         (lambda n: wiringup.give_birth(n, batchnorm="noise", calibrate="x"), "'noise' uses no images"),
         (lambda n: wiringup.train(n.module, "x"), "make one with create_model"),

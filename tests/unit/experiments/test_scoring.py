@@ -97,6 +97,15 @@ def test_a_checkpoint_tells_its_own_width_and_classes(home, benchmarks, tmp_path
         InputError, match=r"--width is 0\.5, but .*w\.safetensors holds a network of width 0\.125"
     ):
         score(replace(request, width=0.5), benchmarks, home)
+    with pytest.raises(InputError, match=r"is 20, but .*w\.safetensors has 3 outputs; leave it out"):
+        score(replace(request, classes=20), benchmarks, home)
+    with pytest.raises(InputError, match=r"--classes is 7, but foreign_networks:small has 5 outputs"):
+        score(ScoreSpec("foreign_networks:small", classes=7, areas=("V4=middle",)), benchmarks, home)
+    save_weights(model, tmp_path / "w.safetensors", ("cat", "dog", "cow"))
+    with pytest.raises(InputError, match="in another order than it does itself"):
+        score(replace(request, classes=3, class_names=("dog", "Cat", "cow")), benchmarks, home)
+    for names in (("Cat", "dog", "cow"), ("tac", "god", "woc")):
+        score(replace(request, classes=3, class_names=names), benchmarks, home)
 
 
 def test_weights_are_scored_as_they_were_trained_unless_it_is_said_otherwise(home, benchmarks, tmp_path):

@@ -13,6 +13,7 @@ from wiringup.birth.apply import OWN, BirthSpec
 from wiringup.birth.batchnorm import uses_images
 from wiringup.birth.description import Description, of_birth, of_trained
 from wiringup.birth.genome import Genome
+from wiringup.core.checks import places_of_classes
 from wiringup.core.errors import InputError
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import Stimuli
@@ -21,7 +22,7 @@ from wiringup.experiments.runs.genomes import find_genome
 from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.experiments.scoring.stored import is_stored, named_for, read_stored
-from wiringup.models.any_network import is_foreign, provenance
+from wiringup.models.any_network import NO_CLASSES, is_foreign, provenance
 from wiringup.models.architecture import ModelSpec, is_network, own_network
 from wiringup.models.device import check_device, strict_float32
 from wiringup.models.preprocessing import IMAGENET
@@ -106,6 +107,8 @@ def _of_any_images(spec: ScoreSpec, storage: Storage) -> Iterator[Candidate]:
     elif spec.weights:
         yield from _from_files(spec, storage)
     else:
+        if spec.unborn.classes != NO_CLASSES:  # which is said too of a network whose outputs are not known
+            _check_classes(spec, spec.model, spec.unborn.classes)
         model = own_network(spec.unborn)
         yield _network(spec, spec.unborn, model, {"weights": OWN}, storage, spec.class_names)
 
@@ -167,15 +170,27 @@ def _from_weights(spec: ScoreSpec, path: Path, storage: Storage) -> Candidate:
             f"--width is {spec.width:g}, but {path} holds a network of width {trained.spec.width:g}; leave "
             "it out."
         )
-    classes = spec.class_names or trained.classes
-    if classes is not None and len(classes) != trained.spec.classes:
+    _check_classes(spec, str(path), trained.spec.classes)
+    places = places_of_classes(trained.classes or (), spec.class_names or ())
+    if places is not None and places != sorted(places):
         raise InputError(
-            f"--classes names {len(classes)} classes, but {path} has {trained.spec.classes} outputs; one "
-            "name for each output is needed."
+            f"--classes names the classes of {path} in another order than it does itself, which is that of "
+            "its outputs; leave it out."
         )
+    classes = spec.class_names or trained.classes
     notes = [*trained.notes, *trained.seen_otherwise(str(path))]
     facts = {"weights": str(path), "weights_notes": notes}
     return _network(spec, trained.spec, trained.network(), facts, storage, classes)
+
+
+def _check_classes(spec: ScoreSpec, source: str, outputs: int) -> None:
+    """Raise `InputError` if other classes are asked for than a network has that is not born here."""
+    if spec.classes == outputs or (spec.class_names is None and spec.classes == ModelSpec.classes):
+        return
+    said, needed = f"is {spec.classes}", "leave it out"
+    if spec.class_names is not None:
+        said, needed = f"names {spec.classes} classes", "one name for each output is needed"
+    raise InputError(f"--classes {said}, but {source} has {outputs} outputs; {needed}.")
 
 
 def _network(

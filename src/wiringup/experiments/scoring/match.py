@@ -125,6 +125,7 @@ def reference_of(names: Sequence[str], spec: ScoreSpec, runs: Path, areas: Seque
             _of_another(plain, name) if not same else plain,
             model=name,
             areas=tuple(areas) or (spec.areas if same else ()),
+            classes=spec.classes if name in ARCHITECTURES else ModelSpec.classes,
             seeds=spec.seeds if drawn else (0,),
             batchnorm=spec.batchnorm if name in ARCHITECTURES else CALIBRATED,
         )
@@ -136,7 +137,7 @@ def _of_another(plain: ScoreSpec, name: str) -> ScoreSpec:
     width = plain.width if name in ARCHITECTURES else 1.0
     none: dict[str, Any] = dict.fromkeys(("layer_map", "mean", "std", "interpolation", "crop"))
     if name in REFERENCES:
-        none |= {"classes": 1000, "precision": "float32"}
+        none |= {"classes": ModelSpec.classes, "precision": "float32"}
     return replace(plain, model=name, unseen=False, areas=(), width=width, **none)
 
 
@@ -162,7 +163,7 @@ def _trained(names: Sequence[str], plain: ScoreSpec, runs: Path) -> ScoreSpec:
         if how != IMAGENET:
             crop: float | Literal["none"] = "none" if how.crop is None else how.crop
             plain = replace(plain, mean=how.mean, std=how.std, interpolation=how.interpolation, crop=crop)
-    return replace(plain, weights=weights)
+    return replace(plain, weights=weights, classes=ModelSpec.classes)  # they have as many as they have
 
 
 def _unknown(name: str, runs: Path) -> InputError:
