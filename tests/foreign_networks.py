@@ -76,6 +76,10 @@ def noisy() -> nn.Module:
     return Noisy()
 
 
+def double() -> nn.Module:
+    return Small().double()
+
+
 def needs_argument(name: str) -> nn.Module:
     return Small()
 

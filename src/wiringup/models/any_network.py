@@ -9,6 +9,7 @@ are a network's *own*.
 import contextlib
 import copy
 import inspect
+import logging
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,12 +25,14 @@ import torch
 from torch import Tensor, nn
 
 from wiringup.core.areas import AREAS, SCORED
-from wiringup.core.checks import did_you_mean, one_of
+from wiringup.core.checks import did_you_mean, listed, one_of
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.code import source_of
 from wiringup.models.layout import Architecture, Modules
 from wiringup.models.preprocessing import IMAGENET, Preprocessing
+
+log = logging.getLogger(__name__)
 
 DECODER, REST = "decoder", "rest"
 NO_CLASSES = 1000  # what a network is said to have that has no decoder: it makes no difference
@@ -90,7 +93,21 @@ def make(name: str, *, own: bool) -> nn.Module:
         found = _called(name) if where not in _LIBRARIES else _from_library(where, what, own)
     if not isinstance(found, nn.Module):
         raise InputError(f"{name} returned a {type(found).__name__}; it has to return a torch.nn.Module.")
-    return found
+    return _in_float32(found, name)
+
+
+def _in_float32(network: nn.Module, name: str) -> nn.Module:
+    """Return a network that can look at float32; what it holds in mixed precision is its own affair."""
+    kinds = {p.dtype for p in network.parameters() if p.is_floating_point()}
+    if not kinds or torch.float32 in kinds:
+        return network
+    _say_cast(name, listed(sorted(str(kind).removeprefix("torch.") for kind in kinds)))
+    return network.float()
+
+
+@cache
+def _say_cast(name: str, kinds: str) -> None:
+    log.warning("Note: %s holds weights in %s; they are cast to float32, as images are.", name, kinds)
 
 
 def _from_library(where: str, name: str, own: bool) -> nn.Module:

@@ -209,8 +209,13 @@ class NetworkSubject:
         """Return the network in evaluation mode on the device: itself if it is there, otherwise a copy.
 
         Raises:
-            InputError: if there is no such device.
+            InputError: if there is no such device, or its weights are not in float32.
         """
+        kinds = {p.dtype for p in self.module.parameters() if p.is_floating_point()}
+        if kinds and torch.float32 not in kinds:
+            raise InputError(
+                f"{self.name} holds weights in {kinds.pop()}, and images are float32; call float()."
+            )
         where = torch.empty(0, device=self.where).device
         if all(tensor.device == where for tensor in (*self.module.parameters(), *self.module.buffers())):
             return self.module.eval()

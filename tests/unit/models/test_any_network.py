@@ -111,6 +111,15 @@ def test_layers_of_registered_networks_are_checked_too():
         architecture_of(ModelSpec(width=0.25, areas=("V4=V4.conv33@1",)))
 
 
+def test_a_network_in_another_precision_is_cast_aloud_and_never_in_the_users_hands(caplog):
+    spec = ModelSpec("foreign_networks:double", classes=5, size=32, areas=AREAS)
+    network = own_network(spec)
+    assert "foreign_networks:double holds weights in float64; they are cast to float32" in caplog.text
+    assert subject(network, spec).responses(IMAGES, ["V4"])["V4"].dtype == torch.float32
+    with pytest.raises(InputError, match=r"holds weights in torch\.float64, and images are float32"):
+        subject(network.double(), spec).responses(IMAGES, ["V4"])
+
+
 @pytest.mark.parametrize("colours", [((123.7, 116.3, 103.5), (1, 1, 1)), ((0.5,) * 3, (58.4, 57.1, 57.4))])
 def test_colours_from_0_to_255_are_refused(colours):
     with pytest.raises(InputError, match="divide them by 255"):
