@@ -268,7 +268,8 @@ def _executed(run: RunSpec, store: Store, inputs: StudyInputs, device: str | Non
     run = run if run.pinned else inputs.pin(run)
     record = execute_alone(run, store, device, inputs)
     found = TrainedResults([record], record.label)
-    found.model = Network(run.model, restored(run, store), f"trained, run {record.uid}")
+    network, made = restored(run, store, inputs), "trained" if run.learns else "newborn"
+    found.model = Network(run.model, network, f"{made}, run {record.uid}")
     return found
 
 

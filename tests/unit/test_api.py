@@ -114,6 +114,9 @@ def test_training_gives_results_and_a_network_that_execute_makes_again(newborn, 
     again = wiringup.execute(home / "runs" / run / "spec.json", home / "elsewhere")
     first, second = (one.to_frame().drop(columns=["date", "seconds"]) for one in (found, again))
     assert second.equals(first)
+    none = wiringup.train(newborn, folder, benchmarks="toy", **how | {"epochs": 0})
+    assert repr(none.model).endswith(f"newborn, run {none.rows[0]['run']})")
+    assert wiringup.score(none.model, "toy").rows[0]["raw"] == none.rows[0]["raw"]
     val = write_folder(home / "val", class_folders(noise(12, seed=9)))
     tested = wiringup.train(newborn, folder, val=val, **how | {"epochs": 1})
     assert {row["top1_protocol"][:27] for row in tested.rows} == {"validation set of 12 images"}

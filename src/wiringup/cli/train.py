@@ -174,10 +174,11 @@ def make(run: "RunSpec", inputs: "StudyInputs", out: Path, device: str, json: bo
     # what another process is at, a run or one that it is born from, is waited for
     record = waited_for(lambda: execute_alone(run, Store(out), device, inputs))
     if leads():
-        as_json(to_dict(record)) if json else _print_record(record, out / record.uid / WEIGHTS)
+        weights = out / record.uid / WEIGHTS if run.learns else None
+        as_json(to_dict(record)) if json else _print_record(record, weights)
 
 
-def _print_record(record: "Record", weights: Path) -> None:
+def _print_record(record: "Record", weights: Path | None) -> None:
     header = ["epoch", "updates", "synaptic updates", "top-1", *(s.benchmark for s in record.last.scores)]
     body = [
         [f"{p.epoch:g}", f"{p.updates:,}", f"{p.synaptic_updates:,}", number(p.top1)]
@@ -195,4 +196,7 @@ def _print_record(record: "Record", weights: Path) -> None:
     areas = record.ledger.get("synaptic updates by area", {})
     spent = ", ".join(f"{area} {number:,}" for area, number in areas.items() if number)
     log.info("Synaptic updates: %s.", spent or "none")
-    log.info("Weights: %s (for score --weights and distill); record and spec beside it.", weights)
+    if weights is None:
+        log.info("Nothing was learned, so no weights are kept: wiringup birth writes those of a newborn.")
+    else:
+        log.info("Weights: %s (for score --weights and distill); record and spec beside it.", weights)

@@ -279,8 +279,12 @@ def test_train_counts_and_continues(home, tmp_path, capsys):
     assert (birth["updates"], end["updates"], end["brain_match"]) == (0, 32, None)
     weights = tmp_path / "runs" / first["uid"] / "weights.safetensors"
     write_toy_benchmark(home)
-    main(["score", "cornet_s", "--weights", str(weights), "--benchmark", "toy", "--size", "32", "--json"])
-    assert json.loads(capsys.readouterr().out)[0]["width"] == 0.125
+    main(["score", "cornet_s", "--weights", str(weights), "--benchmark", "toy", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["width"], row["size"]) == (0.125, 32)
+    main([*form[:-1], "--epochs", "0"])
+    told = capsys.readouterr().err
+    assert "no weights are kept" in told and "Weights:" not in told
     main(["distill", str(weights), "--json"])
     assert json.loads(capsys.readouterr().out)["layers"] > 20
 

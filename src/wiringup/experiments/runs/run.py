@@ -133,15 +133,10 @@ def _execute(
     started = time.monotonic()
     images = inputs.load(spec.images)
     exam = inputs.exam(spec.exam, images.held_out, spec.model.size)
-    birth = replace(spec.birth, genome=genome.sha256) if genome else spec.birth
-    shown = spec.images.calibration_sha256
-    calibration = images.calibration if shown else None
-    stage = uid("pretrained", [spec.model, birth, shown, spec.before, spec.version])
     folder = store.folder(spec.uid)
     born = list[tuple[nn.Module, dict[str, Account]]]()
-    given = spec.model, birth, genome, calibration, spec.before, store.folder(stage) / BEFORE, spec.title
     # the first process alone finds that others are at the phase without labels
-    group.gather(lambda: born.append(pretrained(*given)))
+    group.gather(lambda: born.append(_newborn(spec, store, genome, images)))
     ((model, accounts),) = born
     if alike := group.broadcast(Trainings(store).alike(spec)):
         return _scored_again(spec, store, alike, model, (images, exam), group, started)
@@ -159,6 +154,7 @@ def _execute(
         before=accounts,
         label=spec.title,
     )
+    birth = _birth(spec, genome)
     bits = None if birth.recipe == OWN else of_birth(birth, genome).bits
     record = _record(spec, result, time.monotonic() - started, bits)
     if group.leads:
@@ -167,6 +163,21 @@ def _execute(
         store.save(record)
         (folder / CHECKPOINT).unlink(missing_ok=True)  # two thirds of the folder, of no use now
     return record
+
+
+def _birth(spec: RunSpec, genome: Genome | None) -> BirthSpec:
+    return replace(spec.birth, genome=genome.sha256) if genome else spec.birth
+
+
+def _newborn(
+    spec: RunSpec, store: Store, genome: Genome | None, images: Images
+) -> tuple[nn.Module, dict[str, Account]]:
+    """Return the network of a run before the first label, and what it has cost."""
+    birth, shown = _birth(spec, genome), spec.images.calibration_sha256
+    calibration = images.calibration if shown else None
+    stage = uid("pretrained", [spec.model, birth, shown, spec.before, spec.version])
+    folder = store.folder(stage) / BEFORE
+    return pretrained(spec.model, birth, genome, calibration, spec.before, folder, spec.title)
 
 
 def _scored_again(
@@ -253,8 +264,12 @@ def spec_of(values: Any, inputs: StudyInputs, where: str = "the spec") -> RunSpe
     return replace(run, model=model, birth=born, genome=genome)
 
 
-def restored(spec: RunSpec, store: Store) -> nn.Module:
-    """Return the network of a finished run, in evaluation mode."""
+def restored(spec: RunSpec, store: Store, inputs: StudyInputs | None = None) -> nn.Module:
+    """Return the network of a finished run, in evaluation mode; one that learned nothing is born again."""
+    if not spec.learns:
+        inputs = inputs or StudyInputs()
+        genome = kept_genome(spec, store) if spec.genome.distilled_from else inputs.genome(spec)
+        return _newborn(spec, store, genome, inputs.load(spec.images))[0].eval()
     return restored_from(store.folder(spec.uid) / WEIGHTS, spec)
 
 
