@@ -28,6 +28,7 @@ from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.progress import task
 from wiringup.core.seeds import torch_stream
+from wiringup.models.weights import check_finite
 
 CLUSTER_COUNTS: Mapping[str, int] = {"V1.conv2": 7, "V2.conv2": 5, "V4.conv2": 8, "IT.conv2": 4}
 """Numbers of clusters of the published CORnet-S genome, where they are not `clusters.POINTWISE`."""
@@ -66,9 +67,11 @@ def distill(
         statistics: also keep the running statistics of every BatchNorm, see `with_statistics`.
 
     Raises:
-        InputError: if the recipe needs no genome, the first convolution cannot be told, a layer is of
-            another kind, or the number of hidden units is below 1 or names what the recipe has not.
+        InputError: if a weight is not finite, the recipe needs no genome, the first convolution cannot be
+            told, a layer is of another kind, or the number of hidden units is below 1 or names what the
+            recipe has not.
     """
+    check_finite(state, "the network")
     recipe = RECIPES.canonical(recipe)
     kinds = _kinds(RECIPES[recipe], recipe)
     weights = {k.removesuffix(".weight"): v.detach() for k, v in state.items() if k.endswith(".weight")}

@@ -99,6 +99,8 @@ def _chosen(
     sets: Mapping[str, set[str]], tensors: Mapping[str, Tensor], needed: set[str], source: str
 ) -> str:
     most = max((len(needed & held) for held in sets.values()), default=0)
+    if most <= _FEW * len(needed):  # as many names as other networks share: what lacks is told later
+        return ""
     whole = [place for place, held in sets.items() if len(needed & held) == most]
     averaged = [place for place in whole if _AVERAGED.search(place.lower())]
     if len(averaged) == 1:

@@ -66,7 +66,7 @@ def read_weights(path: Path, names: Collection[str], key: str | None = None) -> 
             values; or it does not decide which weights to take.
     """
     regular(path, "checkpoint")
-    content, about = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    content, about = _read_safetensors(path) if _is_safetensors(path) else _read_torch(path)
     tensors = flat(content)
     if not tensors:
         raise InputError(f"{path} holds no tensors; expected a state dict, alone or under 'state_dict'.")
@@ -78,7 +78,7 @@ def network_of(path: Path) -> ModelSpec | None:
     """Return the network that a file says its weights are of; None if it does not say, or cannot be read."""
     from safetensors import SafetensorError
 
-    if not path.is_file() or path.suffix != ".safetensors":
+    if not path.is_file() or not _is_safetensors(path):
         return None
     try:
         return _network(_metadata(path))
@@ -108,6 +108,16 @@ def _class_names(about: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 Content = tuple[Mapping[str, Any], Mapping[str, Any]]
 """Tensors, and what else a file says about them."""
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Return whether a file is of that format by its content, and by its name where that does not tell."""
+    if not path.is_file():
+        return path.suffix == ".safetensors"
+    with path.open("rb") as stream:
+        start = stream.read(9)  # the length of the header, and its first character
+    of_torch = start.startswith((b"PK\x03\x04", b"\x80"))
+    return start[8:] == b"{" or (path.suffix == ".safetensors" and not of_torch)
 
 
 def _read_safetensors(path: Path) -> Content:
@@ -143,7 +153,8 @@ def _read_torch(path: Path) -> Content:
     verify(path, ADVICE)  # other programs write these, and no seal with them
     _check_archive(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as stream:  # by its name PyTorch would take it for another format
+            content = torch.load(stream, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # other bytes end PyTorch's reader in whatever way they happen to
@@ -212,6 +223,16 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor], source: str = "t
     model.load_state_dict(dict(state), strict=False)
 
 
+def check_finite(state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:
+    """Raise `InputError` if a weight is NaN or infinite, as after a training that diverged."""
+    wrong = [name for name, value in state.items() if not bool(torch.isfinite(value).all())]
+    if wrong:
+        raise InputError(
+            f"{source} holds NaN or infinite weights, the first in {wrong[0]}. Take a checkpoint from before "
+            "its training diverged."
+        )
+
+
 def check_fits(model: nn.Module, state: Mapping[str, Tensor], source: str = "the checkpoint") -> None:
     """Raise `InputError` unless ``state`` holds every parameter and buffer of ``model`` and nothing else."""
     own = model.state_dict()
@@ -223,10 +244,17 @@ def check_fits(model: nn.Module, state: Mapping[str, Tensor], source: str = "the
         for k in own
         if k in state and state[k].shape != own[k].shape
     ]
+    kinds = [
+        f"{k} {str(state[k].dtype).removeprefix('torch.')}"
+        for k in own
+        if k in state and own[k].is_floating_point() and not state[k].is_floating_point()
+    ]
+    sparse = sorted(k for k, value in state.items() if value.layout is not torch.strided)
     faults = {"missing": missing, "unexpected": unexpected, "of another shape": shapes}
+    faults |= {"not floating-point numbers, as of a quantised network": kinds, "sparse": sparse}
     told = [f"{len(names)} {what}: {listed(names, 4)}" for what, names in faults.items() if names]
     if told:
         raise InputError(
             f"{source} does not fit the model ({'; '.join(told)}). "
-            "Check the architecture, its width and its number of classes."
+            "Check the architecture, its width and its number of classes, and that weights are plain floats."
         )

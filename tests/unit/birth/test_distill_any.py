@@ -10,6 +10,7 @@ from wiringup.birth.clusters import ClusterLayer
 from wiringup.birth.distill import distill
 from wiringup.birth.gabor_layers import GaborLayer
 from wiringup.birth.genome_layers import BatchNormLayer, LinearLayer
+from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 
@@ -31,6 +32,13 @@ def distilled(request):
             if parameter.ndim == 1:
                 parameter.add_(torch.randn(parameter.shape, generator=torch_stream(1, name)), alpha=0.1)
     return model, distill(model.state_dict(), architecture=request.param)
+
+
+def test_weights_that_are_not_finite_are_not_distilled():
+    state = build(ModelSpec("cornet_s", 1 / 16, 5, 32)).state_dict()
+    state["V2.conv2.weight"][0] = torch.nan
+    with pytest.raises(InputError, match=r"NaN or infinite weights, the first in V2\.conv2\.weight"):
+        distill(state)
 
 
 def test_every_layer_has_the_kind_of_distribution_that_belongs_to_it(distilled):

@@ -185,6 +185,36 @@ def test_missing_and_misshapen_entries_are_named():
         assert part in str(told.value)
 
 
+def test_the_format_of_a_file_is_told_by_its_content(tmp_path):
+    torch.save({"state_dict": state()}, tmp_path / "c.safetensors")
+    assert value(read(tmp_path / "c.safetensors")) == [2] and network_of(tmp_path / "c.safetensors") is None
+    model = build(SPEC)
+    load_weights(model, state())
+    save_weights(model, tmp_path / "c.pth", ("a", "b", "c", "d"), SPEC)
+    found = read(tmp_path / "c.pth")
+    assert (value(found), found.classes, network_of(tmp_path / "c.pth")) == ([2], ("a", "b", "c", "d"), SPEC)
+
+
+def test_weights_of_another_network_are_said_to_be_that(tmp_path):
+    torch.save({"state_dict": state()}, tmp_path / "c.pth")
+    with pytest.raises(InputError, match=r"has no 'conv1\.weight', so it is no checkpoint of resnet50"):
+        read_trained(tmp_path / "c.pth", ModelSpec("resnet50"))
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.complex64, torch.bool])
+def test_weights_that_are_no_floats_are_refused_and_floats_of_any_size_are_not(tmp_path, kind):
+    name, path = "V2.conv3.weight", tmp_path / "c.pth"
+    torch.save(state() | {name: state()[name].to(kind)}, path)
+    with pytest.raises(InputError, match=r"1 not floating-point numbers, .*: V2\.conv3\.weight"):
+        read(path)
+    for size in (torch.float16, torch.bfloat16, torch.float64):
+        torch.save({k: v.to(size) for k, v in state().items()}, path)
+        assert value(read(path)) == [2]
+    torch.save(state() | {name: state()[name].to_sparse()}, path)
+    with pytest.raises(InputError, match=r"1 sparse: V2\.conv3\.weight"):
+        read(path)
+
+
 class Evil:
     def __reduce__(self):
         return (print, ("this must never run",))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from wiringup import __version__
@@ -31,7 +30,7 @@ from wiringup.models.cornet_s import parameter_count
 from wiringup.models.forward import Readout
 from wiringup.models.readout import NetworkSubject, subject
 from wiringup.models.trained import read_trained
-from wiringup.models.weights import save_weights
+from wiringup.models.weights import check_finite, save_weights
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 HASH_DIGITS = 8
@@ -96,7 +95,7 @@ def write_package(
         )
     trained = read_trained(weights, ModelSpec(model, size=seen["size"], areas=seen["areas"]), weights_key)
     spec, network = trained.spec, trained.network()
-    _check_finite(network, weights)
+    check_finite(network.state_dict(), str(weights))
     read = subject(network, spec)
     readouts = _readouts(layers, read)
     digest = content_hash([read.identity, {area: [r.module, r.step] for area, r in readouts.items()}])
@@ -115,12 +114,6 @@ def _readouts(layers: tuple[str, ...], read: NetworkSubject) -> dict[str, Readou
     blank = from_pixels(np.zeros((1, read.size, read.size), np.uint8))
     read.responses(blank, list(chosen.values()))  # refuses layers and steps that are not there
     return {area: Readout.parse(layer, read.areas) for area, layer in chosen.items()}
-
-
-def _check_finite(network: nn.Module, path: Path) -> None:
-    wrong = [name for name, value in network.state_dict().items() if not bool(torch.isfinite(value).all())]
-    if wrong:
-        raise InputError(f"{path} holds NaN or infinite weights, the first in {wrong[0]}.")
 
 
 def _write(package: Package, spec: ModelSpec, network: nn.Module, classes: tuple[str, ...] | None) -> None:
