@@ -50,6 +50,6 @@ def bridge(
         as_json(facts | {"parameters": package.parameters, "weights_notes": list(package.notes)})
         return
     for note in package.notes:
-        log.warning("Note: %s", note)
+        log.warning("%s", note)
     table(["area", "layer", "step"], [[a, r.module, str(r.step)] for a, r in package.readouts.items()])
     log.info("Wrote %s; README.md in it says how to score and submit it.", package.folder)

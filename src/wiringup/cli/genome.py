@@ -95,7 +95,7 @@ def plot(
     names = [f"{name}.weight" for name in distilled.layers]
     read = None if weights is None else read_weights(weights, names, weights_key)
     for note in () if read is None else read.notes:
-        log.warning("Note: %s", note)
+        log.warning("%s", note)
     trained = None if read is None else read.state
     shown = drawing(distilled, seed, trained, layer)
     write(draw(shown), out)

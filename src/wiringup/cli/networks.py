@@ -170,5 +170,5 @@ def distill(
         as_json(facts | {"weights_notes": list(trained.notes)})
         return
     for note in trained.notes:
-        log.warning("Note: %s", note)
+        log.warning("%s", note)
     table(["genome", ""], [[k, str(v)] for k, v in facts.items()])

@@ -107,7 +107,7 @@ def _in_float32(network: nn.Module, name: str) -> nn.Module:
 
 @cache
 def _say_cast(name: str, kinds: str) -> None:
-    log.warning("Note: %s holds weights in %s; they are cast to float32, as images are.", name, kinds)
+    log.warning("%s holds weights in %s; they are cast to float32, as images are.", name, kinds)
 
 
 def _from_library(where: str, name: str, own: bool) -> nn.Module:

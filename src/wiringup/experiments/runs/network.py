@@ -109,5 +109,5 @@ def from_weights(path: Path, spec: ModelSpec, width: float = 1.0, classes: int |
             "and classes."
         )
     for note in (*trained.notes, *trained.seen_otherwise(str(path))):
-        log.warning("Note: %s", note)
+        log.warning("%s", note)
     return Network(held, trained.network(), path.name)

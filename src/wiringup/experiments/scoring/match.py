@@ -77,7 +77,7 @@ def match(spec: ScoreSpec, exam: Exam, home: Path) -> Matched:
             found[score.benchmark].append(score)
         reservations.add(reservation_of(candidate.subject))
     for told in filter(None, reservations):
-        log.warning("Note: %s", told)
+        log.warning("%s", told)
     log.info("Resampling stimuli, units and seeds of %s ...", title(spec))
     whole = brain_match(title(spec), exam.suite, list(found.values()), exam.missing)
     return Matched(replace(whole, identities=tuple(identities)), described)

@@ -48,7 +48,7 @@ def scored(
         for group in by_stimuli(benchmarks):
             candidate = make(group[0].stimuli)
             for note in (n for n in candidate.facts.get("weights_notes", ()) if n not in noted):
-                log.warning("Note: %s", note)
+                log.warning("%s", note)
                 noted.add(note)
             yield candidate, _scores(spec, candidate, group)
 
