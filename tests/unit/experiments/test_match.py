@@ -92,6 +92,16 @@ def test_references_by_name(home, tmp_path):
         reference_of(["0123abce"], wc, tmp_path)
 
 
+def test_a_checkpoint_as_reference_sees_as_it_was_trained(home, tmp_path):
+    trained = ModelSpec("cornet_s", 0.125, 2, 32, preprocessing=Preprocessing((0.5,) * 3, (0.25,) * 3))
+    save_weights(born(trained, BirthSpec(), None, None), tmp_path / "a.safetensors", network=trained)
+    said = replace(REQUEST, mean=(0.4, 0.4, 0.4))
+    found = reference_of([str(tmp_path / "a.safetensors")], said, tmp_path)
+    assert (found.size, found.mean, found.std) == (32, (0.5,) * 3, (0.25,) * 3)
+    save_weights(born(trained, BirthSpec(), None, None), tmp_path / "a.safetensors")
+    assert reference_of([str(tmp_path / "a.safetensors")], said, tmp_path).mean == said.mean
+
+
 def test_a_reference_from_another_package_has_layers_and_preprocessing_of_its_own(home, tmp_path):
     areas = ("V4=middle",)
     own = reference_of(["foreign_networks:small"], REQUEST, tmp_path, areas)

@@ -23,10 +23,13 @@ from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, canonical, is_network
 from wiringup.models.preprocessing import IMAGENET
 from wiringup.models.readout import reservation_of
+from wiringup.models.weights import network_of
 from wiringup.results.brain_match import BrainMatch, brain_match
 from wiringup.results.store import RECORD, Store
 
 log = logging.getLogger(__name__)
+
+NO_PREPROCESSING: Mapping[str, Any] = dict.fromkeys(("mean", "std", "interpolation", "crop"))
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,7 @@ def reference_of(names: Sequence[str], spec: ScoreSpec, runs: Path, areas: Seque
 def _of_another(plain: ScoreSpec, name: str) -> ScoreSpec:
     """Return a spec without what belongs to another model: layers, preprocessing and, where fixed, width."""
     width = plain.width if name in ARCHITECTURES else 1.0
-    none: dict[str, Any] = dict.fromkeys(("layer_map", "mean", "std", "interpolation", "crop"))
+    none: dict[str, Any] = {"layer_map": None, **NO_PREPROCESSING}
     if name in REFERENCES:
         none |= {"classes": ModelSpec.classes, "precision": "float32"}
     return replace(plain, model=name, unseen=False, areas=(), width=width, **none)
@@ -155,6 +158,8 @@ def _trained(names: Sequence[str], plain: ScoreSpec, runs: Path) -> ScoreSpec:
     models = [from_dict(ModelSpec, Store(runs).record(name).spec["model"]) for name in names if name in known]
     if any(model != models[0] for model in models):
         raise InputError("Runs that are seeds of one reference have to be of one network.")
+    if models or any(network_of(path) for path in weights):
+        plain = replace(plain, **NO_PREPROCESSING)  # they say how they were trained
     for model in models[:1]:
         how = model.preprocessing
         if not (is_network(plain.model) and _same_network(model.architecture, plain)):
