@@ -88,7 +88,7 @@ def test_a_member_that_announces_more_than_deflate_can_hold(tmp_path):
 def test_what_does_not_fit_into_the_memory(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", VALUES)
     monkeypatch.setattr(arrays, "free_memory", lambda: 95)
-    refused(tmp_path / "a.npy", "needs 9.6e-08 GB of memory, but only 9.5e-08 GB are free")
+    refused(tmp_path / "a.npy", "needs 9.6e-05 MB of memory, but only 9.5e-05 MB are free")
 
 
 def test_cut_short_anywhere(tmp_path):

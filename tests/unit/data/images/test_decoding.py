@@ -328,7 +328,7 @@ def test_a_folder_within_itself_is_refused(tmp_path):
 def test_a_stack_that_does_not_fit_the_memory_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("wiringup.data.formats.arrays.free_memory", lambda: 1000)
     path = write_folder(tmp_path / "x", {f"{i}.png": encoded(flat(i)) for i in range(6)})
-    with pytest.raises(InputError, match=r"6 images of .* needs 1\.15e-06 GB of memory"):
+    with pytest.raises(InputError, match=r"6 images of .* needs 0\.00115 MB of memory"):
         read_stimuli(path)
 
 
