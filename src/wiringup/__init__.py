@@ -15,7 +15,10 @@ _FROM = {
         ("brain_match", "create_model", "distill", "execute", "give_birth", "score", "train"),
         "api",
     ),
+    "Genome": "birth.genome",
     "Network": "experiments.runs.network",
+    "NetworkSubject": "models.readout",
+    "Preprocessing": "models.preprocessing",
     "load_benchmark": "benchmarks.catalog",
     "Results": "figures.results",
 }

@@ -10,6 +10,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from wiringup.benchmarks.benchmark import Benchmark, evaluate
 from wiringup.benchmarks.catalog import load_benchmark
 from wiringup.benchmarks.suites import load_suite
@@ -41,6 +43,7 @@ from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import Subject
 from wiringup.models.storage import Storage
 from wiringup.results import brain_match as matching
+from wiringup.results.record import Record
 from wiringup.results.store import Store
 from wiringup.training.schedule import Duration
 from wiringup.training.schedule import epochs as passes
@@ -48,9 +51,22 @@ from wiringup.training.spec import TrainingOptions, TrainSpec
 
 
 class TrainedResults(Results):
-    """The results of one run, and its trained network (``model``)."""
+    """The results of one run.
+
+    Attributes:
+        model: its trained network.
+        record: all that was kept of it.
+        folder: where that lies, with its specification and its weights.
+    """
 
     model: Network
+    record: Record
+    folder: Path
+
+    @property
+    def ledger(self) -> Mapping[str, Any]:
+        """What it cost: supervised updates and synaptic updates, by layer, area and kind."""
+        return self.record.ledger
 
 
 def create_model(
@@ -64,6 +80,8 @@ def create_model(
     **preprocessing: Any,
 ) -> Network:
     """Return a network: an architecture before birth, or another package's network with its own weights.
+
+    An ``nn.Module`` that was made already is scored as `NetworkSubject`, which says how it sees.
 
     Args:
         name: "cornet_s", "resnet50", "mobilenet_v1" or "alexnet"; or "package.module:factory", "timm:NAME" or
@@ -80,6 +98,8 @@ def create_model(
         InputError: if there is no such network, or the weights do not fit.
         MissingDataError: if a library or file is not here.
     """
+    if isinstance(name, nn.Module):
+        raise InputError(_live(name))
     if areas is not None and not isinstance(areas, Mapping):
         raise InputError(f"areas is {areas!r}; give a dictionary, as in {{'V4': 'layer3'}}.")
     foreign = any_network.is_foreign(name)
@@ -102,7 +122,7 @@ def create_model(
 
 def give_birth(
     model: Network,
-    birth: str = "kaiming_normal",
+    birth: str | Path | Genome = "kaiming_normal",
     seed: int = 0,
     *,
     batchnorm: str | None = None,
@@ -112,7 +132,7 @@ def give_birth(
 
     Args:
         model: the network.
-        birth: a recipe ("kn", "wc") or a genome file.
+        birth: a recipe ("kn", "wc"), a genome file or a genome.
         seed: of the birth.
         batchnorm: one of `birth.batchnorm.POLICIES`; "default" if there is nothing to calibrate on.
         calibrate: unlabelled images to set BatchNorm statistics on.
@@ -132,12 +152,14 @@ def give_birth(
         pixels = read_stimuli(Path(calibrate), model.spec.size).pixels
         shown = preprocess(pixels, model.spec.size, model.spec.preprocessing)
     give_birth_in_place(model.module, spec, genome, shown, model.spec.size)
-    model.become(spec, birth)
+    model.become(spec, "" if isinstance(birth, Genome) else str(birth))
     return model
 
 
 def distill(model: Network | Path | str, recipe: str = "weight_compression", seed: int = 0) -> Genome:
     """Condense a trained network, or a checkpoint of a CORnet-S, to distributions; see `birth.distill`.
+
+    Checkpoints of other networks: ``distill(create_model(NAME, weights=FILE))``.
 
     Raises:
         InputError: for an unknown recipe, or weights that do not fit.
@@ -165,7 +187,7 @@ def train(
     image_size: int | None = None,
     keep: str = "squares",
     top1: str = "own",
-    birth: str = "",
+    birth: str | Path = "",
     seed: int = 0,
     batchnorm: str | None = None,
     suite: str | None = None,
@@ -218,6 +240,11 @@ def train(
         raise InputError(
             f"{network!r}: a training begins with a birth, not with such weights; name one: birth='kn'."
         )
+    if known and not birth and known.genome and not network.born_from:
+        raise InputError(
+            f"{network!r} was born from a genome in memory alone: nobody could make the run again. "
+            "Save it (genome.save('g.json')), and name the file: birth='g.json'."
+        )
     if duration and epochs is not None:
         raise InputError("duration is given instead of epochs; leave one out.")
     known_options = [*signature(train).parameters, *(f.name for f in fields(TrainingOptions))]
@@ -242,7 +269,7 @@ def train(
     inputs = StudyInputs()
     with watched():
         own = known.recipe if known and known.recipe == OWN else network.born_from
-        run = single(base, inputs, birth or own or "kaiming_normal")
+        run = single(base, inputs, str(birth or own or "kaiming_normal"))
         return _executed(run, Store(Path(runs)), inputs)
 
 
@@ -270,6 +297,7 @@ def _executed(run: RunSpec, store: Store, inputs: StudyInputs, device: str | Non
     found = TrainedResults([record], record.label)
     network, made = restored(run, store, inputs), "trained" if run.learns else "newborn"
     found.model = Network(run.model, network, f"{made}, run {record.uid}")
+    found.record, found.folder = record, store.folder(record.uid)
     return found
 
 
@@ -372,6 +400,15 @@ def _check_network(model: Any) -> None:
         raise InputError(f"{model!r:.60} is no network of wiringup; make one with create_model.")
 
 
+def _live(module: nn.Module) -> str:
+    return (
+        f"{type(module).__name__} is a module, which does not say how it sees. Score it as "
+        "wiringup.NetworkSubject('name', module, {'V4': 'layer3'}, size=224): its areas, and the side of its "
+        "input (preprocessing is ImageNet's unless another is given). To train it, give a factory: "
+        "create_model('package.module:factory')."
+    )
+
+
 def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Subject, dict[str, Any]]:
     """Return a model as benchmarks look at it, and the columns that name it."""
     if isinstance(model, str):
@@ -383,6 +420,8 @@ def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Su
         return made, {"model": model, "size": size, **facts}
     if isinstance(model, Network):
         return model.subject(device), model.facts
+    if isinstance(model, nn.Module):
+        raise InputError(_live(model))
     if not hasattr(model, "responses"):
         raise InputError(
             f"{type(model).__name__} does not answer to images; make a network with create_model."

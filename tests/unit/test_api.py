@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.figure
 import pytest
+import torch
 
 import wiringup
 from made_images import class_folders, noise, write_folder
@@ -38,7 +39,7 @@ def test_importing_is_quick_and_needs_no_torch():
 
 def test_every_name_is_there_and_others_are_not():
     names = {"create_model", "give_birth", "distill", "train", "score", "brain_match", "load_benchmark",
-             "execute", "Results"}  # fmt: skip
+             "execute", "Results", "Genome", "NetworkSubject", "Preprocessing"}  # fmt: skip
     assert names <= set(dir(wiringup)) and all(getattr(wiringup, name) for name in names)
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = wiringup.nonsense
@@ -50,6 +51,30 @@ def test_a_network_says_what_it_is(newborn):
     )
     frame = newborn.to_frame()
     assert frame["synapses"].sum() == sum(p.numel() for p in newborn.module.parameters())
+
+
+def test_a_module_of_ones_own_is_scored_as_the_network_that_it_is(newborn):
+    areas = dict(newborn.subject().areas)
+    module = wiringup.NetworkSubject("mine", newborn.module, areas, size=32)
+    (ours,), (expected,) = (wiringup.score(model, "toy").rows for model in (module, newborn))
+    assert (ours["model"], ours["raw"]) == ("mine", expected["raw"])
+
+
+def test_genomes_are_paths_names_or_objects(newborn, tmp_path):
+    genome = wiringup.distill(newborn)
+    genome.save(str(tmp_path / "g.json"))
+    assert wiringup.Genome.load(str(tmp_path / "g.json")).sha256 == genome.sha256
+    born = [
+        wiringup.give_birth(wiringup.create_model("cornet_s", width=0.125, size=32), birth, seed=2)
+        for birth in (genome, tmp_path / "g.json", str(tmp_path / "g.json"))
+    ]
+    weights = [network.module.V2.conv1.weight for network in born]
+    assert torch.equal(weights[0], weights[1]) and torch.equal(weights[0], weights[2])
+    with pytest.raises(InputError, match="genome in memory alone"):
+        wiringup.train(born[0], "rendered:8", epochs=0)
+    trained = wiringup.train(born[1], "rendered:40", epochs=1, batch=8)
+    assert trained.ledger["updates"] > 0 and (trained.folder / "spec.json").is_file()
+    assert trained.record.spec["birth"]["genome"] == genome.sha256
 
 
 def test_a_network_that_was_never_born_has_no_score(home):
@@ -169,7 +194,9 @@ def test_the_study_of_the_documentation_runs(tmp_path, monkeypatch):
         (lambda n: wiringup.give_birth("cornet_s"), "make one with create_model"),
         (lambda n: wiringup.give_birth(n, batchnorm="noise", calibrate="x"), "'noise' uses no images"),
         (lambda n: wiringup.train(n.module, "x"), "make one with create_model"),
-        (lambda n: wiringup.score(n.module, "toy"), "does not answer to images"),
+        (lambda n: wiringup.score(n.module, "toy"), r"Score it as wiringup\.NetworkSubject"),
+        (lambda n: wiringup.create_model(n.module), r"Score it as wiringup\.NetworkSubject"),
+        (lambda n: wiringup.score([1], "toy"), "does not answer to images"),
         (lambda n: wiringup.score("cornet_s", "toy"), "create_model, give_birth"),
         (lambda n: wiringup.score(n, "tyo"), "Did you mean 'toy'"),
         (lambda n: wiringup.score(n, "toy", "V5"), "no layer 'V5'"),

@@ -189,7 +189,7 @@ class Genome:
         )
 
     @classmethod
-    def load(cls, path: Path, *, edited: bool = False) -> "Genome":
+    def load(cls, path: Path | str, *, edited: bool = False) -> "Genome":
         """Read a genome file.
 
         Args:
@@ -200,6 +200,7 @@ class Genome:
             MissingDataError: if there is no such file.
             InputError: if it is damaged, not JSON or not a genome; the message names file, layer and field.
         """
+        path = Path(path)
         advice = ADVICE.format(path)
         document = read_json(path) if edited else read_sealed(path, advice)
         if not edited:
@@ -209,8 +210,9 @@ class Genome:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write the genome with a seal, atomically, one line for each field; long values go beside it."""
+        path = Path(path)
         if tensors := self._tensors():
             from safetensors.numpy import save
 

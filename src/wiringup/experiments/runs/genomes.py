@@ -26,12 +26,17 @@ PUBLISHED = "weight-compression"
 
 
 def find_genome(
-    birth: str, home: Path, model: ModelSpec, layer_map: Path | None = None, *, keep_gain: bool = False
+    birth: str | Path | Genome,
+    home: Path,
+    model: ModelSpec,
+    layer_map: Path | None = None,
+    *,
+    keep_gain: bool = False,
 ) -> tuple[str, Genome | None]:
     """Return the recipe and the genome behind what a user calls a birth.
 
     Args:
-        birth: the name of a recipe ("kn", "wc"), or the path of a genome file (JSON), which names its
+        birth: the name of a recipe ("kn", "wc"), or a genome or the path of its file (JSON), which name their
             own recipe.
         home: the data folder.
         model: the network to be born.
@@ -44,8 +49,8 @@ def find_genome(
             architecture without a map, or a recipe that needs a genome to be named.
         MissingDataError: if the published distributions are needed and not there.
     """
-    genome = _from_file(birth)
-    recipe = RECIPES.canonical(genome.recipe if genome else birth)
+    genome = birth if isinstance(birth, Genome) else _from_file(str(birth))
+    recipe = RECIPES.canonical(genome.recipe if genome else str(birth))
     if genome is None and RECIPES[recipe].needs_genome:
         genome = _from_published(recipe, home)
     if genome is not None:

@@ -18,7 +18,7 @@ from wiringup.models.trained import read_trained
 if TYPE_CHECKING:
     import pandas
 
-UNBORN = "unborn"
+UNBORN, STORED = "unborn", "stored"
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Network:
         spec: what it is.
         module: the network itself, as any ``nn.Module``.
         origin: a birth, or in words what its weights are.
-        born_from: what the birth was asked for by: a recipe or a genome file.
+        born_from: what the birth was asked for by: a recipe or a genome file; "" for a genome in memory.
     """
 
     spec: ModelSpec
@@ -79,6 +79,8 @@ class Network:
         facts = {"model": spec.architecture, "width": spec.width, "size": spec.size}
         if not isinstance(origin, BirthSpec) or self.changed:
             return facts | {"weights": self.description}
+        if origin.recipe == OWN:
+            return facts | {"weights": OWN, "batchnorm": STORED}
         facts |= {"birth": origin.recipe, "seed": origin.seed, "batchnorm": origin.batchnorm}
         return facts | {"genome": origin.genome or None}
 

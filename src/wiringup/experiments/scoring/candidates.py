@@ -19,6 +19,7 @@ from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import Stimuli
 from wiringup.experiments.runs.births import born, recalibrated, spread_over
 from wiringup.experiments.runs.genomes import find_genome
+from wiringup.experiments.runs.network import STORED
 from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.experiments.scoring.stored import is_stored, named_for, read_stored
@@ -33,7 +34,6 @@ from wiringup.models.trained import read_trained
 from wiringup.results.bits import BORN, REFERENCE, TRAINED
 
 CALIBRATION_IMAGES = 64
-STORED = "stored"
 KAIMING = "kaiming_normal"
 
 
