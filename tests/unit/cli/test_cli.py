@@ -85,9 +85,9 @@ def test_kept_responses_are_used_shown_and_cleared(home, tmp_path, monkeypatch, 
     assert len(shown["entries"]) == 1
     assert shown["bytes"] == 128 + 40 * 8 * 8 * 8 * 4
     main(["cache", "show"])
-    assert "1 files of responses, 8.2e-05 GB of at most 20 GB" in capsys.readouterr().err
+    assert "1 files of responses, 0.082 MB of at most 20 GB" in capsys.readouterr().err
     main(["cache", "clear"])
-    assert "Removed 8.2e-05 GB" in capsys.readouterr().err
+    assert "Removed 0.082 MB" in capsys.readouterr().err
     main(["cache", "show", "--json"])
     assert json.loads(capsys.readouterr().out)["responses"]["entries"] == []
 

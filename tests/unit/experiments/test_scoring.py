@@ -65,7 +65,7 @@ def test_little_memory_sends_responses_to_files_and_changes_no_score(home, bench
 
 
 def test_too_little_memory_is_refused_before_anything_is_computed(home, benchmarks):
-    with pytest.raises(WiringupError, match=r"0\.001 GB of memory may be used.*--memory"):
+    with pytest.raises(WiringupError, match=r"1 MB of memory may be used.*--memory"):
         score(ScoreSpec("pixels", size=32, memory=0.001), benchmarks, home)
     with pytest.raises(InputError, match="has to be a number of GB"):
         ScoreSpec("pixels", memory=-1)
