@@ -145,7 +145,6 @@ def describe_birth(spec: BirthSpec, genome: Genome | None = None) -> dict[str, s
         "recipe": spec.recipe,
         "seed": spec.seed,
         "genome": spec.genome,
-        "figures": count,
         "parameters": count,
         "batchnorm_affine": "fitted distribution" if fitted else "weight 1, bias 0",
         "batchnorm_statistics": STATISTICS[parts(spec.batchnorm)[0]],

@@ -54,7 +54,8 @@ def show(
     table(["genome", ""], [[name, _told(value)] for name, value in facts.items()])
     header = ["layer", "kind", "parameters", "bits", "summary"]
     table(
-        header, [[r["layer"], r["kind"], f"{r['figures']:,}", f"{r['bits']:,}", r["summary"]] for r in layers]
+        header,
+        [[r["layer"], r["kind"], f"{r['parameters']:,}", f"{r['bits']:,}", r["summary"]] for r in layers],
     )
 
 
@@ -258,11 +259,13 @@ def flat(match: "Document") -> dict[str, Any]:
 
 
 def _bits_table(matches: Sequence["Document"]) -> tuple[list[str], list[list[str]]]:
+    from wiringup.results.bits import parameters
+
     header = ["what", "network", "BN", "seeds", "parameters", "bits", "brain match", "± error", "simulated"]
     body = [
         [
             of["name"], of["network"], of["batchnorm"] or "–", str(m["seeds"]),
-            *("–" if of[name] is None else f"{of[name]:,}" for name in ("figures", "bits")),
+            *("–" if n is None else f"{n:,}" for n in (parameters(of), of["bits"])),
             *(number(m["mean"][key]) for key in ("value", "error")),
             "yes" if m["simulated"] else "no",
         ]

@@ -160,10 +160,9 @@ def distill(
         "recipe": genome.recipe,
         "layers": len(genome.layers),
         "weights": sum(v.numel() for k, v in state.items() if k.endswith((".weight", ".bias"))),
-        "figures": genome.n_parameters,
         "parameters": genome.n_parameters,
-        "bits at 16 per figure": genome.bits(16),
-        "running statistics among the figures": genome.n_statistics,
+        "bits at 16 per parameter": genome.bits(16),
+        "running statistics among the parameters": genome.n_statistics,
         "sha256": genome.sha256,
     }
     if json:

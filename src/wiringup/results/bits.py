@@ -28,7 +28,7 @@ def by_size(matches: Iterable[Document], suite: str) -> list[Document]:
         of = match.get("described")
         if match["suite"] != suite or not of or match["mean"]["value"] is None:
             continue
-        key = tuple(of[name] for name in ("kind", "name", "network", "batchnorm", "figures"))
+        key = (*(of[name] for name in ("kind", "name", "network", "batchnorm")), parameters(of))
         if key not in kept or match["seeds"] > kept[key]["seeds"]:
             kept[key] = match
     if not kept:
@@ -37,6 +37,12 @@ def by_size(matches: Iterable[Document], suite: str) -> list[Document]:
             f"wiringup match cornet_s --birth kn --suite {suite}; the same with --birth wc, ..."
         )
     return sorted(kept.values(), key=_place)
+
+
+def parameters(of: Mapping[str, Any]) -> int | None:
+    """Return how many parameters what was scored has."""
+    found: int | None = of.get("parameters", of.get("figures"))
+    return found
 
 
 def _place(match: Document) -> tuple[bool, int, str]:

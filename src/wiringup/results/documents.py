@@ -83,7 +83,7 @@ class DescribedDocument(TypedDict):
     name: str
     network: str
     batchnorm: str | None
-    figures: int | None
+    figures: NotRequired[int | None]  # as earlier versions called the parameters
     parameters: NotRequired[int | None]
     bits: int | None
 

@@ -88,5 +88,5 @@ def test_only_the_first_convolution_differs_from_kaiming_normal(architecture):
 
 
 def test_a_record_counts_the_parameters_of_physiology():
-    assert describe_birth(BirthSpec("v1_physiology"))["figures"] == 9 + 4 + 25 + 2
-    assert describe_birth(BirthSpec("kn"))["figures"] == 0
+    assert describe_birth(BirthSpec("v1_physiology"))["parameters"] == 9 + 4 + 25 + 2
+    assert describe_birth(BirthSpec("kn"))["parameters"] == 0

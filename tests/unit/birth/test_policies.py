@@ -102,5 +102,5 @@ def test_records_name_both_and_count_only_what_is_drawn():
     assert told("calibrated-plain")["batchnorm_statistics"] == "calibrated"
     assert told("calibrated-plain")["batchnorm_affine"] == "weight 1, bias 0"
     bare = FITTED.without_statistics().n_parameters
-    assert told("noise")["figures"] == told("noise-plain")["figures"] + 4 == bare
-    assert told("teacher")["figures"] == told("teacher-plain")["figures"] + 4 == bare + 2 * 6
+    assert told("noise")["parameters"] == told("noise-plain")["parameters"] + 4 == bare
+    assert told("teacher")["parameters"] == told("teacher-plain")["parameters"] + 4 == bare + 2 * 6

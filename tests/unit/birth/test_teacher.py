@@ -66,7 +66,7 @@ def test_statistics_count_where_a_birth_has_them(teacher, genome):
         for policy in ("teacher", "teacher-plain", "default")
     }
     affine = 4  # weight 1 and bias 0 everywhere: one distribution, which counts once
-    assert [t["figures"] for t in told.values()] == [
+    assert [t["parameters"] for t in told.values()] == [
         genome.n_parameters,
         genome.n_parameters - affine,
         bare.n_parameters,

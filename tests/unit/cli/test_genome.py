@@ -47,7 +47,7 @@ def refused(capsys, *arguments):
 
 def test_show(files, capsys):
     shown = told(capsys, "show", files / "a.json", "--precision", 32)
-    assert (shown["recipe"], shown["bits"]) == ("layer_normal", 32 * shown["figures"])
+    assert (shown["recipe"], shown["bits"]) == ("layer_normal", 32 * shown["parameters"])
     main(["genome", "show", str(files / "a.json")])
     assert "source: state_sha256" in (out := capsys.readouterr().out)
     assert "V1.conv1" in out and "layer_normal" in out
@@ -108,7 +108,7 @@ def test_brain_match_against_bits(files, tmp_path, monkeypatch, capsys):
     capsys.readouterr()
     found = told(capsys, "bits", "--suite", "toy@1", "--figure", tmp_path / "bits.png")
     assert [p["name"] for p in found] == ["pixels", "layer_normal (a.json)"]
-    figures = told(capsys, "show", files / "a.json")["figures"]
+    figures = told(capsys, "show", files / "a.json")["parameters"]
     assert [p["bits"] for p in found] == [None, 16 * figures]
     assert (tmp_path / "bits.png").read_bytes().startswith(b"\x89PNG")
     main(["genome", "bits", "--suite", "toy@1"])

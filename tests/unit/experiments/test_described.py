@@ -30,7 +30,7 @@ def test_births_rules_networks_and_references(tmp_path):
     rule = described(ScoreSpec("cornet_s", birth="kn", **TINY))
     assert rule == {
         "kind": "born", "name": "kaiming_normal", "network": NETWORK, "batchnorm": "calibrated",
-        "figures": 0, "parameters": 0, "precision": 16, "bits": 0,
+        "parameters": 0, "precision": 16, "bits": 0,
     }  # fmt: skip
     found = described(ScoreSpec("cornet_s", birth=str(tmp_path / "g.json"), batchnorm="noise-plain", **TINY))
     assert (found["name"], found["batchnorm"]) == ("layer_normal (g.json)", "noise-plain")

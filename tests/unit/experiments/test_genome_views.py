@@ -34,11 +34,11 @@ def test_content_names_and_counts_everything(genome):
     shown = content(genome, 8)
     assert (shown["recipe"], shown["architecture"]) == ("weight_compression", "cornet_s")
     assert shown["source"]["paper"] == "p" and len(shown["source"]["state_sha256"]) == 64
-    assert shown["figures"] == genome.n_parameters
-    assert shown["bits at 16 per figure"] == 16 * genome.n_parameters
+    assert shown["parameters"] == genome.n_parameters
+    assert shown["bits at 16 per parameter"] == 16 * genome.n_parameters
     assert (shown["precision"], shown["bits"]) == (8, 8 * genome.n_parameters)
     row = next(r for r in shown["layers"] if r["layer"] == "V1.conv1")
-    assert (row["kind"], row["figures"], row["bits"]) == ("gabor", 8 * 3 * 8, 8 * 8 * 3 * 8)
+    assert (row["kind"], row["parameters"], row["bits"]) == ("gabor", 8 * 3 * 8, 8 * 8 * 3 * 8)
     assert "Gabors" in row["summary"]
 
 
@@ -119,7 +119,7 @@ def test_every_recipe_is_listed_with_what_to_type(tmp_path, shared):
     found = {r["recipe"]: r for r in recipes()}
     assert list(found) == list(RECIPES)
     assert (found["kaiming_normal"]["aliases"], found["kaiming_normal"]["birth"]) == (["kn"], "kn")
-    assert found["kernel_normal"]["birth"] == "FILE" and found["kernel_normal"]["figures"] is None
+    assert found["kernel_normal"]["birth"] == "FILE" and found["kernel_normal"]["parameters"] is None
     for name, row in found.items():
         assert row["source"] and row["description"]
         if row["birth"] != "FILE":

@@ -335,7 +335,7 @@ def test_reference_models_stand_beside_own_runs(runs):
     match = {
         "label": "pixels", "suite": "real@1", "seeds": 1, "simulated": False, "mean": area, "benchmarks": {},
         "areas": {"V4": area, "IT": area},
-        "described": described | dict.fromkeys(("batchnorm", "figures", "bits")),
+        "described": described | dict.fromkeys(("batchnorm", "parameters", "bits")),
     }  # fmt: skip
     Store(runs).save_match("m", match)
     (pixels,) = [s for s in load_own(runs / "study") if s.architecture == "pixels"]

@@ -8,7 +8,14 @@ from wiringup.results.bits import by_size
 
 def match(name, bits, value=0.3, suite="s@1", kind="born", seeds=1, **changes):
     estimate = {"value": value, "error": 0.01, "low": value - 0.1, "high": value + 0.2}
-    of = {"kind": kind, "name": name, "network": "net", "batchnorm": "default", "figures": bits, "bits": bits}
+    of = {
+        "kind": kind,
+        "name": name,
+        "network": "net",
+        "batchnorm": "default",
+        "parameters": bits,
+        "bits": bits,
+    }
     values = {"suite": suite, "seeds": seeds, "simulated": False, "areas": {"V4": estimate}, "mean": estimate}
     return values | {"described": of | changes}
 

@@ -36,7 +36,6 @@ def content(genome: Genome, precision: int = PARAMETER_BITS) -> dict[str, Any]:
         {
             "layer": name,
             "kind": layer.kind,
-            "figures": layer.n_parameters,
             "parameters": layer.n_parameters,
             "bits": Description(layer.n_parameters, precision).bits,
             "summary": layer.summary(),
@@ -50,9 +49,8 @@ def content(genome: Genome, precision: int = PARAMETER_BITS) -> dict[str, Any]:
         "recipe": genome.recipe,
         "source": dict(genome.source),
         "sha256": genome.sha256,
-        "figures": size.n_parameters,
         "parameters": size.n_parameters,
-        f"bits at {PARAMETER_BITS} per figure": genome.bits(PARAMETER_BITS),
+        f"bits at {PARAMETER_BITS} per parameter": genome.bits(PARAMETER_BITS),
         "precision": precision,
         "bits": size.bits,
         **(_statistics(genome, precision) if genome.statistics else {}),
@@ -65,8 +63,8 @@ def _statistics(genome: Genome, precision: int) -> dict[str, int]:
     """Return how much of the size are running statistics, which births by other policies do not need."""
     bare = genome.without_statistics().n_parameters
     return {
-        "running statistics among the figures": genome.n_statistics,
-        "figures without them": bare,
+        "running statistics among the parameters": genome.n_statistics,
+        "parameters without them": bare,
         "bits without them": Description(bare, precision).bits,
     }
 
@@ -95,7 +93,7 @@ class Difference:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the difference as plain JSON types."""
-        return asdict(self) | {"figures": self.n_parameters}
+        return asdict(self)
 
 
 def differences(a: Genome, b: Genome, seed: int = 0) -> list[Difference]:
@@ -156,10 +154,7 @@ def recipes() -> list[dict[str, Any]]:
             "description": recipe.description,
             "source": recipe.source,
             "needs_genome": recipe.needs_genome,
-            **dict.fromkeys(
-                ("figures", "parameters"),
-                None if recipe.needs_genome else of_birth(BirthSpec(name)).n_parameters,
-            ),
+            "parameters": None if recipe.needs_genome else of_birth(BirthSpec(name)).n_parameters,
             "batchnorm": list(POLICIES),
             "birth": birth_argument(name),
         }

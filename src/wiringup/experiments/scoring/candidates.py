@@ -235,7 +235,7 @@ def _described(
     size: Description | None = None,
     notes: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    counted = dict.fromkeys(("figures", "parameters"), size and size.n_parameters)
-    counted |= {"precision": size and size.precision, "bits": size and size.bits}
-    found = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm, **counted}
+    found: dict[str, Any] = {"kind": kind, "name": name, "network": network, "batchnorm": batchnorm}
+    found |= {"parameters": size and size.n_parameters}
+    found |= {"precision": size and size.precision, "bits": size and size.bits}
     return found | ({"weights_notes": list(notes)} if notes else {})
