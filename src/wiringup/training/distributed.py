@@ -176,11 +176,22 @@ def started_together() -> bool:
     return int(os.environ.get("WORLD_SIZE", 1)) > 1 and "MASTER_ADDR" in os.environ
 
 
+UNSHARED = (
+    "Train in one process, or let each normalise its own share of a batch (--norm-shares N for N processes): "
+    "they cannot share a BatchNorm"
+)
+
+
 def shared_norm(norm: BatchNorm) -> nn.Module:
     """Return a BatchNorm in training mode that normalises by the batch of all processes.
 
     On a card that is PyTorch's SyncBatchNorm, with the same parameters and statistics.
+
+    Raises:
+        InputError: if it is of a class that does something of its own, an activation say: it would be lost.
     """
+    if type(norm).forward not in (BatchNorm.forward, nn.SyncBatchNorm.forward):
+        raise InputError(f"{UNSHARED} with a forward pass of its own ({type(norm).__name__}).")
     if any(value.is_cuda for value in norm.state_dict().values()):
         synchronised: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(norm)  # type: ignore[no-untyped-call]
         return synchronised

@@ -45,8 +45,7 @@ def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dic
     Returns:
         {layer: operations}, in the order of the first call; layers that are shared over time add up.
     """
-    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    meta = {name: _meta(tensor) for name, tensor in tensors.items()}
+    meta = on_meta(model)
     dtype = next(model.parameters()).dtype
     found: dict[str, Flops] = {}
 
@@ -60,7 +59,15 @@ def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dic
     return found
 
 
+def on_meta(module: nn.Module) -> dict[str, Tensor]:
+    """Return the parameters and buffers of a module on PyTorch's meta device, for `functional_call`."""
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    return {name: _meta(tensor) for name, tensor in tensors.items()}
+
+
 def _meta(tensor: Tensor) -> Tensor:
+    if not (tensor.ndim or tensor.is_floating_point()):
+        return tensor.cpu().clone()  # a counter, as of batches: its value may be read
     return torch.empty_like(tensor, device="meta").requires_grad_(tensor.requires_grad)
 
 

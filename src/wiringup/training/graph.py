@@ -1,15 +1,15 @@
 """A network split for training: what stands still before the first plastic synapse, and the rest.
 
-The network is traced (torch.fx) into its operations. Those with nothing plastic before them are the frozen
-part: it needs no gradients, and its answer to an image never changes. The traced network shares parameters
-and statistics with the model.
+The network is traced (torch.fx) into its operations. Those with nothing plastic before them, no random draw
+and no statistics of the batch are the frozen part: it needs no gradients, and its answer to an image never
+changes. The traced network shares parameters and statistics with the model.
 
 A BatchNorm that stands still is not folded into the convolution before it: on CPUs that is slower, by 4 %
 at quarter width and 64 px and 25 % at full width and 224 px (its weights would be written anew in every
 time step), and it would change results in the last bits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +17,18 @@ from typing import Any
 from torch import fx, nn
 from torch.fx.node import map_arg
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
-from torch.nn.modules.dropout import _DropoutNd as Dropout
+
+from wiringup.core.errors import InputError
+from wiringup.models.batchnorm import batchnorms
+from wiringup.models.blocks import Depthwise
+from wiringup.training.distributed import UNSHARED
+from wiringup.training.drawing import Draws, drawing
+
+_FILLED = ("empty", "zeros", "ones", "full")
+_OF_SHAPE = ("size", "dim", "getattr", *(how + name for how in ("", "new_") for name in _FILLED))
+"""What reads of a tensor no values: only its shape, type or device."""
+_TRAINING = 5
+"""Where ``training`` stands among the arguments of F.batch_norm and torch.batch_norm."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +44,16 @@ class Parts:
     learning: nn.Module
 
 
-def split_frozen(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | None = None) -> Parts:
+class _Tracer(fx.Tracer):
+    """Keeps norms whole that are classes of another package, and what the device decides."""
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, BatchNorm | Depthwise) or super().is_leaf_module(m, module_qualified_name)
+
+
+def split_frozen(
+    model: nn.Module, batch: Sequence[int], rewrite: Callable[[BatchNorm], nn.Module] | None = None
+) -> Parts:
     """Return the parts of a model in which what learns has gradients and is in training mode.
 
     They hold for these gradients and modes alone: when others shall learn, the model is to be split again.
@@ -41,21 +61,31 @@ def split_frozen(model: nn.Module, rewrite: Callable[[BatchNorm], nn.Module] | N
 
     Args:
         model: the network.
+        batch: shape of what it is given.
         rewrite: maps every BatchNorm in training mode to what shall run in its place.
 
     Raises:
-        ValueError: if there is something to rewrite, but the model cannot be traced.
+        InputError: if a norm is to be rewritten that cannot be.
     """
     try:
-        traced = fx.symbolic_trace(model)
+        traced = _traced(model)
     except Exception as error:  # whatever a forward pass raises when it meets a proxy for a tensor
-        if rewrite:
-            raise ValueError(f"The network cannot be traced by torch.fx ({error}).") from error
+        if rewrite and any(norm.training for norm in batchnorms(model).values()):
+            raise InputError(f"{UNSHARED} if torch.fx cannot trace its network ({error}).") from error
         return Parts(None, model)
+    _fill_in_defaults(traced)
+    random = drawing(traced, batch)
     if rewrite:
         _rewrite_norms(traced, rewrite)
-    _fill_in_defaults(traced)
-    return _split(traced)
+    return _split(traced, random)
+
+
+def _traced(model: nn.Module) -> fx.GraphModule:
+    with Draws() as draws:
+        graph = _Tracer().trace(model)
+    if draws.any:  # they would stand in the graph as constants
+        raise ValueError("it draws random numbers of a fixed shape")
+    return fx.GraphModule(model, graph)
 
 
 def _fill_in_defaults(traced: fx.GraphModule) -> None:
@@ -75,15 +105,17 @@ def _default(of: fx.Node, node: fx.Node) -> Any:
 def _rewrite_norms(traced: fx.GraphModule, rewrite: Callable[[BatchNorm], nn.Module]) -> None:
     """Put something else in the place of every BatchNorm in training mode."""
     for node in traced.graph.nodes:
+        if _normalises(node):
+            raise InputError(f"{UNSHARED} if it is a function (F.batch_norm).")
         owner, _, name = str(node.target).rpartition(".")
         norm = getattr(traced.get_submodule(owner), name) if node.op == "call_module" else None
         if isinstance(norm, BatchNorm) and norm.training:
             setattr(traced.get_submodule(owner), name, rewrite(norm))
 
 
-def _split(traced: fx.GraphModule) -> Parts:
+def _split(traced: fx.GraphModule, random: set[fx.Node]) -> Parts:
     """Cut the graph where the first operations learn; what crosses has one answer for each image."""
-    moving = _moving(traced)
+    moving = _moving(traced, random)
     later = moving | _repeated(traced, moving)
     nodes = [node for node in traced.graph.nodes if node.op not in ("get_attr", "output")]
     cut = [node for node in nodes if node not in later and any(user in later for user in node.users)]
@@ -117,8 +149,7 @@ def _repeated(traced: fx.GraphModule, moving: set[fx.Node]) -> set[fx.Node]:
     """
     alike: set[fx.Node] = set()
     for node in traced.graph.nodes:
-        reads_size = node.target in ("size", "dim", getattr)  # of a tensor: its shape, type or device
-        if reads_size or (node.op != "placeholder" and alike.issuperset(node.all_input_nodes)):
+        if _of_shape(node) or (node.op != "placeholder" and alike.issuperset(node.all_input_nodes)):
             alike.add(node)
     found: set[fx.Node] = set()
     for node in reversed(traced.graph.nodes):
@@ -127,10 +158,15 @@ def _repeated(traced: fx.GraphModule, moving: set[fx.Node]) -> set[fx.Node]:
     return found
 
 
-def _moving(traced: fx.GraphModule) -> set[fx.Node]:
+def _of_shape(node: fx.Node) -> bool:
+    """Return whether a node reads of a tensor its shape, type or device alone."""
+    return _function(node).removesuffix("_like") in _OF_SHAPE
+
+
+def _moving(traced: fx.GraphModule, random: set[fx.Node]) -> set[fx.Node]:
     """Return the nodes whose value for one and the same image may change in the course of the training."""
     modules = dict(traced.named_modules())
-    moving: set[fx.Node] = set()
+    moving = set(random)
     for node in traced.graph.nodes:
         if any(source in moving for source in node.all_input_nodes) or _moves(node, traced, modules):
             moving.add(node)
@@ -145,13 +181,25 @@ def _moves(node: fx.Node, traced: fx.GraphModule, modules: Mapping[str, nn.Modul
     if node.op == "call_module":
         module = modules[str(node.target)]
         return any(map(_learns, module.modules())) or (getattr(module, "inplace", False) and _shared(node))
-    name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
-    return "dropout" in name or (name.endswith("_") and _shared(node))
+    return _normalises(node) or (_function(node).endswith("_") and _shared(node))
+
+
+def _function(node: fx.Node) -> str:
+    """Return the name of the function or method that a node calls; "" if it does something else."""
+    if node.op not in ("call_function", "call_method"):
+        return ""
+    return node.target if isinstance(node.target, str) else getattr(node.target, "__name__", "")
+
+
+def _normalises(node: fx.Node) -> bool:
+    """Return whether a node is a BatchNorm, written as a function, that takes the statistics of the batch."""
+    given = dict(enumerate(node.args)) | node.kwargs
+    return _function(node) == "batch_norm" and bool(given.get("training", given.get(_TRAINING)))
 
 
 def _learns(module: nn.Module) -> bool:
-    """Return whether a module's own parameters learn, or its answer changes from one call to the next."""
-    changes = isinstance(module, BatchNorm | Dropout) and module.training
+    """Return whether a module's own parameters learn, or its answer hangs on the batch."""
+    changes = isinstance(module, BatchNorm) and module.training
     return changes or any(parameter.requires_grad for parameter in module.parameters(recurse=False))
 
 

@@ -25,12 +25,12 @@ from wiringup.training.checkpoint import Checkpoint, held
 from wiringup.training.compiled import Compiled, worth_compiling
 from wiringup.training.distributed import join, place, shared_norm
 from wiringup.training.divergence import NotFinite, bad_gradient, explain
-from wiringup.training.flops import Flops, flops_by_layer
+from wiringup.training.flops import IMAGES, Flops, flops_by_layer
 from wiringup.training.frozen import Activations, Frozen
 from wiringup.training.graph import split_frozen
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.loader import ALL, Batch, ImageLoader, InputFormat, Loader
-from wiringup.training.numerics import dropout_stream, precision
+from wiringup.training.numerics import precision, random_stream
 from wiringup.training.objectives import CrossEntropy, Objective
 from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
@@ -235,7 +235,7 @@ def _steps(
         batch = next(batches)
         for options in state.optimiser.param_groups:
             options["lr"] = rate
-        with dropout_stream(state.model, spec.seed, state.steps, group.rank), precision(spec):
+        with random_stream(state.model, spec.seed, state.steps, group.rank), precision(spec):
             output = _answer(network, batch.inputs, state.model, objective.reads)
         share = group.loss(objective, output.to(loader.form.dtype), batch.labels, len(batch.step.rows))
         loss = share if at_once > 1 else _checked(share, state, loader, batch)
@@ -272,7 +272,8 @@ def _prepare(
     group, spec = loader.group, loader.spec
     if objective.reads:  # it may lie inside a module that a split would dissolve
         return state.model, loader.batches(state.steps)
-    parts = split_frozen(state.model, shared_norm if group.size > spec.norm_shares else None)
+    rewrite = shared_norm if group.size > spec.norm_shares else None
+    parts = split_frozen(state.model, (IMAGES, 3, loader.size, loader.size), rewrite)
     # by the whole training: one that goes on from a checkpoint is run as it was
     faster = worth_compiling(spec, loader.plan.steps_left(), group)
 

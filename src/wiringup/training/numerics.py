@@ -1,11 +1,10 @@
-"""What PyTorch leaves to the machine or to global state: layout in memory, dropout's random stream."""
+"""What PyTorch leaves to the machine or to global state: layout in memory, and what dropout draws from."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import nn
-from torch.nn.modules.dropout import _DropoutNd
 
 from wiringup.core.seeds import derive
 from wiringup.training.spec import TrainSpec
@@ -38,10 +37,10 @@ def precision(spec: TrainSpec) -> torch.autocast:
 
 
 @contextmanager
-def dropout_stream(model: nn.Module, seed: int, step: int, rank: int = 0) -> Iterator[None]:
-    """Let the dropout of ``model``, if it has any, draw from a random stream of this seed, step and process.
+def random_stream(model: nn.Module, seed: int, step: int, rank: int = 0) -> Iterator[None]:
+    """Let what ``model`` draws (dropout, stochastic depth) come from a stream of this seed, step and process.
 
-    PyTorch's dropout takes no generator: its global stream is set for one pass and then put back.
+    PyTorch's dropout takes no generator: the global streams are set for one pass and then put back.
 
     Args:
         model: on its device.
@@ -50,16 +49,16 @@ def dropout_stream(model: nn.Module, seed: int, step: int, rank: int = 0) -> Ite
         rank: of the process: the images of its share have masks of their own. The first draws what a process
             alone draws.
     """
-    if not any(isinstance(module, _DropoutNd) for module in model.modules()):
-        yield
-        return
     device = next(model.parameters()).device
-    on_gpu = device.type == "cuda"
-    stream = torch.cuda.default_generators[device.index or 0] if on_gpu else torch.default_generator
-    before = stream.get_state()
+    streams = [torch.default_generator]
+    if device.type == "cuda":
+        streams.append(torch.cuda.default_generators[device.index or 0])
+    before = [stream.get_state() for stream in streams]
     share = (rank,) if rank else ()
-    stream.manual_seed(derive(seed, "dropout", step, *share))
+    for stream in streams:
+        stream.manual_seed(derive(seed, "dropout", step, *share))
     try:
         yield
     finally:
-        stream.set_state(before)
+        for stream, state in zip(streams, before, strict=True):
+            stream.set_state(state)

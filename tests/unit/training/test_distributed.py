@@ -19,7 +19,7 @@ from wiringup.training.batches import Plan
 from wiringup.training.distributed import ProcessGroup
 from wiringup.training.loader import ImageLoader, InputFormat
 from wiringup.training.loop import train
-from wiringup.training.numerics import dropout_stream
+from wiringup.training.numerics import random_stream
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs, steps
 from wiringup.training.spec import TrainSpec
@@ -214,7 +214,7 @@ def test_shares_are_the_batch(n, size):
 def test_every_process_has_masks_of_its_own_and_the_first_those_of_one_alone():
     def mask(*process):
         dropout = nn.Sequential(nn.Dropout(), nn.Linear(1, 1))
-        with dropout_stream(dropout, 3, 7, *process):
+        with random_stream(dropout, 3, 7, *process):
             return dropout[0](torch.ones(1000))
 
     alone, first, second, third = mask(), mask(0), mask(1), mask(2)

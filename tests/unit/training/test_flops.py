@@ -71,3 +71,10 @@ def test_the_ledger_has_the_operations_of_every_window(tiny, tiny_areas, pattern
     conv1, conv2, fc = 2 * 4 * 27 * 64, 2 * 6 * 4 * 64, 2 * 6 * 4
     assert ledger.forward == 60 * (conv1 + conv2 + fc)
     assert ledger.backward == 20 * fc + 40 * (conv1 + 2 * conv2 + 2 * fc)
+
+
+def test_norms_that_read_how_many_batches_they_saw_are_passed():
+    """A BatchNorm without momentum averages over all batches alike; counting changes nothing in it."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, momentum=None)).train()
+    assert flops_by_layer(model, 8).keys() == {"0"}
+    assert model[1].num_batches_tracked == 0

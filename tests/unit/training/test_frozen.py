@@ -7,12 +7,14 @@ import pytest
 import torch
 
 from watching import each_step
+from wiringup.birth.apply import BirthSpec, give_birth
+from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.models.storage import Storage
-from wiringup.training import loader
+from wiringup.training import loader, loop
 from wiringup.training.batches import Plan
 from wiringup.training.callbacks import Interval
 from wiringup.training.frozen import Frozen, remember
-from wiringup.training.graph import split_frozen
+from wiringup.training.graph import Parts, split_frozen
 from wiringup.training.loop import train
 from wiringup.training.plasticity import resolve
 from wiringup.training.schedule import epochs
@@ -23,7 +25,8 @@ from wiringup.training.updates import Updates
 def frozen_part(model, architecture, plasticity, chunk, layout=torch.contiguous_format):
     found = resolve(model, architecture, plasticity)
     Updates(model, found, Plan(16, 8, 16, 0), 0, "running").begin(0)
-    return Frozen(split_frozen(model.to(memory_format=layout)).frozen, chunk, layout)
+    parts = split_frozen(model.to(memory_format=layout), (2, 3, 32, 32))
+    return Frozen(parts.frozen, chunk, layout)
 
 
 @pytest.fixture
@@ -76,6 +79,28 @@ def test_remembering_changes_no_bit(
     assert train(peer, cornet, data, spec) == result
     assert passes[3:] == [8, 8, 6] * 3 + [8, 3]
     assert all(torch.equal(a, b) for a, b in zip(ours.parameters(), peer.parameters(), strict=True))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_depthwise_convolutions_are_remembered_and_change_no_bit(patterns, passes, monkeypatch, precision):
+    architecture, data = ARCHITECTURES["mobilenet_v1"], patterns(22)
+    how = {"augmentation": "none", "norms": "running", "precision": precision}
+    spec = TrainSpec("downstream:IT", epochs(2), batch=8, lr=0.02, **how)
+
+    def learned():
+        model = build(ModelSpec("mobilenet_v1", 1 / 4, 4, 32))
+        give_birth(model, BirthSpec("kaiming_normal", 1))
+        return train(model, architecture, data, spec).losses, model.state_dict()
+
+    losses, weights = learned()
+    assert passes == [8, 8, 6]
+    monkeypatch.setattr(loader, "remember", lambda *_: None)
+    again, others = learned()
+    assert len(passes) == 9 and again == losses
+    assert all(torch.equal(value, others[key]) for key, value in weights.items())
+    monkeypatch.setattr(loop, "split_frozen", lambda model, *_: Parts(None, model))
+    whole, _ = learned()
+    assert len(passes) == 9 and whole == pytest.approx(losses, rel=1e-5)
 
 
 def test_a_resumed_training_remembers_the_same(newborn, cornet, patterns, passes, tmp_path):

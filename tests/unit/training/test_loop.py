@@ -252,8 +252,17 @@ def test_bf16_is_near_float32_and_keeps_weights_whole(newborn, cornet, patterns,
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
-def thin_alexnet():
+class Dropping(nn.Module):
+    """Dropout as a function."""
+
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5, self.training)
+
+
+def thin_alexnet(dropout=nn.Dropout):
     model = build(ModelSpec("alexnet", 1 / 32, 4, 64))
+    for i in (0, 3):
+        model.classifier[i] = dropout()
     generator = torch_stream(0)
     for parameter in model.parameters():
         if parameter.ndim > 1:
@@ -261,12 +270,13 @@ def thin_alexnet():
     return model
 
 
-def test_dropout_draws_from_the_seed_and_leaves_the_global_stream_alone(patterns, tmp_path):
+@pytest.mark.parametrize("dropout", [nn.Dropout, Dropping])
+def test_dropout_draws_from_the_seed_and_leaves_the_global_stream_alone(patterns, tmp_path, dropout):
     alexnet, data = ARCHITECTURES["alexnet"], patterns(16)
 
     def losses(seed, start, **options):
         torch.manual_seed(start)
-        model = thin_alexnet()
+        model = thin_alexnet(dropout)
         # full batches of images in their own form: the seed decides nothing but dropout
         spec = TrainSpec("all", epochs(3), batch=16, lr=0.01, seed=seed, augmentation="none", size=64)
         found = train(model, alexnet, data, spec, **options).losses

@@ -184,3 +184,39 @@ def test_norms_without_running_averages_always_take_the_batch(patterns, mode):
     assert result.ledger.statistics == {}
     norms = [m for m in ours.modules() if isinstance(m, nn.BatchNorm2d)]
     assert not any(norm.track_running_stats or norm.training for norm in norms)
+
+
+class NormAct(nn.BatchNorm2d):
+    """A norm and what comes after it, as in other packages: traced, it would be their operations."""
+
+    def forward(self, x):
+        statistics = self.running_mean, self.running_var
+        y = nn.functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum)
+        return nn.functional.silu(y)
+
+
+class Written(nn.Module):
+    """A norm that is no BatchNorm of PyTorch: it takes the batch, and its averages follow, in all modes."""
+
+    def __init__(self, features):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("var", torch.ones(features))
+
+    def forward(self, x):
+        return nn.functional.batch_norm(x, self.mean, self.var, training=self.training)
+
+
+@pytest.mark.parametrize(("norm", "mode"), [*((NormAct, mode) for mode in NORMS), (Written, BATCH)])
+def test_norms_of_other_classes_see_the_batch_as_it_is(tiny, tiny_areas, patterns, norm, mode):
+    """Not padded, nor remembered: the losses are those of a plain loop, with a rest of four images."""
+    ours, data = tiny().double(), patterns(20)
+    ours.norm1, ours.norm2 = norm(4).double(), norm(6).double()
+    peer = copy.deepcopy(ours)
+    how = {"augmentation": "none", "schedule": "constant", "norms": mode}
+    spec = TrainSpec("decoder", epochs(3), batch=8, lr=1e-2, **how)
+    result = train(ours, tiny_areas, data, spec)
+    expected = plain_loop(peer, data, spec, result.plasticity.trained, mode)
+    assert result.losses == pytest.approx(expected, rel=1e-10)
+    for key, value in peer.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[key], value, rtol=1e-10, atol=1e-12)
