@@ -67,7 +67,7 @@ def on_meta(module: nn.Module) -> dict[str, Tensor]:
 
 def _meta(tensor: Tensor) -> Tensor:
     if not (tensor.ndim or tensor.is_floating_point()):
-        return tensor.cpu().clone()  # a counter, as of batches: its value may be read
+        return torch.zeros_like(tensor, device="cpu")  # a counter, as of batches: its value may be read
     return torch.empty_like(tensor, device="meta").requires_grad_(tensor.requires_grad)
 
 

@@ -56,12 +56,14 @@ def set_evaluation_mode(model: nn.Module) -> None:
         norm.track_running_stats = norm.running_mean is not None
 
 
-def effective(norms: str, plasticity: Plasticity) -> str:
+def effective(norms: str, plasticity: Plasticity, model: nn.Module) -> str:
     """Return ``norms``, or the default where nothing hangs on it: trainings alike share one address.
 
-    That is so where every BatchNorm learns from the first step to the last, and where there is none.
+    That is so where every BatchNorm learns from the first step to the last, and where there is none. One that
+    has no affine, but keeps running averages, never learns.
     """
     affine = [row for row in plasticity.synapses if row.kind == "batchnorm"]
     at_times = {group.parameter for group in plasticity.groups if group.windows is not None}
     learns = all(row.learns == row.count and row.parameter not in at_times for row in affine)
-    return BATCH if learns else norms
+    bare = any(n.weight is None and n.running_mean is not None for n in batchnorms(model).values())
+    return BATCH if learns and not bare else norms

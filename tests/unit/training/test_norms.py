@@ -153,9 +153,17 @@ def test_scores_between_are_made_with_the_running_averages(newborn, cornet, patt
     ],
 )
 def test_where_nothing_hangs_on_it_there_is_one_address(architecture, plasticity, matters):
-    found = resolve(build(ModelSpec(architecture, 1 / 16, 4, 64)), ARCHITECTURES[architecture], plasticity)
-    assert effective(HELD, found) == (HELD if matters else BATCH)
-    assert effective(BATCH, found) == BATCH
+    model = build(ModelSpec(architecture, 1 / 16, 4, 64))
+    found = resolve(model, ARCHITECTURES[architecture], plasticity)
+    assert effective(HELD, found, model) == (HELD if matters else BATCH)
+    assert effective(BATCH, found, model) == BATCH
+
+
+def test_norms_that_have_nothing_to_learn_stand_aside_from_all(tiny, tiny_areas):
+    model = tiny()
+    for keeps, expected in ((True, RUNNING), (False, BATCH)):
+        model.norm1 = nn.BatchNorm2d(4, affine=False, track_running_stats=keeps)
+        assert effective(RUNNING, resolve(model, tiny_areas, "all"), model) == expected
 
 
 def test_norms_that_learn_as_a_whole_at_times_alone_stand_aside_at_others():
@@ -164,7 +172,7 @@ def test_norms_that_learn_as_a_whole_at_times_alone_stand_aside_at_others():
     count = resolve(model, cornet_s, "kind:batchnorm").count()
     most = resolve(model, cornet_s, f"random:{count - 1} from kind:batchnorm + kind:batchnorm@..1epochs")
     assert most.count() == count
-    assert effective(HELD, most) == HELD
+    assert effective(HELD, most, model) == HELD
 
 
 @pytest.mark.parametrize("mode", NORMS)

@@ -311,8 +311,9 @@ def canonical(spec: RunSpec, model: ModelSpec, number: int) -> RunSpec:
 
 
 def _with_norms(training: TrainSpec, model: ModelSpec) -> TrainSpec:
-    learns = plasticity_of(training.plasticity, model, training.seed)
-    return replace(training, norms=effective(training.norms, learns))
+    network = outline(model)
+    learns = resolve(network, architecture_of(model), training.plasticity, training.seed)
+    return replace(training, norms=effective(training.norms, learns, network))
 
 
 def plasticity_of(name: str, model: ModelSpec, seed: int = 0) -> Plasticity:
