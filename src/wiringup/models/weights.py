@@ -196,8 +196,20 @@ def save_weights(
     about = {KEY: BLANK} | ({} if classes is None else {CLASSES: json.dumps(list(classes))})
     about |= {} if network is None else {NETWORK: json.dumps(to_dict(network))}
     with sealed_path(path) as temporary:
-        temporary.write_bytes(save({k: v.contiguous() for k, v in model.state_dict().items()}, about))
+        temporary.write_bytes(save(_apart(model.state_dict()), about))
         _sort_metadata(temporary)
+
+
+def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return dense tensors, none in the memory of another: tied weights are written under each of their names."""
+    found: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, value in state.items():
+        dense = value.contiguous()
+        memory = dense.untyped_storage().data_ptr()
+        found[name] = dense.clone() if memory in taken else dense
+        taken.add(memory)
+    return found
 
 
 def _sort_metadata(path: Path) -> None:

@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.preprocessing import Preprocessing
 from wiringup.models.trained import read_trained
-from wiringup.models.weights import load_weights, network_of, save_weights
+from wiringup.models.weights import load_weights, network_of, read_weights, save_weights
 
 SPEC = ModelSpec(width=1 / 16, classes=4, size=32)
 HALVES = Preprocessing((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
@@ -168,6 +169,20 @@ def test_equal_weights_are_equal_files(tmp_path):
     assert len(contents) == 1
     assert read(tmp_path / "c.safetensors").classes == names
     assert load_file(tmp_path / "c.safetensors").keys() == model.state_dict().keys()
+
+
+def test_tied_weights_are_kept_and_stay_tied(tmp_path):
+    def tied(value):
+        model = nn.ModuleDict({"one": nn.Linear(3, 3, bias=False), "other": nn.Linear(3, 3, bias=False)})
+        model["other"].weight = model["one"].weight
+        nn.init.constant_(model["one"].weight, value)
+        return model
+
+    path, again = tmp_path / "w.safetensors", tied(0)
+    save_weights(tied(2), path)
+    load_weights(again, read_weights(path, again.state_dict()).state)
+    assert again["other"].weight is again["one"].weight
+    assert again["one"].weight.unique().tolist() == [2]
 
 
 def test_missing_and_misshapen_entries_are_named():
