@@ -201,7 +201,7 @@ def save_weights(
 
 
 def _apart(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return dense tensors, none in the memory of another: tied weights are written under each of their names."""
+    """Return dense tensors with memory of their own: tied weights are written under each of their names."""
     found: dict[str, Tensor] = {}
     taken: set[int] = set()
     for name, value in state.items():

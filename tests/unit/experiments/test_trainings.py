@@ -16,6 +16,7 @@ from wiringup.experiments.runs.trainings import WEIGHTS, Trainings
 from wiringup.models.readout import subject
 from wiringup.results.record import to_dict
 from wiringup.results.store import RECORD, Store
+from wiringup.training.observers import moment_file
 from wiringup.training.schedule import epochs
 
 
@@ -52,10 +53,13 @@ def identity(spec, store):
     return subject(restored(spec, store), spec.model).identity
 
 
+@pytest.mark.parametrize("plasticity", ["critical", "mask:0.3:kind:convolution + decoder"])
 def test_another_exam_of_a_known_training_is_that_of_a_training_made_for_it(
-    run, inputs, other, no_training, tmp_path
+    run, inputs, other, no_training, tmp_path, plasticity
 ):
-    direct = execute(other.pin(run), Store(tmp_path / "direct"), inputs=other)
+    run = replace(run, training=replace(run.training, plasticity=plasticity), keep_weights=True)
+    alone = Store(tmp_path / "direct")
+    direct = execute(other.pin(run), alone, inputs=other)
     store, first = Store(tmp_path / "runs"), inputs.pin(run)
     made = execute(first, store, inputs=inputs)
     no_training()
@@ -64,6 +68,8 @@ def test_another_exam_of_a_known_training_is_that_of_a_training_made_for_it(
     assert again.last.scores[0].n_units == 3 != made.last.scores[0].n_units
     assert again.provenance["trained"] == {"run": made.uid, **made.provenance}
     assert identity(other.pin(run), store) == identity(first, store)
+    kept = [where.folder(again.uid) / moment_file(0) for where in (store, alone)]
+    assert kept[0].read_bytes() == kept[1].read_bytes()
 
 
 def test_the_weights_of_moments_in_between_are_needed(run, inputs, other, no_training, tmp_path):

@@ -13,11 +13,14 @@ from wiringup.core.errors import WiringupError
 from wiringup.core.sealed import read_sealed
 from wiringup.core.spec import from_dict
 from wiringup.experiments.runs.spec import ExamSpec, RunSpec, throughout
-from wiringup.models.architecture import build
+from wiringup.models.architecture import architecture_of, build
 from wiringup.models.weights import load_weights, read_weights
 from wiringup.results.record import Point, Record
 from wiringup.results.store import RECORD, Store
+from wiringup.training.batches import Plan
 from wiringup.training.observers import moment_file
+from wiringup.training.plasticity import resolve
+from wiringup.training.updates import Updates
 
 SPEC = "spec.json"
 WEIGHTS = "weights.safetensors"
@@ -95,15 +98,23 @@ def networks(
     Args:
         spec: of the run.
         record: of a run of the same training.
-        born: the network at birth.
+        born: the network before its training; changed in place, if that begins with another one.
         store: where the run lies.
 
     Raises:
         InputError: if weights are damaged.
     """
-    yield record.points[0], born.eval()
+    yield record.points[0], _begun(born, spec)
     for point in record.points[1:]:
         yield point, restored_from(_weights(record, point, store), spec)
+
+
+def _begun(born: nn.Module, spec: RunSpec) -> nn.Module:
+    """Return a newborn network as it is observed at the first moment: masks act from there on."""
+    how, number = spec.training, spec.images.number or 0
+    plasticity = resolve(born, architecture_of(spec.model), how.plasticity, how.seed)
+    Updates(born, plasticity, Plan.of(number, how), how.seed, how.norms)
+    return born.eval()
 
 
 def restored_from(path: Path, spec: RunSpec) -> nn.Module:
