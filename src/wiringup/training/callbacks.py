@@ -18,7 +18,6 @@ from wiringup.core.preemption import unclaimed
 from wiringup.training.batches import Plan
 from wiringup.training.checkpoint import Checkpoint
 from wiringup.training.distributed import ALONE, ProcessGroup
-from wiringup.training.divergence import bad_weight, check_finite
 from wiringup.training.observers import Observer, TrainingMoment, observe
 from wiringup.training.schedule import Duration, images
 from wiringup.training.state import TrainState
@@ -77,7 +76,7 @@ class Observing:
             return
         state.fetch()
         self.group.share_buffers(state.model)
-        check_finite(state.model)
+        state.check()
         epoch = now / plan.images
         counts = epoch, now, state.steps
         moment = TrainingMoment(*counts, state.model, state.ledger, state.losses, self.group)
@@ -102,7 +101,7 @@ class Saving:
             return
         # only one process writes: it must not wait for others here, nor fail alone; they all find in the next
         # loss what is not finite
-        if self.group.size > 1 and (state.waiting or bad_weight(state.model)):
+        if self.group.size > 1 and (state.waiting or state.bad):
             return
         state.fetch()
         self.checkpoint.write(state)
@@ -127,7 +126,7 @@ class Stopping:
         (asked,) = self.group.mean(self.asked())
         if asked:
             state.fetch()
-            state.check()
+            state.check(self.group)
             self.checkpoint.write(state)
             phase = " of the phase without labels" if state.phase else ""
             raise PreemptedError(

@@ -13,7 +13,6 @@ from wiringup.core.errors import InputError
 from wiringup.core.files import locked, sweep
 from wiringup.core.sealed import add_comment, expect_seal, sealed_path
 from wiringup.core.spec import diff
-from wiringup.training.divergence import check_finite
 from wiringup.training.state import TrainState
 
 FILE = "checkpoint.pt"
@@ -85,7 +84,7 @@ class Checkpoint:
         """
         if self.path is None or not self.writes:
             return
-        check_finite(state.model)
+        state.check()
         content = io.BytesIO()
         torch.save({"identity": dict(self.identity), "state": state.to_dict()}, content)
         with sealed_path(self.path) as temporary:

@@ -1,5 +1,6 @@
 """Where a training diverged: the layer in which the first value stopped being finite."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,15 +13,9 @@ class NotFinite(ArithmeticError):
     """A loss, a gradient or a weight of a training is not finite; the message is a clause that says which."""
 
 
-def check_finite(model: nn.Module) -> None:
-    """Raise `NotFinite` if a parameter or statistic of a model is not finite."""
-    if name := bad_weight(model):
-        raise NotFinite(f"{name} is not finite")
-
-
-def bad_weight(model: nn.Module) -> str | None:
-    """Return the first parameter or statistic of a model that is not finite; None if all are."""
-    named = [*model.named_parameters(), *model.named_buffers()]
+def bad_weight(model: nn.Module, others: Sequence[tuple[str, Tensor]] = ()) -> str | None:
+    """Return the first parameter or statistic of a model, or of ``others``, that is not finite; or None."""
+    named = [*model.named_parameters(), *model.named_buffers(), *others]
     if not named or _finite(torch.stack([value.detach().sum(dtype=torch.float64) for _, value in named])):
         return None  # looked at together, as every look at a card waits for it
     return next((name for name, value in named if not _finite(value)), None)

@@ -118,10 +118,15 @@ class TrainState:
                 raise NotFinite(f"the loss is {loss}")
             self._enter(loss, sizes)
 
-    def check(self) -> None:
-        """Raise `NotFinite` in all processes, if a weight or statistic is not finite in one of them."""
-        name = bad_weight(self.model)
-        (bad,) = self.group.mean(name is not None)
+    @property
+    def bad(self) -> str | None:
+        """The first weight, statistic or parameter behind a weight that is not finite; None if all are."""
+        return bad_weight(self.model, self.updates.hidden)
+
+    def check(self, group: ProcessGroup = ALONE) -> None:
+        """Raise `NotFinite` in all processes of a group, if anything is not finite in one of them."""
+        name = self.bad
+        (bad,) = group.mean(name is not None)
         if bad:
             raise NotFinite(f"{name or 'a weight of another process'} is not finite")
 
@@ -133,7 +138,7 @@ class TrainState:
         """
         if self._good is not None and self.steps - self._kept < KEEP_STEPS:
             return
-        self.check()
+        self.check(self.group)
         self._good, self._kept = copy.deepcopy(self.to_dict()), self.steps
 
     def rewind(self) -> None:

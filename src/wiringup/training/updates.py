@@ -83,6 +83,12 @@ class Updates:
         """What the optimiser moves: in the order of the model's weights, whatever the window."""
         return [parameter for bound in self._bound for parameter in bound.parametrised.parameters]
 
+    @property
+    def hidden(self) -> list[tuple[str, Tensor]]:
+        """The parameters that the weights do not tell, each called after its weight."""
+        each = ((bound.group, bound.parametrised.state()) for bound in self._bound)
+        return [(f"{of.parameter} ({of.parametrisation})", value) for of, state in each for value in state]
+
     def begin(self, seen: int) -> bool:
         """Make ready for the step that begins when ``seen`` images have been seen.
 

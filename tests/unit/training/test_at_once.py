@@ -83,6 +83,15 @@ def test_divergence_is_told_as_where_every_step_is_looked_at(newborn, cornet, pa
     assert "at step" in waited
 
 
+def test_scores_of_masks_are_looked_at_too(newborn, cornet, patterns, as_on_card):
+    """Weights stay finite, as the largest scores act: those that are no numbers."""
+    model, made = newborn(), []
+    model.V4.conv3.weight.register_hook(lambda gradient: gradient * (float("nan") if made[-1] == 2 else 1))
+    spec = TrainSpec("mask:0.5:kind:convolution + decoder", epochs(2), batch=8, lr=0.01)
+    with pytest.raises(DivergedError, match=r"the gradient of V4.conv3.weight is not finite at step 2"):
+        train(model, cornet, patterns(24), spec, callbacks=[lambda state: made.append(state.steps)])
+
+
 def test_copies_are_made_now_and_then(newborn, cornet, patterns, as_on_card, monkeypatch):
     monkeypatch.setattr(state_module, "KEEP_STEPS", 8)
     kept, keep = [], loop.TrainState.keep

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from watching import each_step
 from wiringup.core.errors import WiringupError
 from wiringup.training.divergence import bad_gradient, bad_layer, bad_weight
 from wiringup.training.loop import train
@@ -16,6 +17,15 @@ def test_the_weight_or_statistic_is_named(newborn, name):
     assert bad_weight(model) is None
     model.state_dict()[name][3] = float("nan")
     assert bad_weight(model) == name
+
+
+def test_what_a_weight_is_made_of_is_named_after_it(newborn, cornet, patterns):
+    def poison(state):
+        state.updates.parameters[0].data[0] = float("inf")
+
+    spec = TrainSpec("mask:0.5:layer:V4.conv3", epochs(1), batch=8)
+    with pytest.raises(WiringupError, match=r"V4.conv3.weight \(mask:0.5\) is not finite at step 2"):
+        train(newborn(), cornet, patterns(16), spec, callbacks=each_step(poison))
 
 
 @pytest.mark.parametrize(
