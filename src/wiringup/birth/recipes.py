@@ -125,8 +125,9 @@ def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
     Convolutions as the rule has it, BatchNorm weight 1 and every bias 0; linear weights and biases uniform
     within 1/sqrt(inputs) (PyTorch's default). Each group of a grouped convolution is a convolution of its
     own: with all outputs counted, as PyTorch does, a depthwise network's signal dies out. In any other kind
-    of module biases are 0, what else has one dimension (the weight of a norm, a scale) is 1, and the rest
-    (tokens, positions, projections of attention) normal with a deviation of `OTHER_STD`, as in transformers.
+    of module biases are 0, what else has one number a channel (the weight of a norm, a scale) is 1, and the
+    rest (tokens, positions, projections of attention) normal with a deviation of `OTHER_STD`, as in
+    transformers.
     """
     module = slot.module
     if isinstance(module, nn.Linear):
@@ -140,9 +141,8 @@ def by_rule(slot: Slot, rule: Rule = _KAIMING) -> Tensor:
         return torch.cat([rule(shape, stream, slot.depth) for _ in range(module.groups)])
     if slot.parameter.endswith("bias"):
         return torch.zeros(slot.shape)
-    return (
-        torch.ones(slot.shape) if len(slot.shape) < 2 else normal(slot.shape, 0.0, OTHER_STD, slot.stream())
-    )
+    alone = slot.shape[1:].numel() == 1
+    return torch.ones(slot.shape) if alone else normal(slot.shape, 0.0, OTHER_STD, slot.stream())
 
 
 def from_genome(slot: Slot) -> Tensor:

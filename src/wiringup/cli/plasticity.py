@@ -113,8 +113,8 @@ def _print(found: Plasticity, facts: dict[str, Any]) -> None:
     cost = facts["flops of an image"]
     weights, of = facts["kinds"]["convolution"]
     log.info(
-        f"Of the convolution weights alone {weights:,} of {of:,} ({weights / of:.2%}). An image costs "
-        f"{cost['forward'] / 1e9:.3g} GFLOP forward and {cost['backward'] / 1e9:.3g} backward."
+        f"Of the convolution weights alone {weights:,} of {of:,} ({weights / max(of, 1):.2%}). An image "
+        f"costs {cost['forward'] / 1e9:.3g} GFLOP forward and {cost['backward'] / 1e9:.3g} backward."
     )
 
 

@@ -1,7 +1,8 @@
 """Synapses of a model as a table, and sets of them with their algebra.
 
 A synapse is one trainable parameter of the network: a convolution or decoder weight, an affine parameter of
-a BatchNorm, or a bias. Shared weights count once, however many time steps use them.
+a BatchNorm, or a bias; in networks of other packages also a token, a position or a scale. Shared weights
+count once, however many time steps use them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import numpy_stream
 from wiringup.models.layout import Architecture, area_of
 
-KINDS = ("convolution", "linear", "batchnorm", "bias")
+KINDS = ("convolution", "linear", "batchnorm", "bias", "other")
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Synapses:
         parameter: its dotted name, such as ``V2.conv3.weight``.
         layer: the module that holds it, such as ``V2.conv3``.
         area: the block it lies in (V1, V2, V4, IT, decoder).
-        kind: convolution, linear, batchnorm (affine) or bias.
+        kind: convolution, linear, batchnorm (affine), bias or other (of any other module).
         count: numbers in the tensor.
         learns: parameters that training moves: at most ``count``, or the entries of the factors of a
             low-rank update.
@@ -77,7 +79,9 @@ def _kind(module: nn.Module, parameter: str) -> str:
         return "batchnorm"
     if parameter.endswith("bias"):
         return "bias"
-    return "linear" if isinstance(module, nn.Linear) else "convolution"
+    if isinstance(module, nn.Linear):
+        return "linear"
+    return "convolution" if isinstance(module, _ConvNd) else "other"
 
 
 ALL, NONE = torch.tensor(True), torch.tensor(False)

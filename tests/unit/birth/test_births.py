@@ -233,12 +233,14 @@ def test_refusals_leave_the_model_untouched(genome):
 
 def test_other_modules_are_born_as_transformers_are():
     model = nn.Sequential(nn.Embedding(300, 40), nn.MultiheadAttention(8, 2), nn.LayerNorm(8))
+    model.scale, model.token = nn.Parameter(torch.empty(8, 1, 1)), nn.Parameter(torch.empty(1, 1, 8))
     for parameter in model.parameters():
         nn.init.zeros_(parameter)
     give_birth(model, BirthSpec())
     assert model[0].weight.std().item() == pytest.approx(0.02, rel=0.05)
     assert model[1].in_proj_weight.std() > 0.01 and (model[1].in_proj_bias == 0).all()
     assert (model[2].weight == 1).all() and (model[2].bias == 0).all()
+    assert (model.scale == 1).all() and 0 < model.token.std() < 0.1
 
 
 class TestDistill:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
@@ -74,3 +75,13 @@ def test_every_synapse_is_drawn_equally_often(network):
     assert max(map(abs, deviations)) < 4.5
     # sampling without replacement: the squared deviations are those of independent draws, but for 1 / n
     assert sum(d * d for d in deviations) / len(inside) == pytest.approx(1, abs=0.35)
+
+
+def test_a_convolution_is_a_convolution(tiny, tiny_areas):
+    model = tiny()
+    model.norm1, model.conv2 = nn.GroupNorm(2, 4), nn.MultiheadAttention(6, 2)
+    model.norm1.token = nn.Parameter(torch.zeros(1, 1, 6))
+    kinds = {row.parameter: row.kind for row in Network.of(model, tiny_areas).rows}
+    assert [name for name, kind in kinds.items() if kind == "convolution"] == ["conv1.weight"]
+    other = {name for name, kind in kinds.items() if kind == "other"}
+    assert other == {"norm1.token", "norm1.weight", "conv2.in_proj_weight"}
