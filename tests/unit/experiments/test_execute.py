@@ -22,7 +22,7 @@ from wiringup.core.errors import DivergedError, InputError
 from wiringup.core.spec import from_dict, to_dict
 from wiringup.experiments.launching.launch import launch
 from wiringup.experiments.launching.study import Study
-from wiringup.experiments.recipes.grid import PLASTICITY, grid
+from wiringup.experiments.recipes.grid import PLASTICITY, grid, with_controls
 from wiringup.experiments.recipes.main_study import Scale, main_study
 from wiringup.experiments.runs import run as running
 from wiringup.experiments.runs.births import born
@@ -316,6 +316,18 @@ def test_controls_count_the_synapses_of_the_classes_that_there_are(inputs):
     learned = plasticity_of("critical", inputs.network(BASE)).count()
     assert names == ["critical", f"random:{learned}"]
     assert learned != plasticity_of("critical", BASE.model).count()
+
+
+def test_controls_learn_when_what_they_control_does():
+    count = plasticity_of("critical", BASE.model).count()
+    for window in ("@0..1epochs", "@0.5..2epochs", "@8..images"):
+        control = f"random:{count}{window}"
+        assert with_controls(["critical" + window], BASE.model) == ["critical" + window, control]
+        (when,) = {group.windows for group in plasticity_of(control, BASE.model).groups}
+        assert str(when[0]) == window
+    for name in ("critical@0..1epochs + V1", "V1@0..1epochs + V1@2..3epochs", "(V1 + random:9)@0..1epochs"):
+        with pytest.raises(InputError, match=r"has no control.*give all of it one window"):
+            with_controls([name], BASE.model)
 
 
 def test_what_decides_nothing_is_no_part_of_an_address(inputs):

@@ -9,6 +9,7 @@ from wiringup.core.errors import InputError
 from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.runs.spec import RunSpec
 from wiringup.models.architecture import ModelSpec
+from wiringup.training.plasticity import Plasticity
 
 SEED = "seed"
 """The axis of births and trainings together."""
@@ -67,12 +68,23 @@ def with_controls(names: Sequence[str], model: ModelSpec) -> list[str]:
     """Return sets of synapses, each followed by one of equal count; not those of all, nor any twice.
 
     Raises:
-        InputError: for a set that the network does not have.
+        InputError: for a set that the network does not have, or that has no control.
     """
     found: list[str] = []
     for name in names:
         learns = plasticity_of(name, model)
-        # a set that is itself drawn by the seed has another count in every run
-        equal = f"random:({name})" if "random" in name else f"random:{learns.count()}"
-        found += [name, equal] if learns.count() < learns.count(trained=False) else [name]
+        found += [name, _control(learns)] if learns.count() < learns.count(trained=False) else [name]
     return list(dict.fromkeys(found))
+
+
+def _control(learns: Plasticity) -> str:
+    """Return the set of as many synapses, drawn from all, that learn at the same time."""
+    (when, *others) = {group.windows or () for group in learns.groups}
+    drawn = "random" in learns.name
+    if others or len(when) > 1 or (when and drawn):
+        raise InputError(
+            f"{learns.name!r} has no control, as it learns at several times, or is drawn at random and has a "
+            "window. Take it out, give all of it one window, as in (A + B)@0..2epochs, or ask for none."
+        )
+    # a set that is itself drawn by the seed has another count in every run
+    return f"random:({learns.name})" if drawn else f"random:{learns.count()}{''.join(map(str, when))}"
