@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from wiringup.training.flops import on_meta
 
 
-class Draws(TorchDispatchMode):
+class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes whether random numbers are drawn while it is open.
 
     Attributes:
@@ -20,7 +20,7 @@ class Draws(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.any = False
 
     def __torch_dispatch__(

@@ -65,5 +65,5 @@ def effective(norms: str, plasticity: Plasticity, model: nn.Module) -> str:
     affine = [row for row in plasticity.synapses if row.kind == "batchnorm"]
     at_times = {group.parameter for group in plasticity.groups if group.windows is not None}
     learns = all(row.learns == row.count and row.parameter not in at_times for row in affine)
-    bare = any(n.weight is None and n.running_mean is not None for n in batchnorms(model).values())
+    bare = any(not n.affine and n.running_mean is not None for n in batchnorms(model).values())
     return BATCH if learns and not bare else norms
