@@ -80,6 +80,34 @@ def split_frozen(
     return _split(traced, random)
 
 
+def parameters_before_norms(model: nn.Module) -> dict[str, set[str]]:
+    """Return {BatchNorm layer: parameters of the convolution, or linear layer, whose answer it is given}.
+
+    Raises:
+        InputError: if the network cannot be traced.
+    """
+    try:
+        traced = _traced(model)
+    except Exception as error:  # see `split_frozen`
+        raise InputError(
+            "Norms are held but for those behind what learns, and which these are is not known of a network "
+            f"that torch.fx cannot trace ({error}). Use norms batch or running."
+        ) from error
+    modules, found = dict(model.named_modules()), dict[str, set[str]]()
+    for node in traced.graph.nodes:
+        if node.op == "call_module" and isinstance(modules[str(node.target)], BatchNorm):
+            before = [_parameters_of(of, modules) for of in node.all_input_nodes]
+            found[str(node.target)] = set().union(*before)
+    return found
+
+
+def _parameters_of(node: fx.Node, modules: Mapping[str, nn.Module]) -> set[str]:
+    """Return the parameters with which a node computes: its module's, or those that a function is given."""
+    if node.op == "call_module":
+        return {f"{node.target}.{name}" for name, _ in modules[str(node.target)].named_parameters()}
+    return {str(of.target) for of in node.all_input_nodes if of.op == "get_attr"}
+
+
 def _traced(model: nn.Module) -> fx.GraphModule:
     with Draws() as draws:
         graph = _Tracer().trace(model)

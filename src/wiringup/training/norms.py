@@ -4,6 +4,7 @@ A BatchNorm whose whole affine learns normalises by the statistics of the batch,
 follow. What one does that does not learn is a choice of the training. The published models were trained in
 PyTorch's training mode throughout: ``batch``, or, where BatchNorm was born with the statistics of a trained
 network, ``batch`` or ``held``, which depends on the version of PyTorch (Geiger et al. 2022, research code).
+There, too, running averages follow behind a convolution that learns: those of birth are of other weights.
 """
 
 from collections.abc import Collection
@@ -25,14 +26,15 @@ def statistics_of(model: nn.Module) -> dict[str, int]:
     return {layer: STATISTICS * norm.num_features for layer, norm in kept.items()}
 
 
-def set_training_mode(model: nn.Module, learning: Collection[str], norms: str) -> dict[str, int]:
+def set_training_mode(model: nn.Module, following: Collection[str], norms: str) -> dict[str, int]:
     """Put a model in training mode, and its BatchNorms as ``norms`` says; `set_evaluation_mode` undoes it.
 
     One that keeps no running averages always normalises by the batch.
 
     Args:
         model: the network.
-        learning: BatchNorm layers whose whole affine learns.
+        following: BatchNorm layers that normalise by the batch and whose running averages follow: their whole
+            affine learns or, with `HELD`, the convolution before them.
         norms: what all others do, one of `NORMS`.
 
     Returns:
@@ -41,7 +43,7 @@ def set_training_mode(model: nn.Module, learning: Collection[str], norms: str) -
     model.train()
     moving = statistics_of(model)
     for layer, norm in batchnorms(model).items():
-        follows, keeps = layer in learning or norms == BATCH, layer in moving
+        follows, keeps = layer in following or norms == BATCH, layer in moving
         norm.train(follows or norms != RUNNING or not keeps)
         norm.track_running_stats = keeps and (follows or norms == RUNNING)
         if keeps and not follows:

@@ -18,7 +18,8 @@ BATCH, HELD, RUNNING = "batch", "held", "running"
 
 NORMS: Mapping[str, str] = {
     BATCH: "normalises by the statistics of the batch, and its running averages follow (model.train())",
-    HELD: "normalises by the statistics of the batch, and its running averages stand still",
+    HELD: "normalises by the statistics of the batch, and its running averages stand still, but for those "
+    "behind a convolution that learns, which follow",
     RUNNING: "normalises by its running averages, which stand still (evaluation mode)",
 }
 """What BatchNorm that does not learn may do during training. Running averages move without a label."""

@@ -9,7 +9,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.batchnorm import batchnorms
 from wiringup.training.batches import Plan
-from wiringup.training.norms import set_evaluation_mode, set_training_mode
+from wiringup.training.graph import parameters_before_norms
+from wiringup.training.norms import HELD, set_evaluation_mode, set_training_mode
 from wiringup.training.parametrisations import Free
 from wiringup.training.plasticity import ParameterGroup, Plasticity
 
@@ -56,6 +57,7 @@ class Updates:
         self._indirect: list[Free] = []
         self.learning: dict[str, int] = {}
         self.statistics: dict[str, int] = {}
+        self._before = parameters_before_norms(model) if norms == HELD else {}
         self._check_windows(plan.total)
         self._freeze(set(plasticity.trained))
 
@@ -105,7 +107,10 @@ class Updates:
             name = bound.group.parameter
             self.learning[name] = self.learning.get(name, 0) + bound.group.count
         self._freeze(set(self.learning))
-        self.statistics = set_training_mode(self.model, self._wholly_learning(), self.norms)
+        following = self._wholly_learning() | {
+            norm for norm, parameters in self._before.items() if parameters & self.learning.keys()
+        }
+        self.statistics = set_training_mode(self.model, following, self.norms)
         return True
 
     def _freeze(self, learning: set[str]) -> None:

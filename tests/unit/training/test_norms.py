@@ -9,6 +9,7 @@ from torch import nn
 from watching import each_step
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import distill
+from wiringup.core.errors import InputError
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
 from wiringup.training.callbacks import Interval
 from wiringup.training.loader import ImageLoader
@@ -42,7 +43,12 @@ def plain_loop(model, data, spec, trained, mode):
     for name, module in model.named_modules():
         if isinstance(module, nn.BatchNorm2d) and f"{name}.weight" not in trained:
             module.train(mode != RUNNING)
-            module.track_running_stats = mode != HELD  # as in the published research code
+            before = (
+                name.partition("_")[0].replace("norm", "conv")
+                if "norm" in name
+                else name.replace("bn", "conv")
+            )
+            module.track_running_stats = mode != HELD or f"{before}.weight" in trained  # as published
     optimiser = torch.optim.SGD(learning, spec.lr, momentum=spec.momentum, weight_decay=spec.weight_decay)
     losses = []
     for batch in ImageLoader(data, spec).batches():
@@ -78,9 +84,10 @@ def test_what_moves_is_counted_apart_and_left_as_it_was_found(newborn, cornet, p
     result = train(model, cornet, data, TrainSpec("critical", epochs(1), batch=8, norms=mode))
     moved = {k for k, v in model.state_dict().items() if "running" in k and not torch.equal(v, before[k])}
     norms = {name: module for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
-    assert len(moved) == (2 * len(norms) if mode == BATCH else 0)
-    counted = {name: 20 * 2 * norm.num_features for name, norm in norms.items()} if mode == BATCH else {}
-    assert result.ledger.statistics == counted
+    follow = {name for name in norms if mode == BATCH or (mode == HELD and ".norm3" in name)}
+    assert moved == {f"{name}.running_{of}" for name in follow for of in ("mean", "var")}
+    assert len(follow) == {BATCH: len(norms), HELD: 2 + 4 + 2, RUNNING: 0}[mode]
+    assert result.ledger.statistics == {name: 20 * 2 * norms[name].num_features for name in follow}
     assert result.ledger.synaptic_updates == 20 * result.plasticity.count()
     assert all(norm.track_running_stats and not norm.training for norm in norms.values())
 
@@ -134,10 +141,26 @@ def test_scores_between_are_made_with_the_running_averages(newborn, cornet, patt
         return {"logits": moment.model(images).tolist()}
 
     for mode, same in ((HELD, True), (RUNNING, True), (BATCH, False)):
-        spec = TrainSpec("critical", steps(3), batch=8, lr=0.0, norms=mode)
+        spec = TrainSpec("decoder", steps(3), batch=8, lr=0.0, norms=mode)
         result = train(newborn(), cornet, patterns(16), spec, [answer], moments=[steps(1)])
         first, middle, last = (o["logits"] for o in result.observations)
         assert (first == middle == last) is same
+
+
+def test_held_needs_to_know_which_norms_stand_behind_what_learns(tiny, tiny_areas, patterns):
+    class Chooses(type(tiny())):
+        def forward(self, x):
+            return super().forward(x if x.shape[0] > 0 else -x)
+
+    for mode in NORMS:
+        model = tiny()
+        model.__class__ = Chooses
+        spec = TrainSpec("decoder", steps(1), batch=8, norms=mode)
+        if mode == HELD:
+            with pytest.raises(InputError, match=r"torch\.fx cannot trace .* Use norms batch or running"):
+                train(model, tiny_areas, patterns(16), spec)
+        else:
+            train(model, tiny_areas, patterns(16), spec)
 
 
 @pytest.mark.parametrize(
