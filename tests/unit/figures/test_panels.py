@@ -414,6 +414,7 @@ def test_a_caption_says_what_percentages_are_of_and_what_is_left_out(runs, publi
 
 def test_a_published_bar_is_seed_0_or_the_mean_over_distinct_seeds_and_that_is_said(drawn):
     assert "A published bar is one run (seed 0), not a mean over seeds." in drawn["2b"].caption
+    assert "not a mean over seeds; small pale marks are its other seeds." in drawn["4a"].caption
     assert "A published line is one run (seed 0)" in drawn["1a"].caption
     assert "seed 0" not in drawn["s2"].caption
     (wc,) = [one.spots[0] for one in drawn["s2"].series if one.name == "WC"]

@@ -88,8 +88,7 @@ PANELS: Mapping[str, Panel] = {
     "4a": Panel(
         "Brain match against supervised synaptic updates",
         f"{_OF}; updates are labelled images seen times trained synapses. "
-        "Each condition with its most images, of CORnet-S: all synapses, critical training, and own runs of "
-        "critical training with BatchNorm.",
+        "Each condition with its most images, of CORnet-S: all synapses, and critical training.",
         "combination",
         _BOTH,
         growth.synaptic,

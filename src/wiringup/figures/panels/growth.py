@@ -87,7 +87,7 @@ def _learned(spot: Spot) -> bool:
 
 def _of_others(spots: Spots, drawn: Spots) -> str:
     """Return the sentences for other networks in a panel, and for own conditions that are not in it."""
-    told = ""
+    told = " Own runs of critical training with BatchNorm too." if any(map(_with_batchnorm, drawn)) else ""
     if any(s.study == SCALING for s in drawn):
         told += " EfficientNet-B0 and ResNet-18: Gokce & Schrimpf 2025."
     labels = dict.fromkeys(s.label for s in spots if s.source == OWN and (s.plasticity or s.birth))
@@ -97,6 +97,10 @@ def _of_others(spots: Spots, drawn: Spots) -> str:
         )
         told += f" Own conditions that are not drawn: {named}."
     return told
+
+
+def _with_batchnorm(spot: Spot) -> bool:
+    return spot.source == OWN and (spot.birth, spot.plasticity) == (WC, f"{CRITICAL} + batchnorm")
 
 
 def _beside(spot: Spot) -> bool:

@@ -161,7 +161,8 @@ def sentences(series: Iterable[Series], what: str) -> str:
     series = list(series)
     told = list(dict.fromkeys(spot.basis.told for one in series for spot in one.spots))
     if any(one.published and one.spots[0].seed == 0 for one in series):
-        told.append(f"A published {what} is one run (seed 0), not a mean over seeds.")
+        others = "; small pale marks are its other seeds" if any(one.minor for one in series) else ""
+        told.append(f"A published {what} is one run (seed 0), not a mean over seeds{others}.")
     if any(_of_lengths(one) for one in series):
         told.append(JOINED)
     return "".join(f" {sentence}" for sentence in told)
