@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from wiringup.core.errors import InputError
 from wiringup.models.forward import hooked
 
 IMAGES = 2  # a BatchNorm that learns cannot normalise one value
@@ -44,6 +45,9 @@ def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dic
 
     Returns:
         {layer: operations}, in the order of the first call; layers that are shared over time add up.
+
+    Raises:
+        InputError: if what the model computes depends on values.
     """
     meta = on_meta(model)
     dtype = next(model.parameters()).dtype
@@ -55,7 +59,16 @@ def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dic
     counted = [name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     detached = hooked(model, [reads] if reads else [], lambda name, module, inputs, output: output.detach())
     with hooked(model, counted, count), detached:
-        functional_call(model, meta, (torch.empty(IMAGES, 3, size, size, dtype=dtype, device="meta"),))
+        try:
+            functional_call(model, meta, (torch.empty(IMAGES, 3, size, size, dtype=dtype, device="meta"),))
+        except (RuntimeError, NotImplementedError) as error:
+            if "meta" not in str(error):
+                raise
+            raise InputError(
+                f"The operations of {type(model).__name__} cannot be counted from shapes alone: it looks at "
+                f"values of its images, or makes tensors on a device of its own ({error}). It can be scored, "
+                "but not trained; write its forward pass without that."
+            ) from error
     return found
 
 

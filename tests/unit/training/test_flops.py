@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.training.batches import Plan
 from wiringup.training.flops import Flops, flops_by_layer
@@ -79,3 +80,12 @@ def test_norms_that_read_how_many_batches_they_saw_are_passed():
     found = flops_by_layer(model, 8)
     assert found.keys() == {"0"} and model[1].num_batches_tracked == 0
     assert flops_by_layer(model.to("meta"), 8) == found
+
+
+def test_a_network_that_looks_at_values_cannot_be_counted_and_that_is_said():
+    class Chooses(nn.Conv2d):
+        def forward(self, x):
+            return super().forward(x if x.mean() > 0 else -x)
+
+    with pytest.raises(InputError, match=r"operations of Chooses cannot be counted .* but not trained"):
+        flops_by_layer(Chooses(3, 2, 3), 8)
