@@ -179,9 +179,9 @@ def test_a_validation_set_may_lie_elsewhere_and_has_to_be_the_same(run, tmp_path
 
 
 def test_whole_photographs_are_learned_from_and_the_protocol_says_so(run, tmp_path):
-    photographs = [noise(1, 20 + 3 * i, 40 - i, seed=i)[0] for i in range(12)]
-    for name in ("train", "val"):
-        write_folder(tmp_path / name, class_folders(photographs if name == "train" else photographs[::-1]))
+    photographs = [noise(1, 20 + 3 * (i % 12), 40 - i, seed=i)[0] for i in range(24)]
+    write_folder(tmp_path / "train", class_folders(photographs[:12]))
+    write_folder(tmp_path / "val", class_folders(photographs[12:]))
     images = ImagesSpec(
         str(tmp_path / "train"), side=24, calibration=4, val=str(tmp_path / "val"), keep="jpeg"
     )

@@ -84,7 +84,8 @@ def test_nothing_supervised_is_counted_and_the_account_agrees_with_brute_force(n
     still = learn_label_free(newborn(), cornet, spec(plasticity=name, norms="held")).ledger.label_free[
         "waves"
     ]
-    assert still.statistics == {n: 32 * 2 * norms[n].num_features for n in learning}
+    behind = {n for n in norms if name == "critical" and ".norm3" in n}  # of convolutions that learn
+    assert still.statistics == {n: 32 * 2 * norms[n].num_features for n in learning | behind}
 
 
 @pytest.mark.parametrize("name", ["all", "critical", "downstream:IT"])

@@ -1,6 +1,7 @@
 """The loop: what moves, what stands still, what is observed, and what stops it."""
 
 import copy
+import re
 
 import numpy as np
 import pytest
@@ -41,6 +42,7 @@ def test_frozen_means_frozen(newborn, cornet, patterns, name, mode):
     learned = set(result.plasticity.trained)
     every = {k.rpartition(".")[0] for k in before if k.endswith("running_mean")}
     norms = every if mode == "batch" else {k.rpartition(".")[0] for k in learned if ".norm" in k}
+    norms |= {n for n in every if mode == "held" and re.sub(r"norm(\d).*", r"conv\1.weight", n) in learned}
     buffers = {f"{n}.{b}" for n in norms for b in ("running_mean", "running_var", "num_batches_tracked")}
     assert moved == learned | buffers
 
