@@ -89,3 +89,12 @@ def no_network() -> int:
 
 
 NUMBER = 3
+
+
+class NormAct(nn.BatchNorm2d):
+    """A norm and what comes after it, as in other packages: traced, it would be their operations."""
+
+    def forward(self, x):
+        statistics = self.running_mean, self.running_var
+        y = nn.functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum)
+        return nn.functional.silu(y)

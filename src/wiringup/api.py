@@ -33,15 +33,14 @@ from wiringup.experiments.runs.options import ExamOptions, NetworkOptions, as_tr
 from wiringup.experiments.runs.run import execute_alone, read_spec, restored, spec_of
 from wiringup.experiments.runs.spec import RunSpec
 from wiringup.experiments.scoring.candidates import Candidate
-from wiringup.experiments.scoring.references import REFERENCES
 from wiringup.experiments.scoring.scores import row
+from wiringup.experiments.scoring.subjects import subject_of, told_of_module
 from wiringup.figures.results import BrainMatchResult, Results
 from wiringup.models import any_network
 from wiringup.models.architecture import ModelSpec, build
 from wiringup.models.device import check_device
 from wiringup.models.preprocessing import preprocess
 from wiringup.models.readout import Subject
-from wiringup.models.storage import Storage
 from wiringup.results import brain_match as matching
 from wiringup.results.record import Record
 from wiringup.results.store import Store
@@ -99,7 +98,7 @@ def create_model(
         MissingDataError: if a library or file is not here.
     """
     if isinstance(name, nn.Module):
-        raise InputError(_live(name))
+        raise InputError(told_of_module(name))
     if areas is not None and not isinstance(areas, Mapping):
         raise InputError(f"areas is {areas!r}; give a dictionary, as in {{'V4': 'layer3'}}.")
     foreign = any_network.is_foreign(name)
@@ -233,14 +232,14 @@ def train(
     """
     network = create_model(model) if isinstance(model, str) else model
     _check_network(network)
-    known = network.origin if isinstance(network.origin, BirthSpec) else None
+    known = network.origin if isinstance(network.origin, BirthSpec) and not birth else None  # born already
     if not (birth or known or isinstance(model, str)):
         raise InputError(f"{network!r} has no birth to start from; name one, as in birth='kn'.")
-    if known and not birth and network.changed:
+    if known and network.changed:
         raise InputError(
             f"{network!r}: a training begins with a birth, not with such weights; name one: birth='kn'."
         )
-    if known and not birth and known.genome and not network.born_from:
+    if known and known.genome and not network.born_from:
         raise InputError(
             f"{network!r} was born from a genome in memory alone: nobody could make the run again. "
             "Save it (genome.save('g.json')), and name the file: birth='g.json'."
@@ -263,8 +262,8 @@ def train(
     named = tuple(_listed(benchmarks))
     exam = ExamOptions("none", suite or None, named, normalisation, when, keep_weights, top1)
     seen = shown(images, val, size if image_size is None else image_size, limit, keep)
-    usual = known.batchnorm if known and not birth else "calibrated"
-    born = BirthSpec(seed=known.seed if known and not birth else seed, batchnorm=batchnorm or usual)
+    usual = known.batchnorm if known else "calibrated"
+    born = BirthSpec(seed=known.seed if known else seed, batchnorm=batchnorm or usual)
     base = replace(base_run(network.spec, seen, exam, how), birth=born)
     inputs = StudyInputs()
     with watched():
@@ -330,7 +329,7 @@ def score(
         raise InputError(f"{model!r} sees {own} px, not {size}; make one of that size, or leave out size.")
     side = own or size or ModelSpec.size
     loaded = [load_benchmark(b, size=side) if isinstance(b, str) else b for b in _listed(benchmarks)]
-    seen, facts = _subject(model, side, device)
+    seen, facts = subject_of(model, side, device)
     with watched():
         scores = evaluate(seen, loaded, _listed(layers) or None, normalisation, device=check_device(device))
     candidate = Candidate(seen, facts, {})
@@ -372,7 +371,7 @@ def brain_match(
 
     def match(of: Any) -> matching.BrainMatch:
         each_seed = _listed(of)
-        subjects = [_subject(one, size, device)[0] for one in each_seed]
+        subjects = [subject_of(one, size, device)[0] for one in each_seed]
         if len({one.identity for one in subjects}) < len(subjects):
             raise InputError("Several networks are seeds of one condition, but two of these are the same.")
         where = check_device(device)
@@ -398,32 +397,3 @@ def _check_one_of(suite: str | None, benchmarks: Any) -> None:
 def _check_network(model: Any) -> None:
     if not isinstance(model, Network):
         raise InputError(f"{model!r:.60} is no network of wiringup; make one with create_model.")
-
-
-def _live(module: nn.Module) -> str:
-    return (
-        f"{type(module).__name__} is a module, which does not say how it sees. Score it as "
-        "wiringup.NetworkSubject('name', module, {'V4': 'layer3'}, size=224): its areas, and the side of its "
-        "input (preprocessing is ImageNet's unless another is given). To train it, give a factory: "
-        "create_model('package.module:factory')."
-    )
-
-
-def _subject(model: Network | Subject | str, size: int, device: str) -> tuple[Subject, dict[str, Any]]:
-    """Return a model as benchmarks look at it, and the columns that name it."""
-    if isinstance(model, str):
-        if model not in REFERENCES:
-            raise InputError(
-                f"{model!r} is none of {', '.join(REFERENCES)}. For a network: create_model, give_birth."
-            )
-        made, facts = REFERENCES[model].make(size, 0, Storage())
-        return made, {"model": model, "size": size, **facts}
-    if isinstance(model, Network):
-        return model.subject(device), model.facts
-    if isinstance(model, nn.Module):
-        raise InputError(_live(model))
-    if not hasattr(model, "responses"):
-        raise InputError(
-            f"{type(model).__name__} does not answer to images; make a network with create_model."
-        )
-    return model, {"model": model.name}

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from foreign_networks import NormAct
 from wiringup.core.errors import InputError
 from wiringup.core.seeds import torch_stream
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
@@ -290,15 +291,6 @@ def test_norms_of_all_networks_are_shared_by_processes():
         norms = sum(isinstance(module, nn.BatchNorm2d) for module in model.modules())
         parts = split_frozen(model, images.shape, shared_norm)
         assert sum(isinstance(module, SharedNorm) for module in parts.learning.modules()) == norms
-
-
-class NormAct(nn.BatchNorm2d):
-    """A norm and what comes after it, as in other packages: traced, it would be their operations."""
-
-    def forward(self, x):
-        statistics = self.running_mean, self.running_var
-        y = nn.functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum)
-        return nn.functional.silu(y)
 
 
 class Function(nn.Module):

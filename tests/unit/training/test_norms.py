@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from foreign_networks import NormAct
 from watching import each_step
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.birth.distill import distill
@@ -215,15 +216,6 @@ def test_norms_without_running_averages_always_take_the_batch(patterns, mode):
     assert result.ledger.statistics == {}
     norms = [m for m in ours.modules() if isinstance(m, nn.BatchNorm2d)]
     assert not any(norm.track_running_stats or norm.training for norm in norms)
-
-
-class NormAct(nn.BatchNorm2d):
-    """A norm and what comes after it, as in other packages: traced, it would be their operations."""
-
-    def forward(self, x):
-        statistics = self.running_mean, self.running_var
-        y = nn.functional.batch_norm(x, *statistics, self.weight, self.bias, self.training, self.momentum)
-        return nn.functional.silu(y)
 
 
 class Written(nn.Module):
