@@ -129,15 +129,35 @@ def aligned(
         caution(doubtful)
     if table is not None:
         _warn_of_left_out(table, images, stimuli)
-        uses = {"order": rows.columns, "ids": ids * place.by_ids} | used
-        refuse_unused(table, uses)
-        warn_of_columns(table, uses)
-    if beside is not None:
-        warn_of_columns(beside, {"order": place.names} | (used if table is None else {}))
+    _tell_of_columns(table, {"order": rows.columns, "ids": ids * place.by_ids}, beside, place, used)
     how = _order_in_words(rows, place, free, STACK if stack else options.order, source)
     return Aligned(
         found, images, groups, labels, how, tuple(said for said, holds in assumed.items() if holds)
     )
+
+
+def _tell_of_columns(
+    table: Table | None,
+    for_order: Mapping[str, Sequence[str]],
+    beside: Table | None,
+    place: Place,
+    for_images: Mapping[str, Sequence[str]],
+) -> None:
+    """Say what was not used of a table, and of what stands beside the responses; refuse a useless table.
+
+    Args:
+        table: of the images.
+        for_order: what of it says the order -> its columns.
+        beside: what stands beside the responses.
+        place: with what of that says the order.
+        for_images: groups and labels -> columns of the table or, without one, of what stands beside.
+    """
+    if table is not None:
+        uses = {**for_order, **for_images}
+        refuse_unused(table, uses)
+        warn_of_columns(table, uses)
+    if beside is not None:
+        warn_of_columns(beside, {"order": place.names, **(for_images if table is None else {})})
 
 
 def _numbers_whole(columns: Mapping[str, Sequence[str]], stimuli: Stimuli) -> dict[str, list[str]]:
