@@ -18,6 +18,11 @@ def listed(names: Sequence[str], n: int = 8) -> str:
     return ", ".join(names[:n]) + (" ..." if len(names) > n else "")
 
 
+def several(number: float, unit: str) -> str:
+    """Return how many, of ``unit`` in the plural: ``"1 epoch"``, ``"0.5 epochs"``, ``"3 epochs"``."""
+    return f"{number:.12g} {unit.removesuffix('s') if number == 1 else unit}"
+
+
 def one_of(value: str, allowed: Collection[str], what: str) -> str:
     """Return ``value`` if it is allowed.
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from wiringup.core.checks import several
 from wiringup.core.errors import InputError
 from wiringup.figures.style import clean, head, look, new_figure
 from wiringup.figures.tables import count
@@ -127,7 +128,7 @@ def _line(axes: Axes, row: int, first: Sequence[float], end: Sequence[float], co
 def _name(cell: Mapping[str, Any], cells: Cells, own: Sequence[ConditionScores], lost: int) -> str:
     """Return how a line is called, by name or what tells its cell from others; what it spent, and lost."""
     varied = [f for f in cell if len({c.get(f) for c in cells.values()}) > 1] or ["plasticity"]
-    texts = {"images": f"{cell['images']:,} images", "epochs": f"{cell['epochs']:g} epochs"}
+    texts = {"images": f"{cell['images']:,} images", "epochs": several(cell["epochs"], "epochs")}
     name = cell.get("name") or ", ".join(str(texts.get(f, cell[f])) for f in varied)
     if not own:
         return f"{name}  (diverged)"

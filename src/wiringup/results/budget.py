@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from wiringup.core.checks import several
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.results.brain_match import BrainMatch
 from wiringup.results.comparison import matched
@@ -126,7 +127,7 @@ class _Reference:
         chance = [area for area in self.base.areas if area not in self.areas]
         over = f" over {', '.join(self.areas)} (at chance in {', '.join(chance)})" if chance else ""
         mean = f", mean of {self.seeds} seeds" if self.seeds > 1 else ""
-        when = f"{self.row['label']} after {self.row['epoch']:g} epochs"
+        when = f"{self.row['label']} after {several(self.row['epoch'], 'epochs')}"
         return f"{when}, brain match {self.whole:.3f}{over}{mean}"
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from wiringup.core.checks import several
 from wiringup.core.spec import content_hash
 from wiringup.results.record import Record
 
@@ -111,7 +112,7 @@ def _leaves(value: Any, path: Path = ()) -> Iterable[tuple[Path, Any]]:
 def _text(value: Any) -> str:
     """Return a value in few words, or the beginning of a hash."""
     if isinstance(value, Mapping):
-        return f"{value['value']:.12g} {value['unit']}" if "unit" in value else content_hash(value)[:8]
+        return several(value["value"], value["unit"]) if "unit" in value else content_hash(value)[:8]
     text = f"{value:.12g}" if isinstance(value, float) else str(value)
     if isinstance(value, list | tuple):
         text = " ".join(map(_text, value)) or "none"

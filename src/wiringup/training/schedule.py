@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from wiringup.core.checks import at_least, one_of
+from wiringup.core.checks import at_least, one_of, several
 from wiringup.core.errors import InputError
 
 UNITS = ("epochs", "images", "steps")
-UPDATES = "updates"
+WORDS = {word: unit for unit in UNITS for word in (unit, unit.removesuffix("s"))}
+WORDS |= dict.fromkeys(("updates", "update"), "images")
 PUBLISHED = "published"
 
 STEP_EPOCHS = 20
@@ -56,11 +57,11 @@ class Duration:
     def parse(cls, text: str) -> "Duration":
         """Read ``"6 epochs"``, ``"0.5 epochs"``, ``"10000 images"`` or ``"300 steps"``.
 
-        ``"10000 updates"`` are supervised updates, and so another word for images.
+        ``"10000 updates"`` are supervised updates, and so another word for images; ``"1 epoch"`` is read too.
         """
         number, _, unit = text.strip().partition(" ")
         try:
-            return cls(float(number), "images" if unit.strip() == UPDATES else unit.strip())
+            return cls(float(number), WORDS.get(unit.strip(), unit.strip()))
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
@@ -89,7 +90,7 @@ class Duration:
         return f"{self.value:g}" if self.unit == "epochs" else str(self.value)
 
     def __str__(self) -> str:
-        return f"{self.number} {self.unit}"
+        return several(1, self.unit) if self.value == 1 else f"{self.number} {self.unit}"
 
 
 def steps_per_epoch(dataset: int, batch: int) -> int:
@@ -136,7 +137,7 @@ def parse_moments(text: str) -> tuple[Duration, ...]:
     for word in [*text.split(), "epochs"]:
         if word == PUBLISHED:
             asked += PUBLISHED_MOMENTS
-        elif word in (*UNITS, UPDATES) and numbers:
+        elif word in WORDS and numbers:
             asked += [Duration.parse(f"{number} {word}") for number in numbers]
             numbers = []
         else:

@@ -111,7 +111,7 @@ def test_a_training_that_diverges_is_noted_and_the_sweep_goes_on(inputs, store, 
     study, found = made(SMALL, inputs, store)
     assert [r.label.split(", ")[1] for r in found.records] == ["all", "decoder"]
     assert [(d.label, d.seed, d.why) for d in found.diverged] == [
-        ("kaiming_normal, critical, 24 images x 1 epochs", 0, "the loss is nan")
+        ("kaiming_normal, critical, 24 images x 1 epoch", 0, "the loss is nan")
     ]
     kept, records = store.study(study.uid)
     assert len(records) == 2 and kept["spec"]["diverged"][0]["label"] == found.diverged[0].label

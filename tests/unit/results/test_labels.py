@@ -52,7 +52,7 @@ def test_all_that_differs_is_named(record):
     along = replace(RUN, moments=parse_moments("0.5 1"), exam=ExamSpec("real@1", {"b": "c" * 64}))
     first, second = labels(record, RUN, along)
     assert "suite simulated@1" in first and "moments none" in first
-    assert "suite real@1" in second and "moments 0.5 epochs 1 epochs" in second
+    assert "suite real@1" in second and "moments 0.5 epochs 1 epoch" in second
     assert len(set(labels(record, RUN, replace(RUN, images=ImagesSpec("b.zip", sha256="b" * 64))))) == 2
     taught = [born_from(RUN, one) for one in (RUN, slow)]
     assert labels(record, *taught) == [f", genome distilled_from training lr {lr}" for lr in ("0.1", "0.01")]

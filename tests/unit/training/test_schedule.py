@@ -24,9 +24,12 @@ def test_units_are_not_confused():
     assert epochs(6) != images(6) != steps(6)
     assert epochs(6) == epochs(6.0) == Duration.parse("6 epochs")
     assert Duration.parse(" 0.1 epochs") == epochs(0.1)
+    assert Duration.parse(str(epochs(1))) == Duration.parse("1 epoch") == epochs(1)
     # supervised updates are images as seen
     assert Duration.parse("300 updates") == images(300)
+    assert parse_moments("0.5 1 epoch 1 update") == (epochs(0.5), epochs(1), images(1))
     assert (str(epochs(0.5)), str(images(1_281_167))) == ("0.5 epochs", "1281167 images")
+    assert (str(epochs(1)), str(images(1)), str(steps(3))) == ("1 epoch", "1 image", "3 steps")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_one_left_over_image_joins_the_batch_before(dataset, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("6 epoch", "Unknown unit of time 'epoch'. Did you mean 'epochs'"),
+        ("6 epoks", "Unknown unit of time 'epoks'. Did you mean 'epochs'"),
         ("6", "Unknown unit of time ''"),
         ("six epochs", "'six epochs' is no duration"),
         ("2.5 images", "whole number; got 2.5"),

@@ -13,6 +13,7 @@ Three seeds: 84 runs, at `gpu` (one card) about 17 minutes one after the other (
 minutes), and 5 hours at `small` (two cores).
 """
 
+from wiringup.core.checks import several
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
 from wiringup.experiments.runs.inputs import plasticity_of
 from wiringup.results.claims import MOST, Claim
@@ -24,7 +25,7 @@ def combination(study: Conditions) -> None:
     share = plasticity_of("critical", study.base.model).share
     for number in study.numbers:
         for passes in study.scale.epochs:
-            budget = f"{number:,} images x {passes:g} epochs"
+            budget = f"{number:,} images x {several(passes, 'epochs')}"
             study.add(
                 f"WC + critical, {budget}",
                 birth=WC,
@@ -35,7 +36,7 @@ def combination(study: Conditions) -> None:
             study.add(f"KN, all, {budget}", number=number, duration=epochs(passes))
     for passes in study.scale.epochs:
         spent = max(2, round(study.images * passes * share))
-        budget = f"{passes:g} epochs"
+        budget = several(passes, "epochs")
         study.add(f"KN, all, synaptic updates of critical for {budget}", duration=images(spent))
         study.add(f"KN + critical, {budget}", learns="critical", duration=epochs(passes))
         study.add(f"WC, all, {budget}", birth=WC, duration=epochs(passes))

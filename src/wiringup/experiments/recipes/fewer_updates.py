@@ -10,6 +10,7 @@ Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) a
 cores).
 """
 
+from wiringup.core.checks import several
 from wiringup.experiments.recipes.conditions import Conditions, Recipe
 from wiringup.results.claims import LEAST, MOST, Claim
 from wiringup.training.schedule import epochs
@@ -20,7 +21,7 @@ def fewer_updates(study: Conditions) -> None:
     for number in study.numbers:
         for passes in (*study.scale.epochs, study.scale.reference):
             if (number, passes) != (study.images, study.scale.reference):
-                label = f"KN, all, {number:,} images x {passes:g} epochs"
+                label = f"KN, all, {number:,} images x {several(passes, 'epochs')}"
                 study.add(label, number=number, duration=epochs(passes))
 
 

@@ -13,6 +13,7 @@ cores).
 
 from dataclasses import replace
 
+from wiringup.core.checks import several
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
 from wiringup.results.claims import LEAST, Claim
 from wiringup.training.schedule import epochs
@@ -32,7 +33,7 @@ def small_networks(study: Conditions) -> None:
     for name, architecture, part in NETWORKS:
         model = replace(whole, architecture=architecture, width=whole.width * part)
         for passes in (study.epochs, study.scale.reference):
-            label = f"{name} x {model.width:g}, KN, all, {passes:g} epochs"
+            label = f"{name} x {model.width:g}, KN, all, {several(passes, 'epochs')}"
             study.add(label, duration=epochs(passes), changes={"model": model})
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from wiringup.core.checks import at_least
+from wiringup.core.checks import at_least, several
 from wiringup.core.errors import InputError
 from wiringup.experiments.launching.study import Study
 from wiringup.experiments.recipes.grid import PLASTICITY, grid, seeded
@@ -92,7 +92,7 @@ def _cells(
     found = {}
     for run in grid(base, axes, controls=controls):
         number, passes = run.images.number or 0, run.training.duration.value
-        label = f"{birth}, {run.training.plasticity}, {number:,} images x {passes:g} epochs"
+        label = f"{birth}, {run.training.plasticity}, {number:,} images x {several(passes, 'epochs')}"
         cell = {"birth": birth, "plasticity": run.training.plasticity, "images": number, "epochs": passes}
         found[label] = replace(run, label=label), cell
     return found

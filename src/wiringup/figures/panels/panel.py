@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from wiringup.core.checks import several
 from wiringup.figures.panels.series import Series, condition
 from wiringup.figures.panels.spots import ALL, COLUMNS, CRITICAL, KN, WC, Spot
 from wiringup.results.published import PUBLISHED
@@ -139,7 +140,7 @@ def equally_long(spots: Iterable[Spot]) -> tuple[list[Spot], str]:
     )
     others = [f"{s.label}: {s.epoch:g}" for s in found if s.source == OWN and s.epoch != epochs]
     but = f", but of {'; '.join(others)}" if others else ""
-    return found, f" Own trainings of {epochs:g} epoch{'' if epochs == 1 else 's'}{but}."
+    return found, f" Own trainings of {several(epochs, 'epochs')}{but}."
 
 
 def births(spots: Iterable[Spot]) -> list[Spot]:
