@@ -67,8 +67,10 @@ def budget(
 
 
 def _row(one: "Choice") -> list[str]:
+    from wiringup.results.budget import birth_told
+
     named = one.condition
-    said = [named["birth"], named["plasticity"], named["norms"]]
+    said = [birth_told(named), named["plasticity"], named["norms"]]
     interval = f"{one.low:.0f} to {one.high:.0f}" if math.isfinite(one.low) else "not known"
     error = f"{one.error:.1f} ({one.covered:.0%} in interval)" if math.isfinite(one.error) else "is a point"
     cells = [f"{one.images:,.0f}", f"{one.epochs:.3g}", f"{one.synaptic_updates:.3g}"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from wiringup.experiments.recipes.claims import Examined
     from wiringup.figures.results import Results
     from wiringup.results.claims import Tested
-    from wiringup.results.curves import OnFront
+    from wiringup.results.pareto import OnFront
     from wiringup.results.stats import Estimate
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,15 @@ def reach(
         }
         for one in found
     ]
+    if json:
+        body = [row | {"interpolated between": list(one.apart)} for row, one in zip(body, found, strict=True)]
     _show(body, json, f"{by} until {to:g} % of {base}{_whose(found)}; inf: not reached")
+    for one in found if not json else ():
+        if one.apart:
+            log.warning(
+                "%s was scored at %.3g and %.3g %s, and not between: where it reached %g %% is interpolated.",
+                one.label, *one.apart, by, to,
+            )  # fmt: skip
 
 
 def front(
@@ -316,9 +324,11 @@ def _show(body: Sequence[Mapping[str, Any]], json: bool, title: str) -> None:
 
     if json:
         as_json(plain(list(body)))
-    else:
+    elif body:
         cells = [[cell(value) for value in row.values()] for row in body]
         table(list(body[0]), cells, title=title)
+    else:
+        log.info("%s: none.", title)
 
 
 def stats(

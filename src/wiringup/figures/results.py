@@ -10,10 +10,11 @@ from wiringup.core.files import write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare, diverged_of
 from wiringup.results.confirmation import confirmed, only, others
-from wiringup.results.curves import Compared, Curve, OnFront, Reached, compared, curves, front, reached
+from wiringup.results.curves import Compared, Curve, Reached, compared, curves, reached
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
 from wiringup.results.lengths import by_length, joined, lines, named
+from wiringup.results.pareto import OnFront, front
 from wiringup.results.record import Diverged, Record, plain
 from wiringup.results.stats import Estimate
 from wiringup.results.store import Store, is_study
@@ -171,7 +172,7 @@ class Results:
     def front(
         self, by: str = "synaptic_updates", reference: str = "", benchmarks: Sequence[str] = ()
     ) -> list[OnFront]:
-        """Return the Pareto front of brain match against a cost, see `results.curves.front`."""
+        """Return the Pareto front of brain match against a cost, see `results.pareto.front`."""
         return front(self.curves(reference, benchmarks), self._named(reference), by)
 
     def others(self, benchmarks: Sequence[str]) -> list[str]:

@@ -22,6 +22,7 @@ from wiringup.core.checks import several
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.results.brain_match import BrainMatch
 from wiringup.results.comparison import matched
+from wiringup.results.labels import DISTILLED, genome_kind
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, one_more
 from wiringup.results.surface import fitted, grid, left_out
@@ -38,7 +39,9 @@ FEWEST = 6  # points that a process is fitted to
 _OF_REFERENCE = ("updates", "epoch", "n_images", "norms", "condition")  # the same in its seeds
 HOW = ("lr", "optimiser", "weight_decay", "batch", "schedule", "augmentation")
 """How a network was trained; what was trained otherwise than the reference is no part of a condition."""
-_NAMES = ("source", "suite", "architecture", "width", "size", "birth", "plasticity", "norms")
+_NAMES = (
+    "source", "suite", "architecture", "width", "size", "birth", "genome", "batchnorm", "plasticity", "norms",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,14 @@ def told(named: Mapping[str, Any]) -> str:
     """Return a condition in words."""
     norms = f", norms {named['norms']}" if named["norms"] else ""
     learns = f" + {named['plasticity']}" if named["plasticity"] else ", birth"
-    return f"{named['birth']}{learns}{norms} ({named['source']}, {named['suite']})"
+    return f"{birth_told(named)}{learns}{norms} ({named['source']}, {named['suite']})"
+
+
+def birth_told(named: Mapping[str, Any]) -> str:
+    """Return the birth of a condition in words: its recipe, genome, and BatchNorm if not calibrated."""
+    genome = {"": "", DISTILLED: " (distilled)"}.get(named["genome"], f" (genome {named['genome'][:8]})")
+    norms = named["batchnorm"]
+    return f"{named['birth']}{genome}" + (f", BatchNorm {norms}" if norms not in (None, "calibrated") else "")
 
 
 def _moments(table: Iterable[Row], architecture: str) -> list[_Moment]:
@@ -252,6 +262,8 @@ def _condition(row: Row) -> tuple[Any, ...]:
     return (
         *_world(row),
         row["birth"],
+        DISTILLED if genome_kind(row) == DISTILLED else row.get("genome") or "",
+        row.get("batchnorm"),
         *((row["plasticity"], row.get("norms")) if row["epoch"] else (None, None)),
     )
 

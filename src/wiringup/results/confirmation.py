@@ -11,8 +11,8 @@ from wiringup.core.errors import InputError
 from wiringup.core.score import NORMALISATIONS, UNCEILED, Draws, Evidence, normalise
 from wiringup.results.brain_match import NOTHING
 from wiringup.results.comparison import Runs, matched, moments_of
-from wiringup.results.curves import OnFront, together
-from wiringup.results.draws import Drawn, Sample, drawn
+from wiringup.results.draws import Drawn, Sample, drawn, together
+from wiringup.results.pareto import OnFront
 from wiringup.results.record import MEAN, score_from_dict
 from wiringup.results.stats import LEVEL, Estimate
 from wiringup.results.table import Row
@@ -62,7 +62,7 @@ def confirmed(
 
     Args:
         table: see `results.table.rows`, with evidence.
-        points: what was chosen, see `curves.front`.
+        points: what was chosen, see `pareto.front`.
         reference: label of the condition whose last moment is 100 %.
         benchmarks: those that had no part in the choice.
 
@@ -84,11 +84,17 @@ def confirmed(
 def as_if_ceiled(table: Sequence[Row]) -> list[Row]:
     """Return the rows for percentages: what has no ceiling gets one of 1, as any cancels in a percentage.
 
-    It is normalised as the others are, so that raw scores are squared where theirs are.
+    It is normalised as the others are, so that raw scores are squared where theirs are; those of behaviour
+    never are.
     """
     used = {row["normalisation"] for row in table if row.get("benchmark") and row["area"] != BEHAVIOR}
     how = next(iter(sorted(used & NORMALISATIONS.keys())), "r/c")
-    return [_ceiled(row, how) if row.get("normalisation") == UNCEILED else row for row in table]
+    return [
+        _ceiled(row, "r/c" if row["area"] == BEHAVIOR else how)
+        if row.get("normalisation") == UNCEILED
+        else row
+        for row in table
+    ]
 
 
 def _ceiled(row: Row, how: str) -> Row:
@@ -123,8 +129,7 @@ def _mean(each: Sequence[Drawn]) -> Estimate:
 
 
 def _runs(table: Sequence[Row], point: OnFront) -> Runs:
-    moments = sorted(moments_of(point.label, table), key=lambda runs: runs[0][0]["epoch"])  # as in curves
-    return moments[point.moment]
+    return min(moments_of(point.label, table), key=lambda runs: abs(runs[0][0]["epoch"] - point.epoch))
 
 
 def _drawn(runs: Runs, benchmark: str, label: str) -> Drawn:

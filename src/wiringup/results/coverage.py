@@ -99,6 +99,12 @@ def fraction(world: World, seeds: int) -> bool:
     return _covers(a.relative_to(b).estimate(), 0.8)
 
 
+def ten_of_few(world: World, seeds: int) -> bool:
+    """Interval of a fraction of the reference: ten births, and as many references as there are seeds."""
+    a, b = drawn(world.sample(0.4 + world.seeds(10)), "A"), drawn(world.sample(0.5 + world.seeds(seeds)), "B")
+    return _covers(a.relative_to(b).estimate(), 0.8)
+
+
 def points(world: World, seeds: int) -> bool:
     """Interval of a difference, seed by seed, in percent of the reference: as claims are tested."""
     a, b, whole = (world.sample(value + world.seeds(seeds)) for value in (0.4, 0.3, 0.5))
@@ -128,6 +134,7 @@ KINDS: dict[str, Callable[[World, int], bool]] = {
     "group of the table": group_of_table,
     "brain match": brain_match,
     "fraction of the reference": fraction,
+    "ten seeds, of the reference": ten_of_few,
     "difference at equal updates": paired,
     "difference, of the reference": points,
     "updates to reach 80 %": updates_to_reach,

@@ -1,4 +1,4 @@
-"""Learning curves: differences at equal updates, updates to reach a fraction, the Pareto front.
+"""Learning curves: differences at equal updates, and updates to reach a fraction.
 
 A curve is the brain match of a condition at every scored moment, seed by seed, with bootstrap draws of
 stimuli and units where records keep them. Draws belong together: one draw has the same stimuli, units and
@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from wiringup.core.checks import at_least, did_you_mean, one_of
+from wiringup.core.checks import did_you_mean, one_of
 from wiringup.core.errors import InputError
+from wiringup.results.brain_match import BrainMatch
 from wiringup.results.comparison import matched, moments_of, told_not_resampled
-from wiringup.results.draws import Drawn, Sample, drawn, in_common, mixed, subtracted
+from wiringup.results.draws import Sample, drawn, mixed, subtracted, together
 from wiringup.results.labels import born
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, Estimate, paired_permutation
@@ -84,6 +85,8 @@ class Curve:
 
 APART = 4.0
 """Neighbouring moments between which nothing is interpolated: what was spent grew more than so many times."""
+ROUNDING = 1e-9
+"""Part of a goal by which a fit may miss it: sums of many values differ in their last digits."""
 CHANCE, NO_CEILING = "the reference is at chance", "no noise ceiling"
 
 
@@ -131,20 +134,34 @@ def curves(table: Sequence[Row], reference: str, *, fractions: bool = True) -> d
         raise NoFractionError(f"Nothing is a fraction of {reference!r}: {why} in every area.", why)
     if base.not_resampled:
         log.warning("%s", told_not_resampled(base.not_resampled))
-    return {label: _curve(label, table, areas, last[0][0]) for label in labels}
+    each = {label: _curve(label, table, areas, base, last[0][0]) for label in labels}
+    return {label: curve for label, curve in each.items() if curve}
 
 
-def _curve(label: str, table: Sequence[Row], areas: Sequence[str], usual: Row) -> Curve:
-    moments = sorted(moments_of(label, table), key=lambda runs: runs[0][0]["epoch"])
+def _curve(
+    label: str, table: Sequence[Row], areas: Sequence[str], base: BrainMatch, usual: Row
+) -> Curve | None:
+    """Return the curve of a condition; None if it was never scored on the benchmarks of the reference."""
+    # one order of seeds at all moments, and in all trainings that are joined to one curve
+    scored = [sorted(runs, key=lambda of: (of[0]["seed"], of[0]["run"])) for runs in moments_of(label, table)]
+    every = [(runs, matched(label, runs)) for runs in sorted(scored, key=lambda runs: runs[0][0]["epoch"])]
+    alike = [(runs, m) for runs, m in every if all(m.behind(area) == base.behind(area) for area in areas)]
+    if len(alike) < len(every):
+        which = "" if not alike else f" at {len(every) - len(alike)} of {len(every)} moments"
+        told = "%r is left out%s: it was not scored on all that %r was at its end."
+        log.warning(told, label, which, base.label)
+    if not alike:
+        return None
+    moments = [runs for runs, _ in alike]
     costs = {}
     for name in COSTS:
-        each = [[of[0].get(name) for of in runs] for runs in moments]
-        costs[name] = np.array(each, np.float64).mean(1)  # None is NaN
+        costs[name] = np.array([[of[0].get(name) for of in runs] for runs in moments], np.float64).mean(1)
+    costs["trained"] = np.where(costs["epoch"] > 0, costs["trained"], 0.0)  # a newborn has trained none yet
     return Curve(
         label=label,
         seeds=tuple(of[0]["seed"] for of in moments[0]),
         costs=costs,
-        samples=[matched(label, runs).sample(MEAN, areas) for runs in moments],
+        samples=[match.sample(MEAN, areas) for _, match in alike],
         simulated=any(row.get("simulated") for runs in moments for of in runs for row in of),
         born=born(moments[0][0][0], usual),
     )
@@ -176,12 +193,7 @@ def compared(a: Curve, b: Curve, by: str = "updates") -> list[Compared]:
         InputError: if they have no seed in common, or nowhere cost the same.
     """
     one_of(by, SPENT, "measure of what was spent")
-    common = [seed for seed in a.seeds if seed in b.seeds]
-    if not common or len({*a.seeds}) < len(a.seeds) or len({*b.seeds}) < len(b.seeds):
-        raise InputError(
-            f"Seeds are compared one by one, but {a.label!r} has {list(a.seeds)} and {b.label!r} "
-            f"{list(b.seeds)}."
-        )
+    common = _common(a, b, least=1)
     costs = [c for c in a.costs[by] if b.costs[by][0] <= c <= b.costs[by][-1] * (1 + 1e-9)]
     if not costs:
         raise InputError(f"{a.label!r} and {b.label!r} were never scored at equal {by}.")
@@ -208,6 +220,17 @@ def _compared_at(cost: float, a: Sample, b: Sample) -> Compared:
     return Compared(float(cost), found, p, n)
 
 
+def _common(a: Curve, b: Curve, least: int) -> list[int]:
+    """Return the seeds that both have; raise `InputError` if they are too few, or one has a seed twice."""
+    common = [seed for seed in a.seeds if seed in b.seeds]
+    if len(common) < least or len({*a.seeds}) < len(a.seeds) or len({*b.seeds}) < len(b.seeds):
+        raise InputError(
+            f"Seeds are compared one by one, at least {least} that both have once, but {a.label!r} has "
+            f"{list(a.seeds)} and {b.label!r} {list(b.seeds)}."
+        )
+    return common
+
+
 def _of(sample: Sample, curve: Curve, seeds: Sequence[int]) -> Sample:
     index = [curve.seeds.index(seed) for seed in seeds]
     return Sample(sample.values[index], {source: draws[index] for source, draws in sample.draws.items()})
@@ -217,10 +240,9 @@ def last_pair(a: Curve, b: Curve, least: int = 1) -> tuple[Sample, Sample]:
     """Return two conditions at their last moments, over the seeds that both have.
 
     Raises:
-        InputError: if they have fewer than ``least`` seeds in common.
+        InputError: if they have fewer than ``least`` seeds in common, or a seed twice.
     """
-    common = [seed for seed in a.seeds if seed in b.seeds]
-    at_least(len(common), least, f"the number of seeds that {a.label!r} and {b.label!r} have in common")
+    common = _common(a, b, least)
     return _of(a.samples[-1], a, common), _of(b.samples[-1], b, common)
 
 
@@ -243,6 +265,8 @@ class Reached:
         low, high: 95 % interval; infinite where draws do not reach it.
         most: the most that was spent.
         share: of the draws in which it was reached.
+        apart: the costs of the scored moments between which it lies, if those are `APART` and it is
+            interpolated where nobody looked; empty otherwise.
     """
 
     label: str
@@ -253,6 +277,7 @@ class Reached:
     share: float
     n_seeds: int
     simulated: bool
+    apart: tuple[float, ...] = ()
 
 
 def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic_updates") -> Reached:
@@ -280,16 +305,20 @@ def reached(curve: Curve, reference: Curve, fraction: float, by: str = "synaptic
     )
     own = np.array([[one.value for one in each]])
     value = float(_crossings(spent, own, fraction * np.array([goal.value]))[0])
+    share = float(np.isfinite(found).mean()) if len(found) else np.nan
     return Reached(
-        curve.label, value, float(low), float(high), float(spent[-1]), float(np.isfinite(found).mean()),
-        len(curve.seeds), curve.simulated,
+        curve.label, value, float(low), float(high), float(spent[-1]), share,
+        len(curve.seeds), curve.simulated, _apart(spent, value),
     )  # fmt: skip
 
 
-def together(each: Sequence[Drawn]) -> Array:
-    """Return (numbers, draws) of several numbers, widened as their intervals are."""
-    length = in_common(each)
-    return np.stack([np.broadcast_to(one.widened()[:length], length) for one in each])
+def _apart(spent: Array, at: float) -> tuple[float, ...]:
+    """Return the scored moments around ``at``, if nothing may be interpolated between them."""
+    after = int(np.searchsorted(spent, at * (1 - ROUNDING)))
+    if not np.isfinite(at) or not 0 < after < len(spent) or np.isclose(spent[after], at, rtol=ROUNDING):
+        return ()
+    around = float(spent[after - 1]), float(spent[after])
+    return around if around[1] > APART * around[0] else ()
 
 
 def never_falling(values: Array) -> Array:
@@ -310,88 +339,13 @@ def never_falling(values: Array) -> Array:
 def _crossings(spent: Array, values: Array, goals: Array) -> Array:
     """Return (draws,): where fits to values (draws, moments) reach goals (draws,); infinite if nowhere."""
     fitted = never_falling(values)
-    there = fitted >= goals[:, None]
+    there = fitted >= goals[:, None] - ROUNDING * np.abs(goals[:, None])
     after = there.argmax(1)
     before = np.maximum(after - 1, 0)
     rows = np.arange(len(values))
     low, high = fitted[rows, before], fitted[rows, after]
-    share = np.where(high > low, (goals - low) / np.where(high > low, high - low, 1.0), 0.0)
+    share = np.where(high > low, np.minimum((goals - low) / np.where(high > low, high - low, 1.0), 1.0), 0.0)
     places = _scale(spent, spent) if (spent > 0).any() else spent
     place = places[before] + share * (places[after] - places[before])
     first = spent[spent > 0].min() if (spent > 0).any() else 0.0
     return np.where(there.any(1), np.where(after == 0, spent[0], first * (2.0**place - 1)), np.inf)
-
-
-@dataclass(frozen=True)
-class OnFront:
-    """A moment of a condition that no other beats at the same cost or less.
-
-    Attributes:
-        moment: which of the condition's scored moments, from 0.
-        percent: brain match in percent of the reference's last.
-        share: of the draws in which it is on the front.
-        name: the label; of a newborn what that is called, whatever is to learn.
-    """
-
-    label: str
-    moment: int
-    epoch: float
-    cost: float
-    percent: Estimate
-    share: float
-    simulated: bool
-    name: str
-
-
-def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_updates") -> list[OnFront]:
-    """Return the Pareto front of brain match against a cost, cheapest first.
-
-    Args:
-        found: see `curves`.
-        reference: label of the curve whose last moment is 100 %.
-        by: the cost, one of `COSTS`.
-
-    Raises:
-        InputError: if no condition says what it cost.
-    """
-    one_of(by, COSTS, "cost")
-    each_spot = [(c, i) for c in found.values() for i in _moments(c, by)]
-    # a birth that several conditions share is one spot
-    spots = list({(c.costs[by][i], *c.samples[i].values): (c, i) for c, i in reversed(each_spot)}.values())
-    if not spots:
-        whose = "birth that was scored" if by == BITS else "run"
-        raise InputError(f"No {whose} says its {by}; runs of earlier versions did not count it.")
-    goal = drawn(found[reference].samples[-1], reference)
-    each = [drawn(curve.samples[i], curve.label).relative_to(goal) for curve, i in spots]
-    costs = np.array([curve.costs[by][i] for curve, i in spots])
-    values = np.array([one.value for one in each])
-    share = _on_front(costs, together(each)).mean(1)
-    chosen = [k for k in np.argsort(costs, kind="stable") if _on_front(costs, values[:, None])[k, 0]]
-    return [
-        OnFront(
-            spots[k][0].label, spots[k][1], float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
-            each[k].estimate().in_percent(), float(share[k]), spots[k][0].simulated, _name(*spots[k]),
-        )
-        for k in chosen
-    ]  # fmt: skip
-
-
-def _name(curve: Curve, moment: int) -> str:
-    newborn = curve.born and not curve.costs["epoch"][moment]
-    return f"{curve.born}, birth" if newborn else curve.label
-
-
-def _moments(curve: Curve, by: str) -> list[int]:
-    """Return which moments have a cost; a network that learned is not said by the bits of its birth."""
-    known = np.isfinite(curve.costs[by]) & ((by != BITS) | (curve.costs["epoch"] == 0))
-    return [int(i) for i in np.flatnonzero(known)]
-
-
-def _on_front(costs: Array, values: Array) -> NDArray[np.bool_]:
-    """Return (points, draws): which points no other beats, being no dearer and as good."""
-    kept = np.ones(values.shape, bool)
-    for k in range(len(costs)):
-        others = (costs <= costs[k]) & (np.arange(len(costs)) != k)
-        if others.any():
-            kept[k] = values[k] > values[others].max(0)
-    return kept

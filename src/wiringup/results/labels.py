@@ -19,6 +19,7 @@ NEUTRAL = frozenset((
 ))  # fmt: skip
 """The ``core.spec.neutral()`` fields of a run's specification, which change no address."""
 
+DISTILLED = "distilled"
 SHORT: Mapping[str, str] = {"kaiming_normal": "KN", "weight_compression": "WC"}
 """How births are called in names of lines, and in figures."""
 
@@ -132,5 +133,16 @@ def born(row: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
         return ""
     other = [str(row.get(name)) for name in ("architecture",) if row.get(name) != usual.get(name)]
     other += [f"width {row['width']:g}"] if row.get("width") != usual.get("width") else []
-    distilled = " (distilled)" if str(row.get("genome") or "").startswith("run:") else ""
-    return ", ".join([*other, SHORT.get(birth, str(birth)) + distilled])
+    distilled = " (distilled)" if genome_kind(row) == DISTILLED else ""
+    norms = [f"BatchNorm {row['batchnorm']}"] if _other("batchnorm", row, usual) else []
+    return ", ".join([*other, SHORT.get(birth, str(birth)) + distilled, *norms])
+
+
+def _other(name: str, row: Mapping[str, Any], usual: Mapping[str, Any]) -> bool:
+    return None not in (row.get(name), usual.get(name)) and row[name] != usual[name]
+
+
+def genome_kind(row: Mapping[str, Any]) -> str:
+    """Return "" for a birth without a genome, "distilled" if it was from a run of the study, or "given"."""
+    genome = str(row.get("genome") or "")
+    return genome and (DISTILLED if genome.startswith("run:") else "given")

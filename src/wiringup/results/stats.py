@@ -142,7 +142,7 @@ def paired_permutation(a: Array, b: Array, generator: np.random.Generator, most:
     """Return how often chance alone, changing signs of differences, parts the means of paired values as far.
 
     Args:
-        a: (n,), one condition.
+        a: (n,), one condition; NaN is answered with NaN.
         b: (n,), the other, pair by pair.
         generator: for more pairs than can be enumerated.
         most: of all 2^n sign changes, at most as many are tried; random ones if there are more.
@@ -153,6 +153,8 @@ def paired_permutation(a: Array, b: Array, generator: np.random.Generator, most:
     same_length(len(b), len(a), "the second condition", "the first")
     at_least(len(a), 1, "the number of pairs")
     d = np.asarray(a, np.float64) - b
+    if np.isnan(d).any():
+        return float("nan")
     exact = 2 ** len(d) <= most
     means = _signs(len(d), most, exact, generator) @ d / len(d)
     extreme = int((np.abs(means) >= abs(d.mean()) * (1 - 1e-12)).sum())
@@ -164,7 +166,7 @@ def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = 
     """Return how often chance alone, exchanging values, parts the means of two unpaired samples as far.
 
     Args:
-        a: (n,), one condition.
+        a: (n,), one condition; NaN is answered with NaN.
         b: (m,), the other.
         generator: for more exchanges than can be enumerated.
         most: exchanges that are tried; random ones if there are more.
@@ -173,6 +175,8 @@ def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = 
         InputError: for fewer than two values in a sample.
     """
     at_least(min(len(a), len(b)), 2, "the number of values in each sample")
+    if np.isnan(a).any() or np.isnan(b).any():
+        return float("nan")
     found = stats.permutation_test(
         (a, b),
         lambda x, y, axis: x.mean(axis) - y.mean(axis),

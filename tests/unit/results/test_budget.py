@@ -5,7 +5,7 @@ import pytest
 
 from made_records import score
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.results.budget import rank
+from wiringup.results.budget import birth_told, rank
 from wiringup.results.comparison import compare
 from wiringup.results.record import score_to_dict
 
@@ -172,3 +172,21 @@ def test_a_reference_is_at_chance_by_the_rule_of_a_study():
     assert "V4" not in rank([one | {"evidence": None} for one in table], 1e6, "cornet_s").references
     with pytest.raises(MissingDataError):
         rank(table, 1e6, "cornet_s")
+
+
+def test_births_of_another_genome_or_batchnorm_are_conditions_of_their_own():
+    wc = {"birth": "weight_compression", "plasticity": "critical", "batchnorm": "calibrated"}
+    each = [
+        row(1000, 3, 0.3, **wc, genome="5" * 64),
+        row(1000, 3, 0.2, **wc | {"batchnorm": "default"}, genome="5" * 64),
+        row(1000, 3, 0.1, **wc, genome="run:abc", seed=0),
+        row(1000, 3, 0.1, **wc, genome="run:def", seed=1),
+    ]
+    for i, one in enumerate(each):
+        one["run"] = str(i)
+    found = rank([*grid(), *each], 1e9, "cornet_s").choices[1:]
+    assert [(birth_told(c.condition), c.points) for c in found] == [
+        ("weight_compression (genome 55555555)", 1),
+        ("weight_compression (genome 55555555), BatchNorm default", 1),
+        ("weight_compression (distilled)", 2),
+    ]

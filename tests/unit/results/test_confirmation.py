@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from made_records import evidence, make_record, score
+from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError
-from wiringup.results.confirmation import confirmed, only, others
-from wiringup.results.curves import curves, front
+from wiringup.results.confirmation import as_if_ceiled, confirmed, only, others
+from wiringup.results.curves import curves
 from wiringup.results.draws import condensed
+from wiringup.results.pareto import front
 from wiringup.results.table import rows
 
 OTHER, RAW = "other.V1", "raw.IT"
@@ -116,6 +118,19 @@ def test_without_a_ceiling_scores_are_squared_as_the_others_are():
         assert found[OTHER].value == pytest.approx(50)
         assert found[RAW].value == pytest.approx(100 * 0.75**2)
         assert found[RAW].low == pytest.approx(found[RAW].value, rel=0.01)
+
+
+def test_behaviour_is_not_squared_without_a_ceiling_either():
+    rows = [
+        {"benchmark": name, "area": area, "normalisation": how, "score": 0.2}
+        for name, area, how in (
+            ("b.V4", "V4", "(r/c)^2"),
+            ("b.IT", "IT", "none"),
+            ("b.i2n", BEHAVIOR, "none"),
+        )
+    ]
+    _, it, behavior = as_if_ceiled(rows)
+    assert (it["score"], behavior["score"]) == pytest.approx((0.04, 0.2))
 
 
 def test_an_epoch_that_is_no_round_number_is_found():

@@ -10,7 +10,8 @@ from made_records import make_record, with_draws
 from wiringup.core.errors import InputError
 from wiringup.figures.results import Results
 from wiringup.results.coverage import KINDS, coverages
-from wiringup.results.curves import compared, curves, front, last_difference, never_falling, reached
+from wiringup.results.curves import compared, curves, last_difference, never_falling, reached
+from wiringup.results.pareto import front
 from wiringup.results.table import rows
 
 
@@ -83,13 +84,13 @@ def test_stimuli_that_both_saw_cancel_in_a_difference():
 
 def test_what_cannot_be_compared_is_said():
     each = found(*REF, *[make_record("B", 7, 0.1, 0.2)])
-    with pytest.raises(InputError, match=r"'ref' has \[0, 1, 2\] and 'B' \[7\]"):
+    with pytest.raises(InputError, match=r"at least 1 .* but 'ref' has \[0, 1, 2\] and 'B' \[7\]"):
         compared(each["ref"], each["B"])
     with pytest.raises(InputError, match="Unknown measure of what was spent 'bit'"):
         compared(each["ref"], each["ref"], "bit")
     with pytest.raises(InputError, match="was scored between 0 and 300 updates, not at 400"):
         each["ref"].at(400, "updates")
-    with pytest.raises(InputError, match="seeds that 'ref' and 'B' have in common is 0"):
+    with pytest.raises(InputError, match=r"at least 2 that both have once, but 'ref' .* 'B' \[7\]"):
         last_difference(each["ref"], each["B"])
     with pytest.raises(InputError, match=r"No run is labelled 'reff'\. Did you mean 'ref'"):
         found(*REF, reference="reff")
@@ -167,11 +168,87 @@ def test_the_front_is_what_nothing_beats():
     assert [p.percent.value for p in points] == pytest.approx([20, 70, 80, 100])
     assert {p.share for p in points} == {1.0}
     by_trained = front(each, "ref", "trained")
-    assert [(p.label, p.cost) for p in by_trained] == [("cheap", 1), ("ref", 10)]
+    # a newborn has trained none of its synapses yet
+    assert [(p.label, p.epoch, p.cost) for p in by_trained] == [
+        ("ref", 0, 0),
+        ("cheap", 1, 1),
+        ("ref", 3, 10),
+    ]
     with pytest.raises(InputError, match="No birth that was scored says its bits"):
         front(each, "ref", "bits")
     with pytest.raises(InputError, match="Unknown cost 'euros'"):
         front(each, "ref", "euros")
+
+
+def on(benchmark, *records):
+    def moved(point):
+        return replace(point, scores=tuple(replace(s, benchmark=benchmark) for s in point.scores))
+
+    return [replace(r, points=tuple(map(moved, r.points))) for r in records]
+
+
+def test_what_was_scored_on_other_benchmarks_is_no_part_of_any_percentage(caplog):
+    easy = on("easy.V4", *runs("easy", 0.3, 0.9))
+    one_seed = [*runs("mixed", 0.1, 0.9)[:2], *on("easy.V4", make_record("mixed", 2, 0.1, 0.9))]
+    each = found(*REF, *easy, *one_seed)
+    assert [*each] == ["ref"]
+    assert caplog.messages == [
+        f"'{label}' is left out: it was not scored on all that 'ref' was at its end."
+        for label in ("easy", "mixed")
+    ]
+    later = [
+        replace(r, points=(*on("easy.V4", r)[0].points[:1], *r.points[1:]))
+        for r in runs("late", 0.9, 0.2, 0.3)
+    ]
+    curve = found(*REF, *later)["late"]
+    assert curve.costs["epoch"].tolist() == [1, 2] and len(curve.samples) == 2
+    assert "'late' is left out at 1 of 3 moments" in caplog.text
+
+
+def test_the_order_of_runs_changes_nothing():
+    values = {0: 0.125, 1: 0.25, 2: 0.375}
+    a, b = ([make_record(n, s, v, 0.25 + v) for s, v in values.items()] for n in ("A", "B"))
+    points = [front(found(*REF, *a, *of), "ref") for of in (b, b[::-1])]
+    assert points[0] == points[1] and [(p.label, p.cost) for p in points[0]] == [("A", 0), ("A", 1000)]
+    tied = [make_record("B", s, 0.25, 0.75 - v) for s, v in values.items()]  # as good as A, seed by seed not
+    assert [p.label for p in front(found(*REF, *a, *tied), "ref")] == ["A", "B", "A", "B"]
+
+
+def test_a_reference_reaches_itself_whatever_the_last_digits():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        whole = found(*runs("ref", *np.sort(rng.uniform(0.1, 0.9, 6)), seeds=1))["ref"]
+        assert reached(whole, whole, 1.0).spent == pytest.approx(5000)
+
+
+def test_what_is_interpolated_where_nobody_looked_says_so():
+    each = found(*REF, *runs("two", 0.1, 0.6, trained=100))
+    assert reached(each["ref"], each["ref"], 0.7).apart == ()  # between 1,000 and 2,000
+    assert reached(each["two"], each["ref"], 0.7).apart == (0, 10_000)
+    assert reached(each["two"], each["ref"], 0.1).apart == ()  # at birth
+    assert reached(found(*REF, *runs("low", 0.1, 0.2))["low"], each["ref"], 0.7).apart == ()  # nowhere
+
+
+def test_draws_without_a_ceiling_are_left_out_and_a_seed_is_not_paired_twice():
+    def some_unknown(record):
+        def lost(s):
+            kept = with_draws(record).points[0].scores[0].evidence()
+            first = np.arange(len(kept["both"])) < 25
+            return {k: np.where(first, np.nan, d - d.mean() + s) for k, d in kept.items()}
+
+        points = [
+            replace(p, scores=tuple(replace(s, evidence=lambda _=None, s=s: lost(s.score)) for s in p.scores))
+            for p in record.points
+        ]
+        return replace(record, points=tuple(points))
+
+    each = found(*map(some_unknown, REF), *map(some_unknown, runs("A", 0.1, 0.9)))
+    there = reached(each["A"], each["ref"], 0.4)
+    assert there.share == 1.0 and np.isfinite(there.high)
+    assert {p.share for p in front(each, "ref")} == {1.0}
+    twice = found(*REF, *runs("A", 0.1, 0.4), make_record("A", 0, 0.1, 0.5, uid="again"))
+    with pytest.raises(InputError, match="both have once"):
+        last_difference(twice["A"], twice["ref"])
 
 
 def test_intervals_cover_the_truth():

@@ -118,3 +118,18 @@ def test_draws_of_records_that_keep_more_are_paired_with_those_of_the_same_stimu
     assert fraction.resamples == len(fraction.total) == 500
     np.testing.assert_allclose(fraction.total, 1, atol=1e-14)
     assert len(many.relative_to(many).total) == len(many.total) > 1000
+
+
+def test_ten_births_are_known_by_ten_seeds_whatever_the_seeds_of_the_reference():
+    rng = np.random.default_rng(0)
+
+    def condition(label, n, sd):
+        return drawn(Sample(0.5 + sd * rng.permutation(np.linspace(-1, 1, n))), label)
+
+    births, steady, moving = condition("births", 10, 0.1), condition("ref", 3, 1e-4), condition("ref", 3, 0.3)
+    assert births.relative_to(steady).df_seeds == pytest.approx(9, abs=1e-3)
+    assert births.relative_to(moving).df_seeds == pytest.approx(2, abs=0.1)
+    for n in (2, 3, 10):  # equally many: as for one condition alone
+        assert condition("a", n, 0.1).relative_to(condition("b", n, 0.2)).df_seeds == pytest.approx(n - 1)
+    one = condition("one", 1, 0.0)
+    assert births.relative_to(one).df_seeds == 9 and one.relative_to(moving).df_seeds == 2

@@ -8,9 +8,10 @@ import pytest
 from made_records import make_record, score
 from wiringup.core.errors import InputError
 from wiringup.results.comparison import compare
-from wiringup.results.curves import curves, front, reached
+from wiringup.results.curves import curves, reached
 from wiringup.results.labels import born, training
 from wiringup.results.lengths import by_length, joined, lines, named
+from wiringup.results.pareto import front
 from wiringup.results.table import rows
 
 

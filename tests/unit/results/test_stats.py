@@ -147,3 +147,9 @@ def test_a_mean_of_runs_is_a_t_interval_and_common_errors_stay():
     same = mean_of_runs(np.full(1000, 0.4), {"stimuli": 0.03, "units": 0.04})
     assert same.error == pytest.approx(0.05) and same.high - 0.4 == pytest.approx(1.96 * 0.05, rel=1e-3)
     assert np.isnan(mean_of_runs(np.ones(0)).value) and np.isnan(mean_of_runs(np.ones(1)).low)
+
+
+def test_what_is_not_known_has_no_p():
+    rng = np.random.default_rng(0)
+    a, b = np.array([0.1, np.nan, 0.3]), np.array([0.2, 0.1, 0.2])
+    assert np.isnan(paired_permutation(a, b, rng)) and np.isnan(permutation(b, a, rng))

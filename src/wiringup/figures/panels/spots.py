@@ -12,6 +12,7 @@ from wiringup.core.areas import BEHAVIOR, SCORED
 from wiringup.core.errors import MissingDataError
 from wiringup.figures.style import SIMULATED
 from wiringup.results.comparison import Comparison, ConditionScores
+from wiringup.results.labels import genome_kind
 from wiringup.results.lengths import lines
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
@@ -153,14 +154,13 @@ def own_basis(comparison: Comparison, so_far: str = "") -> Basis:
 def _own(
     moment: ConditionScores, row: Row, usual: Row, pool: int, ended: bool, training: str, basis: Basis
 ) -> Spot:
-    genome = str(row.get("genome") or "")
     return Spot(
         source=OWN,
         study=str(row.get("suite") or ""),
         label=moment.label,
         architecture=str(row.get("architecture") or ""),
         birth=row.get("birth"),
-        genome=genome and ("distilled" if genome.startswith("run:") else "given"),
+        genome=genome_kind(row),
         plasticity=row.get("plasticity"),
         norms=moment.norms,
         variant=_variant(row, usual),
