@@ -33,7 +33,7 @@ class StudyOptions:
     """Which study, and what of it is to be another than usual.
 
     Attributes:
-        recipe: See wiringup recipes; without one it is the main study.
+        recipe: See wiringup recipes; without one, wiringup run makes the main study.
         scale: How large a recipe is, by default small; see wiringup recipes.
         images: Learn from these images (as for wiringup train), not from the usual ones.
         image_size: Side in px at which images are kept.
@@ -150,7 +150,8 @@ def plan(
     """Show what a recipe will take before anything starts: runs, updates, time, memory and disk.
 
     What is finished in the folder of runs is told. Times rest on a rate that is named: one recorded on a
-    machine that the scale is made for, or (--probe) that of this machine. Without a recipe, all are listed.
+    machine that the scale is made for, or (--probe) that of this machine. Without a recipe, those that there
+    are are listed.
 
     For example:
       wiringup plan combination --scale gpu

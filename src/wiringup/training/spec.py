@@ -57,7 +57,8 @@ class TrainingOptions:
         precision: Of convolutions and products: float32 (that of the network's parameters), or bf16
             (autocast) where the hardware is made for it; weights, losses and updates keep theirs.
         norms: BatchNorm whose affine does not learn: batch normalises by the batch while its running
-            averages follow (as published); held the same while they stand still; running normalises by them.
+            averages follow (as published); held the same while they stand still, but for those behind a
+            convolution that learns; running normalises by them.
         norm_shares: Shares of a batch that BatchNorm normalises by themselves: 1 is the whole batch, whatever
             the number of processes; or that number, so that each normalises its own images.
         device: Where networks run: auto, cpu, cuda or cuda:N; changes no address.
