@@ -30,8 +30,8 @@ def headline(comparison: Comparison) -> str:
     there is none, the best of those that spend less than the reference. What is not above the newborn
     reference, with its interval, is not told from having learned nothing, and is not named.
     """
-    if not comparison.has_percent:
-        return f"The reference ({comparison.reference}) is at chance: nothing can be a percentage of it."
+    if why := comparison.why_no_percent:
+        return f"The reference ({comparison.reference}) {why}: nothing can be a percentage of it."
     on = "On simulated recordings: " if comparison.simulated else ""
     known = [m for m in comparison.moments if np.isfinite(_mean(m))]
     newborn = [m for m in known if m.epoch == 0]

@@ -97,6 +97,15 @@ class Comparison:
         """Whether there are percentages at all."""
         return not set(self.areas) <= set(self.chance)
 
+    @property
+    def why_no_percent(self) -> str:
+        """What is the matter with the reference where there are no percentages; "" where there are."""
+        if self.has_percent:
+            return ""
+        if self.chance:
+            return "is at chance"
+        return "has no score with a noise ceiling" if self.unceiled else "was scored on nothing"
+
     def shown(self, one: ConditionScores, area: str) -> tuple[float, ...]:
         """Return what a figure shows of each seed: the percentage, or the brain match if there is none."""
         return (one.percent if self.has_percent else one.match)[area].values

@@ -138,6 +138,24 @@ def test_the_headline_names_what_reaches_most_with_least(records):
     assert told.startswith("No condition that spends less than ref <all> is told from its birth (75 %).")
 
 
+def test_why_there_are_no_percentages_is_said_as_it_is():
+    def with_scores(value, *scores):
+        (point,) = make_record("ref", 0, value).points
+        return compare(
+            rows([replace(make_record("ref", 0, value), points=(replace(point, scores=scores),))]), "ref"
+        )
+
+    for found, why in (
+        (with_scores(0.0, score(value=0.0)), "is at chance"),
+        (
+            with_scores(0.5, score(value=0.5, ceiling=None, normalisation="none")),
+            "has no score with a noise ceiling",
+        ),
+        (with_scores(0.5), "was scored on nothing"),
+    ):
+        assert methods.headline(found) == f"The reference (ref) {why}: nothing can be a percentage of it."
+
+
 def test_of_births_the_best_is_named_and_the_figure_starts_with_the_end_of_each():
     found = [make_record("ref <all>", s, 0.2, 0.5, trained=50) for s in (0, 1)]
     births = [make_record(f"birth {i}", s, 0.3 + i / 20) for i in (0, 1, 2) for s in (0, 1)]

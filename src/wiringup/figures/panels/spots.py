@@ -111,12 +111,13 @@ def own_spots(table: Sequence[Row], comparison: Comparison, so_far: str = "") ->
         so_far: how many runs these are of, if their study is not finished.
 
     Raises:
-        MissingDataError: if the reference is at chance, so that nothing is a percentage of it.
+        MissingDataError: if the reference is at chance or has no score: nothing is a percentage of it.
     """
-    if not comparison.has_percent:
+    if why := comparison.why_no_percent:
+        to_do = "train it longer or on more images" if comparison.chance else "score it on recordings"
         raise MissingDataError(
-            f"The reference {comparison.reference!r} is at chance, and nothing is a fraction of chance: "
-            "train it longer or on more images, or draw what was published (--published-only)."
+            f"The reference {comparison.reference!r} {why}, and nothing can be a fraction of it: {to_do}, or "
+            "draw what was published (--published-only)."
         )
     firsts: dict[str, Row] = {}
     for row in table:
