@@ -12,6 +12,8 @@ from wiringup.birth.apply import BirthSpec
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.spec import to_dict
 from wiringup.experiments.runs.births import born
+from wiringup.experiments.runs.inputs import StudyInputs
+from wiringup.experiments.runs.spec import ExamSpec
 from wiringup.experiments.scoring.match import (
     address,
     exam_of,
@@ -50,6 +52,13 @@ def test_what_is_missing_is_named_with_the_way_to_get_it(home):
         exam_of("empty@1", REQUEST, home)
     with pytest.raises(InputError, match=r"Unknown suite 'toy@2'. Did you mean 'toy@1'"):
         exam_of("toy@2", REQUEST, home)
+
+
+def test_a_study_says_at_its_start_what_of_its_suite_is_not_here(home, caplog):
+    _, found = StudyInputs(home).benchmarks(ExamSpec("toy@1"), 32)
+    assert [b.name for b in found] == ["toy"]
+    (told,) = [m for m in caplog.messages if m.startswith("Without henaff2021.V1-pls, which has no part in")]
+    assert "wiringup fetch henaff2021" in told
 
 
 def test_the_mean_is_that_of_the_suite_and_seeds_are_resampled(home):

@@ -215,7 +215,9 @@ class StudyInputs:
             found = [load_benchmark(name, self.home, size) for name in suite.benchmarks]
         else:
             suite = find_suite(spec.suite, self.home)
-            found, _ = load_present(suite.benchmarks, self.home, size)
+            found, missing = load_present(suite.benchmarks, self.home, size)
+            for name, why in missing.items():
+                log.warning("Without %s, which has no part in any score: %s", name, why)
         refuse_repeats(found)
         return suite, tuple(found)
 
