@@ -22,7 +22,7 @@ from wiringup.core.checks import several
 from wiringup.core.errors import InputError, MissingDataError
 from wiringup.results.brain_match import BrainMatch
 from wiringup.results.comparison import matched
-from wiringup.results.labels import DISTILLED, genome_kind
+from wiringup.results.labels import DISTILLED, genome_kind, masked
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, one_more
 from wiringup.results.surface import fitted, grid, left_out
@@ -40,7 +40,8 @@ _OF_REFERENCE = ("updates", "epoch", "n_images", "norms", "condition")  # the sa
 HOW = ("lr", "optimiser", "weight_decay", "batch", "schedule", "augmentation")
 """How a network was trained; what was trained otherwise than the reference is no part of a condition."""
 _NAMES = (
-    "source", "suite", "architecture", "width", "size", "birth", "genome", "batchnorm", "plasticity", "norms",
+    "source", "suite", "architecture", "width", "size", "birth", "genome", "batchnorm", "before",
+    "plasticity", "norms",
 )  # fmt: skip
 
 
@@ -212,7 +213,10 @@ def birth_told(named: Mapping[str, Any]) -> str:
     """Return the birth of a condition in words: its recipe, genome, and BatchNorm if not calibrated."""
     genome = {"": "", DISTILLED: " (distilled)"}.get(named["genome"], f" (genome {named['genome'][:8]})")
     norms = named["batchnorm"]
-    return f"{named['birth']}{genome}" + (f", BatchNorm {norms}" if norms not in (None, "calibrated") else "")
+    phase = f" after {named['before']}" if named["before"] else ""
+    return f"{named['birth']}{genome}{phase}" + (
+        f", BatchNorm {norms}" if norms not in (None, "calibrated") else ""
+    )
 
 
 def _moments(table: Iterable[Row], architecture: str) -> list[_Moment]:
@@ -258,13 +262,15 @@ def world_told(named: Mapping[str, Any]) -> str:
 
 
 def _condition(row: Row) -> tuple[Any, ...]:
-    """Return what `_NAMES` names; of a birth, what is to learn afterwards is no part of it."""
+    """Return what `_NAMES` names; of a birth, what is to learn is no part, but for masks."""
     return (
         *_world(row),
         row["birth"],
         DISTILLED if genome_kind(row) == DISTILLED else row.get("genome") or "",
         row.get("batchnorm"),
-        *((row["plasticity"], row.get("norms")) if row["epoch"] else (None, None)),
+        row.get("before"),
+        row["plasticity"] if row["epoch"] or masked(row) else None,
+        row.get("norms") if row["epoch"] else None,
     )
 
 
@@ -273,7 +279,8 @@ def _references(moments: Sequence[_Moment]) -> dict[tuple[Any, ...], _Reference]
     standard: dict[tuple[Any, ...], list[_Moment]] = {}
     for one in moments:
         row = one.row
-        if row["birth"] in (STANDARD[0], "default") and row["plasticity"] == STANDARD[1] and row["epoch"] > 0:
+        usual = row["birth"] in (STANDARD[0], "default") and not row.get("before")
+        if usual and row["plasticity"] == STANDARD[1] and row["epoch"] > 0:
             standard.setdefault(_world(row), []).append(one)
     found = {world: _reference(each) for world, each in standard.items()}
     return {world: one for world, one in found.items() if one.whole > 0}
@@ -306,7 +313,8 @@ def _points(moments: Sequence[_Moment], of: _Reference) -> _Points:
 
     epochs = column("epoch")
     return _Points(
-        images=np.where(epochs > 0, column("n_images"), 0.0),  # a birth has seen none
+        # those that are there to be seen, of which less than an epoch sees a part; a birth has seen none
+        images=np.divide(column("updates"), epochs, out=np.zeros(len(rows)), where=epochs > 0),
         epochs=epochs,
         spent=column("synaptic_updates"),
         y=100 * np.array([value for _, value in known]) / of.whole,

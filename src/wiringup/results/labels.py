@@ -135,7 +135,14 @@ def born(row: Mapping[str, Any], usual: Mapping[str, Any]) -> str:
     other += [f"width {row['width']:g}"] if row.get("width") != usual.get("width") else []
     distilled = " (distilled)" if genome_kind(row) == DISTILLED else ""
     norms = [f"BatchNorm {row['batchnorm']}"] if _other("batchnorm", row, usual) else []
-    return ", ".join([*other, SHORT.get(birth, str(birth)) + distilled, *norms])
+    phase = f" after {row['before']}" if row.get("before") else ""
+    mask = ["masked"] if masked(row) else []
+    return ", ".join([*other, SHORT.get(birth, str(birth)) + distilled + phase, *norms, *mask])
+
+
+def masked(row: Mapping[str, Any]) -> bool:
+    """Return whether masks are learned: then the newborn is masked already, before anything is learned."""
+    return "mask:" in str(row.get("plasticity") or "")
 
 
 def _other(name: str, row: Mapping[str, Any], usual: Mapping[str, Any]) -> bool:

@@ -33,9 +33,9 @@ OWN, SCORE = "own", "score"
 COLUMNS = {
     "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "training": "VARCHAR",
     "seed": "BIGINT", "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR",
-    "genome": "VARCHAR", "batchnorm": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR",
-    "norms": "VARCHAR", "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE",
-    "lr": "DOUBLE", "optimiser": "VARCHAR", "weight_decay": "DOUBLE",
+    "genome": "VARCHAR", "batchnorm": "VARCHAR", "before": "VARCHAR", "bits": "BIGINT",
+    "plasticity": "VARCHAR", "norms": "VARCHAR", "trained": "BIGINT", "synapses": "BIGINT",
+    "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE", "optimiser": "VARCHAR", "weight_decay": "DOUBLE",
     "batch": "BIGINT", "schedule": "VARCHAR", "augmentation": "VARCHAR", "train_seed": "BIGINT",
     "suite": "VARCHAR", "date": "VARCHAR", "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN",
     "updates": "DOUBLE", "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE",
@@ -58,13 +58,13 @@ def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str,
 
     A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
     it, "seed" that of its birth, "condition" a hash of all of its specification but seeds, "training" one
-    of all but its length), what decided it ("birth", "bits" of it, "plasticity", ..., "n_images" and "epochs"
-    as trained in all), what was spent until the moment ("epoch", "updates", "synaptic_updates", "images" that
-    were seen, "flops"; "trained" of all "synapses"; "final" at the last), and what came out: "top1" (by
-    "top1_protocol"), "brain_match" (the mean of all areas of the suite), and one `Score`, with its ceiling,
-    error and normalisation. A moment at which nothing was scored but accuracy has one row without a score.
-    "score_error_stimuli", "match_error_units", ... are the standard errors of one run's score and brain match
-    from the choice of stimuli and units.
+    of all but its length), what decided it ("birth", "bits" of it, "before": a phase without labels,
+    "plasticity", ..., "n_images" that were seen and "epochs" as trained in all), what was spent until the
+    moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of all
+    "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean
+    of all areas of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which
+    nothing was scored but accuracy has one row without a score. "score_error_stimuli", "match_error_units",
+    ... are the standard errors of one run's score and brain match from the choice of stimuli and units.
 
     Args:
         records: finished runs.
@@ -97,9 +97,16 @@ def _of_run(record: Record) -> dict[str, Any]:
         "n_images": record.last.images,
         "epochs": record.last.epoch,
         "birth": _said(record, "birth", "recipe"),
+        "before": _phase(record),
         "train_seed": _said(record, "training", "seed"),
         **{column: _said(record, part, column) for column, part in _OF_SPEC.items()},
     }
+
+
+def _phase(record: Record) -> str | None:
+    """Return the phase without labels that came before, as ``--before`` names it; None if there was none."""
+    of = record.spec.get("before")
+    return f"{of.get('stimuli')}:{of.get('frames')}" if isinstance(of, Mapping) else None
 
 
 def _said(record: Record, part: str, name: str) -> Any:

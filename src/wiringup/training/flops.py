@@ -1,10 +1,10 @@
 """Floating-point operations of one image, forward and backward, counted from the modules.
 
-Counted are the multiplications and additions (two for each pair) of convolutions and linear layers, in the
-passes that are really made: a weight that does not learn costs no weight gradient, and what lies below the
-lowest plastic layer costs no gradient at all. Norms, pooling, nonlinearities and the optimiser are left out.
-Responses that are remembered instead of computed again count as computed, so that a count does not depend
-on the machine, nor on where a run was interrupted.
+Counted are the multiplications and additions (two for each pair) of convolutions, linear layers and the
+projections of attention, in the passes that are really made: a weight that does not learn costs no weight
+gradient, and what lies below the lowest plastic layer costs no gradient at all. Norms, pooling,
+nonlinearities and the optimiser are left out. Responses that are remembered instead of computed again count
+as computed, so that a count does not depend on the machine, nor on where a run was interrupted.
 """
 
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from torch.func import functional_call
 from wiringup.core.errors import InputError
 from wiringup.models.forward import hooked
 
+Counted = nn.Conv2d | nn.Linear | nn.MultiheadAttention
 IMAGES = 2  # a BatchNorm that learns cannot normalise one value
 
 
@@ -53,10 +54,14 @@ def flops_by_layer(model: nn.Module, size: int, reads: str | None = None) -> dic
     dtype = next(model.parameters()).dtype
     found: dict[str, Flops] = {}
 
-    def count(name: str, layer: nn.Conv2d | nn.Linear, inputs: tuple[Any, ...], output: Tensor) -> None:
-        found[name] = found.get(name, Flops()) + _flops(layer, inputs[0], output)
+    def count(name: str, layer: Counted, inputs: tuple[Any, ...], output: Any) -> None:
+        if isinstance(layer, nn.MultiheadAttention):
+            new = _attention_flops(layer, inputs, output[0])
+        else:
+            new = _flops(layer, inputs[0], output)
+        found[name] = found.get(name, Flops()) + new
 
-    counted = [name for name, layer in model.named_modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    counted = [name for name, layer in model.named_modules() if isinstance(layer, Counted)]
     detached = hooked(model, [reads] if reads else [], lambda name, module, inputs, output: output.detach())
     with hooked(model, counted, count), detached:
         try:
@@ -87,5 +92,21 @@ def _meta(tensor: Tensor) -> Tensor:
 def _flops(module: nn.Conv2d | nn.Linear, inputs: Tensor, output: Tensor) -> Flops:
     """Forward; backward as much for the gradient of the weight, and again for that of the input."""
     weight: Tensor = module.weight  # on the meta device no nn.Parameter
-    forward = 2 * output[0].numel() * weight[0].numel()
-    return Flops(forward, forward * (int(weight.requires_grad) + int(inputs.requires_grad)))
+    # not of the first row of an answer: windows or time may be folded into that axis
+    return _product(output.numel() * weight[0].numel() // IMAGES, weight.requires_grad, inputs.requires_grad)
+
+
+def _attention_flops(module: nn.MultiheadAttention, inputs: tuple[Any, ...], output: Tensor) -> Flops:
+    """Of the four projections, which the module applies without calling a layer; attention has no weights."""
+    query, key, value = (*inputs, *inputs[:1] * 2)[:3]
+    weights = [module.in_proj_weight, module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
+    learns = any(weight is not None and weight.requires_grad for weight in weights)
+    needed = any(one.requires_grad for one in (query, key, value))
+    seen = (query.numel() + key.numel() + value.numel()) * module.embed_dim // IMAGES
+    out: Tensor = module.out_proj.weight
+    answer = output.numel() * module.embed_dim // IMAGES
+    return _product(seen, learns, needed) + _product(answer, out.requires_grad, learns or needed)
+
+
+def _product(pairs: int, weight: bool, inputs: bool) -> Flops:
+    return Flops(2 * pairs, 2 * pairs * (int(weight) + int(inputs)))

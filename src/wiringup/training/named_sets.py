@@ -147,7 +147,7 @@ SETS.add(
     "batchnorm",
     NamedSet(_those(lambda row: row.kind == "batchnorm"), "BatchNorm affine parameters, and decoder"),
 )
-SETS.add("bias", NamedSet(_those(lambda row: row.parameter.endswith(".bias")), _BIAS))
+SETS.add("bias", NamedSet(_those(lambda row: row.parameter.endswith("bias")), _BIAS))
 SETS.add("decoder", NamedSet(_those(lambda row: False), "the linear read-out of object classes"))
 SETS.add("downstream", NamedSet(_from, "", lambda a: a.blocks, "{} and all after it"))
 SETS.add("kind", NamedSet(_kind, "", lambda a: KINDS, "parameters of this kind, and no other"))

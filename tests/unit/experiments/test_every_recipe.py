@@ -99,3 +99,12 @@ def test_claims_find_their_conditions_at_every_scale(name, scale, tmp_path):
         known = scale.epochs if isinstance(claim.one.get("epochs"), float) else (claim.one.get("epochs"),)
         assert all(labels) or claim.one["epochs"] not in known, claim
         assert len({*labels}) == len(labels)
+
+
+@pytest.mark.parametrize("scale", ["gpu", "paper"])
+def test_equal_updates_are_spent_at_equal_rates_on_few_images_and_many(scale, tmp_path, caplog):
+    scale = SCALES[scale]
+    base = scale.base("")
+    study = find_recipe("images_or_repetition").study("x", base, Expected(scale, tmp_path), scale)
+    assert {run.training.schedule for run in study.runs if run.label != REFERENCE} == {"cosine"}
+    assert ("falls by cosine here; step goes by epochs" in caplog.text) is (base.training.schedule == "step")

@@ -190,3 +190,31 @@ def test_births_of_another_genome_or_batchnorm_are_conditions_of_their_own():
         ("weight_compression (genome 55555555), BatchNorm default", 1),
         ("weight_compression (distilled)", 2),
     ]
+
+
+def test_what_ends_within_its_first_epoch_is_placed_by_the_images_that_were_there():
+    early = [row(n, n / 200, 0.1 + 0.01 * np.log10(n), updates=n) for n in (5, 20, 50, 100)]
+    early += [row(200, e, 0.1 + 0.01 * np.log10(200 * e)) for e in (1, 2, 4)]
+    for i, one in enumerate(early):
+        one |= {"run": str(i), "synaptic_updates": one["updates"] * 100}
+    found = rank(early, 1000, "cornet_s").choices[0]
+    assert found.images == pytest.approx(200) and found.images * found.epochs == pytest.approx(10, rel=0.5)
+    assert found.synaptic_updates == pytest.approx(found.images * found.epochs * 100)
+    assert found.synaptic_updates <= 1000
+
+
+def test_what_learned_without_labels_or_is_masked_is_no_plain_birth():
+    births = [
+        row(0, 0, 0.1),
+        row(0, 0, 0.2, plasticity="mask:0.5:all"),
+        row(0, 0, 0.3, before="waves:320"),
+    ]
+    for i, one in enumerate(births):
+        one["run"] = str(i)
+    found = rank([*grid(), *births], 1e9, "cornet_s").choices
+    told = {(birth_told(c.condition), c.condition["plasticity"]): c.points for c in found if c.epochs == 0}
+    assert told == {
+        ("kaiming_normal", None): 1,
+        ("kaiming_normal", "mask:0.5:all"): 1,
+        ("kaiming_normal after waves:320", None): 1,
+    }

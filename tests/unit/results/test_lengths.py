@@ -130,6 +130,10 @@ def test_newborns_are_called_by_their_birth_whatever_is_to_learn():
     assert born(usual, usual) == "KN" and born({}, usual) == ""
     wc = usual | {"birth": "weight_compression", "genome": "ab12"}
     assert born(wc, usual) == "WC" and born(wc | {"genome": "run:a"}, usual) == "WC (distilled)"
+    assert born(usual | {"before": "waves:320"}, usual) == "KN after waves:320"
+    assert born(usual | {"plasticity": "mask:0.5:all"}, usual) == "KN, masked"
+    other = born(usual | {"batchnorm": "default"}, usual | {"batchnorm": "calibrated"})
+    assert other == "KN, BatchNorm default"
     assert born(wc | {"architecture": "resnet50", "width": 0.5}, usual) == "resnet50, width 0.5, WC"
     points = front(curves(rows([*REF, *SHORT]), "ref"), "ref")
     assert [one.name for one in points] == ["KN, birth", "short", "ref"]

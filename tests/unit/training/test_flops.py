@@ -89,3 +89,39 @@ def test_a_network_that_looks_at_values_cannot_be_counted_and_that_is_said():
 
     with pytest.raises(InputError, match=r"operations of Chooses cannot be counted .* but not trained"):
         flops_by_layer(Chooses(3, 2, 3), 8)
+
+
+class Windows(nn.Module):
+    """A convolution, and a linear layer on rows that are folded into the first axis."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.rows, self.head = nn.Conv2d(3, 4, 1), nn.Linear(4, 5), nn.Linear(5, 2)
+
+    def forward(self, x):
+        x = self.conv(x).permute(0, 2, 3, 1)
+        n, height, width, channels = x.shape
+        return self.head(self.rows(x.reshape(n * height, width, channels)).reshape(n, -1, 5).mean(1))
+
+
+def test_what_is_folded_into_the_first_axis_is_counted_whole():
+    found = flops_by_layer(Windows(), 8)
+    assert [found[name].forward for name in ("conv", "rows", "head")] == [2 * 64 * 12, 2 * 64 * 20, 2 * 10]
+
+
+class Attends(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.attention = nn.Conv2d(3, 8, 4, 4), nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x):
+        tokens = self.conv(x).flatten(2).mT
+        return self.attention(tokens, tokens, tokens, need_weights=False)[0].mean(1)
+
+
+def test_the_projections_of_attention_are_counted():
+    model, tokens = Attends(), 4
+    forward = 2 * tokens * 8 * (3 * 8 + 8)
+    assert flops_by_layer(model, 8)["attention"] == Flops(forward, 2 * forward)
+    model.conv.requires_grad_(False)
+    assert flops_by_layer(model, 8)["attention"] == Flops(forward, forward + 2 * tokens * 8 * 8)

@@ -77,7 +77,8 @@ class PlannedRun:
 
     Attributes:
         state: `DONE`, `DIVERGED`, `TRAINED` (and scored on something else, see `trainings`) or `TO_DO`.
-        updates, synaptic_updates: supervised, as `training.ledger` will count them.
+        updates, synaptic_updates: supervised, as `training.ledger` will count them; of sets that learn in
+            windows (of which no recipe has any) as if they learned throughout.
         flops: of its training.
         scorings: moments at which it is scored.
         seconds: estimated, of all of it.
