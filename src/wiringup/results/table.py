@@ -31,20 +31,21 @@ OWN, SCORE = "own", "score"
 """Sources of rows: runs made here, and what ``wiringup score`` kept; `results.published` has the others."""
 
 COLUMNS = {
-    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR", "training": "VARCHAR",
-    "seed": "BIGINT", "architecture": "VARCHAR", "width": "DOUBLE", "size": "BIGINT", "birth": "VARCHAR",
-    "genome": "VARCHAR", "batchnorm": "VARCHAR", "before": "VARCHAR", "bits": "BIGINT",
-    "plasticity": "VARCHAR", "norms": "VARCHAR", "trained": "BIGINT", "synapses": "BIGINT",
-    "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE", "optimiser": "VARCHAR",
-    "weight_decay": "DOUBLE", "batch": "BIGINT", "schedule": "VARCHAR", "augmentation": "VARCHAR",
-    "train_seed": "BIGINT", "suite": "VARCHAR", "date": "VARCHAR", "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN",
-    "updates": "DOUBLE", "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE",
-    "top1": "DOUBLE", "top1_protocol": "VARCHAR", "brain_match": "DOUBLE",
-    "match_error_stimuli": "DOUBLE", "match_error_units": "DOUBLE", "benchmark": "VARCHAR",
-    "area": "VARCHAR", "metric": "VARCHAR", "layer": "VARCHAR", "raw": "DOUBLE", "ceiling": "DOUBLE",
-    "score": "DOUBLE", "normalisation": "VARCHAR", "error": "DOUBLE", "n_stimuli": "BIGINT",
-    "n_units": "BIGINT", "simulated": "BOOLEAN", "note": "VARCHAR", "weights": "VARCHAR",
-    "identity": "VARCHAR", "score_error_stimuli": "DOUBLE", "score_error_units": "DOUBLE",
+    "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR",
+    "training": "VARCHAR", "seed": "BIGINT", "architecture": "VARCHAR", "width": "DOUBLE",
+    "size": "BIGINT", "birth": "VARCHAR", "genome": "VARCHAR", "batchnorm": "VARCHAR",
+    "before": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR", "norms": "VARCHAR",
+    "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE",
+    "optimiser": "VARCHAR", "weight_decay": "DOUBLE", "batch": "BIGINT", "schedule": "VARCHAR",
+    "augmentation": "VARCHAR", "train_seed": "BIGINT", "suite": "VARCHAR", "date": "VARCHAR",
+    "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN", "updates": "DOUBLE",
+    "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE", "top1": "DOUBLE",
+    "top1_protocol": "VARCHAR", "brain_match": "DOUBLE", "match_error_stimuli": "DOUBLE",
+    "match_error_units": "DOUBLE", "benchmark": "VARCHAR", "area": "VARCHAR", "metric": "VARCHAR",
+    "layer": "VARCHAR", "raw": "DOUBLE", "ceiling": "DOUBLE", "score": "DOUBLE",
+    "normalisation": "VARCHAR", "error": "DOUBLE", "n_stimuli": "BIGINT", "n_units": "BIGINT",
+    "simulated": "BOOLEAN", "note": "VARCHAR", "weights": "VARCHAR", "identity": "VARCHAR",
+    "score_error_stimuli": "DOUBLE", "score_error_units": "DOUBLE",
 }  # fmt: skip
 """Every column of the kept table (`results.kept`) and its SQL type; counts may be larger than 64 bits."""
 
