@@ -5,7 +5,8 @@
 Every birth has ten seeds (or those of --seed), for a permutation test over seeds; those that are distilled
 are all distilled from the reference of the first seed. Published: weight compression 54 % of the fully
 trained brain match, Kaiming normal 43 %, pixels less (wiringup score pixels). At `gpu` (one H200, ten seeds,
-mean of V1, V4, IT and behaviour): Kaiming normal 57 %, weight compression 70 %. What is compared besides are
+mean of V1, V4, IT and behaviour): Kaiming normal 57 %, weight compression 70 %; at `small` 34 and 45 %, and
+53 % where it is distilled from the study's own reference (docs/findings.md). What is compared besides are
 the births of the paper's supplement and later ones (wiringup genome recipes). At `gpu` the references take
 four minutes and each birth a scoring.
 
