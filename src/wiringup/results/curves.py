@@ -65,17 +65,17 @@ class Curve:
                 lies between birth and the end of a training nobody knows who did not look.
         """
         spent = self.costs[by]
-        if np.isnan(spent).any() or not spent[0] <= cost <= spent[-1] * (1 + 1e-9):
+        if np.isnan(spent).any() or not spent[0] <= cost <= spent[-1] * (1 + ROUNDING):
             raise InputError(
                 f"{self.label!r} was scored between {spent[0]:.4g} and {spent[-1]:.4g} {by}, "
                 f"not at {cost:.4g}."
             )
-        after = int(np.searchsorted(spent, cost * (1 - 1e-9)))
+        after = int(np.searchsorted(spent, cost * (1 - ROUNDING)))
         if np.isclose(spent[after], cost, rtol=1e-6):
             return self.samples[after]
-        if spent[after] > APART * spent[after - 1]:
+        if apart := _apart(spent, cost):
             raise InputError(
-                f"{self.label!r} was scored at {spent[after - 1]:.4g} and {spent[after]:.4g} {by}, too far "
+                f"{self.label!r} was scored at {apart[0]:.4g} and {apart[1]:.4g} {by}, too far "
                 f"apart to tell what it had at {cost:.4g}: score moments between (--moments), or compare a "
                 "training of that length."
             )
@@ -86,7 +86,7 @@ class Curve:
 APART = 4.0
 """Neighbouring moments between which nothing is interpolated: what was spent grew more than so many times."""
 ROUNDING = 1e-9
-"""Part of a goal by which a fit may miss it: sums of many values differ in their last digits."""
+"""Part of a number by which another is the same: sums of many values differ in their last digits."""
 CHANCE, NO_CEILING = "the reference is at chance", "no noise ceiling"
 
 
@@ -194,7 +194,7 @@ def compared(a: Curve, b: Curve, by: str = "updates") -> list[Compared]:
     """
     one_of(by, SPENT, "measure of what was spent")
     common = _common(a, b, least=1)
-    costs = [c for c in a.costs[by] if b.costs[by][0] <= c <= b.costs[by][-1] * (1 + 1e-9)]
+    costs = [c for c in a.costs[by] if b.costs[by][0] <= c <= b.costs[by][-1] * (1 + ROUNDING)]
     if not costs:
         raise InputError(f"{a.label!r} and {b.label!r} were never scored at equal {by}.")
     found, unknown = [], ""

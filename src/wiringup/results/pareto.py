@@ -20,14 +20,12 @@ class OnFront:
     """A moment of a condition that no other beats at the same cost or less.
 
     Attributes:
-        moment: which of the moments of its curve, from 0.
         percent: brain match in percent of the reference's last.
         share: of the draws in which it is on the front.
         name: the label; of a newborn what that is called, whatever is to learn.
     """
 
     label: str
-    moment: int
     epoch: float
     cost: float
     percent: Estimate
@@ -64,7 +62,7 @@ def front(found: Mapping[str, Curve], reference: str, by: str = "synaptic_update
     chosen = [k for k in np.argsort(costs, kind="stable") if _on_front(costs, values[:, None])[k, 0]]
     return [
         OnFront(
-            spots[k][0].label, spots[k][1], float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
+            spots[k][0].label, float(spots[k][0].costs["epoch"][spots[k][1]]), float(costs[k]),
             each[k].estimate().in_percent(), float(share[k]), spots[k][0].simulated, _name(*spots[k]),
         )
         for k in chosen

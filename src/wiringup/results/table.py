@@ -106,8 +106,8 @@ def _of_run(record: Record) -> dict[str, Any]:
 
 def _phase(record: Record) -> str | None:
     """Return the phase without labels that came before, as ``--before`` names it; None if there was none."""
-    of = record.spec.get("before")
-    return f"{of.get('stimuli')}:{of.get('frames')}" if isinstance(of, Mapping) else None
+    stimuli = _said(record, "before", "stimuli")
+    return stimuli and f"{stimuli}:{_said(record, 'before', 'frames')}"
 
 
 def _said(record: Record, part: str, name: str) -> Any:

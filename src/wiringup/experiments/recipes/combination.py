@@ -15,6 +15,7 @@ minutes), and 5 hours at `small` (two cores).
 
 from wiringup.core.checks import several
 from wiringup.experiments.recipes.conditions import WC, Conditions, Recipe
+from wiringup.experiments.recipes.grid import images_and_epochs
 from wiringup.experiments.runs.inputs import plasticity_of
 from wiringup.results.claims import MOST, Claim
 from wiringup.training.schedule import epochs, images
@@ -25,7 +26,7 @@ def combination(study: Conditions) -> None:
     share = plasticity_of("critical", study.base.model).share
     for number in study.numbers:
         for passes in study.scale.epochs:
-            budget = f"{number:,} images x {several(passes, 'epochs')}"
+            budget = images_and_epochs(number, passes)
             study.add(
                 f"WC + critical, {budget}",
                 birth=WC,

@@ -10,8 +10,8 @@ Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) a
 cores).
 """
 
-from wiringup.core.checks import several
 from wiringup.experiments.recipes.conditions import Conditions, Recipe
+from wiringup.experiments.recipes.grid import images_and_epochs
 from wiringup.results.claims import LEAST, MOST, Claim
 from wiringup.training.schedule import epochs
 
@@ -21,7 +21,7 @@ def fewer_updates(study: Conditions) -> None:
     for number in study.numbers:
         for passes in (*study.scale.epochs, study.scale.reference):
             if (number, passes) != (study.images, study.scale.reference):
-                label = f"KN, all, {number:,} images x {several(passes, 'epochs')}"
+                label = f"KN, all, {images_and_epochs(number, passes)}"
                 study.add(label, number=number, duration=epochs(passes))
 
 

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 
+from wiringup.core.checks import several
 from wiringup.core.errors import InputError
 from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.runs.spec import RunSpec
@@ -46,6 +47,11 @@ def grid(
 def seeded(runs: Sequence[RunSpec], seeds: Sequence[int], inputs: StudyInputs) -> list[RunSpec]:
     """Return each run with each seed, of birth and training, pinned."""
     return [inputs.pin(one) for run in runs for one in grid(run, {SEED: seeds})]
+
+
+def images_and_epochs(number: int, passes: float) -> str:
+    """Return how many images were seen how often, as labels have it: ``"15,600 images x 10 epochs"``."""
+    return f"{number:,} images x {several(passes, 'epochs')}"
 
 
 def _at(run: RunSpec, values: Mapping[str, Any]) -> RunSpec:

@@ -12,8 +12,8 @@ Three seeds: 57 runs, at `gpu` (one card) about 13 minutes one after the other, 
 3.5 hours at `small` (two cores).
 """
 
-from wiringup.core.checks import several
 from wiringup.experiments.recipes.conditions import ALL, KN, WC, Conditions, Recipe
+from wiringup.experiments.recipes.grid import images_and_epochs
 from wiringup.results.claims import LEAST, MOST, Claim
 from wiringup.training.schedule import epochs
 
@@ -27,7 +27,7 @@ def least_updates(study: Conditions) -> None:
         for number in study.numbers if (birth, learns) == BEST else (study.images,):
             for passes in study.scale.epochs:
                 told = ("KN" if birth == KN else birth) + (", " if learns == ALL else " + ") + learns
-                told += f", {number:,} images x {several(passes, 'epochs')}"
+                told += f", {images_and_epochs(number, passes)}"
                 study.add(told, birth=birth, learns=learns, number=number, duration=epochs(passes))
 
 

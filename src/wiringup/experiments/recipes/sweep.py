@@ -14,10 +14,10 @@ from typing import Annotated, Any
 
 from tyro.conf import arg
 
-from wiringup.core.checks import at_least, several
+from wiringup.core.checks import at_least
 from wiringup.core.errors import InputError
 from wiringup.experiments.launching.study import Study
-from wiringup.experiments.recipes.grid import PLASTICITY, grid, seeded
+from wiringup.experiments.recipes.grid import PLASTICITY, grid, images_and_epochs, seeded
 from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
 from wiringup.experiments.runs.spec import RunSpec
 from wiringup.training.schedule import epochs
@@ -92,7 +92,7 @@ def _cells(
     found = {}
     for run in grid(base, axes, controls=controls):
         number, passes = run.images.number or 0, run.training.duration.value
-        label = f"{birth}, {run.training.plasticity}, {number:,} images x {several(passes, 'epochs')}"
+        label = f"{birth}, {run.training.plasticity}, {images_and_epochs(number, passes)}"
         cell = {"birth": birth, "plasticity": run.training.plasticity, "images": number, "epochs": passes}
         found[label] = replace(run, label=label), cell
     return found
