@@ -20,6 +20,7 @@ from wiringup.bench.images import CLASSES, Pictures, draw
 from wiringup.bench.timing import Row, Share, Step, Work, medians, product_rate, seconds_of
 from wiringup.birth.apply import BirthSpec, give_birth
 from wiringup.models.architecture import ARCHITECTURES, ModelSpec, build
+from wiringup.models.device import multiplies_in_bf16
 from wiringup.models.preprocessing import preprocess
 from wiringup.training.batches import Plan
 from wiringup.training.callbacks import Callback
@@ -170,7 +171,7 @@ def _epochs(contest: Contest, spec: TrainSpec, repeats: int) -> dict[str, float]
         "ours": lambda: contest.epoch_of_ours(spec),
         "plain": lambda: seconds_of(lambda: next(loop)),
     }
-    if torch.cpu._is_avx512_bf16_supported():
+    if multiplies_in_bf16("cpu"):
         works["bf16"] = lambda: contest.epoch_of_ours(replace(spec, precision="bf16"))
     turns = [{kind: work() for kind, work in works.items()} for _ in range(repeats)]
     return {kind: float(np.median([turn[kind] for turn in turns])) for kind in works}

@@ -182,7 +182,12 @@ def plan(
     told = planned(found, store, lambda model: measured.get(model) or scale.rate_of(model))
     if json:
         facts: dict[str, Any] = {"recipe": study.recipe, "scale": study.scale or SCALE, "missing": missing}
-        facts |= {"panels": found.about["panels"], "rates": _rates(told), "pixels": told.pixels}
+        facts |= {
+            "panels": found.about["panels"],
+            "rates": _rates(told),
+            "pixels": told.pixels,
+            "precisions": told.precisions,
+        }
         left = {what: told.left(what) for what in ("updates", "synaptic_updates", "seconds", "disk")}
         facts |= {"memory": told.memory, "checkpoints": told.checkpoints, "left": left}
         as_json(facts | {"runs": [asdict(run) for run in told.runs]})
@@ -204,8 +209,8 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
         f"{plan.left('synaptic_updates'):.3g} supervised synaptic updates.{only}"
     )
     log.info(
-        f"Time: about {duration(plan.left('seconds'))}, one run after the other, at the rate of "
-        f"{_rate_told(plan)} for a scored moment."
+        f"Time: about {duration(plan.left('seconds'))}, one run after the other, in "
+        f"{' and '.join(plan.precisions)}, at the rate of {_rate_told(plan)} for a scored moment."
     )
     if len(plan.rates) > 1 and len({*plan.rates.values()}) == 1:
         log.info(

@@ -16,7 +16,7 @@ from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
 from wiringup.experiments.launching.options import LaunchOptions
 from wiringup.experiments.runs.options import base_run, shown
-from wiringup.training.spec import TrainingOptions, TrainSpec
+from wiringup.training.spec import TrainingOptions
 
 if TYPE_CHECKING:
     from wiringup.experiments.launching.study import Study
@@ -68,11 +68,11 @@ def run(
 
 
 def _main_study(options: StudyOptions, inputs: "StudyInputs", quick: bool) -> "Study":
-    from wiringup.experiments.recipes.main_study import FULL, MODEL, QUICK, main_study
+    from wiringup.experiments.recipes.main_study import FULL, MODEL, QUICK, TRAINING, main_study
 
     if options.scale or options.wc:
         raise InputError("--scale and --wc are of a recipe: name one (wiringup recipes lists them).")
-    training = TrainSpec.of(applied(SMALL, options.training))
+    training = applied(TRAINING, options.training)
     side = MODEL.size if options.image_size is None else options.image_size
     seen = shown(options.images, options.val, side, keep=options.keep or "squares")
     base = base_run(MODEL, seen, exam_of(options.exam, SIMULATED), training)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from wiringup.core.checks import several
 from wiringup.core.errors import InputError, MissingDataError
@@ -370,7 +370,7 @@ def _predicted(points: _Points, budget: float, named: Mapping[str, Any]) -> list
     mean, sd = process.predict(within, return_std=True)
     k = int(np.argmax(mean))
     error, covered = left_out(process, x, y)
-    half = float(norm.ppf((1 + LEVEL) / 2)) * max(float(sd[k]), error)
+    half = float(ndtri((1 + LEVEL) / 2)) * max(float(sd[k]), error)
     return [
         Choice(named, float(10 ** within[k, 0]), float(10 ** within[k, 1]), float(_spent(within[k], points)),
                float(mean[k]), float(mean[k]) - half, float(mean[k]) + half, len(y), error, covered,

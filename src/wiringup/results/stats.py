@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import ndtri, stdtrit
 
 from wiringup.core.checks import at_least, same_length
 from wiringup.core.errors import InputError
@@ -64,7 +64,7 @@ def percentiles(draws: Array, level: float = LEVEL, df: float = np.inf) -> tuple
 def t_over_normal(df: float, level: float = LEVEL) -> float:
     """Return by how much a t interval with ``df`` degrees of freedom is wider than a normal one."""
     tail = (1 - level) / 2
-    return float(stats.t.ppf(tail, df) / stats.norm.ppf(tail))
+    return float(stdtrit(df, tail) / ndtri(tail))
 
 
 def rescaled_weights(n: int, draws: int, generator: np.random.Generator) -> Array:
@@ -124,7 +124,7 @@ def mean_of_runs(values: Array, common: Mapping[str, float] | None = None) -> Es
     of_seeds = errors.get("seeds", 0.0) ** 2
     # Satterthwaite: the fewer seeds and the more they matter, the wider
     df = (n - 1) * (variance / of_seeds) ** 2 if of_seeds else np.inf
-    half = float(stats.t.ppf((1 + LEVEL) / 2, df) * np.sqrt(variance))
+    half = float(stdtrit(df, (1 + LEVEL) / 2) * np.sqrt(variance))
     mean = float(values.mean())
     return Estimate(mean, float(np.sqrt(variance)), mean - half, mean + half, errors)
 
@@ -134,7 +134,7 @@ def one_more(values: Array) -> tuple[float, float]:
     n = len(values)
     if n < 2:
         return float("nan"), float("nan")
-    half = stats.t.ppf((1 + LEVEL) / 2, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
+    half = stdtrit(n - 1, (1 + LEVEL) / 2) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
     return float(values.mean() - half), float(values.mean() + half)
 
 
@@ -174,6 +174,8 @@ def permutation(a: Array, b: Array, generator: np.random.Generator, most: int = 
     Raises:
         InputError: for fewer than two values in a sample.
     """
+    from scipy import stats  # takes a second to import
+
     at_least(min(len(a), len(b)), 2, "the number of values in each sample")
     if np.isnan(a).any() or np.isnan(b).any():
         return float("nan")
@@ -204,10 +206,12 @@ def least_seeds(difference: float, sd: float, *, paired: bool, power: float = PO
             f"A difference of {difference:g} with a deviation of {sd:g} needs no seeds or endless ones."
         )
 
+    from scipy import stats
+
     def finds(n: int) -> bool:
         df = n - 1 if paired else 2 * n - 2
         shift = abs(difference) / sd * np.sqrt(n if paired else n / 2)
-        edge = stats.t.ppf((1 + LEVEL) / 2, df)
+        edge = stdtrit(df, (1 + LEVEL) / 2)
         other_side = np.nan_to_num(stats.nct.cdf(-edge, df, shift))  # NaN where it is too small to tell
         return bool(stats.nct.sf(edge, df, shift) + other_side >= power)
 
@@ -219,6 +223,8 @@ def least_seeds(difference: float, sd: float, *, paired: bool, power: float = PO
 
 def sd_interval(values: Array) -> tuple[float, float]:
     """Return the 95 % interval of the standard deviation of normal values (n,), by chi squared."""
+    from scipy import stats
+
     df = at_least(len(values), 2, "the number of values") - 1
     scaled = values.std(ddof=1) * np.sqrt(df)
     low, high = scaled / np.sqrt(stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], df))

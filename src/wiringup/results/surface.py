@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import Delaunay, QhullError
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from wiringup.results.stats import LEVEL
 
@@ -62,5 +62,5 @@ def left_out(process: Any, x: Array, y: Array) -> tuple[float, float]:
         )
         mean, sd = rest.predict(x[out], return_std=True)
         misses[out] = y[out] - mean
-        hits[out] = np.abs(misses[out]) <= norm.ppf((1 + LEVEL) / 2) * sd
+        hits[out] = np.abs(misses[out]) <= ndtri((1 + LEVEL) / 2) * sd
     return float(np.sqrt((misses**2).mean())), float(hits.mean())

@@ -20,6 +20,7 @@ from wiringup.core.seeds import torch_stream
 from wiringup.core.spec import to_dict
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
+from wiringup.models.device import BF16, settled_precision
 from wiringup.models.preprocessing import IMAGENET, Preprocessing, network_input, preprocess
 from wiringup.models.storage import Storage
 from wiringup.training.augment import crop_and_flip, cut, draw_crops
@@ -81,8 +82,9 @@ class Loader:
         self, plan: Plan, size: int, spec: TrainSpec, group: ProcessGroup, form: InputFormat
     ) -> None:
         self.plan, self.size, self.group, self.form = plan, size, group, form
-        self.spec = replace(spec, device=place(spec.device))
-        self.device = torch.device(self.spec.device)
+        device = place(spec.device)
+        self.spec = replace(spec, device=device, precision=settled_precision(spec.precision, device))
+        self.device = torch.device(device)
         self.on_card = self.device.type == "cuda"
         self.chunk = -(-min(plan.batch, plan.images) // group.size)
         self.workers = (WORKERS if self.on_card else 0) if spec.workers is None else spec.workers
@@ -132,7 +134,7 @@ class ImageLoader(Loader):
         self.data = data
         self.pixels = Pixels(data.stimuli, self.device)
         # the network will round what it is given by more than half precision does
-        self.half = self.on_card and spec.precision == "bf16"
+        self.half = self.on_card and self.spec.precision == BF16
         compiled = self.on_card and worth_compiling(self.spec, self.plan.steps_left(), group)
         self.augment = CompiledFunction(crop_and_flip, self.chunk) if compiled else crop_and_flip
         if self.pixels.resident and spec.workers:

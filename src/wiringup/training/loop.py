@@ -30,7 +30,7 @@ from wiringup.training.frozen import Activations, Frozen
 from wiringup.training.graph import split_frozen
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.loader import ALL, Batch, ImageLoader, InputFormat, Loader
-from wiringup.training.numerics import precision, random_stream
+from wiringup.training.numerics import precision, random_stream, warn_if_emulated
 from wiringup.training.objectives import CrossEntropy, Objective
 from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
@@ -141,6 +141,7 @@ def run(
     """
     spec, plan, group = loader.spec, loader.plan, loader.group
     group.check(plan.smallest)
+    warn_if_emulated(spec)
     with held(folder if group.leads else None), noticing() as asked:
         group.barrier()
         newborn = NetworkSubject("birth", model, {}, loader.size, preprocessing=loader.form.preprocessing)

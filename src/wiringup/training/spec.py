@@ -7,7 +7,7 @@ from typing import Any
 from wiringup.core.checks import at_least, one_of
 from wiringup.core.errors import InputError
 from wiringup.core.spec import neutral, omit_default
-from wiringup.models.device import PRECISIONS
+from wiringup.models.device import AUTO, PRECISIONS
 from wiringup.training.schedule import PLATEAU_FLOOR, SCHEDULES, Duration, epochs
 
 OPTIMISERS = ("sgd", "adam", "adamw", "adagrad")
@@ -54,8 +54,9 @@ class TrainingOptions:
         eps: Added to the denominator of adam, adamw and adagrad; by default 1e-8, 1e-8 and 1e-10.
         lr_decay: How the rate of adagrad falls in every step.
         accumulator: Where the sum of adagrad begins.
-        precision: Of convolutions and products: float32 (that of the network's parameters), or bf16
-            (autocast) where the hardware is made for it; weights, losses and updates keep theirs.
+        precision: Of convolutions and products: float32 (that of the network's parameters), bf16 (autocast;
+            weights, losses and updates keep theirs), or auto: bf16 where the device multiplies in it.
+            Emulated, bf16 is up to ten times slower than float32. Runs name what auto came to.
         norms: BatchNorm whose affine does not learn: batch normalises by the batch while its running
             averages follow (as published); held the same while they stand still, but for those behind a
             convolution that learns; running normalises by them.
@@ -94,7 +95,7 @@ class TrainingOptions:
         one_of(self.optimiser, OPTIMISERS, "optimiser")
         one_of(self.schedule, SCHEDULES, "schedule")
         one_of(self.augmentation, AUGMENTATIONS, "augmentation")
-        one_of(self.precision, PRECISIONS, "precision")
+        one_of(self.precision, (*PRECISIONS, AUTO), "precision")
         one_of(self.norms, NORMS, "behaviour of BatchNorm that does not learn")
         at_least(self.batch, 2, "the batch size")
         at_least(self.norm_shares, 1, "the number of shares that BatchNorm normalises")

@@ -116,11 +116,13 @@ class Plan:
         runs: each once, in the order of the study.
         rates: what the times rest on: network -> the rate of a machine.
         pixels: bytes of the images, which are read from the disk; about, where they are kept whole.
+        precisions: of the trainings, on this machine.
     """
 
     runs: tuple[PlannedRun, ...]
     rates: Mapping[ModelSpec, Rate]
     pixels: int
+    precisions: tuple[str, ...]
 
     def left(self, what: str) -> float:
         """Return the sum of an attribute over the runs that are still to be made, or to be scored."""
@@ -153,7 +155,8 @@ def planned(study: Study, store: Store, rate_of: Callable[[ModelSpec], Rate]) ->
     trainings = Trainings(store)
     rates = {run.model: rate_of(run.model) for run in unique.values()}
     found = tuple(_planned(run, trainings, rates[run.model]) for run in unique.values())
-    return Plan(found, rates, (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side))
+    pixels = (images.pool or 0) * Keeping.parse(images.keep).expected_bytes(images.side)
+    return Plan(found, rates, pixels, tuple(sorted({run.training.precision for run in unique.values()})))
 
 
 def _planned(run: RunSpec, trainings: Trainings, rate: Rate) -> PlannedRun:

@@ -9,6 +9,7 @@ from wiringup.core.errors import MissingDataError
 from wiringup.data.images.keeping import JPEG, QUALITY, SQUARES
 from wiringup.experiments.runs.spec import BY_NETWORK, CROPPED, RENDERED, ExamSpec, ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
+from wiringup.models.device import AUTO
 from wiringup.training.schedule import PUBLISHED_MOMENTS, Duration
 from wiringup.training.spec import TrainSpec
 
@@ -145,7 +146,7 @@ TINY_IMAGENET = "tinyimagenet40/train.zip"
 SMALL = Scale(
     says="CORnet-S x 0.25 at 64 px, 15,600 images of 40 classes, real recordings: hours on two cores",
     model=ModelSpec("cornet_s", width=0.25, size=64),
-    training=TrainSpec(batch=64, lr=0.1, schedule="cosine", precision="bf16"),
+    training=TrainSpec(batch=64, lr=0.1, schedule="cosine", precision=AUTO),
     images=TINY_IMAGENET,
     pool=None,
     expected=(15_600, 40),

@@ -38,6 +38,7 @@ from wiringup.experiments.runs.spec import (
 )
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
+from wiringup.models.device import check_device, settled_precision
 from wiringup.models.preprocessing import CENTRE, Preprocessing
 from wiringup.models.readout import NetworkSubject
 from wiringup.results.draws import condensed
@@ -298,24 +299,25 @@ class StudyInputs:
 def canonical(spec: RunSpec, model: ModelSpec, number: int) -> RunSpec:
     """Return a run of a network that learns from so many images, as its address says it.
 
-    Norms are those that hold for what learns (see `effective`), the length is said in one way, and moments
-    are those between the ends.
+    Norms are those that hold for what learns (see `effective`), the precision is one of this machine, the
+    length is said in one way, and moments are those between the ends.
     """
-    training = _with_norms(spec.training, model)
+    training = _settled(spec.training, model)
     duration = training.duration.settled(number, training.batch)
     return replace(
         spec,
         model=model,
-        before=spec.before and replace(spec.before, training=_with_norms(spec.before.training, model)),
+        before=spec.before and replace(spec.before, training=_settled(spec.before.training, model)),
         moments=between(spec.moments, duration, number, training.batch),
         training=replace(training, size=model.size, duration=duration),
     )
 
 
-def _with_norms(training: TrainSpec, model: ModelSpec) -> TrainSpec:
+def _settled(training: TrainSpec, model: ModelSpec) -> TrainSpec:
     network = outline(model)
     learns = resolve(network, architecture_of(model), training.plasticity, training.seed)
-    return replace(training, norms=effective(training.norms, learns, network))
+    precision = settled_precision(training.precision, check_device(training.device))
+    return replace(training, norms=effective(training.norms, learns, network), precision=precision)
 
 
 def plasticity_of(name: str, model: ModelSpec, seed: int = 0) -> Plasticity:

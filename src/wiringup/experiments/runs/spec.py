@@ -19,6 +19,7 @@ from wiringup.core.score import DEFAULT_NORMALISATION, check_normalisation
 from wiringup.core.spec import neutral, omit_default, uid
 from wiringup.data.images.keeping import SQUARES, Keeping
 from wiringup.models.architecture import ModelSpec
+from wiringup.models.device import AUTO
 from wiringup.training.label_free import LabelFreeSpec
 from wiringup.training.schedule import Duration
 from wiringup.training.spec import TrainSpec
@@ -148,8 +149,9 @@ class RunSpec:
 
     @property
     def pinned(self) -> bool:
-        """Whether hashes say what the images are."""
-        return bool(self.images.sha256)
+        """Whether hashes say what the images are, and nothing is left to the machine."""
+        phases = (self.training, self.before and self.before.training)
+        return bool(self.images.sha256) and all(one.precision != AUTO for one in phases if one)
 
     @property
     def learns(self) -> bool:
