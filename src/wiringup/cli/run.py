@@ -169,7 +169,8 @@ def _print(
     from wiringup.figures.tables import claims_table, comparison_table
 
     simulated = " (simulated recordings)" if found.simulated else ""
-    title = f"Brain match as % of the reference, mean ± sd over seeds{simulated}"
+    how = "mean ± sd over seeds; the interval counts stimuli and units too"
+    title = f"Brain match as % of the reference{simulated}: {how}"
     table(*comparison_table(found, found.ends), title=title)
     _print_differences(found, baseline)
     if tests:

@@ -122,7 +122,7 @@ def page(
         _chart(comparison, joined=len({*called.values()}) < len(called)),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
-        _table(comparison_table(comparison, comparison.ends, intervals=True)),
+        _table(comparison_table(comparison, comparison.ends)),
         f"<p><strong>{_text(comparison.left_out)}</strong></p>" if comparison.left_out else "",
         _legend(records),
         "<h2>Runs</h2>",

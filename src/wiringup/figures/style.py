@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wiringup.core.errors import InputError
@@ -72,6 +73,15 @@ def head(figure: Figure, title: str, simulated: bool, *notes: str) -> None:
     written = [part for line in lines for part in textwrap.wrap(line, wide)]
     if written:
         figure.suptitle("\n".join(written), fontsize=8)
+
+
+def foot(figure: Figure, *notes: str) -> None:
+    """Write what a reader must know between a figure and its legend, which grow with it."""
+    wide = int(figure.get_figwidth() * 19)  # characters of this size in a line
+    written = [part for line in notes for part in textwrap.wrap(line, wide)]
+    if written:
+        figure.legends[0].set_title("\n".join(written), prop=FontProperties(size=7))
+        figure.set_figheight(figure.get_figheight() + 0.12 * len(written))
 
 
 def clean(axes: Axes) -> None:

@@ -28,23 +28,20 @@ def plus_minus(of: OverSeeds, digits: int = 1) -> str:
     return text if not np.isfinite(of.sd) else f"{text} ± {of.sd:.{digits}f}"
 
 
-def comparison_table(
-    comparison: Comparison, moments: Sequence[ConditionScores], *, intervals: bool = False
-) -> Table:
+def comparison_table(comparison: Comparison, moments: Sequence[ConditionScores]) -> Table:
     """Return one row for each of some scored moments: counts, percentages, match and accuracy.
+
+    The interval is of the mean, over seeds, stimuli and units; deviations are over seeds.
 
     Conditions of which a run diverged are marked; those of which nothing is left have a row that says so.
 
     Args:
         comparison: of all conditions.
         moments: those that are shown.
-        intervals: whether the 95 % interval of the mean has a column.
     """
-    areas = [MEAN, *comparison.areas]
     header = ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
-    header += [*(f"{a} %" for a in areas), "match", "top-1"]
-    header += ["mean %, 95 % interval"] if intervals else []
-    body = [_row(comparison, one, areas, intervals) for one in moments]
+    header += ["mean %", "95 % interval", *(f"{a} %" for a in comparison.areas), "match", "top-1"]
+    body = [_row(comparison, one) for one in moments]
     gone = dict.fromkeys(d.label for d in comparison.diverged if d.label not in {m.label for m in moments})
     return header, body + [[label, "–", "diverged", *["–"] * (len(header) - 3)] for label in gone]
 
@@ -71,15 +68,15 @@ def differences_table(comparison: Comparison, baseline: str) -> Table:
     return ["condition", "seeds", f"difference, {unit}", "p"], body
 
 
-def _row(comparison: Comparison, one: ConditionScores, areas: Sequence[str], intervals: bool) -> list[str]:
+def _row(comparison: Comparison, one: ConditionScores) -> list[str]:
     lost = comparison.lost(one.label)
     label = f"{one.label} (diverged: seed {lost})" if lost else one.label
     when = "birth" if one.epoch == 0 else f"{one.epoch:g}"
     counts = [count(v) for v in (one.updates, one.trained, one.synaptic_updates)]
-    percent = [f"{one.spent:.3g}", *(plus_minus(one.percent[a]) for a in areas)]
+    mean = [plus_minus(one.percent[MEAN]), _interval(one.interval[MEAN])]
+    of_areas = [plus_minus(one.percent[area]) for area in comparison.areas]
     absolute = [plus_minus(one.match[MEAN], 3), plus_minus(one.top1, 2)]
-    ends = [_interval(one.interval[MEAN])] if intervals else []
-    return [label, one.norms, when, *counts, *percent, *absolute, *ends]
+    return [label, one.norms, when, *counts, f"{one.spent:.3g}", *mean, *of_areas, *absolute]
 
 
 def _interval(of: Estimate) -> str:

@@ -7,20 +7,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from wiringup.figures.methods import headline
-from wiringup.figures.style import area_panels, clean, head, legend, log_axis, look
+from wiringup.figures.style import area_panels, clean, foot, head, legend, log_axis, look
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.lengths import JOINED
 from wiringup.results.record import MEAN
 
+BARS = "Bars: 95 % intervals over seeds, stimuli and units; one that leaves the panel is cut at its edge."
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
 
 
 def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Figure:
     """Return a figure with one panel for the mean and one for each area where the reference is above chance.
 
-    Lines are means over seeds, small marks are seeds; 100 % is the reference at the end of training.
-    If the reference is at chance everywhere there are no percentages: panels show the scores themselves.
-    Above stands what was found, and where the reference has learned nothing that recordings tell.
+    Lines are means over seeds, small marks are seeds, bars 95 % intervals over seeds, stimuli and units;
+    100 % is the reference at the end of training. If the reference is at chance everywhere there are no
+    percentages: panels show the scores themselves, without intervals. Above stands what was found, below
+    what a reader must know, as where the reference has learned nothing that recordings tell.
 
     Args:
         comparison: of all conditions.
@@ -36,8 +38,9 @@ def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Fig
     gone = f"Without a score, because the training diverged: {', '.join(lost)}." if lost else ""
     labels = [{m.label for m in some} for some in (moments or comparison.moments, comparison.moments)]
     shared = JOINED if labels[0] != labels[1] else ""
-    told = headline(comparison), comparison.unlearned, comparison.norms, comparison.left_out, gone, shared
-    head(figure, title, comparison.simulated, *told)
+    head(figure, title, comparison.simulated, headline(comparison))
+    told = comparison.unlearned, comparison.norms, comparison.left_out, gone, shared
+    foot(figure, BARS if comparison.has_percent else "", *told)
     return figure
 
 
@@ -50,6 +53,11 @@ def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[Cond
         own = [m for m in moments if m.label == label]
         x = [max(m.synaptic_updates, birth) for m in own]
         _curve(axes, x, [comparison.shown(m, area) for m in own], label, style)
+        if known:
+            lows, highs = ([getattr(m.interval[area], end) for m in own] for end in ("low", "high"))
+            axes.vlines(x, lows, highs, color=style[0], linewidth=2.5, alpha=0.25)
+    if known:
+        axes.set_ylim(_span([v for m in moments for v in comparison.shown(m, area)], axes.get_ylim()))
     axes.axhline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
     title = f"mean of {', '.join(comparison.areas) or 'nothing'}" if area == MEAN else area
     axes.set_title(title if known else f"{title} (reference at chance)", fontsize=9, loc="left")
@@ -57,6 +65,13 @@ def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[Cond
     axes.set_xlabel("supervised synaptic updates", fontsize=8)
     log_axis(axes, birth, "birth", 2 * birth, max(*spent, birth))
     clean(axes)
+
+
+def _span(seeds: Sequence[float], around: tuple[float, float]) -> tuple[float, float]:
+    """Return the ends of y: all that is drawn, but beyond the seeds at most half of what they span."""
+    least, most = np.nanmin(seeds), np.nanmax(seeds)
+    room = max(most - least, 0.2 * abs(most)) / 2
+    return max(around[0], least - room), min(around[1], most + room)
 
 
 def _curve(

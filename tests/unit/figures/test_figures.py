@@ -37,6 +37,27 @@ def records():
     ]
 
 
+def below(figure):
+    """Return what is written below a figure."""
+    return figure.legends[0].get_title().get_text().replace("\n", " ")
+
+
+def test_every_point_of_the_figure_has_its_interval_and_a_wide_one_is_cut(records):
+    found = compared(records)
+    figure = updates.draw(found)
+    axes = figure.axes[0]
+    bars = [segment for bar in axes.collections for segment in bar.get_segments()]
+    drawn = sorted((x, low, high) for (x, low), (_, high) in bars)
+    lines = [line for line in axes.lines if not line.get_label().startswith("_")]
+    assert [x for x, _, _ in drawn] == pytest.approx(sorted(x for line in lines for x in line.get_xdata()))
+    few = next(m for m in found.moments if m.label == "few" and m.epoch)
+    assert (few.interval["mean"].low, few.interval["mean"].high) in [(low, high) for _, low, high in drawn]
+    seeds = [v for m in found.moments for v in found.shown(m, "mean")]
+    span, (bottom, top) = max(seeds) - min(seeds), axes.get_ylim()
+    assert min(seeds) - span / 2 <= bottom < min(seeds) < max(seeds) < top <= max(seeds) + span / 2
+    assert updates.BARS in below(figure)
+
+
 def test_the_figure_draws_every_moment_at_its_updates(records):
     simulated = replace(records[0].points[0].scores[0], simulated=True)
     records[0] = replace(records[0], points=(point(0, 0, 0.1, scores=(simulated,)), records[0].points[1]))
@@ -95,8 +116,10 @@ def test_the_table_shows_a_shared_birth_once(records):
     assert header[:7] == ["condition", "norms", "epoch", "updates", "trained", "syn. updates", "of ref. %"]
     # ten of fifty synapses, as many images
     assert body[2][:7] == ["few", "running", "1", "100", "10", "1 k", "20"]
-    assert body[2][7:] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
-    low, high = map(float, comparison_table(found, found.ends, intervals=True)[1][2][-1].split(" to "))
+    assert header[7:] == ["mean %", "95 % interval", "V4 %", "match", "top-1"]
+    assert body[2][7] == "60.0 ± 14.1"
+    assert body[2][9:] == ["60.0 ± 14.1", "0.300 ± 0.071", "0.25 ± 0.00"]
+    low, high = map(float, body[2][8].split(" to "))
     assert low < 60 < high
 
 
@@ -109,7 +132,7 @@ def test_the_first_figure_says_what_was_found_and_where_the_reference_learned_no
     assert found.unlearned == (
         "Trained, ref <all> is not above its own birth in V4: there 100 % is no gain from training."
     )
-    assert found.unlearned in updates.draw(found).get_suptitle().replace("\n", " ")
+    assert found.unlearned in below(updates.draw(found))
     assert found.unlearned.replace("<all>", "&lt;all&gt;") in reported(tmp_path, flat)
     born = replace(flat[0], points=flat[0].points[:1])
     assert compared([born]).unlearned == ""  # nothing was trained
@@ -132,15 +155,16 @@ def test_an_area_in_which_the_reference_is_at_chance_is_left_out_in_words(tmp_pa
     odd = [with_behaviour(r, 0.015, 0.3) for r in records]
     found = compared(odd)
     header, body = comparison_table(found, found.ends)
-    assert header[7:] == ["mean %", "V4 %", "match", "top-1"]
-    assert body[2][7:10] == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
+    assert header[7:] == ["mean %", "95 % interval", "V4 %", "match", "top-1"]
+    shown = [body[2][i] for i in (7, 9, 10)]
+    assert shown == ["60.0 ± 14.1", "60.0 ± 14.1", "0.300 ± 0.071"]  # as if behaviour were not there
     assert found.left_out == (
         "Left out of percentages, mean and figure, because the reference itself is not two "
         "standard errors above zero: behavior (raw 0.015, error 0.010)."
     )
     figure = updates.draw(found)
     assert [a.get_title(loc="left") for a in figure.axes if a.get_visible()] == ["mean of V4", "V4"]
-    assert "behavior (raw 0.015" in figure.get_suptitle().replace("\n", " ")
+    assert "behavior (raw 0.015" in below(figure)
     assert found.left_out in reported(tmp_path, odd)
     table = list(csv.DictReader((tmp_path / "table.csv").read_text().splitlines()))
     assert table[-1]["behavior (% of reference)"] == "" and table[-1]["behavior (ceiled score)"] == "0.3"
@@ -151,8 +175,8 @@ def test_behaviour_above_chance_is_shown(records):
     found = compared(good)
     assert found.left_out == ""
     header, body = comparison_table(found, found.ends)
-    assert header[7:10] == ["mean %", "V4 %", "behavior %"]
-    assert body[2][9] == "100.0 ± 0.0"
+    assert header[9:11] == ["V4 %", "behavior %"]
+    assert body[2][10] == "100.0 ± 0.0"
 
 
 def test_recordings_without_a_ceiling_are_named_and_no_part_of_the_mean(tmp_path, records):

@@ -68,7 +68,8 @@ def test_a_store_and_a_study_are_loaded(tmp_path, monkeypatch):
     store.save_study("lost", {"reference": "ref", "diverged": [lost]}, [r.uid for r in RECORDS])
     study = Results.load(tmp_path / "lost")
     assert study.compare().lost("few") == "3"
-    assert "training diverged: few (seed 3)." in " ".join(study.plot().get_suptitle().split())
+    below = study.plot().legends[0].get_title().get_text()
+    assert "training diverged: few (seed 3)." in " ".join(below.split())
     with pytest.raises(MissingDataError, match="holds neither a study nor finished runs"):
         Results.load(tmp_path / "elsewhere")
 
