@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 from torch import Tensor
 
 from wiringup.benchmarks.metrics.arrays import Array, beside, library, on_host
@@ -50,9 +49,16 @@ def upper_triangle(rdms: Array) -> Array:
     return found.double() if isinstance(found, Tensor) else np.asarray(found, np.float64)
 
 
+def _ranks(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return ranks along the last axis, ties averaged."""
+    from scipy.stats import rankdata  # takes a second to import
+
+    return np.asarray(rankdata(vectors, axis=-1))
+
+
 def _standard_ranks(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ranks (ties averaged) along the last axis with mean 0 and norm 1; NaN if all are tied."""
-    ranks = rankdata(vectors, axis=-1)
+    ranks = _ranks(vectors)
     ranks -= ranks.mean(-1, keepdims=True)
     norm = np.linalg.norm(ranks, axis=-1, keepdims=True)
     standard: NDArray[np.float64] = ranks / np.where(norm > 0, norm, np.nan)
@@ -113,7 +119,7 @@ def noise_ceiling(subjects: NDArray[np.floating]) -> Ceiling | None:
         raise InputError("The subjects' dissimilarities hold NaN; leave out the images that lack a value.")
     if len(vectors) < 2:
         return None
-    total = rankdata(vectors, axis=-1).sum(0)
+    total = _ranks(vectors).sum(0)
     lower = lower_bounds(subjects)
     return Ceiling(float(lower.mean()), standard_error(lower), float(spearman(total, vectors).mean()))
 
@@ -126,7 +132,7 @@ def lower_bounds(subjects: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _others(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the summed ranks of all other subjects' dissimilarities, (subjects, pairs)."""
-    ranks: NDArray[np.float64] = rankdata(vectors, axis=-1)
+    ranks: NDArray[np.float64] = _ranks(vectors)
     summed: NDArray[np.float64] = ranks.sum(0) - ranks
     return summed
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import scipy.stats
 from numpy.typing import NDArray
 
 from wiringup.data.simulated.maps import (
@@ -102,8 +101,10 @@ def draw_v1(units: int, degrees: float, rng: np.random.Generator) -> V1Units:
     Albrecht & Thorell 1982); the envelope a little longer than wide, ny / nx about 1.2 (Ringach 2002);
     as many simple as complex cells. Log-normal forms are our summary of the published histograms.
     """
+    from scipy.stats import truncnorm  # takes a second to import
+
     lowest, highest = np.log2(0.5), np.log2(_HIGHEST * GRID / degrees)
-    octaves = scipy.stats.truncnorm(lowest - 1, highest - 1, loc=1).ppf(rng.uniform(size=units))
+    octaves = truncnorm(lowest - 1, highest - 1, loc=1).ppf(rng.uniform(size=units))
     bandwidth = 2 ** np.clip(1.4 + 0.4 * rng.standard_normal(units), 0.7, 2.5)
     nx = np.sqrt(np.log(2) / 2) / np.pi * (bandwidth + 1) / (bandwidth - 1)
     x, y = rng.uniform(-1, 1, (2, units)) * ARRAY_DEGREES * 2 / degrees
