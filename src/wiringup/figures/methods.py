@@ -21,6 +21,17 @@ PAPER = (
 _NAMES = {"cornet_s": "CORnet-S", "kaiming_normal": "Kaiming normal", "resnet50": "ResNet-50",
           "mobilenet_v1": "MobileNet-v1", "alexnet": "AlexNet"}  # fmt: skip
 _NAMED = 3  # conditions of another value that are named
+NO_PHASE = "nothing"
+_RARE: Mapping[str, tuple[str, Any]] = {
+    "precision": ("precision:", "float32"),
+    "nesterov": ("Nesterov momentum:", False),
+    "betas": ("betas", [0.9, 0.999]),
+    "eps": ("epsilon", "that of PyTorch"),
+    "lr_decay": ("decay of the learning rate", 0.0),
+    "accumulator": ("initial accumulator", 0.0),
+    "norm_shares": ("shares of a batch that BatchNorm normalises:", 1),
+}
+"""Fields of a training that specifications name only where they are unusual -> name, what is usual."""
 
 
 def headline(comparison: Comparison) -> str:
@@ -96,7 +107,12 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
             told("images.number", lambda v: f"{v:,} labelled images"),
             told("images.val", lambda v: "tested on a validation set" if v else "tested on held-out ones"),
         ),
-        "Births": _joined(told("birth.recipe", _name), told("birth.batchnorm", str, "BatchNorm: ")),
+        "Births": _joined(
+            told("birth.recipe", _name),
+            told("birth.batchnorm", str, "BatchNorm: "),
+            told("images.calibration", lambda v: f"{v:,}", "images that calibrate BatchNorm: ", unless=0),
+            told("before", _phase, "before the first label: ", unless=NO_PHASE),
+        ),
         "Training": _joined(
             told("training.plasticity", str, "synapses that learn: "),
             told("training.optimiser", str),
@@ -108,6 +124,7 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
             told("training.augmentation", str, "augmentation: "),
             told("training.duration", lambda v: f"{v['value']:g} {v['unit']}", "duration: "),
             told("training.norms", str, "BatchNorm that does not learn: "),
+            *(told(f"training.{n}", _plain, f"{s} ", unless=usual) for n, (s, usual) in _RARE.items()),
         ),
         "Scores": _joined(
             told("exam.suite", lambda v: f"suite {v}"),
@@ -126,16 +143,38 @@ class _Told:
     def __init__(self, records: Sequence[Record]) -> None:
         self.records = records
 
-    def __call__(self, path: str, say: Callable[[Any], str], before: str = "") -> str:
+    def __call__(self, path: str, say: Callable[[Any], str], before: str = "", unless: Any = None) -> str:
+        """Return what the field at ``path`` is; "" where nobody names it, or all have what is usual.
+
+        Args:
+            path: its names, joined by points.
+            say: what tells a value.
+            before: what it is called.
+            unless: what specifications have that do not name it.
+        """
         found: dict[str, list[str]] = {}
         for record in self.records:
             value = _at(record.spec, path.split("."))
+            value = unless if value is None else value
             if value is not None:
                 found.setdefault(say(value), []).append(record.label)
-        if not found:
+        if not found or (unless is not None and [*found] == [say(unless)]):
             return ""
         most, *others = sorted(found, key=lambda text: -len(found[text]))
         return before + ", ".join([most, *(f"{text} in {_some(found[text])}" for text in others)])
+
+
+def _plain(value: Any) -> str:
+    return "yes" if value is True else "no" if value is False else str(value)
+
+
+def _phase(phase: Any) -> str:
+    """Return a phase without labels in words."""
+    if phase == NO_PHASE:
+        return NO_PHASE
+    how = phase["training"]
+    frames = how["duration"]["value"] * how["batch"]
+    return f"{frames:,.0f} frames of {phase['stimuli']} ({how['plasticity']}, learning rate {how['lr']:g})"
 
 
 def _name(value: str) -> str:

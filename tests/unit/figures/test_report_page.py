@@ -181,6 +181,33 @@ def test_methods_say_what_is_the_same_and_who_differs(records):
     assert "2 seeds" in told["Statistics"]
 
 
+def test_methods_name_what_is_unusual_and_no_more(records):
+    def told(**more):
+        changed = [
+            replace(r, spec={**r.spec, **{k: {**(r.spec.get(k) or {}), **v} for k, v in more.items()}})
+            if r.label == "few"
+            else r
+            for r in records
+        ]
+        return methods.methods(changed, compare(rows(changed), "ref <all>"))
+
+    usual = told()
+    assert not any(word in usual["Training"] for word in ("precision", "Nesterov", "epsilon", "shares"))
+    assert "before the first label" not in usual["Births"]
+    rare = told(training={"precision": "bf16", "nesterov": True, "eps": 1e-3}, images={"calibration": 64})
+    for words in (
+        "precision: float32, bf16 in “few”",
+        "Nesterov momentum: no, yes in “few”",
+        "epsilon 0.001",
+    ):
+        assert words in rare["Training"]
+    assert "images that calibrate BatchNorm: 0, 64 in “few”" in rare["Births"]
+    how = {"duration": {"value": 10, "unit": "steps"}, "batch": 64, "plasticity": "all", "lr": 0.05}
+    phase = told(before={"stimuli": "waves", "training": how})
+    expected = "before the first label: nothing, 640 frames of waves (all, learning rate 0.05) in “few”"
+    assert expected in phase["Births"]
+
+
 def test_data_that_were_used_are_cited(records):
     named = score("cowley2023.210325.V4-pls", 0.4)
     points = tuple(replace(p, scores=(named,)) for p in records[0].points)
