@@ -198,7 +198,7 @@ def test_methods_name_what_is_unusual_and_no_more(records):
     for words in (
         "precision: float32, bf16 in “few”",
         "Nesterov momentum: no, yes in “few”",
-        "epsilon 0.001",
+        "epsilon that of PyTorch, 0.001 in “few”",
     ):
         assert words in rare["Training"]
     assert "images that calibrate BatchNorm: 0, 64 in “few”" in rare["Births"]
