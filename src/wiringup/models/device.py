@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from wiringup.core.cautions import caution
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError
 
@@ -74,6 +75,12 @@ def settled_precision(precision: str, device: torch.device | str) -> str:
     if precision != AUTO:
         return precision
     return BF16 if multiplies_in_bf16(device) else FLOAT32
+
+
+def warn_if_emulated(precision: str, device: torch.device | str) -> None:
+    """Say so where a processor emulates a precision: the same numbers, many times later."""
+    if precision == BF16 and torch.device(device).type == "cpu" and not multiplies_in_bf16(device):
+        caution("This processor emulates bf16, up to ten times slower than float32: --precision float32.")
 
 
 @contextlib.contextmanager

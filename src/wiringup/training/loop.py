@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from wiringup.core.errors import DivergedError
 from wiringup.core.stimuli import LabelledImages
 from wiringup.models.architecture import Architecture
-from wiringup.models.device import strict_float32
+from wiringup.models.device import strict_float32, warn_if_emulated
 from wiringup.models.forward import hooked
 from wiringup.models.readout import NetworkSubject
 from wiringup.training.callbacks import Callback, Interval, Observing, Reporting, Saving, Stopping, noticing
@@ -30,7 +30,7 @@ from wiringup.training.frozen import Activations, Frozen
 from wiringup.training.graph import split_frozen
 from wiringup.training.ledger import Account, Ledger
 from wiringup.training.loader import ALL, Batch, ImageLoader, InputFormat, Loader
-from wiringup.training.numerics import precision, random_stream, warn_if_emulated
+from wiringup.training.numerics import precision, random_stream
 from wiringup.training.objectives import CrossEntropy, Objective
 from wiringup.training.observers import Observer
 from wiringup.training.optimisers import optimiser
@@ -141,7 +141,7 @@ def run(
     """
     spec, plan, group = loader.spec, loader.plan, loader.group
     group.check(plan.smallest)
-    warn_if_emulated(spec)
+    warn_if_emulated(spec.precision, spec.device)
     with held(folder if group.leads else None), noticing() as asked:
         group.barrier()
         newborn = NetworkSubject("birth", model, {}, loader.size, preprocessing=loader.form.preprocessing)

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
-from wiringup.core.cautions import caution
 from wiringup.core.seeds import derive
-from wiringup.models.device import BF16, multiplies_in_bf16
+from wiringup.models.device import BF16
 from wiringup.training.spec import TrainSpec
 
 _VECTOR = 16  # float32 values in an AVX-512 register
@@ -36,18 +35,6 @@ def precision(spec: TrainSpec) -> torch.autocast:
     """Return the context in which a network is run with the precision of ``spec``."""
     device = torch.device(spec.device).type
     return torch.autocast(device, torch.bfloat16, enabled=spec.precision == BF16)
-
-
-def warn_if_emulated(spec: TrainSpec) -> None:
-    """Say so where the device of a training emulates its precision: the same numbers, many times later."""
-    if (
-        spec.precision == BF16
-        and torch.device(spec.device).type == "cpu"
-        and not multiplies_in_bf16(spec.device)
-    ):
-        caution(
-            "This processor emulates bf16, up to ten times slower than float32: --precision float32, or auto."
-        )
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from wiringup.experiments.scoring.spec import ScoreSpec
 from wiringup.experiments.scoring.stored import is_stored, named_for, read_stored
 from wiringup.models.any_network import NO_CLASSES, is_foreign, provenance
 from wiringup.models.architecture import ModelSpec, is_network, own_network
-from wiringup.models.device import check_device, strict_float32
+from wiringup.models.device import check_device, strict_float32, warn_if_emulated
 from wiringup.models.preprocessing import IMAGENET
 from wiringup.models.readout import Subject, subject
 from wiringup.models.storage import Storage
@@ -212,6 +212,7 @@ def _network(
         common |= {"preprocessing": to_dict(network.preprocessing)}
     if spec.precision != "float32":
         common |= {"precision": spec.precision}
+        warn_if_emulated(spec.precision, check_device(spec.device))
     text = f"{network.architecture}, width {network.width:g}, {network.size} px"
     name = Path(facts.get("weights", "")).name
     return Candidate(
