@@ -30,7 +30,7 @@ from wiringup.experiments.runs.genomes import find_genome
 from wiringup.experiments.runs.inputs import StudyInputs
 from wiringup.experiments.runs.network import UNBORN, Network, from_weights
 from wiringup.experiments.runs.options import ExamOptions, NetworkOptions, as_trained, base_run, shown
-from wiringup.experiments.runs.run import execute_alone, read_spec, restored, spec_of
+from wiringup.experiments.runs.run import execute_alone, read_spec, restored, settled, spec_of
 from wiringup.experiments.runs.spec import RunSpec
 from wiringup.experiments.scoring.candidates import Candidate
 from wiringup.experiments.scoring.scores import row
@@ -291,7 +291,7 @@ def execute(
 
 
 def _executed(run: RunSpec, store: Store, inputs: StudyInputs, device: str | None = None) -> TrainedResults:
-    run = run if run.pinned else inputs.pin(run)
+    run = settled(run, inputs, device)
     record = execute_alone(run, store, device, inputs)
     found = TrainedResults([record], record.label)
     network, made = restored(run, store, inputs), "trained" if run.learns else "newborn"

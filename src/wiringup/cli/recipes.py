@@ -179,7 +179,8 @@ def plan(
         missing, found = str(error), study.study(Expected(scale), here=False)
     store = Store(out)
     measured = probed(found, store, inputs) if probe else {}
-    told = planned(found, store, lambda model: measured.get(model) or scale.rate_of(model))
+    precision = found.runs[0].training.precision
+    told = planned(found, store, lambda model: measured.get(model) or scale.rate_of(model, precision))
     if json:
         facts: dict[str, Any] = {"recipe": study.recipe, "scale": study.scale or SCALE, "missing": missing}
         facts |= {

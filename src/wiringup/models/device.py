@@ -67,7 +67,9 @@ def multiplies_in_bf16(device: torch.device | str) -> bool:
     if where.type == "cuda":
         with torch.cuda.device(where):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return where.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())
+    # PyTorch 2.4 does not know
+    known = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)
+    return where.type == "cpu" and bool(known())
 
 
 def settled_precision(precision: str, device: torch.device | str) -> str:
@@ -78,9 +80,12 @@ def settled_precision(precision: str, device: torch.device | str) -> str:
 
 
 def warn_if_emulated(precision: str, device: torch.device | str) -> None:
-    """Say so where a processor emulates a precision: the same numbers, many times later."""
+    """Say so where a processor may emulate a precision: the same numbers, many times later."""
     if precision == BF16 and torch.device(device).type == "cpu" and not multiplies_in_bf16(device):
-        caution("This processor emulates bf16, up to ten times slower than float32: --precision float32.")
+        caution(
+            "This processor is not known to multiply in bf16 (AVX512-BF16). Emulated, it is up to ten times "
+            "slower than float32 (--precision float32)."
+        )
 
 
 @contextlib.contextmanager

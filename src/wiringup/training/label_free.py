@@ -140,7 +140,7 @@ class FrameLoader(Loader):
     @property
     def identity(self) -> dict[str, Any]:
         """The whole spec of the phase."""
-        return {"spec": to_dict(self.phase, include_neutral=False)}
+        return {"spec": to_dict(replace(self.phase, training=self.spec), include_neutral=False)}
 
     def load(self, step: Step, share: slice | None = None) -> Batch:
         """Return the frames of one step; their labels say which pair they belong to."""

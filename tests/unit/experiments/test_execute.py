@@ -27,7 +27,7 @@ from wiringup.experiments.recipes.main_study import Scale, main_study
 from wiringup.experiments.runs import run as running
 from wiringup.experiments.runs.births import born
 from wiringup.experiments.runs.inputs import StudyInputs, plasticity_of
-from wiringup.experiments.runs.run import execute, read_spec, spec_of
+from wiringup.experiments.runs.run import execute, read_spec, settled, spec_of
 from wiringup.experiments.runs.spec import ExamSpec, GenomeSource, ImagesSpec, RunSpec, born_from, with_source
 from wiringup.experiments.runs.trainings import SPEC
 from wiringup.models.architecture import ModelSpec
@@ -249,6 +249,18 @@ def test_a_spec_written_by_hand_is_pinned_before_it_is_made(run, tmp_path, capsy
     Path("spec.json").write_text(json.dumps(asked))
     main(["execute", "spec.json", "--json"])
     assert json.loads(capsys.readouterr().out)["uid"] == run.uid
+
+
+def test_what_is_left_to_the_machine_is_settled_for_the_device_that_is_used(run, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    inputs, elsewhere = StudyInputs(), "meta"  # a device that no machine trains on
+    left = replace(run, training=replace(run.training, precision="auto", device=elsewhere))
+    assert settled(left, inputs, "cpu").training.precision == "bf16"
+    with pytest.raises(InputError, match="There is no device 'meta' here"):
+        settled(left, inputs, None)
+    named = replace(run, images=replace(run.images, sha256=""))
+    named = replace(named, training=replace(run.training, device=elsewhere))
+    assert settled(named, inputs, "cpu").uid == run.uid, "the device that a spec names need not be here"
 
 
 def test_a_genome_distilled_from_a_run_is_made_again_with_that_run(inputs, tmp_path):

@@ -113,3 +113,6 @@ def test_networks_of_a_scale_have_the_rates_that_were_measured():
     narrow = replace(own, width=0.125, classes=7)
     assert small.rate_of(own) == small.rate and small.rate_of(narrow).flops < 0.7 * small.rate.flops
     assert SCALES["gpu"].rate_of(narrow) == SCALES["gpu"].rate, "on a card nobody measured them"
+    slower = small.rate_of(own, "float32")
+    assert slower.flops == 0.6 * small.rate.flops and "of which float32 had 60%" in slower.where
+    assert SCALES["tiny"].rate_of(own, "float32") == SCALES["tiny"].rate, "measured in float32"

@@ -16,7 +16,10 @@ from wiringup.training.loop import train
 from wiringup.training.schedule import steps
 from wiringup.training.spec import TrainSpec
 
-EMULATED = "This processor emulates bf16, up to ten times slower than float32: --precision float32."
+EMULATED = (
+    "This processor is not known to multiply in bf16 (AVX512-BF16). Emulated, it is up to ten times "
+    "slower than float32 (--precision float32)."
+)
 
 
 @pytest.fixture(params=[True, False], ids=["multiplies in bf16", "emulates bf16"])
@@ -52,6 +55,11 @@ def test_a_training_with_auto_is_one_in_what_it_came_to(newborn, cornet, pattern
     }
     assert of["bf16"] != of["float32"]
     assert of["auto"] == of["bf16" if multiplies else "float32"]
+
+
+def test_a_processor_that_is_not_known_has_float32(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")  # as in PyTorch 2.4
+    assert settled_precision("auto", "cpu") == "float32"
 
 
 def test_bf16_that_is_emulated_is_told(newborn, cornet, patterns, multiplies):

@@ -9,7 +9,7 @@ from wiringup.core.errors import MissingDataError
 from wiringup.data.images.keeping import JPEG, QUALITY, SQUARES
 from wiringup.experiments.runs.spec import BY_NETWORK, CROPPED, RENDERED, ExamSpec, ImagesSpec, RunSpec
 from wiringup.models.architecture import ModelSpec
-from wiringup.models.device import AUTO
+from wiringup.models.device import AUTO, BF16
 from wiringup.training.schedule import PUBLISHED_MOMENTS, Duration
 from wiringup.training.spec import TrainSpec
 
@@ -62,6 +62,7 @@ class Scale:
         wc: what weight compression is: a recipe of published figures ("wc"), a genome file, or `DISTILLED`.
         rate: of a machine that the scale is made for.
         others: architecture and width -> floating-point operations a second of networks other than its own.
+        float32: share of the rate that float32 had, where that is bf16's.
     """
 
     says: str
@@ -86,6 +87,7 @@ class Scale:
     keep: str = SQUARES
     top1: str = BY_NETWORK
     others: Mapping[tuple[str, float], float] = field(default_factory=dict)
+    float32: float = 1
 
     def source(self, home: Path, named: str = "") -> str:
         """Return where labelled images lie: those that are named, or the scale's own below the data folder.
@@ -106,9 +108,13 @@ class Scale:
             )
         return found
 
-    def rate_of(self, model: ModelSpec) -> Rate:
-        """Return how fast a network was: its own rate where that was measured."""
-        return replace(self.rate, flops=self.others.get((model.architecture, model.width), self.rate.flops))
+    def rate_of(self, model: ModelSpec, precision: str = BF16) -> Rate:
+        """Return how fast a network was, in a precision: its own rate where that was measured."""
+        flops = self.others.get((model.architecture, model.width), self.rate.flops)
+        if precision == BF16 or self.float32 == 1:
+            return replace(self.rate, flops=flops)
+        where = f"{self.rate.where}, of which float32 had {self.float32:.0%}"
+        return replace(self.rate, flops=self.float32 * flops, where=where)
 
     def base(self, source: str, val: str = "") -> RunSpec:
         """Return the run that recipes vary.
@@ -163,6 +169,7 @@ SMALL = Scale(
     birth_seeds=tuple(range(10)),
     wc="wc",
     rate=Rate(2.1e11, 15, "two cores of an AMD EPYC with bf16, 2026-11-26"),
+    float32=0.6,
     others={
         ("cornet_s", 0.125): 1.2e11, ("cornet_s", 0.0625): 3.9e10, ("resnet50", 0.25): 9e10,
         ("mobilenet_v1", 0.25): 2.8e10, ("mobilenet_v1", 0.125): 9e9, ("alexnet", 0.25): 8.6e10,
@@ -190,6 +197,7 @@ SCALES: Mapping[str, Scale] = {
         wc=DISTILLED,
         others={},
         rate=Rate(1e11, 3, "two cores of an AMD EPYC, 2026-11-26"),
+        float32=1,
     ),
     "small": SMALL,
     "gpu": replace(
@@ -199,6 +207,7 @@ SCALES: Mapping[str, Scale] = {
         training=TrainSpec(batch=256, lr=0.1, schedule="cosine", precision="bf16"),
         brief=10,
         others={},
+        float32=0.45,
         rate=Rate(1.05e14, 4, "one NVIDIA H200, torch 2.11, 2026-11-26"),
     ),
     "paper": replace(
@@ -218,6 +227,7 @@ SCALES: Mapping[str, Scale] = {
         fewer=(10_000, 100_000, 500_000),
         moments=PUBLISHED_MOMENTS,
         others={},
+        float32=0.45,
         rate=Rate(4e14, 20, "one NVIDIA H200 in bf16, torch 2.11, 2026-11-26"),
     ),
 }  # fmt: skip

@@ -38,7 +38,7 @@ from wiringup.experiments.runs.spec import (
 )
 from wiringup.models.any_network import is_foreign
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
-from wiringup.models.device import check_device, settled_precision
+from wiringup.models.device import AUTO, check_device, settled_precision
 from wiringup.models.preprocessing import CENTRE, Preprocessing
 from wiringup.models.readout import NetworkSubject
 from wiringup.results.draws import condensed
@@ -316,8 +316,9 @@ def canonical(spec: RunSpec, model: ModelSpec, number: int) -> RunSpec:
 def _settled(training: TrainSpec, model: ModelSpec) -> TrainSpec:
     network = outline(model)
     learns = resolve(network, architecture_of(model), training.plasticity, training.seed)
-    precision = settled_precision(training.precision, check_device(training.device))
-    return replace(training, norms=effective(training.norms, learns, network), precision=precision)
+    if training.precision == AUTO:
+        training = replace(training, precision=settled_precision(AUTO, check_device(training.device)))
+    return replace(training, norms=effective(training.norms, learns, network))
 
 
 def plasticity_of(name: str, model: ModelSpec, seed: int = 0) -> Plasticity:

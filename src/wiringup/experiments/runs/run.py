@@ -67,7 +67,7 @@ def execute(
         DivergedError: if the training diverges.
     """
     inputs = inputs or StudyInputs()
-    spec = _settled(spec, inputs)
+    spec = settled(spec, inputs, device)
     here = _on(spec, device)
     folder = store.folder(spec.uid)
     with claimed(store, spec.uid, here.training.device) as group:
@@ -97,13 +97,16 @@ def execute_alone(
 ) -> Record:
     """Make one run as `execute` does, and show how much of it is done: no study has announced it."""
     inputs = inputs or StudyInputs()
-    spec = _settled(spec, inputs)
+    spec = settled(spec, inputs, device)
     with apart(Trainings(store).work(spec)):
         return execute(spec, store, device, inputs)
 
 
-def _settled(spec: RunSpec, inputs: StudyInputs) -> RunSpec:
-    return of_this_version(spec if spec.pinned else inputs.pin(spec))
+def settled(spec: RunSpec, inputs: StudyInputs, device: str | None) -> RunSpec:
+    """Return a pinned spec: what is left to the machine is settled for the device that it will run on."""
+    if not spec.pinned:
+        spec = inputs.pin(spec if device is None else _with_device(spec, device))
+    return of_this_version(spec)
 
 
 def _on(spec: RunSpec, device: str | None) -> RunSpec:
