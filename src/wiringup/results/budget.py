@@ -26,7 +26,7 @@ from wiringup.results.labels import DISTILLED, genome_kind, masked
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, one_more
 from wiringup.results.surface import fitted, grid, left_out
-from wiringup.results.table import OWN, Row
+from wiringup.results.table import OWN, Row, other_settings
 
 log = logging.getLogger(__name__)
 
@@ -246,8 +246,10 @@ def _varied(row: Row) -> bool:
 
 def _otherwise(row: Row, reference: Row) -> str:
     """Return in words how a run was trained where that is not as the reference was; "" of a birth."""
-    asked = HOW if row["epoch"] and row["source"] == OWN else ()
-    return ", ".join(f"{name} {row.get(name)}" for name in asked if row.get(name) != reference.get(name))
+    if not row["epoch"] or row["source"] != OWN:
+        return ""
+    other = [f"{name} {row.get(name)}" for name in HOW if row.get(name) != reference.get(name)]
+    return ", ".join(other + other_settings(row, reference))
 
 
 def _world(row: Row) -> tuple[Any, ...]:
@@ -298,7 +300,7 @@ def _reference(moments: Sequence[_Moment]) -> _Reference:
 
 
 def _how(row: Row) -> tuple[Any, ...]:
-    return tuple(row.get(name) for name in HOW)
+    return tuple(row.get(name) for name in (*HOW, "settings"))
 
 
 def _points(moments: Sequence[_Moment], of: _Reference) -> _Points:

@@ -51,11 +51,13 @@ def told_apart(records: Iterable[Record]) -> list[Record]:
 def condition(record: Record) -> str:
     """Return a short hash of all that a run's specification says, but for its seeds.
 
-    Images are told by their source and number, because those that a seed chose have a hash of their own.
+    Images are told by their hash; those that another seed than 0 chose by their source and number, because
+    every seed chooses others.
     """
     source = str(_images(record, "source") or "").replace("\\", "/").rsplit("/", 1)[-1]
+    images = source if _images(record, "seed") else _images(record, "sha256")
     said = sorted((".".join(path), value) for path, value in _leaves(record.spec))
-    return _digest([said, source, record.norms])[:8]
+    return _digest([said, images, _validation(record), record.norms])[:8]
 
 
 def training(record: Record) -> str:

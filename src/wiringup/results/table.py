@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wiringup.core.score import Score
+from wiringup.core.spec import content_hash
 from wiringup.results.labels import condition, training
 from wiringup.results.record import MEAN, Point, Record, plain, score_to_dict
 
@@ -25,6 +26,17 @@ _OF_SPEC = {
 }  # fmt: skip
 """Column -> the part of a run's specification that says it."""
 
+_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+    "training": {
+        "momentum": None, "precision": "float32", "nesterov": False, "betas": [0.9, 0.999], "eps": None,
+        "lr_decay": 0.0, "accumulator": 0.0, "norm_shares": 1,
+    },
+    "model": {"areas": None, "preprocessing": None},
+    "genome": {"keep_gain": False},
+    "images": {"side": None, "keep": "squares"},
+}  # fmt: skip
+"""What else decides numbers: part of a specification -> name -> its value where none is said."""
+
 _OF_MOMENT = ("epoch", "updates", "synaptic_updates", "images", "flops", "top1", "top1_protocol")
 
 OWN, SCORE = "own", "score"
@@ -32,7 +44,8 @@ OWN, SCORE = "own", "score"
 
 COLUMNS = {
     "source": "VARCHAR", "run": "VARCHAR", "label": "VARCHAR", "condition": "VARCHAR",
-    "training": "VARCHAR", "seed": "BIGINT", "architecture": "VARCHAR", "width": "DOUBLE",
+    "training": "VARCHAR", "settings": "VARCHAR", "seed": "BIGINT",
+    "architecture": "VARCHAR", "width": "DOUBLE",
     "size": "BIGINT", "birth": "VARCHAR", "genome": "VARCHAR", "batchnorm": "VARCHAR",
     "before": "VARCHAR", "bits": "BIGINT", "plasticity": "VARCHAR", "norms": "VARCHAR",
     "trained": "BIGINT", "synapses": "BIGINT", "n_images": "BIGINT", "epochs": "DOUBLE", "lr": "DOUBLE",
@@ -60,7 +73,8 @@ def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str,
     A row says whose it is ("source", `OWN`), names the run ("run" is its uid, "label" what its study calls
     it, "seed" that of its birth, "condition" a hash of all of its specification but seeds, "training" one
     of all but its length), what decided it ("birth", "bits" of it, "before": a phase without labels,
-    "plasticity", ..., "n_images" that were seen and "epochs" as trained in all), what was spent until the
+    "plasticity", ..., "settings": what else has no column, as "momentum 0.9; precision bf16"; "n_images" that
+    were seen and "epochs" as trained in all), what was spent by supervised learning until the
     moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of all
     "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean
     of all areas of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which
@@ -99,6 +113,7 @@ def _of_run(record: Record) -> dict[str, Any]:
         "epochs": record.last.epoch,
         "birth": _said(record, "birth", "recipe"),
         "before": _phase(record),
+        "settings": _settings(record),
         "train_seed": _said(record, "training", "seed"),
         **{column: _said(record, part, column) for column, part in _OF_SPEC.items()},
     }
@@ -106,8 +121,41 @@ def _of_run(record: Record) -> dict[str, Any]:
 
 def _phase(record: Record) -> str | None:
     """Return the phase without labels that came before, as ``--before`` names it; None if there was none."""
-    stimuli = _said(record, "before", "stimuli")
-    return stimuli and f"{stimuli}:{_said(record, 'before', 'frames')}"
+    stimuli, how = _said(record, "before", "stimuli"), _said(record, "before", "training") or {}
+    return stimuli and f"{stimuli}:{how['duration']['value'] * how['batch']:.0f}"
+
+
+def _settings(record: Record) -> str:
+    """Return what else of a specification decides numbers, where it is not as it is where nothing is said."""
+    said = [
+        (name, value)
+        for part, names in _SETTINGS.items()
+        for name, usual in names.items()
+        if (value := _said(record, part, name)) not in (None, usual)
+    ]
+    phase = _said(record, "before", "training") or {}
+    said += [(f"before {name}", phase[name]) for name in ("plasticity", "lr", "batch") if name in phase]
+    return "; ".join(f"{name} {_text(value)}" for name, value in said)
+
+
+def _text(value: Any) -> str:
+    """Return a setting in words; of one of several parts (areas, preprocessing) the beginning of its hash."""
+    return (
+        content_hash(value)[:8]
+        if isinstance(value, Mapping)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
+def other_settings(row: Row, usual: Row) -> list[str]:
+    """Return the settings of a row that another does not have, or what of that one's it lacks."""
+    mine, others = (str(one.get("settings") or "").split("; ") for one in (row, usual))
+    if None in (row.get("settings"), usual.get("settings")):
+        return []  # nobody knows, as of published runs
+    lacks = [f"no {one}" for one in others if one and one not in mine]
+    return [one for one in mine if one and one not in others] or lacks
 
 
 def _said(record: Record, part: str, name: str) -> Any:

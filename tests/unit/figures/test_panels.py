@@ -14,6 +14,7 @@ from wiringup.core.errors import MissingDataError
 from wiringup.data.sources.fetch import fetch
 from wiringup.figures.panels import growth, output
 from wiringup.figures.panels import series as naming
+from wiringup.figures.panels import spots as spotting
 from wiringup.figures.panels.catalog import PANELS
 from wiringup.figures.panels.loading import load_both, load_own, load_published
 from wiringup.figures.panels.output import numbers, write
@@ -550,3 +551,16 @@ def test_without_runs_the_command_says_how_to_draw_what_was_published(tmp_path, 
     with pytest.raises(SystemExit):
         main(["figure", "1a", "--runs", str(tmp_path), "--out", str(tmp_path)])
     assert "wiringup figure 1a --published-only" in capsys.readouterr().err
+
+
+def test_what_has_no_column_tells_a_variant_too(home):
+    spots = load_published(home)
+    assert all("after" not in s.variant and "precision" not in s.variant for s in spots)
+    row = {"width": 0.25, "before": None, "settings": "momentum 0.9; precision bf16"}
+    for changed, told in (
+        ({}, ""),
+        ({"before": "waves:5000"}, "after waves:5000"),
+        ({"settings": "momentum 0.9"}, "no precision bf16"),
+        ({"settings": "momentum 0.5; precision bf16", "width": 0.5}, "width 0.5, momentum 0.5"),
+    ):
+        assert spotting._variant(row | changed, row) == told

@@ -160,6 +160,10 @@ def test_what_was_trained_otherwise_is_named_and_no_point_of_a_condition():
     assert both.refused == {
         "kaiming_normal + all, norms batch (own, lab@1), lr 1.0": "the reference was trained otherwise"
     }
+    same = [one | how | {"settings": "momentum 0.9"} for one in grid()]
+    coarse = [one | {"lr": 0.1, "settings": "momentum 0.9; precision bf16"} for one in fast]
+    found = rank([*coarse, *same], 1e6, "cornet_s")
+    assert [*found.refused] == ["kaiming_normal + all, norms batch (own, lab@1), precision bf16"]
 
 
 def test_a_reference_is_at_chance_by_the_rule_of_a_study():

@@ -65,3 +65,19 @@ def test_validation_sets_are_told_by_their_hash_wherever_they_lie(record):
 
     assert set(labels(record, on("val", "c"), on("elsewhere/val", "c"))) == {""}
     assert labels(record, on("val", "c"), on("val", "d")) == [", val cccccccc", ", val dddddddd"]
+
+
+def test_other_images_or_another_validation_set_are_no_seeds_of_one_condition(record):
+    def of(**changes):
+        spec = to_dict(replace(RUN, images=replace(RUN.images, **changes)))
+        return condition(replace(record("a", 0, 0.1), spec=spec))
+
+    faces = of(source="/faces/train.zip", sha256="b" * 64)
+    assert of(source="/here/train.zip") == of(source="/there/train.zip") != faces
+    assert of(seed=1, sha256="c" * 64) == of(seed=2, sha256="d" * 64), "every seed chooses others"
+    tested = [
+        condition(replace(record("a", 0, 0.1), spec=to_dict(replace(run, exam=ExamSpec(held_out=sha * 64)))))
+        for run in [replace(RUN, images=replace(RUN.images, val="val"))]
+        for sha in "ef"
+    ]
+    assert len({*tested}) == 2

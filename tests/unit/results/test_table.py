@@ -3,7 +3,11 @@
 import csv
 from dataclasses import replace
 
-from wiringup.results.table import rows, to_csv, unit_rows
+from wiringup.core.spec import to_dict
+from wiringup.experiments.runs.spec import RunSpec
+from wiringup.results.table import other_settings, rows, to_csv, unit_rows
+from wiringup.training.label_free import LabelFreeSpec
+from wiringup.training.spec import TrainSpec
 
 
 def test_rows_are_one_for_each_score(record):
@@ -42,6 +46,26 @@ def test_a_row_says_what_decided_the_run(record):
     ]  # fmt: skip
     assert (row["n_images"], row["epochs"], row["images"], row["flops"]) == (80, 1, 80, 7)
     assert row["batchnorm"] is None and row["synaptic_updates"] == 1000
+
+
+def test_what_has_no_column_of_its_own_is_told_where_it_is_unusual(record):
+    def row(run):
+        (first, *_) = rows([replace(record("A", 0, 0.5), spec=to_dict(run))])
+        return first
+
+    plain = row(RunSpec())
+    assert plain["before"] is None and plain["settings"] == "momentum 0.9; side 64"
+    how = TrainSpec(precision="bf16", momentum=0.5, nesterov=True)
+    first = TrainSpec(lr=0.05, batch=64, schedule="cosine", augmentation="none")
+    other = row(RunSpec(training=how, before=LabelFreeSpec.parse("waves:5000", first)))
+    assert other["before"] == "waves:4992"  # whole batches of them
+    assert other["settings"] == (
+        "momentum 0.5; precision bf16; nesterov True; side 64; "
+        "before plasticity all; before lr 0.05; before batch 64"
+    )
+    assert other_settings(other, plain)[:2] == ["momentum 0.5", "precision bf16"]
+    assert other_settings(plain, row(RunSpec(training=TrainSpec(precision="bf16")))) == ["no precision bf16"]
+    assert other_settings({}, plain) == [], "of what was published nobody knows"
 
 
 def test_csv_has_all_digits_and_empty_cells():

@@ -17,7 +17,7 @@ from wiringup.results.lengths import lines
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
 from wiringup.results.stats import Estimate
-from wiringup.results.table import OWN, Row
+from wiringup.results.table import OWN, Row, other_settings
 
 KN, WC, ALL, CRITICAL = "kaiming_normal", "weight_compression", "all", "critical"
 COLUMNS = (*SCORED, MEAN)
@@ -189,7 +189,8 @@ def _own(
 
 def _variant(row: Row, usual: Row) -> str:
     other = [name for name in SETTING if row.get(name) is not None and row[name] != usual.get(name)]
-    return ", ".join(_said(name, row[name]) for name in other)
+    before = [f"after {row['before']}"] if row.get("before") and row["before"] != usual.get("before") else []
+    return ", ".join([*(_said(name, row[name]) for name in other), *before, *other_settings(row, usual)])
 
 
 def _said(name: str, value: Any) -> str:
