@@ -169,8 +169,8 @@ def _print(
     from wiringup.figures.tables import claims_table, comparison_table
 
     simulated = " (simulated recordings)" if found.simulated else ""
-    how = "mean ± sd over seeds; the interval counts stimuli and units too"
-    title = f"Brain match as % of the reference{simulated}: {how}"
+    over = f"; 95 % interval over {found.interval_over}" if found.interval_over else ""
+    title = f"Brain match as % of the reference{simulated}: mean ± sd over seeds{over}"
     table(*comparison_table(found, found.ends), title=title)
     _print_differences(found, baseline)
     if tests:

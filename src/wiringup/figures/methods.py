@@ -1,13 +1,14 @@
 """Words of a report that are made from what was asked and found: its headline, methods and citations."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from wiringup import __version__
+from wiringup.core.score import Score
 from wiringup.data.sources.addresses import SOURCES
+from wiringup.figures.tables import ENOUGH_FOR_P
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.record import MEAN, Record
 
@@ -22,16 +23,22 @@ _NAMES = {"cornet_s": "CORnet-S", "kaiming_normal": "Kaiming normal", "resnet50"
           "mobilenet_v1": "MobileNet-v1", "alexnet": "AlexNet"}  # fmt: skip
 _NAMED = 3  # conditions of another value that are named
 NO_PHASE = "nothing"
-_RARE: Mapping[str, tuple[str, Any]] = {
-    "precision": ("precision:", "float32"),
-    "nesterov": ("Nesterov momentum:", False),
-    "betas": ("betas", [0.9, 0.999]),
-    "eps": ("epsilon", "that of PyTorch"),
-    "lr_decay": ("decay of the learning rate", 0.0),
-    "accumulator": ("initial accumulator", 0.0),
-    "norm_shares": ("shares of a batch that BatchNorm normalises:", 1),
+RUN = "run:"  # how the genome of a birth is called that is distilled from one
+_RARE: Mapping[str, Mapping[str, tuple[str, Any]]] = {
+    "model": {"areas": ("areas:", "as usual"), "preprocessing": ("preprocessing:", "as usual")},
+    "images": {"side": ("kept at a side in px of", None), "keep": ("kept as", "squares")},
+    "genome": {"keep_gain": ("gain of the genome kept:", False)},
+    "training": {
+        "precision": ("precision:", "float32"),
+        "nesterov": ("Nesterov momentum:", False),
+        "betas": ("betas", [0.9, 0.999]),
+        "eps": ("epsilon", "that of PyTorch"),
+        "lr_decay": ("decay of the learning rate", 0.0),
+        "accumulator": ("initial accumulator", 0.0),
+        "norm_shares": ("shares of a batch that BatchNorm normalises:", 1),
+    },
 }
-"""Fields of a training that specifications name only where they are unusual -> name, what is usual."""
+"""Part of a specification -> fields that it names where they are unusual -> words, what is usual."""
 
 
 def headline(comparison: Comparison) -> str:
@@ -87,28 +94,66 @@ def _share(percent: float) -> str:
     return f"{percent:.2g} %" if percent >= 1 else f"1/{100 / percent:,.0f}"
 
 
+def legend(records: Sequence[Record], comparison: Comparison) -> str:
+    """Return what the numbers of a report's table are."""
+    missing = sorted({name for r in records for p in r.points for name in p.missing})
+    over = comparison.interval_over
+    told = [
+        "Percentages are of the reference at the end of its training (mean over its seeds)."
+        if comparison.has_percent
+        else "",
+        _deviations(records),
+        f"Intervals (95 %) are of the mean, over {over}, the reference's among them." if over else "",
+        "Updates are labelled images as actually seen; synaptic updates, all of them supervised, are updates "
+        "times trained synapses; of ref. % is their share of what the reference spends.",
+        f"Not scored, and not averaged in: {', '.join(missing)}." if missing else "",
+    ]
+    return " ".join(filter(None, told))
+
+
+def _deviations(records: Sequence[Record]) -> str:
+    """Return the sentence on ±: over how many seeds it is, and what these cannot tell."""
+    counts = _seeds(records)
+    if counts == [1]:
+        return "Each condition has one seed: how much seeds differ is not known, and in no interval."
+    few = "; so few show what is noise, and are no test" if counts[-1] < ENOUGH_FOR_P else ""
+    return f"± is the standard deviation over the seeds of a condition ({_to(counts)}){few}."
+
+
+def _seeds(records: Sequence[Record]) -> list[int]:
+    """Return how many seeds conditions have."""
+    of: dict[str, set[int]] = {}
+    for record in records:
+        of.setdefault(record.label, set()).add(record.seed)
+    return sorted({len(seeds) for seeds in of.values()})
+
+
+def _to(counts: Sequence[int]) -> str:
+    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+
+
 def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]:
     """Return heading -> a paragraph, from the specifications of runs; which runs differ is named."""
     told = _Told(records)
-    scores = {s.benchmark: s for r in records for p in r.points for s in p.scores}
-    benchmarks = "; ".join(
-        f"{s.benchmark} ({s.area}, read out at {s.layer}, {s.metric}, {s.n_stimuli:,} stimuli)"
-        for s in scores.values()
-    )
+    protocols = {r.last.top1_protocol for r in records if r.last.top1_protocol}
     paragraphs = {
         "Networks": _joined(
             told("model.architecture", _name),
             told("model.width", lambda v: f"width {v:g}"),
             told("model.size", lambda v: f"{v} px input"),
             told("model.classes", lambda v: f"{v} classes"),
+            *told.unusual("model"),
         ),
         "Images": _joined(
             told("images.source", lambda v: f"“{str(v).strip('()').rpartition('/')[2] or v}”"),
             told("images.number", lambda v: f"{v:,} labelled images"),
             told("images.val", lambda v: "tested on a validation set" if v else "tested on held-out ones"),
+            *told.unusual("images"),
         ),
         "Births": _joined(
             told("birth.recipe", _name),
+            genomes(records),
+            *told.unusual("genome"),
             told("birth.batchnorm", str, "BatchNorm: "),
             told("images.calibration", lambda v: f"{v:,}", "images that calibrate BatchNorm: ", unless=0),
             told("before", _phase, "before the first label: ", unless=NO_PHASE),
@@ -117,19 +162,19 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
             told("training.plasticity", str, "synapses that learn: "),
             told("training.optimiser", str),
             told("training.lr", lambda v: f"{v:g}", "learning rate "),
-            told("training.momentum", lambda v: f"{v:g}", "momentum "),
+            told("training", _momentum, "momentum "),
             told("training.weight_decay", lambda v: f"{v:g}", "weight decay "),
             told("training.batch", str, "images in a batch: "),
             told("training.schedule", lambda v: f"{v} schedule"),
             told("training.augmentation", str, "augmentation: "),
             told("training.duration", lambda v: f"{v['value']:g} {v['unit']}", "duration: "),
             told("training.norms", str, "BatchNorm that does not learn: "),
-            *(told(f"training.{n}", _plain, f"{s} ", unless=usual) for n, (s, usual) in _RARE.items()),
+            *told.unusual("training"),
         ),
         "Scores": _joined(
             told("exam.suite", lambda v: f"suite {v}"),
-            benchmarks,
-            told("exam.normalisation", str, "ceiling-normalised as "),
+            _benchmarks(records),
+            f"top-1: {'; '.join(sorted(protocols))}" if protocols else "",
         ),
         "Statistics": _statistics(records, comparison),
         "Software": _software(records),
@@ -156,12 +201,72 @@ class _Told:
         for record in self.records:
             value = _at(record.spec, path.split("."))
             value = unless if value is None else value
-            if value is not None:
-                found.setdefault(say(value), []).append(record.label)
+            if value is not None and (text := say(value)):
+                found.setdefault(text, []).append(record.label)
         if not found or (unless is not None and [*found] == [say(unless)]):
             return ""
-        most, *others = sorted(found, key=lambda text: -len(found[text]))
-        return before + ", ".join([most, *(f"{text} in {_some(found[text])}" for text in others)])
+        return before + _most_first(found)
+
+    def unusual(self, part: str) -> list[str]:
+        """Return the fields of a part of the specifications that are not as usual."""
+        return [
+            self(f"{part}.{name}", _plain, f"{words} ", unless=usual)
+            for name, (words, usual) in _RARE[part].items()
+        ]
+
+
+def _most_first(found: Mapping[str, Sequence[str]]) -> str:
+    """Return what most conditions have, then the others with their labels; of text -> labels."""
+    most, *others = sorted(found, key=lambda text: -len(found[text]))
+    return ", ".join([most, *(f"{text} in {_some(found[text])}" for text in others)])
+
+
+def _momentum(training: Mapping[str, Any]) -> str:
+    """Return the momentum of sgd; other optimisers have none."""
+    known = training.get("optimiser", "sgd") == "sgd" and training.get("momentum") is not None
+    return f"{training['momentum']:g}" if known else ""
+
+
+def _benchmarks(records: Sequence[Record]) -> str:
+    """Return every benchmark with its read-outs and the normalisation of its score."""
+    layers: dict[str, dict[str, list[str]]] = {}
+    scores: dict[str, Score] = {}
+    for record in records:
+        for score in (s for p in record.points for s in p.scores):
+            layers.setdefault(score.benchmark, {}).setdefault(score.layer, []).append(record.label)
+            scores[score.benchmark] = score
+    return "; ".join(
+        f"{s.benchmark} ({s.area}, read out at {_most_first(layers[s.benchmark])}, {s.metric}, "
+        f"{s.n_stimuli:,} stimuli, {_normalised(s)})"
+        for s in scores.values()
+    )
+
+
+def _normalised(score: Score) -> str:
+    return "without a ceiling" if score.ceiling is None else f"ceiling-normalised as {score.normalisation}"
+
+
+def genomes(records: Sequence[Record]) -> str:
+    """Return where the genomes are from that births draw from; "" where none does."""
+    taught: dict[str, dict[str, set[int]]] = {}
+    for record in records:
+        if genome := str(_at(record.spec, ("birth", "genome")) or ""):
+            taught.setdefault(record.label, {}).setdefault(genome, set()).add(record.seed)
+    found: dict[str, list[str]] = {}
+    for label, of in taught.items():
+        found.setdefault(_teacher(of), []).append(label)
+    return "; ".join(f"genome {told} in {_some(labels)}" for told, labels in found.items())
+
+
+def _teacher(of: Mapping[str, set[int]]) -> str:
+    """Return where the genomes of a condition are from, of genome -> seeds that draw from it."""
+    first, *more = of
+    if not first.startswith(RUN):
+        return f"given ({' and '.join(genome[:8] for genome in of)})"
+    if more:
+        return "distilled from a run of each seed"
+    alone = " for all seeds, so that no interval holds how much teachers differ" if len(of[first]) > 1 else ""
+    return f"distilled from run {first.removeprefix(RUN)}{alone}"
 
 
 def _plain(value: Any) -> str:
@@ -202,16 +307,17 @@ def _joined(*parts: str) -> str:
 
 
 def _statistics(records: Sequence[Record], comparison: Comparison) -> str:
-    seeds = Counter(
-        len({r.seed for r in records if r.label == label}) for label in {r.label for r in records}
-    )
-    counted = ", ".join(f"{n} seed{'s' if n != 1 else ''}" for n in sorted(seeds))
-    return (
-        f"Each condition has {counted}. Percentages are of the mean over seeds of {comparison.reference} at "
-        f"the end of its training, areas first, then their mean ({', '.join(comparison.areas)}). Intervals "
-        "(95 %) are bootstrapped, over the seeds of the condition and of the reference, widened for few of "
-        "them, and over stimuli and units where the draws of scores were kept."
-    )
+    counts, over = _seeds(records), comparison.interval_over
+    found = [f"Each condition has {_to(counts)} seed{'s' if counts != [1] else ''}."]
+    if comparison.has_percent:
+        found.append(
+            f"Percentages are of the mean over seeds of {comparison.reference} at the end of its training, "
+            f"areas first, then their mean ({', '.join(comparison.areas)})."
+        )
+    if over:
+        few = " and widened for few seeds" if "seeds" in over else ", and hold no spread of seeds"
+        found.append(f"Intervals (95 %) are bootstrapped over {over}, the reference's among them{few}.")
+    return " ".join(found)
 
 
 def _software(records: Sequence[Record]) -> str:

@@ -21,7 +21,7 @@ from PIL import Image
 from wiringup.core.files import atomic_path, write_text
 from wiringup.figures import sweep, updates
 from wiringup.figures.genome import tiles
-from wiringup.figures.methods import citations, headline, machines, methods
+from wiringup.figures.methods import citations, headline, legend, machines, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
@@ -124,7 +124,7 @@ def page(
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends)),
         f"<p><strong>{_text(comparison.left_out)}</strong></p>" if comparison.left_out else "",
-        _legend(records),
+        f"<p>{_text(legend(records, comparison))}</p>",
         "<h2>Runs</h2>",
         _table(_grid(records, comparison)),
         _diverged(comparison.diverged),
@@ -323,20 +323,6 @@ def _what(study: Study, records: Sequence[Record]) -> str:
 def _diverged(runs: Sequence[Diverged]) -> str:
     lost = "".join(f"<li>{_text(f'{d.label}, seed {d.seed}: {d.why}')}</li>" for d in runs)
     return f"<p>No score, because the training diverged:</p><ul>{lost}</ul>" if lost else ""
-
-
-def _legend(records: Sequence[Record]) -> str:
-    seeds = len({r.seed for r in records})
-    missing = sorted({name for r in records for p in r.points for name in p.missing})
-    absent = f" Not scored, and not averaged in: {_text(', '.join(missing))}." if missing else ""
-    return (
-        "<p>Percentages are of the reference at the end of its training (mean over seeds). "
-        f"± is the standard deviation over {seeds} seeds: too few for a test, enough to see what is noise. "
-        "The interval is that of the mean over seeds, and holds the spread of the reference's too, and that "
-        "of stimuli and units where the draws of scores were kept. "
-        "<em>Updates</em> are labelled images as actually seen; <em>synaptic updates</em> are updates times "
-        f"trained synapses; <em>of ref. %</em> is their share of what the reference spends.{absent}</p>"
-    )
 
 
 def _score_table(records: Sequence[Record]) -> Table:

@@ -66,7 +66,7 @@ def _maps(comparison: Comparison, cells: Cells, maps: Mapping[str, list[str]]) -
     for axes in panels[len(maps) :]:
         axes.set_visible(False)
     known = comparison.has_percent
-    unit = "brain match, % of reference" if known else "brain match (reference at chance)"
+    unit = "brain match, % of reference" if known else f"brain match (reference {comparison.why_no_percent})"
     figure.colorbar(panels[0].images[0], ax=panels).set_label(unit, fontsize=8)
     return figure
 
@@ -106,14 +106,18 @@ def _dots(comparison: Comparison, cells: Cells) -> Figure:
     colors = look(list(dict.fromkeys(cells[x]["birth"] for x in reversed(labels))))
     for row, label in enumerate(labels):
         if shown := [comparison.shown(m, MEAN) for m in own[label]]:
-            _line(axes, row, shown[0], shown[-1], colors[cells[label]["birth"]][0])
+            color = colors[cells[label]["birth"]][0]
+            _line(axes, row, shown[0], shown[-1], color)
+            if comparison.has_percent and (end := own[label][-1].interval.get(MEAN)):
+                axes.hlines(row, end.low, end.high, color=color, linewidth=4, alpha=0.2)
     axes.set_yticks(range(len(labels)), names, fontsize=7)
     axes.set_ylim(-0.6, len(labels) - 0.4)
     known = comparison.has_percent
     axes.axvline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
-    unit = "% of the reference" if known else "reference at chance"
+    unit = "% of the reference" if known else f"the reference {comparison.why_no_percent}"
     axes.set_xlabel(f"brain match, {unit}\n(in brackets: supervised synaptic updates)", fontsize=8)
-    axes.set_title("dots: seeds, tick: mean, circle: at birth", fontsize=8, loc="left")
+    over = f", bar: 95 % interval over {comparison.interval_over}" if comparison.interval_over else ""
+    axes.set_title(f"dots: seeds, tick: mean, circle: at birth{over}", fontsize=8, loc="left")
     clean(axes)
     axes.tick_params(axis="y", labelsize=7)
     return figure

@@ -31,8 +31,8 @@ def plus_minus(of: OverSeeds, digits: int = 1) -> str:
 def comparison_table(comparison: Comparison, moments: Sequence[ConditionScores]) -> Table:
     """Return one row for each of some scored moments: counts, percentages, match and accuracy.
 
-    The interval is of the mean, over seeds, stimuli and units; deviations are over seeds. Conditions of which
-    a run diverged are marked; those of which nothing is left have a row that says so.
+    The interval is of the mean, over `Comparison.interval_over`; deviations are over seeds. Conditions of
+    which a run diverged are marked; those of which nothing is left have a row that says so.
 
     Args:
         comparison: of all conditions.

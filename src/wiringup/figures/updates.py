@@ -12,14 +12,13 @@ from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.lengths import JOINED
 from wiringup.results.record import MEAN
 
-BARS = "Bars: 95 % intervals over seeds, stimuli and units; one that leaves the panel is cut at its edge."
 BIRTH_GAP = 6.0  # how far left of the first update the moment of birth is drawn, as a factor
 
 
 def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Figure:
     """Return a figure with one panel for the mean and one for each area where the reference is above chance.
 
-    Lines are means over seeds, small marks are seeds, bars 95 % intervals over seeds, stimuli and units;
+    Lines are means over seeds, small marks are seeds, bars 95 % intervals over what is known to vary;
     100 % is the reference at the end of training. If the reference is at chance everywhere there are no
     percentages: panels show the scores themselves, without intervals. Above stands what was found, below
     what a reader must know, as where the reference has learned nothing that recordings tell.
@@ -40,8 +39,14 @@ def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Fig
     shared = JOINED if labels[0] != labels[1] else ""
     head(figure, title, comparison.simulated, headline(comparison))
     told = comparison.unlearned, comparison.norms, comparison.left_out, gone, shared
-    foot(figure, BARS if comparison.has_percent else "", *told)
+    foot(figure, bars(comparison, "; one that leaves the panel is cut at its edge"), *told)
     return figure
+
+
+def bars(comparison: Comparison, more: str = "") -> str:
+    """Return the sentence that says what bars are; "" where there are none."""
+    over = comparison.interval_over
+    return f"Bars: 95 % intervals over {over}{more}." if over else ""
 
 
 def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[ConditionScores]) -> None:
@@ -60,7 +65,8 @@ def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[Cond
         axes.set_ylim(_span([v for m in moments for v in comparison.shown(m, area)], axes.get_ylim()))
     axes.axhline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
     title = f"mean of {', '.join(comparison.areas) or 'nothing'}" if area == MEAN else area
-    axes.set_title(title if known else f"{title} (reference at chance)", fontsize=9, loc="left")
+    why = "" if known else f" (the reference {comparison.why_no_percent})"
+    axes.set_title(f"{title}{why}", fontsize=9, loc="left")
     axes.set_ylabel("% of reference" if known else "ceiled score", fontsize=8)
     axes.set_xlabel("supervised synaptic updates", fontsize=8)
     log_axis(axes, birth, "birth", 2 * birth, max(*spent, birth))

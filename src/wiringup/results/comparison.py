@@ -19,6 +19,10 @@ from wiringup.results.table import Row, rows
 log = logging.getLogger(__name__)
 
 
+SOURCES = ("seeds", "stimuli", "units")
+"""What can be resampled, in the order in which it is told."""
+
+
 @dataclass(frozen=True)
 class OverSeeds:
     """A number in every seed."""
@@ -105,6 +109,13 @@ class Comparison:
         if self.chance:
             return "is at chance"
         return "has no score with a noise ceiling" if self.unceiled else "was scored on nothing"
+
+    @property
+    def interval_over(self) -> str:
+        """What 95 % intervals are over, in words, as "seeds, stimuli and units"; "" where there are none."""
+        known = [i for one in self.moments for i in one.interval.values() if np.isfinite(i.low)]
+        over = [source for source in SOURCES if any(source in i.errors for i in known)]
+        return " and ".join(filter(None, [", ".join(over[:-1]), *over[-1:]]))
 
     def shown(self, one: ConditionScores, area: str) -> tuple[float, ...]:
         """Return what a figure shows of each seed: the percentage, or the brain match if there is none."""

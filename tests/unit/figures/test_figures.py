@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from made_records import make_record, point, score
+from made_records import make_record, point, score, with_draws
 from wiringup.figures import report, updates
 from wiringup.figures.methods import headline
 from wiringup.figures.style import look
@@ -55,7 +55,11 @@ def test_every_point_of_the_figure_has_its_interval_and_a_wide_one_is_cut(record
     seeds = [v for m in found.moments for v in found.shown(m, "mean")]
     span, (bottom, top) = max(seeds) - min(seeds), axes.get_ylim()
     assert min(seeds) - span / 2 <= bottom < min(seeds) < max(seeds) < top <= max(seeds) + span / 2
-    assert updates.BARS in below(figure)
+    assert "Bars: 95 % intervals over seeds; one that leaves the panel is cut at its edge." in below(figure)
+    drawn = updates.draw(compare(rows([with_draws(r) for r in records], evidence=True), REFERENCE))
+    assert "Bars: 95 % intervals over seeds, stimuli and units;" in below(drawn)
+    alone = updates.draw(compared([r for r in records if r.seed == 0]))
+    assert "Bars" not in below(alone), "nothing is known of a seed without draws"
 
 
 def test_the_figure_draws_every_moment_at_its_updates(records):
@@ -190,6 +194,8 @@ def test_recordings_without_a_ceiling_are_named_and_no_part_of_the_mean(tmp_path
     assert (found.areas, found.left_out) == (["V4"], named)
     nothing = [with_own(r, alone=True) for r in records]
     assert not compared(nothing).has_percent
+    title = updates.draw(compared(nothing)).axes[0].get_title(loc="left")
+    assert title.endswith("(the reference has no score with a noise ceiling)")
     page = reported(tmp_path, nothing)
     assert named in page and "<td>own.V2</td><td>V4</td><td>0.300</td>" in page
 

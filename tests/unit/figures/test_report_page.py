@@ -177,8 +177,50 @@ def test_methods_say_what_is_the_same_and_who_differs(records):
     assert told["Networks"] == "CORnet-S; width 0.25; 64 px input; 8 classes."
     assert "learning rate 0.1, 0.01 in “few”" in told["Training"]
     assert "Synapses that learn: all, critical in “few”" in told["Training"]
-    assert "b.V4 (V4, read out at V4, pls-25, 10 stimuli)" in told["Scores"]
-    assert "2 seeds" in told["Statistics"]
+    assert "b.V4 (V4, read out at V4, pls-25, 10 stimuli, ceiling-normalised as r/c)" in told["Scores"]
+    assert (
+        "2 seeds" in told["Statistics"] and "bootstrapped over seeds, the reference's" in told["Statistics"]
+    )
+    assert "widened for few seeds" in told["Statistics"]
+
+
+def test_methods_say_no_more_than_holds(records):
+    def told(changed):
+        return methods.methods(changed, compare(rows(changed), "ref <all>"))
+
+    def with_score(record, **changes):
+        points = [replace(p, scores=tuple(replace(s, **changes) for s in p.scores)) for p in record.points]
+        return replace(record, points=tuple(points))
+
+    deep = [with_score(r, layer="layer3") if r.label == "few" else r for r in records]
+    assert "read out at V4, layer3 in “few”" in told(deep)["Scores"]
+    bare = [with_score(r, ceiling=None, normalisation="none") for r in records]
+    assert "10 stimuli, without a ceiling)" in told(bare)["Scores"]
+    assert "Percentages" not in told(bare)["Statistics"] + methods.legend(
+        bare, compare(rows(bare), "ref <all>")
+    )
+    one = [r for r in records if r.seed == 0]
+    assert told(one)["Statistics"].startswith("Each condition has 1 seed. ")
+    assert methods.legend(one, compare(rows(one), "ref <all>")).count("one seed") == 1
+    many = [replace(r, seed=s, uid=f"{r.uid}{s}") for r in one for s in range(6 if r.label == "few" else 3)]
+    assert "(3 to 6). " in methods.legend(many, compare(rows(many), "ref <all>"))
+    adam = [replace(r, spec=r.spec | {"training": {"optimiser": "adam", "momentum": 0.9}}) for r in records]
+    assert "Adam" in told(adam)["Training"] and "omentum" not in told(adam)["Training"]
+
+
+def test_methods_say_where_genomes_are_from(records):
+    def told(*of_seed):
+        few = [r for r in records if r.label == "few"]
+        taught = [replace(r, spec={"birth": {"genome": g}}) for r, g in zip(few, of_seed, strict=True)]
+        return methods.genomes([*(r for r in records if r.label != "few"), *taught])
+
+    assert methods.genomes(records) == ""
+    assert told("a" * 64, "a" * 64) == "genome given (aaaaaaaa) in “few”"
+    assert told("run:0123", "run:4567") == "genome distilled from a run of each seed in “few”"
+    assert told("run:0123", "run:0123") == (
+        "genome distilled from run 0123 for all seeds, so that no interval holds how much teachers differ in "
+        "“few”"
+    )
 
 
 def test_methods_name_what_is_unusual_and_no_more(records):
