@@ -60,7 +60,7 @@ def headline(comparison: Comparison) -> str:
     words = []
     if above:
         best = min(enough, key=lambda m: m.spent) if enough else max(above, key=_mean)
-        share = f"with {_share(best.spent)} of its synaptic updates"
+        share = f"with {_share(best.spent)} of its supervised synaptic updates"
         words.append(
             f"{best.label} reaches {_percent(best)} of the brain match of {comparison.reference}, {share}."
         )

@@ -203,6 +203,9 @@ class Comparison:
             "synaptic updates (% of reference)": one.spent,
             "seeds": len(one.top1),
             "diverged seeds": self.lost(one.label),
+            "reference": self.reference,
+            "areas of the mean": " ".join(self.areas),
+            "simulated": self.simulated,
         }
         for area in areas:
             percent, match = one.percent.get(area), one.match[area]

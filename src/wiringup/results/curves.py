@@ -156,6 +156,10 @@ def _curve(
     costs = {}
     for name in COSTS:
         costs[name] = np.array([[of[0].get(name) for of in runs] for runs in moments], np.float64).mean(1)
+    if any(of[0].get("before") for runs in moments for of in runs):
+        costs[BITS] = np.full(
+            len(moments), np.nan
+        )  # what moved before the first label is not said by a birth
     costs["trained"] = np.where(costs["epoch"] > 0, costs["trained"], 0.0)  # a newborn has trained none yet
     return Curve(
         label=label,

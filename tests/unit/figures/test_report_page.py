@@ -129,7 +129,8 @@ def written(study, records, figures=MappingProxyType({}), **more):
 def test_the_headline_names_what_reaches_most_with_least(records):
     told = methods.headline(compare(rows(records), "ref <all>"))
     assert re.match(
-        r"few reaches 57 % \(95 % interval .* of ref <all>, with 10 % of its synaptic updates\.", told
+        r"few reaches 57 % \(95 % interval .* of ref <all>, with 10 % of its supervised synaptic updates\.",
+        told,
     )
     noisy = [*records[:2], records[2], make_record("few", 1, 0.1, 0.9)]
     assert methods.headline(compare(rows(noisy), "ref <all>")).startswith("No condition")

@@ -256,3 +256,18 @@ def test_intervals_cover_the_truth():
     shares = coverages(50, seed=1, n_seeds=(3,))
     assert [row["interval"] for row in shares] == [*KINDS, *KINDS]
     assert all(row["3 seeds"] >= 0.95 - 0.062 for row in shares)
+
+
+def test_what_learned_before_the_first_label_is_not_said_by_the_bits_of_its_birth():
+    born = {"birth": {"recipe": "kaiming_normal"}}
+    after = {
+        "before": {"stimuli": "waves", "training": {"duration": {"value": 9, "unit": "steps"}, "batch": 64}}
+    }
+    each = [
+        replace(one, bits=0, spec=born | (after if label == "waves" else {}))
+        for label, values in (("ref", (0.1, 0.5)), ("waves", (0.2, 0.6)))
+        for one in runs(label, *values)
+    ]
+    curves = found(*each)
+    assert np.isfinite(curves["ref"].costs["bits"]).all() and np.isnan(curves["waves"].costs["bits"]).all()
+    assert [p.label for p in front(curves, "ref", "bits")] == ["ref"]
