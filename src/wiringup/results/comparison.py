@@ -48,6 +48,7 @@ class ConditionScores:
     """A condition at one scored moment, over its seeds.
 
     Attributes:
+        epoch: at which; where seeds ended at different ones, their mean.
         norms: how BatchNorm behaved that did not learn.
         match: area -> brain match; "mean" -> over the areas in ``percent``.
         percent: area or "mean" -> the same as a percentage of the reference, for areas in which the reference
@@ -275,17 +276,32 @@ def told_not_resampled(names: Sequence[str]) -> str:
 Runs = Sequence[Sequence[Row]]
 """The rows of one moment, run by run."""
 
+PLATEAU = "plateau"
+"""The schedule that ends a training by itself."""
+
 
 def moments_of(label: str, table: Sequence[Row]) -> list[Runs]:
-    """Return the scored moments of a condition, each with the rows of every run."""
+    """Return the scored moments of a condition, each with the rows of every run.
+
+    Where the schedule let seeds stop early, each by itself, the last moment is the end of every one, and
+    moments that only some of them reached are none.
+
+    Raises:
+        InputError: if seeds were scored at different moments.
+    """
     runs: dict[str, dict[float, list[Row]]] = {}
     for row in table:
         if row["label"] == label:
             runs.setdefault(row["run"], {}).setdefault(row["epoch"], []).append(row)
-    epochs = {tuple(of) for of in runs.values()}
-    if len(epochs) != 1:
-        raise InputError(f"The seeds of {label!r} were scored at different moments: {epochs}.")
-    return [[of[epoch] for of in runs.values()] for epoch in epochs.pop()]
+    each = [*runs.values()]
+    by_itself = all(rows[0].get("schedule") == PLATEAU for of in each for rows in of.values())
+    ends = [max(of) for of in each]
+    before = {tuple(epoch for epoch in of if epoch < min(ends)) for of in each}
+    if len(before) != 1 or (len({*ends}) > 1 and not by_itself):
+        epochs = "; ".join(sorted({", ".join(f"{epoch:g}" for epoch in of) for of in each}))
+        raise InputError(f"The seeds of {label!r} were scored at different moments (epochs): {epochs}.")
+    shared = [[of[epoch] for of in each] for epoch in before.pop()]
+    return [*shared, [of[end] for of, end in zip(each, ends, strict=True)]]
 
 
 def matched(label: str, runs: Runs) -> BrainMatch:
@@ -313,7 +329,7 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], last: Runs) -
     synaptic, whole = (float(np.mean([of[0]["synaptic_updates"] for of in each])) for each in (runs, last))
     return ConditionScores(
         label=first["label"],
-        epoch=first["epoch"],
+        epoch=float(np.mean([row["epoch"] for row in firsts])),
         updates=float(np.mean([row["updates"] for row in firsts])),
         synaptic_updates=synaptic,
         trained=first["trained"],

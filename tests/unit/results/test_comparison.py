@@ -1,6 +1,7 @@
 """Conditions beside a reference, from made records of which every percentage is known."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -41,6 +42,18 @@ def test_without_a_reference_there_are_no_percentages(record):
 def test_seeds_scored_at_different_moments_are_refused(record):
     with pytest.raises(InputError, match="'ref' were scored at different moments"):
         moments([record("ref", 0, 0.1), record("ref", 1, 0.1, 0.2)], "ref")
+
+
+def test_seeds_that_stopped_early_by_themselves_are_compared_at_their_ends(record):
+    def stopping(label, seed, *values):
+        return replace(record(label, seed, *values), spec={"training": {"schedule": "plateau"}})
+
+    found = moments([stopping("ref", 0, 0.1, 0.2, 0.3, 0.4), stopping("ref", 1, 0.1, 0.2, 0.5)], "ref")
+    assert [one.epoch for one in found] == [0, 1, 2.5]
+    assert found[-1].match["mean"].values == (0.4, 0.5) and found[-1].updates == 250
+    with pytest.raises(InputError, match=r"different moments \(epochs\): 0, 1, 2; 0, 2"):
+        odd = stopping("ref", 1, 0.1, 0.2, 0.5)
+        moments([stopping("ref", 0, 0.1, 0.2, 0.3), replace(odd, points=odd.points[::2])], "ref")
 
 
 def test_other_conditions_that_were_scored_at_different_moments_are_left_out(record, caplog):
