@@ -9,7 +9,7 @@ from wiringup import __version__
 from wiringup.core.score import Score
 from wiringup.data.sources.addresses import SOURCES
 from wiringup.figures.tables import ENOUGH_FOR_P
-from wiringup.results.comparison import Comparison, ConditionScores
+from wiringup.results.comparison import PLATEAU, Comparison, ConditionScores
 from wiringup.results.record import MEAN, Record
 
 ENOUGH = 80.0
@@ -167,7 +167,7 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
             told("training.batch", str, "images in a batch: "),
             told("training.schedule", lambda v: f"{v} schedule"),
             told("training.augmentation", str, "augmentation: "),
-            told("training.duration", lambda v: f"{v['value']:g} {v['unit']}", "duration: "),
+            told("training", _duration, "duration: "),
             told("training.norms", str, "BatchNorm that does not learn: "),
             *told.unusual("training"),
         ),
@@ -225,6 +225,13 @@ def _momentum(training: Mapping[str, Any]) -> str:
     """Return the momentum of sgd; other optimisers have none."""
     known = training.get("optimiser", "sgd") == "sgd" and training.get("momentum") is not None
     return f"{training['momentum']:g}" if known else ""
+
+
+def _duration(training: Mapping[str, Any]) -> str:
+    """Return how long a training is, or is at most."""
+    if not (asked := training.get("duration")):
+        return ""
+    return f"{'at most ' * (training.get('schedule') == PLATEAU)}{asked['value']:g} {asked['unit']}"
 
 
 def _benchmarks(records: Sequence[Record]) -> str:

@@ -185,6 +185,9 @@ def test_methods_say_what_is_the_same_and_who_differs(records):
     assert "widened for few seeds" in told["Statistics"]
 
 
+_LENGTH = {"duration": {"value": 3, "unit": "epochs"}}
+
+
 def test_methods_say_no_more_than_holds(records):
     def told(changed):
         return methods.methods(changed, compare(rows(changed), "ref <all>"))
@@ -206,6 +209,8 @@ def test_methods_say_no_more_than_holds(records):
     many = [replace(r, seed=s, uid=f"{r.uid}{s}") for r in one for s in range(6 if r.label == "few" else 3)]
     assert "(3 to 6). " in methods.legend(many, compare(rows(many), "ref <all>"))
     adam = [replace(r, spec=r.spec | {"training": {"optimiser": "adam", "momentum": 0.9}}) for r in records]
+    still = [replace(r, spec={"training": {"schedule": "plateau", **_LENGTH}}) for r in records]
+    assert "duration: at most 3 epochs" in told(still)["Training"]
     assert "Adam" in told(adam)["Training"] and "omentum" not in told(adam)["Training"]
 
 

@@ -51,9 +51,9 @@ def test_seeds_that_stopped_early_by_themselves_are_compared_at_their_ends(recor
     found = moments([stopping("ref", 0, 0.1, 0.2, 0.3, 0.4), stopping("ref", 1, 0.1, 0.2, 0.5)], "ref")
     assert [one.epoch for one in found] == [0, 1, 2.5]
     assert found[-1].match["mean"].values == (0.4, 0.5) and found[-1].updates == 250
+    whole, odd = stopping("ref", 0, 0.1, 0.2, 0.3), stopping("ref", 1, 0.1, 0.2, 0.5)
     with pytest.raises(InputError, match=r"different moments \(epochs\): 0, 1, 2; 0, 2"):
-        odd = stopping("ref", 1, 0.1, 0.2, 0.5)
-        moments([stopping("ref", 0, 0.1, 0.2, 0.3), replace(odd, points=odd.points[::2])], "ref")
+        moments([whole, replace(odd, points=odd.points[::2])], "ref")
 
 
 def test_other_conditions_that_were_scored_at_different_moments_are_left_out(record, caplog):
