@@ -1,6 +1,6 @@
 """The paper's argument at a small scale: every condition, every seed, one reference.
 
-    wiringup run --launch processes:2    four minutes on two cores
+    wiringup run --launch processes:2    five minutes on two cores
     wiringup run --quick                 under one; a seed; too small: its reference hardly learns
 
 Train a reference with all synapses from Kaiming normal; distil it; give birth from what was distilled; train
