@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import arg
 
 from wiringup.cli.arguments import Json, Runs
-from wiringup.cli.options import HERE, SIMULATED, SMALL, Launch, applied, exam_of
+from wiringup.cli.options import HERE, SMALL, Launch, applied, exam_of
 from wiringup.cli.recipes import STUDY, StudyOptions, Which
 from wiringup.cli.show import as_json, table
 from wiringup.core.errors import InputError
 from wiringup.experiments.launching.options import LaunchOptions
-from wiringup.experiments.runs.options import base_run, shown
+from wiringup.experiments.runs.options import ExamOptions, base_run, shown
 from wiringup.training.spec import TrainingOptions
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def run(
 
 
 def _main_study(options: StudyOptions, inputs: "StudyInputs", quick: bool) -> "Study":
-    from wiringup.experiments.recipes.main_study import FULL, MODEL, QUICK, TRAINING, main_study
+    from wiringup.experiments.recipes.main_study import BENCHMARKS, FULL, MODEL, QUICK, TRAINING, main_study
 
     if options.scale or options.wc:
         raise InputError("--scale and --wc are of a recipe: name one (wiringup recipes lists them).")
     training = applied(TRAINING, options.training)
     side = MODEL.size if options.image_size is None else options.image_size
     seen = shown(options.images, options.val, side, keep=options.keep or "squares")
-    base = base_run(MODEL, seen, exam_of(options.exam, SIMULATED), training)
+    base = base_run(MODEL, seen, exam_of(options.exam, ExamOptions(benchmark=BENCHMARKS)), training)
     return main_study(base, inputs, QUICK if quick else FULL, options.seed or ())
 
 
