@@ -94,6 +94,12 @@ def _share(percent: float) -> str:
     return f"{percent:.2g} %" if percent >= 1 else f"1/{100 / percent:,.0f}"
 
 
+def bars(comparison: Comparison, more: str = "") -> str:
+    """Return the sentence that says what bars are; "" where there are none."""
+    over = comparison.interval_over
+    return f"Bars: 95 % intervals over {over}{more}." if over else ""
+
+
 def legend(records: Sequence[Record], comparison: Comparison) -> str:
     """Return what the numbers of a report's table are."""
     missing = sorted({name for r in records for p in r.points for name in p.missing})

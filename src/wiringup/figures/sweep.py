@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from wiringup.core.checks import several
 from wiringup.core.errors import InputError
+from wiringup.figures.methods import bars
 from wiringup.figures.style import clean, head, look, new_figure
 from wiringup.figures.tables import count
 from wiringup.results.comparison import Comparison, ConditionScores
@@ -44,8 +45,10 @@ def draw(comparison: Comparison, cells: Cells) -> Figure:
         grids.setdefault(f"{cell['birth']}, {cell['plasticity']}", []).append(label)
     maps = {k: v for k, v in grids.items() if _is_map([cells[label] for label in v])}
     outside = {*cells} - {label for labels in maps.values() for label in labels} - {comparison.reference}
-    figure = _maps(comparison, cells, maps) if maps and not outside else _dots(comparison, cells)
-    head(figure, "", comparison.simulated, comparison.norms, comparison.left_out)
+    mapped = maps and not outside
+    figure = _maps(comparison, cells, maps) if mapped else _dots(comparison, cells)
+    told = "" if mapped else bars(comparison)
+    head(figure, "", comparison.simulated, told, comparison.norms, comparison.left_out)
     return figure
 
 
@@ -116,8 +119,7 @@ def _dots(comparison: Comparison, cells: Cells) -> Figure:
     axes.axvline(100 if known else 0, color="0.6", linestyle=":", linewidth=1)
     unit = "% of the reference" if known else f"the reference {comparison.why_no_percent}"
     axes.set_xlabel(f"brain match, {unit}\n(in brackets: supervised synaptic updates)", fontsize=8)
-    over = f", bar: 95 % interval over {comparison.interval_over}" if comparison.interval_over else ""
-    axes.set_title(f"dots: seeds, tick: mean, circle: at birth{over}", fontsize=8, loc="left")
+    axes.set_title("dots: seeds, tick: mean, circle: at birth", fontsize=8, loc="left")
     clean(axes)
     axes.tick_params(axis="y", labelsize=7)
     return figure

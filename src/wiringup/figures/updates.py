@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from wiringup.figures.methods import headline
+from wiringup.figures.methods import bars, headline
 from wiringup.figures.style import area_panels, clean, foot, head, legend, log_axis, look
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.lengths import JOINED
@@ -41,12 +41,6 @@ def draw(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> Fig
     told = comparison.unlearned, comparison.norms, comparison.left_out, gone, shared
     foot(figure, bars(comparison, "; one that leaves the panel is cut at its edge"), *told)
     return figure
-
-
-def bars(comparison: Comparison, more: str = "") -> str:
-    """Return the sentence that says what bars are; "" where there are none."""
-    over = comparison.interval_over
-    return f"Bars: 95 % intervals over {over}{more}." if over else ""
 
 
 def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[ConditionScores]) -> None:
