@@ -164,19 +164,7 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
             told("images.calibration", lambda v: f"{v:,}", "images that calibrate BatchNorm: ", unless=0),
             told("before", _phase, "before the first label: ", unless=NO_PHASE),
         ),
-        "Training": _joined(
-            told("training.plasticity", str, "synapses that learn: "),
-            told("training.optimiser", str),
-            told("training.lr", lambda v: f"{v:g}", "learning rate "),
-            told("training", _momentum, "momentum "),
-            told("training.weight_decay", lambda v: f"{v:g}", "weight decay "),
-            told("training.batch", str, "images in a batch: "),
-            told("training.schedule", lambda v: f"{v} schedule"),
-            told("training.augmentation", str, "augmentation: "),
-            told("training", _duration, "duration: "),
-            told("training.norms", str, "BatchNorm that does not learn: "),
-            *told.unusual("training"),
-        ),
+        "Training": _training(told),
         "Scores": _joined(
             told("exam.suite", lambda v: f"suite {v}"),
             _benchmarks(records),
@@ -186,6 +174,22 @@ def methods(records: Sequence[Record], comparison: Comparison) -> dict[str, str]
         "Software": _software(records),
     }
     return {heading: text for heading, text in paragraphs.items() if text}
+
+
+def _training(told: "_Told") -> str:
+    return _joined(
+        told("training.plasticity", str, "synapses that learn: "),
+        told("training.optimiser", str),
+        told("training.lr", lambda v: f"{v:g}", "learning rate "),
+        told("training", _momentum, "momentum "),
+        told("training.weight_decay", lambda v: f"{v:g}", "weight decay "),
+        told("training.batch", str, "images in a batch: "),
+        told("training.schedule", lambda v: f"{v} schedule"),
+        told("training.augmentation", str, "augmentation: "),
+        told("training", _duration, "duration: "),
+        told("training.norms", str, "BatchNorm that does not learn: "),
+        *told.unusual("training"),
+    )
 
 
 class _Told:

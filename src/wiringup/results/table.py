@@ -140,13 +140,9 @@ def _settings(record: Record) -> str:
 
 def _text(value: Any) -> str:
     """Return a setting in words; of one of several parts (areas, preprocessing) the beginning of its hash."""
-    return (
-        content_hash(value)[:8]
-        if isinstance(value, Mapping)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, Mapping):
+        return content_hash(value)[:8]
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def other_settings(row: Row, usual: Row) -> list[str]:
