@@ -18,9 +18,9 @@ def cache(
     action: Annotated[Positional[Literal["show", "clear"]], arg(help="Show what is kept, or remove it.")],
     json: Json = False,
 ) -> None:
-    """Show or remove the responses that wiringup score --cache keeps, packed images, and lists of folders.
+    """Show or remove what is kept: responses (score --cache), packed images, renderings, lists of folders.
 
-    They lie in $WIRINGUP_CACHE, or the platform's user cache folder; each of the three takes at most
+    They lie in $WIRINGUP_CACHE, or the platform's user cache folder; each of the four takes at most
     $WIRINGUP_CACHE_GB (20): what was used longest ago goes first. An entry is found by its content (weights,
     code, images, size, layer, time step; files, size), never by a name, so nothing in it can be out of date;
     the list of a large folder is taken as long as each folder in it has the time stamps it had.
@@ -32,11 +32,13 @@ def cache(
     """
     from wiringup.data.images.cache import default_cache as of_images
     from wiringup.data.images.listing import default_listings
+    from wiringup.data.rendered.kept import default_cache as of_rendered
     from wiringup.models.cache import default_cache as of_responses
 
     kinds: dict[str, CacheFolder] = {
         "responses": of_responses(),
         "images": of_images(),
+        "renderings": of_rendered(),
         "lists": default_listings(),
     }
     if action == "clear":

@@ -5,6 +5,7 @@ evicted while another process reads it stays readable there (POSIX keeps an open
 """
 
 import contextlib
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from wiringup.core.errors import InputError
-from wiringup.core.files import PART
+from wiringup.core.files import PART, sha256_of
 from wiringup.core.memory import GB, free_disk
 
 DEFAULT_GB = 20.0
 _DAY = 24 * 3600
 _LOCK = ".lock"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,17 @@ class CacheFolder:
     def parts(self, path: Path) -> tuple[Path, ...]:
         """Return all files of the entry at ``path``."""
         return (path,)
+
+    def whole(self, key: str) -> Path | None:
+        """Return the entry KEY.SHA256.SUFFIX if its bytes have that hash; a damaged one is removed."""
+        for path in (path for suffix in self.SUFFIXES for path in self.folder.glob(f"{key}.*{suffix}")):
+            with contextlib.suppress(FileNotFoundError):  # evicted by another process just now
+                if sha256_of(path) == path.name.split(".")[1]:
+                    touch(path)
+                    return path
+                log.warning("What was kept is damaged and is computed again: %s", path)
+                path.unlink()
+        return None
 
     def remove(self, path: Path) -> None:
         """Remove the entry at ``path``."""

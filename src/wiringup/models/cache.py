@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wiringup.core.cache import CacheFolder, limit_asked, touch
+from wiringup.core.cache import CacheFolder, limit_asked
 from wiringup.core.files import PART, full_disk_explained, sha256_of
 from wiringup.models.files import Key, reserve
 
@@ -38,13 +38,9 @@ class ResponseCache(CacheFolder):
 
         A damaged file is removed. Changes of the tensor never reach the file.
         """
-        for path in self.folder.glob(f"{key}.*.npy"):
-            with contextlib.suppress(FileNotFoundError):  # evicted by another process just now
-                if sha256_of(path) == path.name.split(".")[1]:
-                    touch(path)
-                    return _opened(path)
-                log.warning("A kept response is damaged and is computed again: %s", path)
-                path.unlink()
+        with contextlib.suppress(FileNotFoundError):  # evicted by another process just now
+            if (path := self.whole(key)) is not None:
+                return _opened(path)
         return None
 
     @contextlib.contextmanager

@@ -12,6 +12,7 @@ from wiringup.core.progress import task
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.rendered.backgrounds import background
 from wiringup.data.rendered.exemplars import CATEGORIES, body
+from wiringup.data.rendered.kept import default_cache
 from wiringup.data.rendered.scenes import Latents, RenderSpec, draw_latents
 from wiringup.data.rendered.shapes import Floats, Hits, rotation
 
@@ -49,10 +50,17 @@ def render(spec: RenderSpec) -> RenderedScenes:
     """Render the images of ``spec``.
 
     Every image is computed by itself, so that its pixels do not depend on how many others there are, nor on
-    the threads that draw them.
+    the threads that draw them. They are kept between runs, see `kept`.
     """
     latents = draw_latents(spec)
+    pixels = default_cache().load(spec, lambda: _pixels(spec, latents))
+    name = f"rendered-v{spec.level}-{spec.split}{spec.seed}"
+    stimuli = Stimuli(pixels, tuple(f"{name}-{i:06d}" for i in range(spec.images)))
+    labels = latents["category"].astype(np.int64)
+    return RenderedScenes(LabelledImages(stimuli, labels, CATEGORIES), latents)
 
+
+def _pixels(spec: RenderSpec, latents: Latents) -> NDArray[np.uint8]:
     def drawn(i: int) -> NDArray[np.uint8]:
         return draw({name: values[i] for name, values in latents.items()}, spec.size)
 
@@ -61,10 +69,7 @@ def render(spec: RenderSpec) -> RenderedScenes:
         for i, image in enumerate(ahead(drawn, range(spec.images), _THREADS)):
             pixels[i] = image
             finished(i + 1)
-    name = f"rendered-v{spec.level}-{spec.split}{spec.seed}"
-    stimuli = Stimuli(pixels, tuple(f"{name}-{i:06d}" for i in range(spec.images)))
-    labels = latents["category"].astype(np.int64)
-    return RenderedScenes(LabelledImages(stimuli, labels, CATEGORIES), latents)
+    return pixels
 
 
 def draw(view: dict[str, np.float64 | np.int64], size: int) -> NDArray[np.uint8]:
