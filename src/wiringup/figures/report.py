@@ -311,12 +311,13 @@ def _warning(records: Sequence[Record]) -> str:
 
 
 def _what(study: Study, records: Sequence[Record]) -> str:
-    seconds = sum(of["seconds"] for r in records for of in r.made)
-    seeds, first = sorted({r.seed for r in records}), records[0].made[0]
+    made = [of for r in records for of in r.made]
+    seconds, days = sum(of["seconds"] for of in made), sorted({of["date"][:10] for of in made})
+    seeds, when = sorted({r.seed for r in records}), " to ".join(dict.fromkeys((days[0], days[-1])))
     return (
         f"<p>Study <code>{_text(study['uid'])}</code>: {len(records)} runs, seeds "
         f"{_text(', '.join(map(str, seeds)))}, {seconds / 60:.1f} minutes of computing, "
-        f"{_text(first['date'][:10])}, {_text(', '.join(machines(records)))}.</p>"
+        f"{_text(when)}, {_text(', '.join(machines(records)))}.</p>"
     )
 
 

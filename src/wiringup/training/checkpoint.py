@@ -68,6 +68,7 @@ class Checkpoint:
                 f"{self.path} belongs to another training ({found}). {advice}Use another folder, or the same "
                 "settings to continue it."
             )
+        content["state"].setdefault("seconds", 0.0)  # earlier versions did not count them
         if content["state"].keys() != state.to_dict().keys():
             raise InputError(
                 f"{self.path} was written by another version of wiringup, which alone can continue it. "

@@ -58,6 +58,7 @@ class TrainResult:
         observations: one entry for each moment: epoch, images, step and what the observers returned.
         epochs: passes over the images, as really made.
         converged: whether the plateau schedule found nothing more to learn.
+        earlier: seconds of earlier sessions, up to the checkpoint from which this one went on.
     """
 
     plasticity: Plasticity
@@ -67,6 +68,7 @@ class TrainResult:
     observations: tuple[dict[str, Any], ...]
     epochs: float
     converged: bool
+    earlier: float = 0.0
 
 
 def train(
@@ -153,6 +155,7 @@ def run(
         state = TrainState(model, *moving, phase, group)
         state.ledger.label_free |= before or {}
         checkpoint.restore(state)
+        earlier = state.earlier
         kind, name = ("label-free", phase) if phase else (spec.plasticity, spec.plasticity)
         looking: list[Callback] = [
             *callbacks,
@@ -172,7 +175,7 @@ def run(
             updates.end()
     curves = tuple(state.losses), tuple(state.epoch_losses), tuple(state.observations)
     still = converged(spec.schedule, _rate(state, loader))
-    return TrainResult(plasticity, state.ledger, *curves, state.seen / plan.images, still)
+    return TrainResult(plasticity, state.ledger, *curves, state.seen / plan.images, still, earlier)
 
 
 def fit(state: TrainState, loader: Loader, objective: Objective, callbacks: Sequence[Callback]) -> None:

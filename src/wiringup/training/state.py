@@ -2,6 +2,7 @@
 
 import copy
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,7 @@ class TrainState:
         observations: what observers saw, see `observers.observe`.
         observed: images seen when observers last looked; -1 before birth was observed.
         over: whether no step is left.
+        earlier: seconds of the sessions that a killed training was made in so far, up to their checkpoints.
     """
 
     model: nn.Module
@@ -51,6 +53,8 @@ class TrainState:
     observations: list[dict[str, Any]] = field(default_factory=list)
     observed: int = -1
     over: bool = False
+    earlier: float = 0.0
+    _begun: float = field(default_factory=time.monotonic)
     _waiting: list[tuple[Tensor, list[int]]] = field(default_factory=list)
     _good: dict[str, Any] | None = None
     _kept: int = 0
@@ -74,6 +78,11 @@ class TrainState:
     def seen(self) -> int:
         """Images that have been seen."""
         return self.account.updates
+
+    @property
+    def seconds(self) -> float:
+        """Seconds that the training has taken, in all its sessions."""
+        return self.earlier + time.monotonic() - self._begun
 
     @property
     def ends_epoch(self) -> bool:
@@ -155,6 +164,7 @@ class TrainState:
             "parameters": self.updates.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "ledger": self.ledger.to_dict(),
+            "seconds": self.seconds,
             **{name: getattr(self, name) for name in _PLAIN},
         }
 
@@ -167,5 +177,6 @@ class TrainState:
         for group, here in zip(self.optimiser.param_groups, fused, strict=True):
             group["fused"] = here  # how a step is computed depends on the device, not on the checkpoint
         self.ledger = Ledger.from_dict(content["ledger"])
+        self.earlier, self._begun = content["seconds"], time.monotonic()
         for name in _PLAIN:
             setattr(self, name, content[name])

@@ -75,6 +75,12 @@ def run(tmp_path, monkeypatch) -> RunSpec:
     )
 
 
+def test_seconds_are_those_of_all_sessions(run, tmp_path, monkeypatch):
+    made = running.train
+    monkeypatch.setattr(running, "train", lambda *a, **k: replace(made(*a, **k), earlier=1000.0))
+    assert 1000 < execute(run, Store(tmp_path / "runs")).provenance["seconds"] < 1600
+
+
 def content(record):
     values = record_to_dict(record)
     del values["provenance"]

@@ -287,6 +287,13 @@ def test_where_a_network_was_trained_and_where_it_was_scored_is_told(records):
     assert f"{len(records) * 602 / 60:.1f} minutes of computing" in page_of(again)
 
 
+def test_the_days_of_a_study_are_named(records):
+    assert ", 2026-01-01, a machine.</p>" in page_of(records)
+    late = dict(records[-1].provenance) | {"date": "2026-01-03T00:00:00+00:00"}
+    later = [*records[:-1], replace(records[-1], provenance=late)]
+    assert ", 2026-01-01 to 2026-01-03, a machine.</p>" in page_of(later)
+
+
 def test_the_card_is_named(records):
     on_card = [replace(r, provenance={**r.provenance, "device": "A Card"}) for r in records]
     assert page_of(on_card).lower().count("a machine, a card") == 2  # of what was made, and in the methods

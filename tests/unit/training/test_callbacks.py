@@ -64,6 +64,19 @@ def test_sigterm_in_the_last_step_stops_when_all_is_saved(newborn, cornet, patte
     assert looked == [0, 33]
 
 
+def test_seconds_of_earlier_sessions_count(newborn, cornet, patterns, tmp_path):
+    first = train(newborn(), cornet, patterns(22), SPEC, folder=tmp_path)
+    content = torch.load(tmp_path / FILE, weights_only=True)
+    assert first.earlier == 0
+    assert 0 < content["state"]["seconds"] < 600
+    content["state"]["seconds"] = 1000.0
+    torch.save(content, tmp_path / FILE)
+    assert train(newborn(), cornet, patterns(22), SPEC, folder=tmp_path).earlier == 1000
+    del content["state"]["seconds"]  # as earlier versions wrote it
+    torch.save(content, tmp_path / FILE)
+    assert train(newborn(), cornet, patterns(22), SPEC, folder=tmp_path).earlier == 0
+
+
 def test_a_checkpoint_of_another_version_is_refused(newborn, cornet, patterns, tmp_path):
     train(newborn(), cornet, patterns(22), SPEC, folder=tmp_path)
     content = torch.load(tmp_path / FILE, weights_only=True)

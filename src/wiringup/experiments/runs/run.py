@@ -159,7 +159,7 @@ def _execute(
     )
     birth = _birth(spec, genome)
     bits = None if birth.recipe == OWN else of_birth(birth, genome).bits
-    record = _record(spec, result, time.monotonic() - started, bits)
+    record = _record(spec, result, result.earlier + time.monotonic() - started, bits)
     if group.leads:
         if spec.learns:
             save_weights(model, folder / WEIGHTS, images.chosen.classes, spec.model)
