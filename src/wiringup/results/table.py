@@ -52,7 +52,8 @@ COLUMNS = {
     "optimiser": "VARCHAR", "weight_decay": "DOUBLE", "batch": "BIGINT", "schedule": "VARCHAR",
     "augmentation": "VARCHAR", "train_seed": "BIGINT", "suite": "VARCHAR", "date": "VARCHAR",
     "seconds": "DOUBLE", "epoch": "DOUBLE", "final": "BOOLEAN", "updates": "DOUBLE",
-    "synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE", "top1": "DOUBLE",
+    "synaptic_updates": "DOUBLE", "label_free_updates": "DOUBLE",
+    "label_free_synaptic_updates": "DOUBLE", "images": "BIGINT", "flops": "DOUBLE", "top1": "DOUBLE",
     "top1_protocol": "VARCHAR", "brain_match": "DOUBLE", "match_error_stimuli": "DOUBLE",
     "match_error_units": "DOUBLE", "benchmark": "VARCHAR", "area": "VARCHAR", "metric": "VARCHAR",
     "layer": "VARCHAR", "raw": "DOUBLE", "ceiling": "DOUBLE", "score": "DOUBLE",
@@ -76,10 +77,12 @@ def rows(records: Iterable[Record], *, evidence: bool = False) -> list[dict[str,
     "plasticity", ..., "settings": what else has no column, as "momentum 0.9; precision bf16"; "n_images" that
     were seen and "epochs" as trained in all), what was spent by supervised learning until the
     moment ("epoch", "updates", "synaptic_updates", "images" that were seen, "flops"; "trained" of all
-    "synapses"; "final" at the last), and what came out: "top1" (by "top1_protocol"), "brain_match" (the mean
-    of all areas of the suite), and one `Score`, with its ceiling, error and normalisation. A moment at which
-    nothing was scored but accuracy has one row without a score. "score_error_stimuli", "match_error_units",
-    ... are the standard errors of one run's score and brain match from the choice of stimuli and units.
+    "synapses"; "final" at the last), what was spent before the first label ("label_free_updates", images as
+    seen, those that calibrate BatchNorm among them; "label_free_synaptic_updates"), and what came out: "top1"
+    (by "top1_protocol"), "brain_match" (the mean of all areas of the suite), and one `Score`, with its
+    ceiling, error and normalisation. A moment at which nothing was scored but accuracy has one row without a
+    score. "score_error_stimuli", "match_error_units", ... are the standard errors of one run's score and
+    brain match from the choice of stimuli and units.
 
     Args:
         records: finished runs.
@@ -113,6 +116,7 @@ def _of_run(record: Record) -> dict[str, Any]:
         "epochs": record.last.epoch,
         "birth": _said(record, "birth", "recipe"),
         "before": _phase(record),
+        **_label_free(record),
         "settings": _settings(record),
         "train_seed": _said(record, "training", "seed"),
         **{column: _said(record, part, column) for column, part in _OF_SPEC.items()},
@@ -123,6 +127,16 @@ def _phase(record: Record) -> str | None:
     """Return the phase without labels that came before, as ``--before`` names it; None if there was none."""
     stimuli, how = _said(record, "before", "stimuli"), _said(record, "before", "training") or {}
     return stimuli and f"{stimuli}:{how['duration']['value'] * how['batch']:.0f}"
+
+
+def _label_free(record: Record) -> dict[str, int | None]:
+    """Return what phases without labels have spent in all; None of records that have no ledger."""
+    spent = record.ledger.get("label-free")
+
+    def of(name: str) -> int | None:
+        return None if spent is None else sum(phase[name] for phase in spent.values())
+
+    return {"label_free_updates": of("updates"), "label_free_synaptic_updates": of("synaptic updates")}
 
 
 def _settings(record: Record) -> str:

@@ -48,6 +48,21 @@ def test_a_row_says_what_decided_the_run(record):
     assert row["batchnorm"] is None and row["synaptic_updates"] == 1000
 
 
+def test_what_was_spent_without_labels_stands_beside_what_was_spent_with_them(record):
+    phases = {
+        "BatchNorm calibration": {"updates": 16, "synaptic updates": 0},
+        "waves": {"updates": 5000, "synaptic updates": 70_000},
+    }
+    one = record("A", 0, 0.5, 0.6)
+    (first, last) = rows([replace(one, ledger={"label-free": phases})])
+    for row in (first, last):
+        assert (row["label_free_updates"], row["label_free_synaptic_updates"]) == (5016, 70_000)
+    (none, *_) = rows([replace(one, ledger={"label-free": {}})])
+    assert (none["label_free_updates"], none["label_free_synaptic_updates"]) == (0, 0)
+    (old, *_) = rows([replace(one, ledger={})])
+    assert old["label_free_updates"] is None
+
+
 def test_what_has_no_column_of_its_own_is_told_where_it_is_unusual(record):
     def row(run):
         (first, *_) = rows([replace(record("A", 0, 0.5), spec=to_dict(run))])
