@@ -9,7 +9,7 @@ the statistics of the whole batch (`SharedNorm`). Dropout alone draws differentl
 import atexit
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from inspect import signature
@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm as BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from wiringup.core.errors import InputError, WiringupError
+from wiringup.core.spec import diff
 from wiringup.models.device import AUTO, check_device
 from wiringup.training.objectives import Objective
 
@@ -69,6 +70,21 @@ class ProcessGroup:
                 f"{self.size} process(es). Start as many processes as shares (torchrun --nproc-per-node "
                 f"{shares} ...), or normalise the whole batch (1 share)."
             )
+
+    def check_alike(self, identity: Callable[[], Mapping[str, Any]]) -> None:
+        """Raise `InputError` in all processes if one of them would do something else than the first."""
+        first, *others = self.gather(identity) if self.size > 1 else [{}]
+        for rank, other in enumerate(others, 1):
+            told = [
+                f"{name}: {_said(a)} in process 0, {_said(b)} in {rank}"
+                for name, (a, b) in diff(first, other).items()
+            ]
+            if told:
+                raise InputError(
+                    f"Processes that train together have to do the same, but do not ({'; '.join(told)}). "
+                    "Give all of them the same options and data; where machines differ, name the precision "
+                    "(--precision)."
+                )
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """Return a module whose gradients are the mean over all processes."""
@@ -126,6 +142,10 @@ class ProcessGroup:
         """Wait until all processes have come here."""
         if self.size > 1:
             dist.barrier()
+
+
+def _said(value: Any) -> str:
+    return "the default" if value is None else repr(value)  # which a spec does not say
 
 
 def _sendable(error: Exception) -> Exception:

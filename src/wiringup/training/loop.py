@@ -143,6 +143,7 @@ def run(
     """
     spec, plan, group = loader.spec, loader.plan, loader.group
     group.check(plan.smallest)
+    group.check_alike(lambda: loader.identity)
     warn_if_emulated(spec.precision, spec.device)
     with held(folder if group.leads else None), noticing() as asked:
         group.barrier()

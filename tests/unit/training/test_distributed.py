@@ -46,13 +46,15 @@ SETTINGS = {
 }
 SEPARATE = {"plasticity": "critical", "batch": 8, "duration": epochs(1), "lr": 0.005, "norm_shares": 2}
 
+DIFFERENT = ("precision", "images")
+
 SCRIPT = textwrap.dedent(
     """
     import os, sys
     from pathlib import Path
     sys.path.insert(0, sys.argv[1])
     import torch
-    from test_distributed import SETTINGS, learn
+    from test_distributed import DIFFERENT, SETTINGS, learn, refused
 
     torch.set_num_threads(1)
     folder = Path(sys.argv[2])
@@ -61,6 +63,8 @@ SCRIPT = textwrap.dedent(
         content = {"losses": result.losses, "epochs": result.epoch_losses, "ledger": result.ledger.to_dict(),
                    "observations": result.observations, "weights": model.state_dict()}
         torch.save(content, folder / f"{name}.{os.environ['RANK']}.pt")
+    for name in DIFFERENT:
+        (folder / f"{name}.{os.environ['RANK']}.txt").write_text(refused(name, int(os.environ["RANK"])))
     """
 )
 
@@ -77,6 +81,22 @@ def learn(name, folder=None):
     data, spec = conftest.noise_patterns(22), TrainSpec(**(SETTINGS | {"separate": SEPARATE})[name])
     result = train(model, ARCHITECTURES["cornet_s"], data, spec, [look], folder, [steps(2)])
     return result, model
+
+
+def refused(what, rank):
+    """Return why processes do not train together of which one has another precision, or other images."""
+    import conftest
+    from wiringup.models.architecture import ARCHITECTURES
+
+    other = bool(rank)
+    precision = "bf16" if other and what == "precision" else "float32"
+    data = conftest.noise_patterns(24 if other and what == "images" else 22)
+    spec = TrainSpec(plasticity="critical", batch=5, duration=steps(2), precision=precision)
+    try:
+        train(conftest.born(), ARCHITECTURES["cornet_s"], data, spec)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +138,15 @@ def test_two_processes_learn_what_one_learns(shared, name, monkeypatch):
     for key, value in model.state_dict().items():
         assert torch.equal(one["weights"][key], two["weights"][key])
         torch.testing.assert_close(one["weights"][key], value, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("what", DIFFERENT)
+def test_processes_that_would_train_differently_are_refused(shared, what):
+    one, two = ((shared / f"{what}.{rank}.txt").read_text() for rank in (0, 1))
+    assert one == two
+    assert "have to do the same, but do not" in one
+    assert ("precision: the default in process 0, 'bf16' in 1" in one) == (what == "precision")
+    assert ("images: " in one) == (what == "images")
 
 
 def separately(batch, model, shares):
