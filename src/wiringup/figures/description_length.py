@@ -61,7 +61,7 @@ def _panel(axes: Axes, area: str, matches: Sequence[Document]) -> None:
     axes.set_ylabel("ceiled score", fontsize=8)
     axes.set_xlabel("description length, bits", fontsize=8)
     most = max(known, default=10_000)
-    log_axis(axes, nothing, "0", 3 * nothing, most)
+    log_axis(axes, nothing, most, "0")
     axes.set_xlim(nothing / 2, most * 3)
     clean(axes)
 

@@ -17,6 +17,7 @@ from wiringup.core.files import atomic_path
 # Okabe & Ito (2008), without its yellow, which is too pale on white.
 COLORS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_ROOM = 0.08  # of an axis that the name of a tick takes
 FORMATS = ("png", "pdf", "svg")
 SIMULATED = "simulated recordings: these numbers say nothing about real brains"
 
@@ -55,15 +56,29 @@ def legend(figure: Figure, fontsize: float = 8) -> None:
     )
 
 
-def log_axis(axes: Axes, first: float, name: str, least: float, most: float) -> None:
-    """Make x logarithmic, with the decades between two values, and a tick at ``first`` that has a name."""
+def log_axis(axes: Axes, first: float, most: float, name: str = "") -> None:
+    """Make x logarithmic with ticks at decades, six at most.
+
+    Args:
+        axes: the panel.
+        first: the left end.
+        most: what is drawn last.
+        name: of a tick at ``first``, for what no logarithm has (birth, nothing); decades keep off it.
+    """
     axes.set_xscale("log")
+    least = first * max(2.0, (most / first) ** _ROOM) if name else first
     decades = [10.0**d for d in range(int(np.ceil(np.log10(least))), int(np.log10(most)) + 1)]
-    axes.xaxis.set_major_locator(FixedLocator([first, *decades[:: max(1, len(decades) // 5)]]))
+    shown = decades[:: max(1, -(-len(decades) // 6))]
+    axes.xaxis.set_major_locator(FixedLocator([first, *shown] if name else shown))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda x, _: name if np.isclose(x, first) else f"$10^{{{np.log10(x):.0f}}}$")
+        FuncFormatter(lambda x, _: name if name and np.isclose(x, first) else _power(x))
     )
+
+
+def _power(value: float) -> str:
+    exponent = round(float(np.log10(value)))
+    return {0: "1", 1: "10", 2: "100", -1: "0.1"}.get(exponent, f"$10^{{{exponent}}}$")
 
 
 def head(figure: Figure, title: str, simulated: bool, *notes: str) -> None:

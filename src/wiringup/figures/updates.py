@@ -63,7 +63,7 @@ def _panel(axes: Axes, area: str, comparison: Comparison, moments: Sequence[Cond
     axes.set_title(f"{title}{why}", fontsize=9, loc="left")
     axes.set_ylabel("% of reference" if known else "ceiled score", fontsize=8)
     axes.set_xlabel("supervised synaptic updates", fontsize=8)
-    log_axis(axes, birth, "birth", 2 * birth, max(*spent, birth))
+    log_axis(axes, birth, max(*spent, birth), "birth")
     clean(axes)
 
 

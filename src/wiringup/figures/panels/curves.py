@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from wiringup.figures.panels.series import BLACK, GREY, SIMULATED_RUNS, Look, Series, looks, sentences
 from wiringup.figures.panels.sheet import COLUMN, entry, sheet, tidy
 from wiringup.figures.panels.spots import Spot
+from wiringup.figures.style import log_axis
 
 PUBLISHED = ", published"
 """How the names of published lines end."""
@@ -86,7 +86,9 @@ def draw(
     axes.axhline(100, color="0.75", linewidth=0.7, zorder=0)
     tidy(axes, x_name, y_name)
     at_birth = any(x(s) <= 0 for one in series for s in one.spots)
-    _decades(axes, least if at_birth else 3 * least, "birth" if at_birth else "", max(spent, default=10.0))
+    first, most = least if at_birth else 3 * least, max(spent, default=10.0)
+    log_axis(axes, first, most, "birth" if at_birth else "")
+    axes.set_xlim(first / 1.5, most * 1.6)
     axes.set_ylim(*limits)
     return figure
 
@@ -154,22 +156,3 @@ def _horizontal(lines: Iterable[str]) -> dict[str, dict[str, Any]]:
         name: {"linestyle": dashes[base], "color": BLACK if name == base else GREY, "linewidth": 1}
         for name, base in of.items()
     }
-
-
-def _decades(axes: Axes, first: float, name: str, most: float) -> None:
-    axes.set_xscale("log")
-    decades = [
-        10.0**d for d in range(int(np.ceil(np.log10(first * (2 if name else 1)))), int(np.log10(most)) + 1)
-    ]
-    shown = decades[:: max(1, -(-len(decades) // 6))]
-    axes.xaxis.set_major_locator(FixedLocator([first, *shown] if name else shown))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda v, _: name if name and np.isclose(v, first) else _power(v))
-    )
-    axes.set_xlim(first / 1.5, most * 1.6)
-
-
-def _power(value: float) -> str:
-    exponent = round(float(np.log10(value)))
-    return {0: "1", 1: "10", 2: "100", -1: "0.1"}.get(exponent, f"$10^{{{exponent}}}$")
