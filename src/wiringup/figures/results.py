@@ -9,7 +9,7 @@ from wiringup.core.errors import InputError, MissingDataError
 from wiringup.core.files import write_text
 from wiringup.results.brain_match import BrainMatch, to_dict
 from wiringup.results.comparison import Comparison, compare, diverged_of
-from wiringup.results.confirmation import confirmed, only, others
+from wiringup.results.confirmation import alone, confirmed, others
 from wiringup.results.curves import Compared, Curve, Reached, compared, curves, reached
 from wiringup.results.kept import save_parquet
 from wiringup.results.labels import told_apart
@@ -123,10 +123,10 @@ class Results:
 
         Args:
             reference: as of `compare`.
-            benchmarks: that count alone; by default all.
+            benchmarks: that count alone, see `results.confirmation.alone`; by default all.
             fractions: whether fractions of the reference will be asked for.
         """
-        table = only(self._with_draws, benchmarks) if benchmarks else self._with_draws
+        table = alone(self._with_draws, benchmarks) if benchmarks else self._with_draws
         return curves(table, self._named(reference), fractions=fractions)
 
     def pair(

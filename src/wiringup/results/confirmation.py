@@ -1,5 +1,6 @@
 """What was chosen on some recordings, measured on others that had no part in the choice."""
 
+import logging
 from collections.abc import Collection, Sequence
 from functools import partial
 
@@ -17,6 +18,8 @@ from wiringup.results.record import MEAN, score_from_dict
 from wiringup.results.stats import LEVEL, Estimate
 from wiringup.results.table import Row
 
+log = logging.getLogger(__name__)
+
 
 def only(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
     """Return the rows of some benchmarks, as if nothing had been scored on others.
@@ -32,6 +35,26 @@ def only(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
         if lost := dict.fromkeys(label for run, label in runs.items() if run not in there):
             raise InputError(f"{name} was not scored in every run of {listed([*lost])}.")
     return [row for row in table if row["benchmark"] in benchmarks]
+
+
+def alone(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
+    """Return the rows of benchmarks that are to count alone, and say what lacks a noise ceiling.
+
+    Where none of them has one, they count by their raw scores, see `as_if_ceiled`.
+
+    Raises:
+        InputError: as `only`.
+    """
+    found = only(table, benchmarks)
+    ceiled = {row["benchmark"] for row in found if row.get("normalisation") != UNCEILED}
+    if lack := [name for name in benchmarks if name not in ceiled]:
+        names = listed(lack)
+        if ceiled:
+            log.warning("Without a noise ceiling, and so without a part in what follows: %s.", names)
+        else:
+            log.warning("By raw scores (as if of a ceiling of 1), for lack of a noise ceiling: %s.", names)
+            return only(as_if_ceiled(table), benchmarks)
+    return found
 
 
 def others(table: Sequence[Row], benchmarks: Collection[str]) -> list[str]:

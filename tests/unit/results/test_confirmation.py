@@ -8,7 +8,7 @@ import pytest
 from made_records import evidence, make_record, score
 from wiringup.core.areas import BEHAVIOR
 from wiringup.core.errors import InputError
-from wiringup.results.confirmation import as_if_ceiled, confirmed, only, others
+from wiringup.results.confirmation import alone, as_if_ceiled, confirmed, only, others
 from wiringup.results.curves import curves
 from wiringup.results.draws import condensed
 from wiringup.results.pareto import front
@@ -131,6 +131,20 @@ def test_behaviour_is_not_squared_without_a_ceiling_either():
     ]
     _, it, behavior = as_if_ceiled(rows)
     assert (it["score"], behavior["score"]) == pytest.approx((0.04, 0.2))
+
+
+def test_what_has_no_ceiling_counts_alone_by_raw_scores_and_beside_others_not_at_all(caplog):
+    table, _ = chosen(REF, FEW)
+    raw = [row["score"] for row in only(table, [RAW])]
+    found = alone(table, [RAW])
+    assert [row["score"] for row in found] == pytest.approx(raw)  # r/c as the others: a ceiling of 1
+    assert {row["ceiling"] for row in found} == {1.0}
+    assert "By raw scores (as if of a ceiling of 1), for lack of a noise ceiling: " + RAW in caplog.text
+    caplog.clear()
+    assert alone(table, [OTHER, RAW]) == only(table, [OTHER, RAW])
+    assert f"without a part in what follows: {RAW}" in caplog.text
+    caplog.clear()
+    assert alone(table, [OTHER]) == only(table, [OTHER]) and not caplog.text
 
 
 def test_an_epoch_that_is_no_round_number_is_found():

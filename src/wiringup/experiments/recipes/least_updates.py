@@ -6,8 +6,8 @@ Births x sets of synapses x epochs, and fewer images for the most promising of t
 match against synaptic updates. At `gpu` (one H200, three seeds, mean of V1, V4, IT and behaviour) weight
 compression from the published figures, with critical training, had 70, 77 and 89 % [79, 101] after one,
 three and ten epochs, 90 % [80, 102] with BatchNorm learning too: with 1/184 of the reference's synaptic
-updates. 80 % took about 9e10 of them, where training all synapses took 7e12. At `small` (two cores) it had 52,
-61 and 68 % [54, 82], with BatchNorm learning too 57, 69 and 81 % [70, 94] (docs/findings.md).
+updates. 80 % took about 9e10 of them, where training all synapses took 7e12. At `small` (two cores) it had
+52, 61 and 68 % [54, 82], with BatchNorm learning too 57, 69 and 81 % [70, 94] (docs/findings.md).
 
 Three seeds: 57 runs, at `gpu` (one card) about 13 minutes one after the other, 7 minutes eight at once, and
 3.5 hours at `small` (two cores).
