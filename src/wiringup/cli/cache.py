@@ -32,7 +32,7 @@ def cache(
     """
     from wiringup.data.images.cache import default_cache as of_images
     from wiringup.data.images.listing import default_listings
-    from wiringup.data.rendered.kept import default_cache as of_rendered
+    from wiringup.data.rendered.render import default_cache as of_rendered
     from wiringup.models.cache import default_cache as of_responses
 
     kinds: dict[str, CacheFolder] = {

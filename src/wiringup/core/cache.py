@@ -77,7 +77,8 @@ class CacheFolder:
                     touch(path)
                     return path
                 log.warning("What was kept is damaged and is computed again: %s", path)
-                path.unlink()
+                with contextlib.suppress(OSError):  # another user's, in a folder that may only be read
+                    path.unlink()
         return None
 
     def remove(self, path: Path) -> None:
@@ -115,11 +116,15 @@ class CacheFolder:
                 kept -= entry.size
         return total - kept
 
-    def locked(self) -> contextlib.AbstractContextManager[Any]:
-        """Keep other processes from adding and evicting while the block runs."""
+    def locked(self, patience: float = -1) -> contextlib.AbstractContextManager[Any]:
+        """Keep other processes from adding and evicting while the block runs.
+
+        Args:
+            patience: seconds after which waiting for them ends with a `TimeoutError`; -1 waits for ever.
+        """
         from filelock import FileLock
 
-        return FileLock(self.folder / _LOCK)
+        return FileLock(self.folder / _LOCK, timeout=patience)
 
 
 def touch(path: Path) -> None:

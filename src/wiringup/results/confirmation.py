@@ -52,8 +52,10 @@ def alone(table: Sequence[Row], benchmarks: Collection[str]) -> list[Row]:
         if ceiled:
             log.warning("Without a noise ceiling, and so without a part in what follows: %s.", names)
         else:
-            log.warning("By raw scores (as if of a ceiling of 1), for lack of a noise ceiling: %s.", names)
-            return only(as_if_ceiled(table), benchmarks)
+            raw = only(as_if_ceiled(table), benchmarks)
+            how = "/".join(sorted({row["normalisation"] for row in raw}))
+            log.warning("For lack of a noise ceiling by raw scores, as %s with c = 1: %s.", how, names)
+            return raw
     return found
 
 

@@ -129,7 +129,7 @@ def provenance(seconds: float, library: str = "") -> dict[str, Any]:
     """Return the versions, the machine and the date that belong beside every number.
 
     Args:
-        seconds: that it took, in all sessions.
+        seconds: that it took, in all sessions of its training.
         library: that made the network, with its version, as in "timm 1.0.31"; "" for none.
     """
     packages = ("wiringup", "torch", "numpy", "scipy", "scikit-learn")

@@ -82,8 +82,8 @@ class ProcessGroup:
             if told:
                 raise InputError(
                     f"Processes that train together have to do the same, but do not ({'; '.join(told)}). "
-                    "Give all of them the same options and data; where machines differ, name the precision "
-                    "(--precision)."
+                    "Give all of them the same options and data, and one folder that all see (--out); where "
+                    "machines differ, name the precision (--precision)."
                 )
 
     def wrap(self, module: nn.Module) -> nn.Module:
@@ -145,7 +145,9 @@ class ProcessGroup:
 
 
 def _said(value: Any) -> str:
-    return "the default" if value is None else repr(value)  # which a spec does not say
+    if value is None:
+        return "the default"  # which a spec does not say
+    return f"{value:.12}" if isinstance(value, str) else repr(value)  # of a hash the beginning
 
 
 def _sendable(error: Exception) -> Exception:

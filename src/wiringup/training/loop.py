@@ -142,8 +142,8 @@ def run(
     It is charged to the account of a ``phase`` without labels, if one is named.
     """
     spec, plan, group = loader.spec, loader.plan, loader.group
-    group.check(plan.smallest)
     group.check_alike(lambda: loader.identity)
+    group.check(plan.smallest)
     warn_if_emulated(spec.precision, spec.device)
     with held(folder if group.leads else None), noticing() as asked:
         group.barrier()
@@ -155,7 +155,8 @@ def run(
         moving = optimiser(updates.parameters, spec), updates, Ledger.of(plasticity)
         state = TrainState(model, *moving, phase, group)
         state.ledger.label_free |= before or {}
-        checkpoint.restore(state)
+        group.gather(lambda: checkpoint.restore(state))
+        group.check_alike(lambda: {"checkpoint": {"steps": state.steps, "observed": state.observed}})
         earlier = state.earlier
         kind, name = ("label-free", phase) if phase else (spec.plasticity, spec.plasticity)
         looking: list[Callback] = [

@@ -154,8 +154,9 @@ class TrainState:
         """Return to the state that was kept last."""
         self._waiting = []
         if self._good is not None:
+            spent = self.seconds  # also on what is made again
             self.load(self._good)
-            self._good = None
+            self.earlier, self._good = spent, None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the state as tensors and plain values, which load without running code."""

@@ -139,7 +139,7 @@ def test_what_has_no_ceiling_counts_alone_by_raw_scores_and_beside_others_not_at
     found = alone(table, [RAW])
     assert [row["score"] for row in found] == pytest.approx(raw)  # r/c as the others: a ceiling of 1
     assert {row["ceiling"] for row in found} == {1.0}
-    assert "By raw scores (as if of a ceiling of 1), for lack of a noise ceiling: " + RAW in caplog.text
+    assert f"For lack of a noise ceiling by raw scores, as r/c with c = 1: {RAW}." in caplog.text
     caplog.clear()
     assert alone(table, [OTHER, RAW]) == only(table, [OTHER, RAW])
     assert f"without a part in what follows: {RAW}" in caplog.text

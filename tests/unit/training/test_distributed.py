@@ -46,7 +46,7 @@ SETTINGS = {
 }
 SEPARATE = {"plasticity": "critical", "batch": 8, "duration": epochs(1), "lr": 0.005, "norm_shares": 2}
 
-DIFFERENT = ("precision", "images")
+DIFFERENT = ("precision", "images", "checkpoint")
 
 SCRIPT = textwrap.dedent(
     """
@@ -64,7 +64,8 @@ SCRIPT = textwrap.dedent(
                    "observations": result.observations, "weights": model.state_dict()}
         torch.save(content, folder / f"{name}.{os.environ['RANK']}.pt")
     for name in DIFFERENT:
-        (folder / f"{name}.{os.environ['RANK']}.txt").write_text(refused(name, int(os.environ["RANK"])))
+        rank = int(os.environ["RANK"])
+        (folder / f"{name}.{rank}.txt").write_text(refused(name, rank, folder / f"{name}.{rank}"))
     """
 )
 
@@ -83,8 +84,8 @@ def learn(name, folder=None):
     return result, model
 
 
-def refused(what, rank):
-    """Return why processes do not train together of which one has another precision, or other images."""
+def refused(what, rank, folder):
+    """Return why processes do not train together of which one has another precision, images or checkpoint."""
     import conftest
     from wiringup.models.architecture import ARCHITECTURES
 
@@ -92,8 +93,11 @@ def refused(what, rank):
     precision = "bf16" if other and what == "precision" else "float32"
     data = conftest.noise_patterns(24 if other and what == "images" else 22)
     spec = TrainSpec(plasticity="critical", batch=5, duration=steps(2), precision=precision)
+    areas = ARCHITECTURES["cornet_s"]
+    if what == "checkpoint":  # written by the first process where the second does not see it
+        train(conftest.born(), areas, data, spec, folder=folder)
     try:
-        train(conftest.born(), ARCHITECTURES["cornet_s"], data, spec)
+        train(conftest.born(), areas, data, spec, folder=folder if what == "checkpoint" else None)
     except InputError as error:
         return str(error)
     return ""
@@ -145,8 +149,9 @@ def test_processes_that_would_train_differently_are_refused(shared, what):
     one, two = ((shared / f"{what}.{rank}.txt").read_text() for rank in (0, 1))
     assert one == two
     assert "have to do the same, but do not" in one
-    assert ("precision: the default in process 0, 'bf16' in 1" in one) == (what == "precision")
+    assert ("precision: the default in process 0, bf16 in 1" in one) == (what == "precision")
     assert ("images: " in one) == (what == "images")
+    assert ("checkpoint.steps: 2 in process 0, 0 in 1" in one) == (what == "checkpoint")
 
 
 def separately(batch, model, shares):

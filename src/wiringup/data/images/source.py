@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from wiringup.core.cautions import caution
 from wiringup.core.checks import at_least, listed
 from wiringup.core.errors import InputError, MissingDataError
-from wiringup.core.files import sha256_of
 from wiringup.core.limits import RENDERED as MOST_RENDERED
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli, from_pixels
@@ -277,12 +276,7 @@ def _rendered(name: str, size: int) -> ImageSource:
         tuple(f"{RENDERED}-{i:06d}" for i in range(spec.images)),
         latents["category"].astype(np.int64),
         CATEGORIES,
-        lambda: [RENDERED, content_hash(spec), _renderer()],
+        lambda: [RENDERED, content_hash(spec), render.renderer()],
         lambda i: render.draw({key: values[i] for key, values in latents.items()}, size),
         lambda i: f"rendered object {i}",
     )
-
-
-def _renderer() -> list[str]:
-    """Return the hashes of the code that renders: other code, other images."""
-    return [sha256_of(file) for file in sorted(Path(render.__file__).parent.glob("*.py"))]

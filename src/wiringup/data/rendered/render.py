@@ -1,18 +1,27 @@
 """From latent variables to pixels: one object, lit, in front of a background."""
 
 import os
+import platform
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
+from wiringup.core import seeds
 from wiringup.core.ahead import ahead
 from wiringup.core.brief import Brief
+from wiringup.core.cache import limit_asked
+from wiringup.core.files import sha256_of
+from wiringup.core.home import cache_home
+from wiringup.core.kept_arrays import ArrayCache
 from wiringup.core.progress import task
+from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.rendered.backgrounds import background
 from wiringup.data.rendered.exemplars import CATEGORIES, body
-from wiringup.data.rendered.kept import default_cache
 from wiringup.data.rendered.scenes import Latents, RenderSpec, draw_latents
 from wiringup.data.rendered.shapes import Floats, Hits, rotation
 
@@ -50,14 +59,31 @@ def render(spec: RenderSpec) -> RenderedScenes:
     """Render the images of ``spec``.
 
     Every image is computed by itself, so that its pixels do not depend on how many others there are, nor on
-    the threads that draw them. They are kept between runs, see `kept`.
+    the threads that draw them. They are kept between runs: other processors may differ in single bits of
+    them, but a study whose machines share a cache folder has one set of images.
     """
     latents = draw_latents(spec)
-    pixels = default_cache().load(spec, lambda: _pixels(spec, latents))
+    pixels = default_cache().load(content_hash([repr(spec), renderer()]), lambda: _pixels(spec, latents))
     name = f"rendered-v{spec.level}-{spec.split}{spec.seed}"
     stimuli = Stimuli(pixels, tuple(f"{name}-{i:06d}" for i in range(spec.images)))
     labels = latents["category"].astype(np.int64)
     return RenderedScenes(LabelledImages(stimuli, labels, CATEGORIES), latents)
+
+
+def default_cache() -> ArrayCache:
+    """Return the renderings in the cache folder (`core.home.cache_home`); ``$WIRINGUP_CACHE_GB`` limits them.
+
+    Raises:
+        InputError: if the limit is no number of GB.
+    """
+    return ArrayCache(cache_home() / "rendered", limit_asked())
+
+
+@cache
+def renderer() -> str:
+    """Return a hash of what decides pixels beside a spec: the code that renders, and its libraries."""
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(seeds.__file__)]
+    return content_hash([*map(sha256_of, files), np.__version__, scipy.__version__, platform.machine()])
 
 
 def _pixels(spec: RenderSpec, latents: Latents) -> NDArray[np.uint8]:

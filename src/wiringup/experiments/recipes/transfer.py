@@ -7,7 +7,8 @@ from weight compression; births are the first moments of these runs. Percentages
 CORnet-S. Published: ResNet-50 100 % and, with weight compression and critical training, 91 %; MobileNet-v1
 101 % and 79 %. AlexNet, which has no BatchNorm, learns at a tenth of the rate. At `small` (two cores, three
 seeds): weight compression with critical training 72 % in ResNet-50, 25 % in MobileNet-v1, 68 % in AlexNet, as
-in CORnet-S; 10 to 13 points above Kaiming normal with the same synapses (docs/findings.md).
+in CORnet-S; in the last two above Kaiming normal with the same synapses by 11 and 13 points, in ResNet-50
+that cannot be told (docs/findings.md).
 
 Three seeds: 36 runs, one after the other about 10 minutes at `gpu` (one card) and 4.5 hours at `small` (two
 cores).

@@ -30,7 +30,7 @@ def rendered(images: int | None, side: int, hold_out: bool = True) -> tuple[Labe
     """Return rendered objects to learn from, and others held out, none if ``hold_out`` is False."""
     number = RENDERED_IMAGES if images is None else images
     aside = f" and {HELD_OUT_IMAGES} to be held out" if hold_out else ""
-    log.info("Rendering %s images to learn from%s ...", f"{number:,}", aside)
+    log.info("Rendered objects: %s images to learn from%s ...", f"{number:,}", aside)
     train = render(RenderSpec(number, side, LEVEL, split="train")).images
     if not hold_out:
         return train, train.take(np.arange(0))

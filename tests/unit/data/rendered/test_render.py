@@ -2,6 +2,7 @@
 
 import importlib
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,3 +152,22 @@ def test_a_small_network_learns_what_pixels_do_not_show():
     linear, network = (learned(3, 1000, model).mean() for model in (linear_on_pixels, convolutional))
     assert network > linear + 0.15
     assert network < 0.95
+
+
+def test_images_are_rendered_once_for_all_processes(tmp_path, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path))
+    spec = RenderSpec(3, size=16, split="kept")
+    first, second = render(spec), render(spec)
+    assert len(list((tmp_path / "rendered").glob("*.npy"))) == 1
+    assert np.array_equal(first.images.stimuli.pixels, second.images.stimuli.pixels)
+    assert first.images.sha256 == second.images.sha256
+    monkeypatch.setattr(module, "renderer", lambda: "other code")
+    render(spec)
+    assert len(list((tmp_path / "rendered").glob("*.npy"))) == 2
+    others = [
+        replace(spec, **{name: value})
+        for name, value in {"images": 4, "size": 17, "level": 3, "seed": 1, "split": "other"}.items()
+    ]
+    for number, other in enumerate(others, 3):
+        render(other)
+        assert len(list((tmp_path / "rendered").glob("*.npy"))) == number
