@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from wiringup.core.cache import CacheFolder
 from wiringup.core.errors import WiringupError
 from wiringup.core.files import write_bytes
-from wiringup.core.home import writable
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,8 @@ class ArrayCache(CacheFolder):
         return None
 
     def _keep(self, key: str, array: NDArray[Any]) -> None:
+        from wiringup.core.home import writable
+
         stream = io.BytesIO()
         np.save(stream, array, allow_pickle=False)
         content = stream.getbuffer()
