@@ -7,7 +7,7 @@ makes one; what it learns from is a `loader.Loader`, and what for an `objectives
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,8 @@ class TrainResult:
         observations: one entry for each moment: epoch, images, step and what the observers returned.
         epochs: passes over the images, as really made.
         converged: whether the plateau schedule found nothing more to learn.
-        earlier: seconds of earlier sessions, up to the checkpoint from which this one went on.
+        earlier: seconds of earlier sessions, up to the checkpoint from which this one went on; results that
+            differ in it alone are equal.
     """
 
     plasticity: Plasticity
@@ -68,7 +69,7 @@ class TrainResult:
     observations: tuple[dict[str, Any], ...]
     epochs: float
     converged: bool
-    earlier: float = 0.0
+    earlier: float = field(default=0.0, compare=False)
 
 
 def train(
