@@ -1,5 +1,6 @@
 """A small study's records, made by hand so that every percentage is known."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -54,3 +55,8 @@ def with_draws(record, **how):
 
     points = [replace(p, scores=tuple(map(drawn, p.scores)), errors={"stimuli": 0.03}) for p in record.points]
     return replace(record, points=tuple(points))
+
+
+def without_scripts(page):
+    """Return a report as it is read: without the library and the script that draw its figure."""
+    return re.sub("<script>/.*?</script>", "", page, flags=re.S)

@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
+from plotly.offline import get_plotlyjs
 
 from wiringup.core.files import atomic_path, write_text
 from wiringup.figures import sweep, updates
@@ -164,12 +165,13 @@ def _claimed(one: Tested) -> str:
 
 
 def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:
-    """Return a page that holds all that it needs, and may load nothing: its script is named by its hash."""
+    """Return a page that holds all it needs, and may load nothing: its scripts are named by their hashes."""
     style, script = (
         resources.files("wiringup.figures").joinpath(n).read_text() for n in ("report.css", "report.js")
     )
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+    scripts = [get_plotlyjs(), script]
+    allowed = " ".join(f"'sha256-{_digest(one)}'" for one in scripts)
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data: blob:; script-src {allowed}"
     inside = json.dumps(data, allow_nan=False).replace("<", "\\u003c")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -178,8 +180,12 @@ def _document(study: Study, content: str, data: Mapping[str, Any]) -> str:
         f"<title>wiringup: {_text(study.get('uid', ''))}{_of_recipe(study, ', ')}</title>"
         f"<style>\n{style}</style></head>"
         f'<body><main>{content}</main><script type="application/json" id="data">{inside}</script>'
-        f'<script type="text/javascript">{script}</script></body></html>\n'
+        f"{''.join(f'<script>{one}</script>' for one in scripts)}</body></html>\n"
     )
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
 def _of_recipe(study: Study, before: str) -> str:
@@ -205,7 +211,7 @@ _CHART = """<figure id="chart" data-title="Brain match over training">
 <label>Axis <select name="axis"><option value="log">logarithmic</option>
 <option value="linear">linear</option></select></label>
 </div>
-<div class="plot"><div class="tip" hidden></div></div>
+<div class="plot"></div>
 <div class="legend" role="group" aria-label="Conditions"></div>
 <div class="live" aria-live="polite"></div>
 <figcaption class="soft">{caption}

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from made_records import make_record, point, score, with_draws
+from made_records import make_record, point, score, with_draws, without_scripts
 from wiringup.figures import report, updates
 from wiringup.figures.methods import headline
 from wiringup.figures.style import look
@@ -22,9 +22,9 @@ def compared(records, lost=()):
 
 
 def reported(folder, records, **spec):
-    """Write the report of a study and return its text."""
+    """Write the report of a study and return its text, without scripts."""
     study = {"uid": "abc", "spec": {"reference": REFERENCE, **spec}}
-    return report.write(folder, study, records, of_study(study, records))[0].read_text()
+    return without_scripts(report.write(folder, study, records, of_study(study, records))[0].read_text())
 
 
 @pytest.fixture

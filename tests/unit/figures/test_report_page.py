@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from made_records import make_record, score
+from made_records import make_record, score, without_scripts
 from wiringup.figures import methods, report
 from wiringup.results.claims import Claim, examine
 from wiringup.results.comparison import compare, of_study
@@ -31,22 +31,34 @@ const probe = { errors: [] };
 setTimeout(() => {
   const out = (node) => node.getBoundingClientRect().right > innerWidth + 1;
   const clipped = (node) => out(node) && !node.closest(".scroll, svg");
-  const key = (name) => document.querySelector("#chart .plot svg").dispatchEvent(
-    new KeyboardEvent("keydown", { key: name, bubbles: true }));
-  const lines = () => document.querySelectorAll("#chart .series polyline").length;
-  const at = () => document.querySelector("#chart .series .mark:last-child").getAttribute("d");
+  const plot = document.querySelector("#chart .plot");
+  const key = (name) => plot.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const drawn = (mode) => plot.data.filter((one) => one.mode === mode);
+  const lines = () => drawn("lines+markers").length;
+  const tips = () => [...document.querySelectorAll("#chart .hovertext")];
+  const tip = () => tips().map((node) => node.textContent).join();
+  const at = () => [plot.layout.xaxis.type, drawn("lines+markers").at(-1).x[0]];
+  const pick = (name, value) => {
+    const select = document.querySelector(`#chart select[name=${name}]`);
+    select.value = value;
+    select.dispatchEvent(new Event("change"));
+    return select;
+  };
   probe.inner = innerWidth;
   probe.wide = document.documentElement.scrollWidth;
   const every = [...document.querySelectorAll("main *")];
   probe.clipped = every.filter(clipped).map((node) => node.outerHTML.slice(0, 80));
   probe.lines = lines();
+  probe.bands = [drawn("none").length, drawn("lines+markers").filter((one) => one.error_y.array).length];
+  probe.painted = document.querySelectorAll("#chart .scatterlayer .trace .point").length;
   key("ArrowRight");
-  probe.first = document.querySelector("#chart .tip").textContent;
+  probe.first = tip();
   key("ArrowDown");
   probe.other = document.querySelector("#chart .live").textContent;
   key("Escape");
-  probe.tip = document.querySelector("#chart .tip").hidden;
-  probe.unit = document.querySelector("#chart .unit").textContent;
+  probe.tip = tip();
+  probe.unit = plot.layout.yaxis.title.text;
+  probe.tools = [...document.querySelectorAll("#chart .modebar-btn")].map((node) => node.dataset.title);
   const cut = () => !document.querySelector("#chart .cut").hidden;
   const buttons = [...document.querySelectorAll("#chart .legend button")];
   probe.cut = [cut()];
@@ -57,34 +69,37 @@ setTimeout(() => {
   button.click();
   probe.without = [lines(), button.getAttribute("aria-pressed")];
   button.click();
-  const before = at(), axis = document.querySelector("#chart select[name=axis]");
-  axis.value = "linear";
-  axis.dispatchEvent(new Event("change"));
-  probe.moved = before !== at();
-  const against = document.querySelector("#chart select[name=against]");
-  against.value = "ends";
-  against.dispatchEvent(new Event("change"));
-  probe.rows = [...document.querySelectorAll("#chart .series .name")].map((node) => node.textContent);
-  const marks = [...document.querySelectorAll("#chart .series .mark")];
-  probe.order = marks.map((node) => node.getBoundingClientRect().left);
-  probe.rowed = [axis.disabled, lines(), document.querySelectorAll("#chart .reach").length];
+  probe.axes = [at()];
+  const axis = pick("axis", "linear");
+  probe.axes.push(at());
+  const range = () => plot.layout.yaxis.range.join();
+  const whole = range(), zoom = document.querySelector("#chart .modebar-btn[data-title='Zoom in']");
+  zoom.click();
+  const near = range();
+  button.click();
+  button.click();
+  probe.zoomed = [near !== whole, near === range()];
+  pick("against", "ends");
+  probe.rows = [...document.querySelectorAll("#chart .annotation-text")].map((node) => node.textContent);
+  probe.order = drawn("markers").filter((one) => one.error_x).map((one) => one.x[0]);
+  probe.rowed = [axis.disabled, lines(), document.querySelectorAll("#chart .xerror").length];
   key("ArrowRight");
-  probe.best = document.querySelector("#chart .tip").textContent;
+  probe.best = tip();
   key("Escape");
-  against.value = "updates";
-  against.dispatchEvent(new Event("change"));
+  pick("against", "updates");
   probe.back = [axis.disabled, lines()];
   const open = () => document.querySelectorAll("details[open]").length;
   probe.open = [open()];
   dispatchEvent(new Event("beforeprint"));
   probe.open.push(open());
+  probe.printed = plot.layout.width;
   dispatchEvent(new Event("afterprint"));
   probe.open.push(open());
   probe.folds = document.querySelectorAll("details").length;
   for (const one of document.querySelectorAll("details")) one.open = true;
   probe.clipped.push(...every.filter(clipped).map((node) => node.outerHTML.slice(0, 80)));
   probe.wide = Math.max(probe.wide, document.documentElement.scrollWidth);
-  probe.ring = getComputedStyle(document.querySelector("#chart .ring")).display;
+  probe.after = plot.layout.width;
   parent.postMessage(JSON.stringify(probe), "*");
 }, 300);
 """
@@ -268,7 +283,7 @@ def test_first_filters_stand_beside_each_other(records):
     born, trained = np.random.default_rng(0).normal(size=(2, 5, 3, 4, 4))
     study = {"uid": "abc", "spec": {"reference": "ref <all>"}}
     page = written(study, records, kernels={"ref <all>": (born, trained), "grey": (born[:, :1],) * 2})
-    (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    (data,) = re.findall(r'src="data:image/png;base64,([^"]+)"', without_scripts(page))
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
     assert picture.shape == (28, 28 + 12 + 28, 3)  # 3 x 3 filters of 4 px with a line between, doubled
     assert "Filters of ref &lt;all&gt;" in page
@@ -345,8 +360,8 @@ def test_pictures_are_for_those_without_javascript_and_recipes_have_titles(recor
     figures = {"sweep.png": b"1", "brain_match.png": b"2"}
     study = {"uid": "abc", "spec": {"reference": "ref <all>", "recipe": "combi<nation"}}
     page = written(study, records, figures)
-    outside = re.sub("<noscript>.*?</noscript>", "", page)
-    assert page.count("<img") == 2 and "<img" not in outside
+    outside = re.sub("<noscript>.*?</noscript>", "", without_scripts(page))
+    assert without_scripts(page).count("<img") == 2 and "<img" not in outside
     assert "<title>wiringup: abc, combi&lt;nation</title>" in page
     assert "synaptic updates: combi&lt;nation</h1>" in page and "updates</h1>" in page_of(records)
 
@@ -354,37 +369,47 @@ def test_pictures_are_for_those_without_javascript_and_recipes_have_titles(recor
 def test_nothing_from_outside_becomes_markup_or_script(records):
     evil = [replace(r, label="</script><img src=x>") if r.label == "few" else r for r in records]
     page = page_of(evil, claim="<b>claim</b>")
-    assert "<img" not in page and "<b>claim" not in page and "&lt;b&gt;claim" in page
+    text = without_scripts(page)
+    assert "<img" not in text and "<b>claim" not in text and "&lt;b&gt;claim" in text
     data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
     assert {one["label"] for one in data["series"]} == {"ref <all>", "</script><img src=x>"}
 
 
-def test_the_page_allows_its_own_script_alone(records):
+def test_the_page_allows_its_own_scripts_alone(records):
     page = page_of(records)
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
-    script = re.search(r'<script type="text/javascript">(.*?)</script>', page, re.S)[1]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert "default-src 'none'" in policy and f"script-src 'sha256-{digest}'" in policy
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.S)
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts]
+    named = " ".join(f"'sha256-{one}'" for one in digests)
+    assert len(scripts) == 2 and scripts[0].startswith("/**\n* plotly.js")
+    assert "default-src 'none'" in policy and "unsafe-eval" not in policy
+    assert policy.endswith(f"script-src {named}")
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium to open the page")
 @pytest.mark.parametrize("width", [390, 1280])
 def test_in_a_browser(records, tmp_path, width):
-    wide = [replace(make_record("wide", s, 0.1, 0.1 + s / 4, 0.1), spec=spec()) for s in (0, 1)]
-    told, console = opened(page_of([*records, *wide], note="long" * 80), tmp_path, width)
+    wide = [replace(make_record("<b>wide", s, 0.1, 0.1 + s / 4, 0.1), spec=spec()) for s in (0, 1)]
+    born = [replace(make_record("born", s, 0.2 + s / 50), spec=spec()) for s in (0, 1)]
+    told, console = opened(page_of([*records, *wide, *born], note="long" * 80), tmp_path, width)
     assert "CONSOLE" not in console
+    assert told["painted"] > 3
     assert (told["errors"], told["clipped"], told["inner"]) == ([], [], width)
-    assert told["wide"] <= width and told["lines"] == 3
-    assert told["first"].startswith("ref <all>, at birth: 22.2 %")
+    assert told["wide"] <= width and told["lines"] == 4
+    assert told["first"].startswith("ref <all>, at birth: 22.2\xa0%")
     assert told["other"].startswith("few, at birth")
     assert told["unit"] == "brain match, % of reference"
     assert told["cut"] == [True, False]  # with nothing shown, nothing is cut
-    assert told["tip"] is True and told["ring"] == "none" and told["moved"] is True
-    assert told["without"] == [2, "false"]
-    assert told["rows"] == ["ref <all>", "few", "wide"] and told["rowed"] == [True, 0, 3]
+    assert told["tip"] == "" and told["zoomed"] == [True, True]
+    assert told["axes"] == [["log", pytest.approx(1000 / 3)], ["linear", 0]]
+    assert told["bands"] == [3, 1]  # of one moment alone, a line
+    assert told["tools"] == ["Download plot", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
+    assert told["without"] == [3, "false"]
+    assert told["rows"] == ["ref <all>", "few", "born", "<b>wide"] and told["rowed"] == [True, 0, 4]
     assert told["order"] == sorted(told["order"], reverse=True)
-    assert told["best"].startswith("ref <all>, epoch 2: 100.0 %") and told["back"] == [False, 3]
+    assert told["best"].startswith("ref <all>, epoch 2: 100.0") and told["back"] == [False, 4]
     assert told["open"] == [0, told["folds"], 0] and told["folds"] > 4
+    assert told["printed"] == 980 and told["after"] <= width
 
 
 def opened(page, folder, width):
