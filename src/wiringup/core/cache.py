@@ -70,15 +70,25 @@ class CacheFolder:
         return (path,)
 
     def whole(self, key: str) -> Path | None:
-        """Return the entry KEY.SHA256.SUFFIX if its bytes have that hash; a damaged one is removed."""
+        """Return the entry KEY.SHA256.SUFFIX if its bytes have that hash; a damaged one is removed.
+
+        What cannot be read counts as not kept, which is said.
+        """
         for path in (path for suffix in self.SUFFIXES for path in self.folder.glob(f"{key}.*{suffix}")):
-            with contextlib.suppress(FileNotFoundError):  # evicted by another process just now
+            try:
                 if sha256_of(path) == path.name.split(".")[1]:
                     touch(path)
                     return path
-                log.warning("What was kept is damaged and is computed again: %s", path)
-                with contextlib.suppress(OSError):  # another user's, in a folder that may only be read
-                    path.unlink()
+            except FileNotFoundError:  # evicted by another process just now
+                continue
+            except OSError as error:
+                log.warning(
+                    "What was kept cannot be read (%s) and is computed again: %s", error.strerror, path
+                )
+                continue
+            log.warning("What was kept is damaged and is computed again: %s", path)
+            with contextlib.suppress(OSError):  # another user's, in a folder that may only be read
+                path.unlink()
         return None
 
     def remove(self, path: Path) -> None:

@@ -141,15 +141,18 @@ class Store:
         made = [one for one in listed["runs"] if self.made(one["run"])]
         if not made:
             raise MissingDataError(f"No run of study {name} is made yet; see wiringup status {name}.")
-        told = f"{len(made)} of {len(listed['runs'])} runs"
-        log.warning("Study %s is not finished: what follows is of %s.", name, told)
         lost = [
             {"label": one["label"], "seed": one["seed"], "why": why}
             for one in listed["runs"]
-            if (why := self.diverged(one["run"], one.get("needs", "")))
+            if not self.made(one["run"]) and (why := self.diverged(one["run"], one.get("needs", "")))
         ]
         spec = {**listed["spec"], "labels": [one["label"] for one in made], "diverged": lost}
-        return {"uid": listed["uid"], "spec": spec, "runs": [one["run"] for one in made], "so_far": told}
+        found = {"uid": listed["uid"], "spec": spec, "runs": [one["run"] for one in made]}
+        if len(made) + len(lost) == len(listed["runs"]):
+            return found
+        told = f"{len(made)} of {len(listed['runs'])} runs"
+        log.warning("Study %s is not finished: what follows is of %s.", name, told)
+        return found | {"so_far": told}
 
     def studies(self) -> list[dict[str, Any]]:
         """Return the document of every study and sweep."""

@@ -97,6 +97,13 @@ def test_a_study_that_was_begun_is_told_to_be_unfinished(tmp_path, monkeypatch, 
     main(["results", "--json"])
     told = [one for one in json.loads(capsys.readouterr().out) if one["kind"] == "unfinished study"]
     assert told == [{"kind": "unfinished study", "uid": "abc", "done": 1, "runs": 2}]
+    store.save_diverged("A-1", {}, "the loss is nan")
+    main(["results"])
+    assert "All 2 runs of study abc are done; for its report: wiringup report abc." in capsys.readouterr().err
+    main(["report", "abc"])
+    assert "not finished" not in capsys.readouterr().err
+    page = (store.folder("abc") / "report.html").read_text()
+    assert "A, seed 1: the loss is nan" in page and "Not finished" not in page
     (store.folder("abc") / "runs.json").write_text("{")
     main(["results"])
     assert "Not listed: abc/runs.json" in capsys.readouterr().err

@@ -161,6 +161,15 @@ def test_a_damaged_entry_is_computed_again_with_a_note(tmp_path, damage, caplog)
     assert len(caplog.messages) == 1
 
 
+def test_an_entry_that_cannot_be_read_is_computed_again_with_a_note(tmp_path, caplog):
+    good = cached(tmp_path).responses(STIMULI, ["V1"])["V1"].clone()
+    (path,) = tmp_path.glob("*.npy")
+    path.unlink()
+    path.mkdir()  # as unreadable for root as for anybody
+    assert torch.equal(cached(tmp_path).responses(STIMULI, ["V1"])["V1"], good)
+    assert "cannot be read" in caplog.messages[0] and str(path) in caplog.messages[0]
+
+
 def fill(cache: ResponseCache, key: str, value: float) -> torch.Tensor:
     with cache.filling(10, {"x": 100}, {"x": key}) as stores:
         stores["x"][:] = value

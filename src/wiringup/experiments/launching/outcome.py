@@ -40,6 +40,8 @@ def failed(store: Store, one: Listed) -> str | None:
 def begun(store: Store) -> list[tuple[str, int, int]]:
     """Return each study that was begun and has no report yet, how many runs of it are done, and of how many.
 
+    A run that diverged is done.
+
     The store is told of a list of runs that cannot be read.
     """
     found = []
@@ -52,12 +54,15 @@ def begun(store: Store) -> list[tuple[str, int, int]]:
         except WiringupError as error:
             store.unreadable(folder / RUNS, str(error))
         else:
-            found.append((name, sum(store.made(one.run) for one in runs), len(runs)))
+            done = sum(store.made(one.run) or diverged(store, one) is not None for one in runs)
+            found.append((name, done, len(runs)))
     return found
 
 
 def begun_told(study: str, done: int, runs: int) -> str:
     """Return how a study stands that was begun, in words."""
+    if done == runs:
+        return f"All {runs} runs of study {study} are done; for its report: wiringup report {study}."
     return (
         f"Study {study} is not finished: {done} of {runs} runs are. Run the same command again to go on; how "
         f"each stands: wiringup status {study}. To look at what is made: figure, report or stats with "
@@ -66,7 +71,7 @@ def begun_told(study: str, done: int, runs: int) -> str:
 
 
 def finished_study(runs: Path, name: str, *, so_far: bool = False) -> Path:
-    """Return the folder of a study of which all runs are made.
+    """Return the folder of a study of which all runs are done.
 
     Args:
         runs: the folder of runs.
@@ -79,7 +84,7 @@ def finished_study(runs: Path, name: str, *, so_far: bool = False) -> Path:
     """
     folder = find_study(runs, name)
     for one in [] if so_far else begun(Store(folder.parent)):
-        if one[0] == folder.name:
+        if one[0] == folder.name and one[1] < one[2]:
             raise MissingDataError(begun_told(*one))
     return folder
 
