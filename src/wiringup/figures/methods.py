@@ -11,6 +11,7 @@ from wiringup.data.sources.addresses import SOURCES
 from wiringup.figures.tables import ENOUGH_FOR_P
 from wiringup.results.comparison import PLATEAU, Comparison, ConditionScores
 from wiringup.results.record import MEAN, Record
+from wiringup.results.table import USUAL
 
 ENOUGH = 80.0
 """Percent of the reference from which on a condition is asked how little it spent."""
@@ -24,21 +25,17 @@ _NAMES = {"cornet_s": "CORnet-S", "kaiming_normal": "Kaiming normal", "resnet50"
 _NAMED = 3  # conditions of another value that are named
 NO_PHASE = "nothing"
 RUN = "run:"  # how the genome of a birth is called that is distilled from one
-_RARE: Mapping[str, Mapping[str, tuple[str, Any]]] = {
-    "model": {"areas": ("areas:", "as usual"), "preprocessing": ("preprocessing:", "as usual")},
-    "images": {"side": ("kept at a side in px of", None), "keep": ("kept as", "squares")},
-    "genome": {"keep_gain": ("gain of the genome kept:", False)},
-    "training": {
-        "precision": ("precision:", "float32"),
-        "nesterov": ("Nesterov momentum:", False),
-        "betas": ("betas", [0.9, 0.999]),
-        "eps": ("epsilon", "that of PyTorch"),
-        "lr_decay": ("decay of the learning rate", 0.0),
-        "accumulator": ("initial accumulator", 0.0),
-        "norm_shares": ("shares of a batch that BatchNorm normalises:", 1),
-    },
-}
-"""Part of a specification -> fields that it names where they are unusual -> words, what is usual."""
+_WORDS = {
+    "areas": "areas:", "preprocessing": "preprocessing:", "side": "kept at a side in px of",
+    "keep": "kept as", "keep_gain": "gain of the genome kept:", "precision": "precision:",
+    "nesterov": "Nesterov momentum:", "betas": "betas", "eps": "epsilon",
+    "lr_decay": "decay of the learning rate", "accumulator": "initial accumulator",
+    "norm_shares": "shares of a batch that BatchNorm normalises:",
+}  # fmt: skip
+"""What a setting that is named where it is unusual (`results.table.USUAL`) is called."""
+
+_UNSAID = {"areas": "as usual", "preprocessing": "as usual", "eps": "that of PyTorch"}
+"""What a setting is where nothing is said."""
 
 
 def headline(comparison: Comparison) -> str:
@@ -220,8 +217,9 @@ class _Told:
     def unusual(self, part: str) -> list[str]:
         """Return the fields of a part of the specifications that are not as usual."""
         return [
-            self(f"{part}.{name}", _plain, f"{words} ", unless=usual)
-            for name, (words, usual) in _RARE[part].items()
+            self(f"{part}.{name}", _plain, f"{_WORDS.get(name, name)} ", unless=_UNSAID.get(name, usual))
+            for name, usual in USUAL[part].items()
+            if name != "momentum"  # which is always said, of optimisers that have one
         ]
 
 

@@ -26,7 +26,7 @@ _OF_SPEC = {
 }  # fmt: skip
 """Column -> the part of a run's specification that says it."""
 
-_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+USUAL: Mapping[str, Mapping[str, Any]] = {
     "training": {
         "momentum": None, "precision": "float32", "nesterov": False, "betas": [0.9, 0.999], "eps": None,
         "lr_decay": 0.0, "accumulator": 0.0, "norm_shares": 1,
@@ -143,7 +143,7 @@ def _settings(record: Record) -> str:
     """Return what else of a specification decides numbers, where it is not as it is where nothing is said."""
     said = [
         (name, value)
-        for part, names in _SETTINGS.items()
+        for part, names in USUAL.items()
         for name, usual in names.items()
         if (value := _said(record, part, name)) not in (None, usual)
     ]
