@@ -47,23 +47,36 @@ def table(header: Sequence[str], body: Sequence[Sequence[str]], title: str = "")
     columns: list[Sequence[str]] = list(zip(header, *body, strict=True))
     shared = [] if _fits(columns, console.width) else _shared(columns)
     for part in _blocks([c for c in columns if c not in shared], console.width):
-        console.print(_grid(part, title))
+        console.print(_grid(part, console.width, title))
         title = ""
     if shared:
         console.print(f"In every row: {', '.join(f'{name} {cells[0]}'.strip() for name, *cells in shared)}.")
 
 
-def _grid(columns: Sequence[Sequence[str]], title: str = "") -> Table:
+def _grid(columns: Sequence[Sequence[str]], room: int, title: str = "") -> Table:
     grid = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    for i, (name, *cells) in enumerate(columns):
+    for i, ((name, *cells), width) in enumerate(zip(columns, _widths(columns, room), strict=True)):
         words = _is_words(cells)
-        grid.add_column(
-            name, justify="left" if words or i == 0 else "right", min_width=_narrowest([name, *cells]),
-            overflow="fold",
-        )  # fmt: skip
+        left = words or i == 0
+        grid.add_column(name, justify="left" if left else "right", width=width, overflow="fold")
     for row in zip(*(column[1:] for column in columns), strict=True):
         grid.add_row(*row)
     return grid
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return how wide columns are: as narrow as they may become, and what is left goes to those that want it.
+
+    Rich would shrink all of them alike, and then cut what is too wide off.
+    """
+    found = [*map(_narrowest, columns)]
+    wanted = [max(map(cell_len, column)) - width for column, width in zip(columns, found, strict=True)]
+    left = room - (sum(found) + GAP * len(columns) - 1)
+    for n, i in enumerate(sorted(range(len(columns)), key=wanted.__getitem__)):
+        more = max(0, min(wanted[i], left // (len(columns) - n)))
+        found[i] += more
+        left -= more
+    return found
 
 
 def _is_words(cells: Sequence[str]) -> bool:

@@ -39,6 +39,22 @@ def test_every_number_is_whole_and_every_line_fits(printed, width):
     assert "…" not in told
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+def test_long_words_take_no_room_from_numbers(printed, width):
+    header = ["claim", "verdict", "measured [95 % interval]", "syn. updates, % of ref.", "seeds", "published"]
+    claims = [f"WC (distilled) + critical + batchnorm, all images, {n} epochs, reaches 80 %" for n in "19"]
+    why = ["cannot be told, at the edge", "does not"]
+    body = [
+        [c, w, "155.6 % [67.0, 239.7]", "0.0549", "3", "79 % after 6"]
+        for c, w in zip(claims, why, strict=True)
+    ]
+    lines = printed(width, header, body)
+    told = " ".join(" ".join(lines).split())
+    assert all(len(line) <= width for line in lines)
+    assert told.count("155.6 % [67.0, 239.7]") == told.count("0.0549") == 2
+    assert re.search(r"\bseeds\b", told) and "published" in told and told.count("79 %") == 2
+
+
 def test_blocks_repeat_what_names_the_rows(printed):
     heads = [line.split() for line in printed(60, HEADER, BODY) if "%" in line or "epoch" in line]
     assert len(heads) > 1 and all(head[:2] == ["condition", "epoch"] for head in heads)
