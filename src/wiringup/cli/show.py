@@ -80,12 +80,16 @@ def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
 
 
 def _is_words(cells: Sequence[str]) -> bool:
-    return any(cell[:1].isalpha() for cell in cells)
+    return any(cell[:1].isalpha() and cell not in ("inf", "nan") for cell in cells)
 
 
 def _narrowest(column: Sequence[str]) -> int:
     """Return how narrow a column may become: numbers stay whole, words are wrapped, very long ones folded."""
-    parts = [part for cell in column for part in (cell.split() if _is_words(column[1:]) else [cell])]
+    name, *cells = column
+    parts = [
+        *name.split(),
+        *(part for cell in cells for part in (cell.split() if _is_words(cells) else [cell])),
+    ]
     return min(MOST, max((cell_len(part) for part in parts), default=0))
 
 
