@@ -1,13 +1,15 @@
 """Tables for people: rows of strings, for the terminal and for the report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from wiringup.results.claims import Tested
 from wiringup.results.comparison import Comparison, ConditionScores, OverSeeds
+from wiringup.results.curves import Curve, last_compared
+from wiringup.results.draws import drawn
 from wiringup.results.record import MEAN
-from wiringup.results.stats import Estimate, permutation
+from wiringup.results.stats import Estimate
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -45,26 +47,34 @@ def comparison_table(comparison: Comparison, moments: Sequence[ConditionScores])
     return header, body + [[label, "–", "diverged", *["–"] * (len(header) - 3)] for label in gone]
 
 
-def differences_table(comparison: Comparison, baseline: str) -> Table:
-    """Return every condition against one of them, at the end, with a permutation test over seeds.
+def differences_table(
+    known: Mapping[str, Curve], reference: str, baseline: str, tested: Sequence[str], *, percent: bool = True
+) -> Table:
+    """Return conditions against one of them, at the end, seed by seed, with a permutation test over seeds.
 
-    Seeds are exchanged between the two conditions (p is two-sided, and not adjusted for the number of tests).
-    A condition of one seed cannot be tested.
+    The interval is over seeds, stimuli and units; p is two-sided, and not adjusted for the number of tests.
 
     Args:
-        comparison: of all conditions.
+        known: label -> its curve.
+        reference: label of the condition of whose last brain match differences are a percentage.
         baseline: label of the one that the others are compared with; without a score it has no rows.
+        tested: labels of the others; those without a score, or a seed of the baseline, have no row.
+        percent: whether differences are in percent; otherwise they are in brain match.
     """
-    last = {one.label: np.array(comparison.shown(one, MEAN)) for one in comparison.moments}
-    unit, digits = ("%", 1) if comparison.has_percent else ("score", 3)
-    base = last.pop(baseline, np.empty(0))
+    unit, digits = ("points", 1) if percent else ("score", 3)
+    whole = drawn(known[reference].samples[-1], reference) if percent else None
+    base = known.get(baseline)
     body = []
-    for label, values in last.items() if len(base) else ():
-        told = [label, f"{len(values)} / {len(base)}", f"{values.mean() - base.mean():+.{digits}f}"]
-        tested = min(len(values), len(base)) > 1
-        p = permutation(values, base, np.random.default_rng(0)) if tested else np.nan
-        body.append([*told, f"{p:.2g}" if tested else "–"])
-    return ["condition", "seeds", f"difference, {unit}", "p"], body
+    for one in (known[label] for label in tested if label in known and label != baseline):
+        if base is None or not {*one.seeds} & {*base.seeds}:
+            continue
+        found = last_compared(one, base, whole)
+        of, p = found.difference, found.p
+        known_spread = found.n_seeds > 1 and np.isfinite(of.low)  # of one seed nobody knows how others differ
+        interval = f"{of.low:+.{digits}f} to {of.high:+.{digits}f}" if known_spread else "–"
+        told = [one.label, str(found.n_seeds), f"{of.value:+.{digits}f}", interval]
+        body.append([*told, f"{p:.2g}" if np.isfinite(p) else "–"])
+    return ["condition", "seeds", f"difference, {unit}", "95 % interval", "p"], body
 
 
 def _row(comparison: Comparison, one: ConditionScores) -> list[str]:
@@ -75,7 +85,11 @@ def _row(comparison: Comparison, one: ConditionScores) -> list[str]:
     mean = [plus_minus(one.percent[MEAN]), _interval(one.interval[MEAN])]
     of_areas = [plus_minus(one.percent[area]) for area in comparison.areas]
     absolute = [plus_minus(one.match[MEAN], 3), plus_minus(one.top1, 2)]
-    return [label, one.norms, when, *counts, f"{one.spent:.3g}", *mean, *of_areas, *absolute]
+    return [label, one.norms, when, *counts, _share(one.spent), *mean, *of_areas, *absolute]
+
+
+def _share(percent: float) -> str:
+    return f"{percent:.3g}" if np.isfinite(percent) else "–"
 
 
 def _interval(of: Estimate) -> str:

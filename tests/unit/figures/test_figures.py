@@ -11,6 +11,7 @@ from wiringup.figures.methods import headline
 from wiringup.figures.style import look
 from wiringup.figures.tables import comparison_table, count, differences_table, plus_minus
 from wiringup.results.comparison import OverSeeds, compare, of_study
+from wiringup.results.curves import curves
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows, to_csv
 
@@ -89,13 +90,21 @@ def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
     assert len(figure.axes) == 4
 
 
-def test_conditions_are_tested_against_a_baseline(records):
-    header, body = differences_table(compared(records), "few")
-    assert header == ["condition", "seeds", "difference, %", "p"]
-    assert body == [["ref <all>", "2 / 2", "+40.0", "0.33"]]  # two of six ways to exchange seeds
-    one_lost = compared(records[:3], [Diverged("few", 1, "nan")])
-    assert differences_table(one_lost, "few")[1] == [["ref <all>", "2 / 1", "+50.0", "–"]]
-    assert differences_table(one_lost, "gone")[1] == []
+def test_conditions_are_tested_against_a_baseline_seed_by_seed(records):
+    def told(found, *labels, **more):
+        known = curves(rows(found, evidence=True), REFERENCE, fractions=more.get("percent", True))
+        return differences_table(known, REFERENCE, *labels, **more)
+
+    both = [REFERENCE, "few", "gone"]
+    header, (row,) = told(records, "few", both)
+    assert header == ["condition", "seeds", "difference, points", "95 % interval", "p"]
+    assert (row[:3], row[4]) == ([REFERENCE, "2", "+40.0"], "0.5")  # one of two signs
+    low, high = (float(end) for end in row[3].split(" to "))
+    assert low < 40 < high
+    (row,) = told(records, "few", both, percent=False)[1]
+    assert row[2] == "+0.200" and float(row[3].split(" to ")[0]) < 0.2
+    assert told(records[:3], "few", both)[1] == [[REFERENCE, "1", "+30.0", "–", "–"]], "of one seed alone"
+    assert told(records, "gone", both)[1] == []
 
 
 def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records, tmp_path):
