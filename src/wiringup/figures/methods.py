@@ -59,7 +59,7 @@ def headline(comparison: Comparison) -> str:
         best = min(enough, key=lambda m: m.spent) if enough else max(above, key=_mean)
         share = f"with {_share(best.spent)} of its supervised synaptic updates"
         words.append(
-            f"{best.label} reaches {_percent(best)} of the brain match of {comparison.reference}, {share}."
+            f"{best.label} has {_percent(best)} of the brain match of {comparison.reference}, {share}."
         )
     elif last or not newborn:
         told = f"No condition that spends less than {comparison.reference} is told from its birth"

@@ -59,31 +59,33 @@
     const spent = every.map((p) => p[against]).filter((v) => v > 0);
     const found = every.flatMap((p) => (p.values[choose.area.value] || [])[3] || []);
     const most = Math.max(1, ...spent);
-    return { most, least: Math.min(most, ...spent) / 3,
-      top: Math.max(data.percent ? 105 : 0.01, ...found) * 1.06, bottom: Math.min(0, ...found) };
+    const top = Math.max(data.percent ? 105 : 0.01, ...found) * 1.06, low = Math.min(0, ...found);
+    return { most, least: Math.min(most, ...spent) / 3, top, bottom: low - 0.02 * (top - low) };
   };
 
-  const marks = (i, x, y, texts) => ({ type: "scatter", x, y, marker: { symbol: symbol(i)[0], size: 9 },
+  const marks = (i, x, y, texts) => ({ type: "scatter", x, y, name: escaped(data.series[i].label), marker: { symbol: symbol(i)[0], size: 9 },
     text: texts.map(broken), hovertemplate: "%{text}<extra></extra>" });
-  const dots = (i, x, y) => ({ type: "scatter", mode: "markers", x, y, hoverinfo: "skip",
+  const dots = (i, x, y) => ({ type: "scatter", mode: "markers", x, y, hoverinfo: "skip", showlegend: false,
     marker: { size: 4, color: color(i), opacity: 0.55 } });
   const read = (i, known, texts, traces) =>
     texts.forEach((text, k) => shown.push({ curveNumber: traces, pointNumber: k, series: i, text }));
 
   const lines = (s, against, log) => {
     const bands = data.series.length - hidden.size <= MOST_BANDS, traces = [];
+    const along = against !== "trained";  // what learns is as many synapses at every moment
     const at = (p) => log ? Math.max(p[against], s.least) : p[against];
     data.series.forEach((one, i) => {
       if (hidden.has(i)) return;
       const known = scored(one), values = known.map((p) => p.values[choose.area.value]), x = known.map(at);
       const within = known.flatMap((p, k) => bounded(values[k]) ? [k] : []);
-      if (bands && within.length > 1)
-        traces.push({ type: "scatter", mode: "none", fill: "toself", fillcolor: color(i), opacity: 0.15, hoverinfo: "skip",
+      const banded = bands && along && within.length > 1;
+      if (banded)
+        traces.push({ type: "scatter", mode: "none", fill: "toself", fillcolor: color(i), opacity: 0.15, hoverinfo: "skip", showlegend: false,
           x: [...within, ...within.toReversed()].map((k) => x[k]),
           y: [...within.map((k) => values[k][2]), ...within.toReversed().map((k) => values[k][1])] });
       const many = known.flatMap((p, k) => values[k][3].length > 1 ? values[k][3].map((v) => [x[k], v]) : []);
       traces.push(dots(i, many.map(([v]) => v), many.map(([, v]) => v)));
-      const texts = known.map((p) => told(one, p)), whiskers = bands && within.length === 1;
+      const texts = known.map((p) => told(one, p)), whiskers = bands && !banded && within.length;
       read(i, known, texts, traces.length);
       traces.push({ ...marks(i, x, values.map(([mean]) => mean), texts), mode: "lines+markers",
         line: { color: color(i), width: 1.8, dash: dash(i)[0] }, error_y: whiskers ? ends(values, i) : {} });
@@ -122,7 +124,8 @@
     return { tickangle: 0, tickmode: "array", tickvals: [s.least, ...values], ticktext: ["birth", ...values.map(short)] };
   };
 
-  const draw = () => {
+  // Return the traces and the layout of what is chosen.
+  const picture = () => {
     const printed = root.classList.contains("printed"), width = printed ? PRINTED : Math.max(280, box.clientWidth);
     const rowed = choose.against.value === "ends", log = choose.axis.value === "log", s = span(choose.against.value);
     const axis = { gridcolor: css("--line"), zeroline: false, automargin: true, linecolor: css("--line") };
@@ -139,13 +142,12 @@
       // On a touch screen a finger scrolls the page.
       dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom" };
     shown = [];
-    current = -1;
-    choose.axis.disabled = rowed;
     let found;
     if (rowed) {
       found = rows();
       const end = { xref: "x", yref: "paper", x0: 100, x1: 100, y0: 0, y1: 1 };
-      Object.assign(layout, { height: 34 * found.names.length + 90, annotations: found.names, xaxis: value,
+      const row = printed ? Math.min(34, 560 / Math.max(1, found.names.length)) : 34;  // no page cuts it
+      Object.assign(layout, { height: row * found.names.length + 90, annotations: found.names, xaxis: value,
         yaxis: { ...axis, range: [found.names.length - 0.5, -0.9], dtick: 1, showticklabels: false },
         shapes: data.percent ? [{ ...whole, ...end }] : [] });
       layout.margin = { ...layout.margin, l: 12 };
@@ -157,14 +159,35 @@
       Object.assign(layout, { xaxis: { ...axis, title, range: reach, type: log ? "log" : "linear", ...ticks },
         yaxis: value, shapes: data.percent ? [whole] : [] });
     }
+    return { ...found, layout, rowed, s };
+  };
+
+  const draw = () => {
+    const { traces, layout, bands, rowed, s } = picture();
+    if (box.data) Plotly.Fx.unhover(box);
+    current = -1;
+    live.textContent = "";
+    choose.axis.disabled = rowed;
     const reach = data.series.filter((one, i) => !hidden.has(i))
       .flatMap((one) => rowed ? scored(one).slice(-1) : scored(one))
       .map((p) => p.values[choose.area.value]).filter(bounded);
-    cut.hidden = !((rowed || found.bands) && reach.some(([, low, high]) => low < s.bottom || high > s.top));
-    Plotly.react(box, found.traces, layout, { displaylogo: false, showTips: false,
-      modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],  // none that sends data
-      toImageButtonOptions: { format: "svg", filename: "brain_match" } });
+    cut.hidden = !((rowed || bands) && reach.some(([, low, high]) => low < s.bottom || high > s.top));
+    Plotly.react(box, traces, layout, { displaylogo: false, showTips: false,
+      modeBarButtons: [[SAVE, "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] });  // none sends data away
   };
+
+  // What is saved stands alone: dark on white, with a legend, and as far zoomed in as it is seen.
+  const save = () => {
+    root.classList.add("printed");
+    const { traces, layout, rowed } = picture();
+    root.classList.remove("printed");
+    for (const name of ["xaxis", "yaxis"]) layout[name].range = box.layout[name].range;
+    Object.assign(layout, { paper_bgcolor: "#fff", showlegend: !rowed, legend: { orientation: "h", y: -0.2 } });
+    layout.height += rowed ? 0 : 20 * data.series.length;
+    Plotly.downloadImage({ data: traces, layout },
+      { format: "svg", filename: "brain_match", width: layout.width, height: layout.height });
+  };
+  const SAVE = { name: "save", title: "Save as SVG", icon: Plotly.Icons.camera, click: save };
 
   // The arrow keys walk through the marks, and a screen reader hears what each says.
   const point = (k) => {
@@ -179,7 +202,7 @@
   };
   const other = (step) => {
     const series = [...new Set(shown.map((p) => p.series))];
-    const now = current < 0 ? -1 : series.indexOf(shown[current].series);
+    const now = current < 0 ? (step > 0 ? -1 : 0) : series.indexOf(shown[current].series);
     const wanted = series[(now + step + series.length) % series.length];
     return shown.findIndex((p) => p.series === wanted);
   };
@@ -190,7 +213,7 @@
   box.addEventListener("keydown", (event) => {
     const moves = { ArrowRight: () => beside(1), ArrowLeft: () => beside(-1),
       ArrowDown: () => other(1), ArrowUp: () => other(-1), Escape: () => -1 };
-    if (!(event.key in moves)) return;
+    if (!(event.key in moves) || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     point(moves[event.key]());
   });

@@ -20,6 +20,7 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from wiringup.core.files import atomic_path, write_text
+from wiringup.core.spec import diff
 from wiringup.figures import sweep, updates
 from wiringup.figures.genome import tiles
 from wiringup.figures.methods import citations, headline, legend, machines, methods
@@ -139,7 +140,7 @@ def page(
         f"<ul>{''.join(f'<li>{_text(one)}</li>' for one in citations(records))}</ul>",
         "<h2>How it was made</h2>",
         _details("Study", _json(study)),
-        _details("Runs: specification, versions, machine", "".join(_run(r) for r in records)),
+        _details("Runs: specification, versions, machine", _made(records)),
     ]
     return _document(study, "\n".join(body), chart_data(comparison, by_length(comparison, called)))
 
@@ -252,6 +253,7 @@ def chart_data(comparison: Comparison, moments: Sequence[ConditionScores] = ()) 
             mean = sum(seeds) / len(seeds) if seeds else None
             values[area] = [mean, *(v if math.isfinite(v) else None for v in ends), seeds]
         spent = {name: getattr(one, name) for name in ("epoch", "updates", "synaptic_updates", "trained")}
+        spent["trained"] = one.trained if one.epoch else 0  # a newborn has trained none yet
         series.setdefault(one.label, []).append({**spent, "values": values})
     found = [{"label": label, "points": points} for label, points in series.items()]
     return {"percent": comparison.has_percent, "series": found}
@@ -357,10 +359,17 @@ def _synapse_table(records: Sequence[Record]) -> Table:
     return ["condition", *areas], body
 
 
-def _run(record: Record) -> str:
-    title = f"{record.label}, seed {record.seed} ({record.uid})"
-    shown = {"spec": record.spec, "provenance": record.provenance, "losses": record.losses}
-    return _details(title, _json(shown))
+def _made(records: Sequence[Record]) -> str:
+    """Return what runs were made from and with; of the later seeds of a condition, what differs."""
+    firsts: dict[str, dict[str, Any]] = {}
+    said = []
+    for record in records:
+        whole = {"spec": record.spec, "provenance": record.provenance, "losses": record.losses}
+        first = firsts.setdefault(record.label, whole)
+        shown = whole if first is whole else {name: of for name, (_, of) in diff(first, whole).items()}
+        told = "" if first is whole else ": the same but for"
+        said.append(_details(f"{record.label}, seed {record.seed} ({record.uid}){told}", _json(shown)))
+    return "".join(said)
 
 
 def _table(table: Table) -> str:

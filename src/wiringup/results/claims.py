@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-
 from wiringup.core.errors import InputError
 from wiringup.results.curves import Curve, NoFractionError, curves, last_compared
 from wiringup.results.draws import drawn

@@ -32,7 +32,8 @@ setTimeout(() => {
   const out = (node) => node.getBoundingClientRect().right > innerWidth + 1;
   const clipped = (node) => out(node) && !node.closest(".scroll, svg");
   const plot = document.querySelector("#chart .plot");
-  const key = (name) => plot.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
+  const key = (name, more) => plot.dispatchEvent(
+    new KeyboardEvent("keydown", { key: name, bubbles: true, ...more }));
   const drawn = (mode) => plot.data.filter((one) => one.mode === mode);
   const lines = () => drawn("lines+markers").length;
   const tips = () => [...document.querySelectorAll("#chart .hovertext")];
@@ -51,12 +52,20 @@ setTimeout(() => {
   probe.lines = lines();
   probe.bands = [drawn("none").length, drawn("lines+markers").filter((one) => one.error_y.array).length];
   probe.painted = document.querySelectorAll("#chart .scatterlayer .trace .point").length;
+  key("ArrowRight", { altKey: true });
+  probe.alt = tip();
   key("ArrowRight");
   probe.first = tip();
   key("ArrowDown");
   probe.other = document.querySelector("#chart .live").textContent;
   key("Escape");
   probe.tip = tip();
+  key("ArrowUp");
+  probe.last = document.querySelector("#chart .live").textContent;
+  pick("against", "trained");
+  probe.stale = [tip(), document.querySelector("#chart .live").textContent];
+  probe.trained = [drawn("none").length, drawn("lines+markers").map((one) => one.error_y.array?.length)];
+  pick("against", "synaptic_updates");
   probe.unit = plot.layout.yaxis.title.text;
   probe.tools = [...document.querySelectorAll("#chart .modebar-btn")].map((node) => node.dataset.title);
   const cut = () => !document.querySelector("#chart .cut").hidden;
@@ -144,7 +153,7 @@ def written(study, records, figures=MappingProxyType({}), **more):
 def test_the_headline_names_what_reaches_most_with_least(records):
     told = methods.headline(compare(rows(records), "ref <all>"))
     assert re.match(
-        r"few reaches 57 % \(95 % interval .* of ref <all>, with 10 % of its supervised synaptic updates\.",
+        r"few has 57 % \(95 % interval .* of ref <all>, with 10 % of its supervised synaptic updates\.",
         told,
     )
     noisy = [*records[:2], records[2], make_record("few", 1, 0.1, 0.9)]
@@ -356,6 +365,16 @@ def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
     assert re.findall(r"<td>([^<]*)</td>", row)[-3:] == ["55.6", "57.8", "diverged"]
 
 
+def test_later_seeds_of_a_condition_say_what_differs(records):
+    first, few, second, more = records
+    other = replace(second, spec={**second.spec, "odd": {"deep": 7}})
+    page = page_of([first, few, other, more])
+    assert page.count("the same but for</summary>") == 2
+    (told,) = re.findall(r"ref &lt;all&gt;, seed 1 [^<]*</summary><pre>(.*?)</pre>", page, re.S)
+    assert json.loads(html.unescape(told))["spec.odd.deep"] == 7 and "lr" not in told
+    assert re.search(r"ref &lt;all&gt;, seed 0 [^<]*</summary><pre>.*?lr.*?</pre>", page, re.S)
+
+
 def test_pictures_are_for_those_without_javascript_and_recipes_have_titles(records):
     figures = {"sweep.png": b"1", "brain_match.png": b"2"}
     study = {"uid": "abc", "spec": {"reference": "ref <all>", "recipe": "combi<nation"}}
@@ -403,7 +422,9 @@ def test_in_a_browser(records, tmp_path, width):
     assert told["tip"] == "" and told["zoomed"] == [True, True]
     assert told["axes"] == [["log", pytest.approx(1000 / 3)], ["linear", 0]]
     assert told["bands"] == [3, 1]  # of one moment alone, a line
-    assert told["tools"] == ["Download plot", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
+    assert told["alt"] == "" and told["last"].startswith("born, at birth") and told["stale"] == ["", ""]
+    assert told["trained"] == [0, [3, 2, 3, 1]] and "0 trained synapses" in told["last"]
+    assert told["tools"] == ["Save as SVG", "Zoom", "Pan", "Zoom in", "Zoom out", "Reset axes"]
     assert told["without"] == [3, "false"]
     assert told["rows"] == ["ref <all>", "few", "born", "<b>wide"] and told["rowed"] == [True, 0, 4]
     assert told["order"] == sorted(told["order"], reverse=True)
