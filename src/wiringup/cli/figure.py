@@ -163,12 +163,12 @@ def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
 
     panel = PANELS[name]
     if missing := panel.missing(spots, PUBLISHED if published_only else OWN):
-        whose = "The published scores hold" if published_only else "The runs hold"
+        whose = "The published scores lack" if published_only else "The runs lack"
         make = f"Make the runs with: wiringup run {panel.recipe} --scale small"
         other = (
             "" if published_only else f"; or draw what was published: wiringup figure {name} --published-only"
         )
-        raise MissingDataError(f"Figure {name}: {whose} no {' and no '.join(missing)}. {make}{other}.")
+        raise MissingDataError(f"Figure {name}: {whose} {' and '.join(missing)}. {make}{other}.")
 
 
 def _other(name: str, asked: FigureOptions) -> list[Path]:

@@ -141,7 +141,8 @@ def _form(format: str | None, file: Path | None, json: bool) -> str:
     said = {format, "json" if json else None, file and file.suffix.lower().removeprefix(".")} - {None}
     if len(said) > 1 or (said == {"parquet"} and file is None) or (file and said == {"table"}):
         raise InputError(
-            f"--format {format or 'table'}{' --json' if json else ''}, --table {file}: give one form. "
+            f"--format {format or 'table'}{' --json' if json else ''}{f', --table {file}' if file else ''}: "
+            "give one form. "
             "Parquet is written into a file: --table FILE.parquet; csv and json into one, or printed."
         )
     form = said.pop() if said else "table"

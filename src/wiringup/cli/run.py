@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from wiringup.experiments.runs.inputs import StudyInputs
     from wiringup.results.claims import Tested
     from wiringup.results.comparison import Comparison
-    from wiringup.results.record import Record
     from wiringup.results.store import Store
 
 log = logging.getLogger(__name__)
@@ -157,53 +156,38 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
         as_json(facts | {"claims": plain(tests)})
         return
     sys.stderr.write("\n")
-    _print(found)
-    _print_differences(found, records, document["spec"].get("baseline") or {})
-    _print_findings(found, tests)
+    _print(found, document["spec"].get("baseline") or {}, tests)
     for figure in figures:
         log.info("Figure: %s", figure)
     log.info("Report: %s", path)
 
 
-def _print(found: "Comparison") -> None:
-    from wiringup.figures.tables import comparison_table
-
-    over = f"; 95 % interval over {found.interval_over}" if found.interval_over else ""
-    title = f"Brain match as % of the reference{_simulated(found)}: mean ± sd over seeds{over}"
-    table(*comparison_table(found, found.ends), title=title)
-
-
-def _print_differences(
-    found: "Comparison", records: Sequence["Record"], baseline: str | Mapping[str, Sequence[str]]
+def _print(
+    found: "Comparison", baseline: str | Mapping[str, Sequence[str]], tests: Sequence["Tested"]
 ) -> None:
-    """Print by what conditions differ from one baseline; or from their own (baseline -> conditions)."""
-    from wiringup.figures.tables import differences_table
-    from wiringup.results.curves import curves
-    from wiringup.results.table import rows
-
-    labels = list(dict.fromkeys(one.label for one in found.moments))
-    if not baseline or found.reference not in labels:
-        return
-    known = curves(rows(records, evidence=True), found.reference, fractions=found.has_percent)
-    tests = {baseline: labels} if isinstance(baseline, str) else baseline
-    for base, tested in tests.items():
-        header, body = differences_table(known, found.reference, base, tested, percent=found.has_percent)
-        if body:
-            title = f"Against {base}: seed by seed, with a permutation test over seeds{_simulated(found)}"
-            table(header, body, title=title)
-
-
-def _print_findings(found: "Comparison", tests: Sequence["Tested"]) -> None:
     from wiringup.figures.methods import headline
-    from wiringup.figures.tables import claims_table
+    from wiringup.figures.tables import claims_table, comparison_table
 
+    simulated = " (simulated recordings)" if found.simulated else ""
+    over = f"; 95 % interval over {found.interval_over}" if found.interval_over else ""
+    title = f"Brain match as % of the reference{simulated}: mean ± sd over seeds{over}"
+    table(*comparison_table(found, found.ends), title=title)
+    _print_differences(found, baseline)
     if tests:
-        table(*claims_table(tests), title=f"What it says of the claims{_simulated(found)}")
+        table(*claims_table(tests), title=f"What it says of the claims{simulated}")
     for one in found.diverged:
         log.warning("No score: %s, seed %d. %s", one.label, one.seed, one.why)
     for told in filter(None, (headline(found), found.unlearned, found.left_out)):
         log.info(told)
 
 
-def _simulated(found: "Comparison") -> str:
-    return " (simulated recordings)" if found.simulated else ""
+def _print_differences(found: "Comparison", baseline: str | Mapping[str, Sequence[str]]) -> None:
+    """Print by what conditions differ from one baseline; or from their own (baseline -> conditions)."""
+    from wiringup.figures.tables import differences_table
+
+    tests: Mapping[str, Sequence[str]] = {baseline: ()} if isinstance(baseline, str) else baseline
+    for base, tested in tests.items():
+        header, body = differences_table(found, base, tested)
+        if body:
+            title = f"Against {base}: seed by seed, with a permutation test"
+            table(header, body, title=title)

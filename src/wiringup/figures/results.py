@@ -73,8 +73,8 @@ class Results:
             return cls(records, reference, diverged_of(document), so_far)
         if not (records := Store(folder).records()):
             raise MissingDataError(
-                f"{folder} holds neither a study nor finished runs. Name a folder of runs (runs, if --out is "
-                "not given), or that of a study in it; make one with wiringup run."
+                f"{folder} holds neither a study nor finished runs. Name a folder of runs "
+                "(by default runs), or that of a study in it; make one with wiringup run."
             )
         return cls(told_apart(records))
 

@@ -1,15 +1,13 @@
 """Tables for people: rows of strings, for the terminal and for the report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from wiringup.results.claims import Tested
 from wiringup.results.comparison import Comparison, ConditionScores, OverSeeds
-from wiringup.results.curves import Curve, last_compared
-from wiringup.results.draws import drawn
 from wiringup.results.record import MEAN
-from wiringup.results.stats import Estimate
+from wiringup.results.stats import Estimate, paired_permutation
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -47,34 +45,36 @@ def comparison_table(comparison: Comparison, moments: Sequence[ConditionScores])
     return header, body + [[label, "–", "diverged", *["–"] * (len(header) - 3)] for label in gone]
 
 
-def differences_table(
-    known: Mapping[str, Curve], reference: str, baseline: str, tested: Sequence[str], *, percent: bool = True
-) -> Table:
-    """Return conditions against one of them, at the end, seed by seed, with a permutation test over seeds.
+def differences_table(comparison: Comparison, baseline: str, tested: Sequence[str] = ()) -> Table:
+    """Return conditions against one of them, at the end, seed by seed, with a permutation test.
 
-    The interval is over seeds, stimuli and units; p is two-sided, and not adjusted for the number of tests.
+    The interval is over seeds, stimuli and units; p is of the signs of the seeds' differences, two-sided, and
+    not adjusted for the number of tests. Conditions without a seed of the baseline have no row.
 
     Args:
-        known: label -> its curve.
-        reference: label of the condition of whose last brain match differences are a percentage.
+        comparison: of all conditions.
         baseline: label of the one that the others are compared with; without a score it has no rows.
-        tested: labels of the others; those without a score, or a seed of the baseline, have no row.
-        percent: whether differences are in percent; otherwise they are in brain match.
+        tested: labels of the others; by default all.
     """
-    unit, digits = ("points", 1) if percent else ("score", 3)
-    whole = drawn(known[reference].samples[-1], reference) if percent else None
-    base = known.get(baseline)
+    last = {one.label: one for one in comparison.moments}
+    unit, digits = ("points", 1) if comparison.has_percent else ("score", 3)
+    base = last.pop(baseline, None)
     body = []
-    for one in (known[label] for label in tested if label in known and label != baseline):
-        if base is None or not {*one.seeds} & {*base.seeds}:
+    for one in last.values():
+        if base is None or (tested and one.label not in tested):
             continue
-        found = last_compared(one, base, whole)
-        of, p = found.difference, found.p
-        known_spread = found.n_seeds > 1 and np.isfinite(of.low)  # of one seed nobody knows how others differ
-        interval = f"{of.low:+.{digits}f} to {of.high:+.{digits}f}" if known_spread else "–"
-        told = [one.label, str(found.n_seeds), f"{of.value:+.{digits}f}", interval]
-        body.append([*told, f"{p:.2g}" if np.isfinite(p) else "–"])
+        if not (common := comparison.common_seeds(one, base)):
+            continue
+        of = comparison.difference(one, base)
+        a, b = (np.array([_by_seed(comparison, m)[seed] for seed in common]) for m in (one, base))
+        p = f"{paired_permutation(a, b, np.random.default_rng(0)):.2g}" if len(common) > 1 else "–"
+        interval = f"{of.low:+.{digits}f} to {of.high:+.{digits}f}" if np.isfinite(of.low) else "–"
+        body.append([one.label, str(len(common)), f"{of.value:+.{digits}f}", interval, p])
     return ["condition", "seeds", f"difference, {unit}", "95 % interval", "p"], body
+
+
+def _by_seed(comparison: Comparison, one: ConditionScores) -> dict[int, float]:
+    return dict(zip(one.seeds, comparison.shown(one, MEAN), strict=True))
 
 
 def _row(comparison: Comparison, one: ConditionScores) -> list[str]:

@@ -308,7 +308,9 @@ def _points(moments: Sequence[_Moment], of: _Reference) -> _Points:
     known = [(row, value) for row, value in each if np.isfinite(value)]
     rows = [row for row, _ in known]
     if rows and len(known) < len(each):
-        log.warning("%d points of %s: %s.", len(each) - len(known), rows[0]["label"], OTHER)
+        left, whose = len(each) - len(known), rows[0]
+        told = "%d points of %s (%s, %s) have no part: %s."
+        log.warning(told, left, whose["label"], whose["source"], whose["suite"], OTHER)
 
     def column(name: str) -> Array:
         return np.array([row.get(name) or 0 for row in rows], np.float64)

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from wiringup.core.errors import InputError
-from wiringup.results.curves import Curve, NoFractionError, curves, last_compared
-from wiringup.results.draws import drawn
-from wiringup.results.stats import Estimate
+from wiringup.results.curves import Curve, NoFractionError, curves, last_pair
+from wiringup.results.draws import drawn, subtracted
+from wiringup.results.stats import Estimate, paired_permutation
 from wiringup.results.table import Row
 
 HOLDS, FAILS, OPEN, ABSENT = "holds", "does not", "cannot be told", "not measured"
@@ -142,11 +144,14 @@ def _tested(claim: Claim, cells: Cells, known: Mapping[str, Curve], reference: s
         return replace(named, verdict=OPEN)
     goal, p = drawn(known[reference].samples[-1], reference), float("nan")
     if claim.than:
-        both = last_compared(pair[0], pair[1], goal)
-        measured, p = both.difference, both.p
+        first, second = last_pair(pair[0], pair[1])
+        mine = drawn(subtracted(first, second), "paired")
+        if len(common) > 1:
+            p = paired_permutation(first.values, second.values, np.random.default_rng(0))
     else:
-        measured = drawn(pair[0].samples[-1], labels[0]).relative_to(goal).estimate().in_percent()
+        mine = drawn(pair[0].samples[-1], labels[0])
     seeds = len(common) if len(known[reference].seeds) > 1 else 1
+    measured = mine.relative_to(goal).estimate().in_percent()
     whole = known[reference].costs[SPENT][-1]
     return replace(
         named,

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from wiringup.core.areas import SCORED
 from wiringup.core.errors import InputError
 from wiringup.core.score import Score
 from wiringup.results.brain_match import BrainMatch, Chance, brain_match
+from wiringup.results.draws import Sample, drawn, subtracted
 from wiringup.results.labels import born
 from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
 from wiringup.results.stats import Estimate
@@ -57,6 +58,8 @@ class ConditionScores:
             condition and of the reference, and over stimuli and units where records keep draws of them.
         spent: synaptic updates so far, as a percentage of all that the reference spends.
         born: what its newborn is called, see `labels.born`.
+        seeds: of its runs, in the order of all values.
+        sample: what the mean brain match was estimated from, with its draws.
     """
 
     label: str
@@ -71,6 +74,8 @@ class ConditionScores:
     interval: Mapping[str, Estimate]
     spent: float = float("nan")
     born: str = ""
+    seeds: tuple[int, ...] = ()
+    sample: Sample | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,40 @@ class Comparison:
         if self.chance:
             return "is at chance"
         return "has no score with a noise ceiling" if self.unceiled else "was scored on nothing"
+
+    @property
+    def whole(self) -> ConditionScores:
+        """The reference at the end of its training."""
+        return [one for one in self.moments if one.label == self.reference][-1]
+
+    def difference(self, a: ConditionScores, b: ConditionScores) -> Estimate:
+        """Return by how much ``a`` is above ``b``, seed by seed, with its interval.
+
+        In percentage points of the reference's brain match, or in brain match where nothing is a percentage.
+        NaN if they have no seed in common, or one has a seed twice. Of one seed alone there is no interval:
+        nobody knows how others differ.
+        """
+        common = self.common_seeds(a, b)
+        if not common:
+            return Estimate(float("nan"))
+        found = drawn(subtracted(*(_of_seeds(one, common) for one in (a, b))), "paired")
+        if self.has_percent:
+            goal = drawn(_of_seeds(self.whole, self.whole.seeds), self.reference)
+            told = found.relative_to(goal).estimate().in_percent()
+        else:
+            told = found.estimate()
+        return told if len(common) > 1 else Estimate(told.value)
+
+    def common_seeds(self, a: ConditionScores, b: ConditionScores) -> list[int]:
+        """Return the seeds that both have; none where one has a seed twice."""
+        once = all(one.sample and len({*one.seeds}) == len(one.seeds) for one in (a, b))
+        return [seed for seed in a.seeds if seed in b.seeds] if once else []
+
+    def accuracy(self, one: ConditionScores) -> Estimate:
+        """Return top-1 as a percentage of the reference's at its end; the interval is over seeds alone."""
+        mine, whole = (np.array(of.top1.values) for of in (one, self.whole))
+        found = drawn(Sample(mine), one.label).relative_to(drawn(Sample(whole), self.reference))
+        return found.estimate().in_percent() if len(mine) > 1 else Estimate(100 * found.value)
 
     @property
     def interval_over(self) -> str:
@@ -340,7 +379,15 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], last: Runs) -
         interval={a: fractions[a].in_percent() for a in (*areas, MEAN)},
         spent=100 * synaptic / whole if whole else float("nan"),
         born=born(first, last[0][0]),
+        seeds=tuple(row.get("seed", -1) for row in firsts),
+        sample=mine.sample(MEAN, areas),
     )
+
+
+def _of_seeds(one: ConditionScores, seeds: Sequence[int]) -> Sample:
+    """Return what a moment was estimated from, of some of its seeds."""
+    sample, index = one.sample or Sample(np.empty(0)), [one.seeds.index(seed) for seed in seeds]
+    return Sample(sample.values[index], {source: draws[index] for source, draws in sample.draws.items()})
 
 
 def _values(match: BrainMatch, area: str, averaged: Sequence[str], seeds: int) -> OverSeeds:

@@ -17,7 +17,7 @@ from wiringup.core.checks import did_you_mean, one_of
 from wiringup.core.errors import InputError
 from wiringup.results.brain_match import BrainMatch
 from wiringup.results.comparison import matched, moments_of, told_not_resampled
-from wiringup.results.draws import Drawn, Sample, drawn, mixed, subtracted, together
+from wiringup.results.draws import Sample, drawn, mixed, subtracted, together
 from wiringup.results.labels import born
 from wiringup.results.record import MEAN
 from wiringup.results.stats import LEVEL, Estimate, paired_permutation
@@ -248,26 +248,6 @@ def last_pair(a: Curve, b: Curve, least: int = 1) -> tuple[Sample, Sample]:
     """
     common = _common(a, b, least)
     return _of(a.samples[-1], a, common), _of(b.samples[-1], b, common)
-
-
-def last_compared(a: Curve, b: Curve, whole: Drawn | None = None) -> Compared:
-    """Compare two conditions at their last moments, seed by seed.
-
-    Args:
-        a: the first.
-        b: what is subtracted from it.
-        whole: the brain match that is 100 %; None leaves the difference as it is.
-
-    Raises:
-        InputError: if they have no seed in common, or a seed twice.
-    """
-    first, second = last_pair(a, b)
-    found = drawn(subtracted(first, second), "paired")
-    difference = found.estimate() if whole is None else found.relative_to(whole).estimate().in_percent()
-    n, p = len(first.values), float("nan")
-    if n > 1:
-        p = paired_permutation(first.values, second.values, np.random.default_rng(0))
-    return Compared(float(a.costs["updates"][-1]), difference, p, n)
 
 
 def last_difference(a: Curve, b: Curve) -> Array:

@@ -41,6 +41,7 @@ MEASURES = ("brain_match", "top1", "updates", "synaptic_updates", "trained", "fl
 Names = Mapping[str, Mapping[str, str]]
 """Column -> what users call a value of it in short -> the value."""
 
+_FEW = 20  # numbers that are listed one by one
 _LITERAL = r"'(?:[^']|'')*'"
 _COMPARED = re.compile(
     rf"\b(?P<column>[a-z_0-9]+)\s*(?:==?|<>|!=|(?:not\s+)?in\s*\()\s*(?P<values>{_LITERAL}(?:\s*,\s*{_LITERAL})*)",
@@ -168,7 +169,7 @@ def _values_told(every: Any, where: str, *, unknown: bool = False) -> list[str]:
     for one in _COMPARED.finditer(where):
         texts = {value[1:-1].replace("''", "'") for value in re.findall(_LITERAL, one["values"])}
         compared.setdefault(one["column"].lower(), set()).update(texts)
-    told = []
+    told = [] if unknown else _numbers_told(every, where)
     for column in (name for name in compared if COLUMNS.get(name) == "VARCHAR"):
         rows = every.project(f'"{column}"').distinct().order(f'"{column}"').fetchall()
         values = [value for (value,) in rows if value is not None]
@@ -176,6 +177,22 @@ def _values_told(every: Any, where: str, *, unknown: bool = False) -> list[str]:
             told.append(
                 f"{column} is one of {listed(list(map(repr, values)))}." if values else f"{column} is empty."
             )
+    return told
+
+
+def _numbers_told(every: Any, where: str) -> list[str]:
+    """Return which numbers there are in the columns that a condition names."""
+    bare = re.sub(_LITERAL, "", where)
+    told = []
+    for column in (
+        c for c, kind in COLUMNS.items() if kind != "VARCHAR" and re.search(rf"(?i)\b{c}\b", bare)
+    ):
+        rows = every.project(f'"{column}"').distinct().order(f'"{column}"').fetchall()
+        values = [f"{value:g}" for (value,) in rows if value is not None]
+        between = (
+            f"between {values[0]} and {values[-1]}" if len(values) > _FEW else f"one of {', '.join(values)}"
+        )
+        told.append(f"{column} is {between}." if values else f"{column} is empty.")
     return told
 
 

@@ -122,13 +122,13 @@ def test_sets_are_tested_against_as_many_synapses_of_the_same_birth(capsys):
     )
     records = [make_record(n, s, 0.1, 0.2 + i / 10 + s / 50) for i, n in enumerate(labels) for s in (0, 1)]
     found = compare(rows(records), "KN + decoder")
-    _print_differences(found, records, AS_MANY)
+    _print_differences(found, AS_MANY)
     blocks = capsys.readouterr().out.split("Against ")[1:]
     told = [[n for n in labels if f" {n} " in block.split("\n", 1)[1]] for block in blocks]
     assert [block.partition(": seed by seed")[0] for block in blocks] == [labels[0], labels[3]]
     assert told == [["KN + critical"], ["WC + critical"]]
-    _print_differences(found, records, labels[0])
+    _print_differences(found, labels[0])
     shown = capsys.readouterr().out
     assert all(f" {n} " in shown for n in labels[1:])
-    _print_differences(found, records, {})
+    _print_differences(found, {})
     assert capsys.readouterr().out == ""

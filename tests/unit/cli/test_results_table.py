@@ -113,6 +113,9 @@ def test_an_empty_condition_and_the_mean_of_all_areas_are_told(runs, capsys):
     with pytest.raises(SystemExit):
         main(["results", "--where", " "])
     assert "has to be a condition" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["results", "--where", "epoch = 6 and label <> 'x epoch'"])
+    assert "epoch is one of 0, " in (err := capsys.readouterr().err) and "updates is" not in err
     main(["results"])
     shown = capsys.readouterr()
     assert "mean of all areas" in shown.out and "leave out areas in which its reference" in shown.err

@@ -11,7 +11,8 @@ from wiringup.figures.methods import headline
 from wiringup.figures.style import look
 from wiringup.figures.tables import comparison_table, count, differences_table, plus_minus
 from wiringup.results.comparison import OverSeeds, compare, of_study
-from wiringup.results.curves import curves
+from wiringup.results.curves import curves, last_pair
+from wiringup.results.draws import drawn, subtracted
 from wiringup.results.record import Diverged
 from wiringup.results.table import rows, to_csv
 
@@ -91,20 +92,22 @@ def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
 
 
 def test_conditions_are_tested_against_a_baseline_seed_by_seed(records):
-    def told(found, *labels, **more):
-        known = curves(rows(found, evidence=True), REFERENCE, fractions=more.get("percent", True))
-        return differences_table(known, REFERENCE, *labels, **more)
-
-    both = [REFERENCE, "few", "gone"]
-    header, (row,) = told(records, "few", both)
+    header, (row,) = differences_table(compared(records), "few")
     assert header == ["condition", "seeds", "difference, points", "95 % interval", "p"]
     assert (row[:3], row[4]) == ([REFERENCE, "2", "+40.0"], "0.5")  # one of two signs
-    low, high = (float(end) for end in row[3].split(" to "))
-    assert low < 40 < high
-    (row,) = told(records, "few", both, percent=False)[1]
-    assert row[2] == "+0.200" and float(row[3].split(" to ")[0]) < 0.2
-    assert told(records[:3], "few", both)[1] == [[REFERENCE, "1", "+30.0", "–", "–"]], "of one seed alone"
-    assert told(records, "gone", both)[1] == []
+    first, second = (curves(rows(records), REFERENCE)[label] for label in (REFERENCE, "few"))
+    of = drawn(subtracted(*last_pair(first, second)), "paired")
+    of = of.relative_to(drawn(first.samples[-1], REFERENCE)).estimate().in_percent()
+    assert row[3] == f"{of.low:+.1f} to {of.high:+.1f}", "as stats compare and the claims have it"
+    at_chance = [
+        replace(r, points=tuple(replace(p, scores=(score(value=-0.1 + i / 100),)) for p in r.points))
+        for i, r in enumerate(records)
+    ]
+    (row,) = differences_table(compared(at_chance), "few")[1]
+    assert row[:3] == [REFERENCE, "2", "-0.020"]
+    one_lost = compared(records[:3], [Diverged("few", 1, "nan")])
+    assert differences_table(one_lost, "few")[1] == [[REFERENCE, "1", "+30.0", "–", "–"]], "of one seed alone"
+    assert differences_table(one_lost, "gone")[1] == []
 
 
 def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records, tmp_path):

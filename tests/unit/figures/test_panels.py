@@ -280,7 +280,13 @@ def test_cells_of_maps_have_intervals_and_differences_that_are_told_are_bold(tmp
     spots = load_own(tmp_path, "ref")
     drawn = PANELS["4b"].draw(spots, "t", "c")
     weights = {text.get_text(): text.get_fontweight() for text in drawn.figure.axes[0].texts}
-    assert (weights["+20"], weights["+0"]) == ("bold", "normal") and "Bold: the two 95" in drawn.caption
+    assert (weights["+20"], weights["+0"]) == (
+        "bold",
+        "normal",
+    ) and "seed by seed; bold: without 0." in drawn.caption
+    (one,) = [r for r in numbers("4b", drawn) if r["series"] == "difference" and r["epoch"] == 1]
+    assert one["percent_low"] < one["percent"] < one["percent_high"] < 30
+    assert f"{one['percent_low']:+.0f} to {one['percent_high']:+.0f}" in weights
     (one,) = [s for s in spots if s.label == "wc" and s.epoch == 1]
     interval = one.percent["mean"]
     told = [text.get_text() for text in PANELS["s3"].draw(spots, "t", "c").figure.axes[0].texts]

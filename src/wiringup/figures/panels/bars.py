@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from wiringup.core.areas import SCORED
 from wiringup.figures.panels import rows
@@ -28,6 +29,8 @@ from wiringup.results.record import MEAN
 HATCHES = ("", "////", "....", "xxxx", "\\\\\\\\", "++++", "oooo", "----")
 _NARROW = 0.09  # of a group's width: numbers above narrower bars are turned
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.3}
+_HALO: list[AbstractPathEffect] = [withStroke(linewidth=1.9, foreground="white")]
+"""Around what lies on bars: on a black one it would not be seen."""
 HEIGHT = 2.3  # inches
 _ABOVE = 15  # percentage points above a bar, at most, at which its number stands
 GROUPS = (MEAN, *SCORED)
@@ -87,9 +90,13 @@ def draw(
 
 
 def _patch(one: Series, color: str, hatch: str, label: str) -> Patch:
-    face = "white" if one.published else color
-    edge = color if one.published else "white"
-    return Patch(facecolor=face, edgecolor=edge, hatch=hatch, label=label, linewidth=0.8)
+    face, edge, width = _filled(one, color)
+    return Patch(facecolor=face, edgecolor=edge, hatch=hatch, label=label, linewidth=width)
+
+
+def _filled(one: Series, color: str) -> tuple[str, str, float]:
+    """Return the colours of a bar's face and edge, and how wide the edge is; hatches have the edge's."""
+    return ("white", color, 0.8) if one.published else (color, "white", 0.0)
 
 
 def _bars(
@@ -98,14 +105,18 @@ def _bars(
     values, low, high = (
         np.array(v, float) for v in zip(*(percent(one.spots[-1], g) for g in groups), strict=True)
     )
-    face, edge = ("white", color) if one.published else (color, "white")
-    axes.bar(x, values, width, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=0.8)
+    face, edge, line = _filled(one, color)
+    axes.bar(x, values, width, facecolor=face, edgecolor=edge, hatch=hatch, linewidth=line)
     if one.published:
         axes.bar(x, values, width, facecolor="none", edgecolor=color, linewidth=0.8)
     known = np.isfinite(low) & np.isfinite(high)
     if known.any():
         ends = [np.maximum(values - low, 0)[known], np.maximum(high - values, 0)[known]]
-        axes.errorbar(x[known], values[known], ends, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=2)
+        drawn = axes.errorbar(
+            x[known], values[known], ends, fmt="none", ecolor="0.1", elinewidth=0.9, capsize=2
+        )
+        for part in (*drawn.lines[1], *drawn.lines[2]):
+            part.set_path_effects(_HALO)
     if np.isfinite(values[0]):
         top = max(values[0], min(high[0], values[0] + _ABOVE) if known[0] else values[0], 0)
         turned = 90 if width < _NARROW else 0
@@ -128,6 +139,7 @@ def _dots(
         found = every_seed(one, group, others)
         if len(found) > 1:
             spread = np.linspace(-width / 2, width / 2, len(found))
-            axes.plot(
+            (dots,) = axes.plot(
                 place + spread, found, "o", color="0.15", mfc="none", markersize=1.6, mew=0.45, zorder=4
             )
+            dots.set_path_effects(_HALO)

@@ -1,6 +1,7 @@
 """Panels of what more images, epochs and updates give (Figures 1 and 4, and their supplement)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from wiringup.figures.panels.sheet import COLUMN
 from wiringup.figures.panels.spots import ALL, CRITICAL, KN, WC, Spot
 from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
+from wiringup.results.stats import Estimate
 from wiringup.results.table import OWN
 
 NAMED = 3
@@ -114,25 +116,36 @@ def _beside(spot: Spot) -> bool:
 
 def difference(spots: Spots, title: str, caption: str) -> Drawn:
     """Draw the map of compressed minus standard training, of each source."""
-    found, apart, series, extra = {}, {}, [], []
+    found, apart, beneath, series, extra = {}, {}, {}, [], []
     for source, name in SOURCES.items():
         ours, theirs = (_cells(spots, source, is_) for is_ in (is_compressed, is_standard))
         if both := sorted(ours.keys() & theirs.keys()):
-            found[name] = {key: ours[key].value - theirs[key].value for key in both}
-            apart[name] = {key for key in both if _apart(ours[key], theirs[key])}
+            each = {key: _difference(ours[key], theirs[key]) for key in both}
+            found[name] = {key: of.value for key, of in each.items()}
+            apart[name] = {key for key, of in each.items() if of.low > 0 or of.high < 0}
+            beneath[name] = {
+                key: f"{of.low:+.0f} to {of.high:+.0f}" for key, of in each.items() if of.low < of.high
+            }
             series += grouped([of[key] for key in both for of in (ours, theirs)])
-            said = {"series": "difference", "source": source, "area": MEAN}
-            extra += [{**said, "images": n, "epoch": e, "percent": v} for (n, e), v in found[name].items()]
+            said: dict[str, Any] = {"series": "difference", "source": source, "area": MEAN}
+            for (n, epoch), of in each.items():
+                ends = {"percent_low": of.low, "percent_high": of.high}
+                extra.append({"images": n, "epoch": epoch, "percent": of.value, **said, **ends})
     unit = "difference, percentage points"
-    caption += " Bold: the two 95 % intervals do not overlap." if any(apart.values()) else ""
+    caption += " Below: the 95 % interval, seed by seed; bold: without 0." if any(beneath.values()) else ""
     caption += sentences(series, "cell")
-    return Drawn(maps.draw(found, title, caption, unit, difference=True, bold=apart), series, extra=extra)
+    figure = maps.draw(found, title, caption, unit, difference=True, beneath=beneath, bold=apart)
+    return Drawn(figure, series, extra=extra)
 
 
-def _apart(a: Spot, b: Spot) -> bool:
-    """Return whether the intervals of two moments of several seeds have nothing in common."""
-    one, other = a.percent[MEAN], b.percent[MEAN]
-    return min(a.seeds, b.seeds) > 1 and (one.low > other.high or other.low > one.high)
+def _difference(a: Spot, b: Spot) -> Estimate:
+    """Return by how many points a moment is above another of its source: of own ones with the interval."""
+    known = (
+        a.basis.comparison.difference(a.moment, b.moment)
+        if a.basis.comparison and a.moment and b.moment
+        else None
+    )
+    return known if known and np.isfinite(known.value) else Estimate(a.value - b.value)
 
 
 def standard_map(spots: Spots, title: str, caption: str) -> Drawn:

@@ -80,7 +80,7 @@ def _words(
         x, y = epochs.index(key[1]), images.index(key[0])
         share = abs(value) / float(str(limits["vmax"]))
         color = "white" if (share > _DARK if difference else share < _DARK_LEVEL) else "black"
-        told = f"{value:{'+' if difference else ''}.0f}"
+        told = f"{value:{'+z' if difference else 'z'}.0f}"
         weight = "bold" if key in bold else "normal"
         place: dict[str, Any] = {
             "ha": "center",

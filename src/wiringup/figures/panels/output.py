@@ -35,7 +35,8 @@ def _row(panel: str, series: str, spot: Spot, area: str) -> dict[str, Any]:
         "source", "study", "label", "architecture", "birth", "genome", "plasticity", "norms", "variant",
         "images", "epoch", "updates", "synaptic_updates", "trained", "seeds", "seed",
     )  # fmt: skip
-    percent = spot.percent[area]
+    percent, of = spot.percent[area], spot.accuracy
+    accuracy = {"": of.value, "_low": of.low, "_high": of.high}
     return {
         "panel": panel,
         "series": series,
@@ -47,6 +48,7 @@ def _row(panel: str, series: str, spot: Spot, area: str) -> dict[str, Any]:
         "percent_low": percent.low,
         "percent_high": percent.high,
         "top1": spot.top1 if area == MEAN else None,
+        **{f"top1_percent{end}": of if area == MEAN else None for end, of in accuracy.items()},
     }
 
 

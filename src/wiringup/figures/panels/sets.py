@@ -13,7 +13,6 @@ from wiringup.figures.panels.panel import (
     Spots,
     ends,
     equally_long,
-    is_standard,
     usual,
     with_most_images,
 )
@@ -111,16 +110,14 @@ def accuracies(spots: Spots, title: str, caption: str) -> Drawn:
     series = []
     found, told = _of_sets(spots)
     for one in found:
-        if known := tuple(s for s in one.spots if np.isfinite(s.top1)):
+        if known := tuple(s for s in one.spots if np.isfinite(s.accuracy.value)):
             series.append(replace(one, spots=known))
-    whole: dict[str, float] = {}
-    for spot in ends(with_most_images(filter(is_standard, spots))):
-        if np.isfinite(spot.top1) and not spot.seed:
-            whole[spot.study] = spot.top1
+    if any(spot.accuracy.low < spot.accuracy.high for one in series for spot in one.spots):
+        told += " Intervals of accuracy are over seeds alone."
     figure = curves.draw(
         series, title, caption + told, _beside(series), "trained synapses", fixed=_LOOKS,
-        y=lambda s, _: (100 * s.top1 / whole.get(s.study, np.nan), np.nan, np.nan),
-        y_name="top-1, % of reference",
+        y=lambda s, _: (s.accuracy.value, s.accuracy.low, s.accuracy.high),
+        y_name="top-1, % of reference", close=True,
     )  # fmt: skip
     return Drawn(figure, series, (MEAN,))
 

@@ -5,7 +5,7 @@ of the same publication, for published ones. Nothing is compared across sources 
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from wiringup.core.areas import BEHAVIOR, SCORED
@@ -38,10 +38,12 @@ class Basis:
     Attributes:
         told: the sentences of a caption.
         simulated: whether any recordings are simulated.
+        comparison: of own runs.
     """
 
     told: str
     simulated: bool = False
+    comparison: Comparison | None = field(default=None, repr=False, compare=False)
 
 
 _PUBLISHED = Basis(
@@ -69,7 +71,9 @@ class Spot:
         percent: the same in percent of the reference, with its interval where there are several seeds.
         each: area or "mean" -> the percentage of every seed.
         top1: fraction, or NaN.
+        accuracy: the same in percent of the reference, with its interval where there are several seeds.
         basis: of the percentages.
+        moment: of own runs, what it shows.
     """
 
     source: str
@@ -95,6 +99,8 @@ class Spot:
     each: Mapping[str, tuple[float, ...]]
     top1: float
     basis: Basis
+    accuracy: Estimate = field(default_factory=lambda: Estimate(float("nan")))
+    moment: ConditionScores | None = field(default=None, repr=False, compare=False)
 
     @property
     def value(self) -> float:
@@ -149,7 +155,7 @@ def own_basis(comparison: Comparison, so_far: str = "") -> Basis:
     if comparison.simulated:
         told.append(f"SIMULATED: own runs are scored on {SIMULATED}.")
         told.append("Published scores are of real recordings and are therefore not drawn beside them.")
-    return Basis(" ".join(filter(None, told)), comparison.simulated)
+    return Basis(" ".join(filter(None, told)), comparison.simulated, comparison)
 
 
 def _own(
@@ -184,6 +190,8 @@ def _own(
         each={area: of.values for area, of in moment.percent.items()},
         top1=moment.top1.mean,
         basis=basis,
+        accuracy=basis.comparison.accuracy(moment) if basis.comparison else Estimate(float("nan")),
+        moment=moment,
     )
 
 
@@ -244,5 +252,6 @@ def _published(rows: Sequence[Row], full: Sequence[Row]) -> Spot:
         percent={area: Estimate(value) for area, value in percent.items()},
         each={area: (value,) for area, value in percent.items()},
         top1=float("nan") if row["top1"] is None else row["top1"],
+        accuracy=Estimate(100 * row["top1"] / full[0]["top1"] if row["top1"] else float("nan")),
         basis=_PUBLISHED,
     )
