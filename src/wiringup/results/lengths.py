@@ -13,7 +13,7 @@ from wiringup.core.checks import did_you_mean
 from wiringup.core.errors import InputError
 from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.curves import Curve
-from wiringup.results.labels import SHORT
+from wiringup.results.labels import DISTILLED, SHORT, genome_kind
 from wiringup.results.table import Row
 
 Lines = Mapping[str, str]
@@ -77,7 +77,8 @@ def _names(groups: Sequence[Sequence[Row]], labels: Mapping[str, object]) -> lis
 
 def _condition(row: Row) -> str:
     birth, learns = str(row.get("birth")), row.get("plasticity")
-    return SHORT.get(birth, birth) + (", all" if learns == "all" else f" + {learns}")
+    distilled = " (distilled)" if genome_kind(row) == DISTILLED else ""
+    return SHORT.get(birth, birth) + distilled + (", all" if learns == "all" else f" + {learns}")
 
 
 def _with_images(row: Row) -> str:

@@ -85,6 +85,17 @@ def test_a_line_of_images_says_how_many_and_no_line_takes_the_name_of_another():
     assert set(epochs(REF + SHORT + slow)) == {"ref", "slow, longer"}, "called by their longest"
 
 
+def test_what_was_distilled_from_a_run_has_a_line_of_its_own_name():
+    born_of = {"birth": {"recipe": "weight_compression"}}
+    found = []
+    for told, genome in (("a", "a" * 64), ("b", "run:0")):
+        for n in (1, 2):
+            one = ended(f"{told} {n}", *[0.1] * (n + 1))
+            found.append(replace(one, spec={**one.spec, "birth": born_of["birth"] | {"genome": genome}}))
+    named = lines(rows(found))
+    assert [*dict.fromkeys(named.values())] == ["WC, all", "WC (distilled), all"]
+
+
 def test_curves_of_one_line_are_one_and_its_end_is_drawn_as_the_reference():
     values = (0.5, 0.45, 0.1, 0.15)
     records = [

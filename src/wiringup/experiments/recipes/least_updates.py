@@ -7,10 +7,11 @@ match against synaptic updates. At `gpu` (one H200, three seeds, mean of V1, V4,
 compression from the published figures, with critical training, had 70, 77 and 89 % [79, 101] after one,
 three and ten epochs, 90 % [80, 102] with BatchNorm learning too: with 1/184 of the reference's synaptic
 updates. 80 % took about 9e10 of them, where training all synapses took 7e12. At `small` (two cores) it had
-52, 61 and 68 % [54, 82], with BatchNorm learning too 57, 69 and 80.8 % [70.5, 93.9] (docs/findings.md).
+52, 61 and 68 % [54, 82], with BatchNorm learning too 57, 69 and 80.8 % [70.5, 93.9]; distilled from the
+reference of each seed, which is a better birth, 58, 66 and 75 % [63, 85] (docs/findings.md).
 
-Three seeds: 57 runs, at `gpu` (one card) about 13 minutes one after the other, 7 minutes eight at once, and
-3.5 hours at `small` (two cores).
+Three seeds: 66 runs, at `gpu` (one card) about 15 minutes one after the other, 8 minutes eight at once, and
+4 hours at `small` (two cores).
 """
 
 import re
