@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNS := $(VENV)/.runs
 READY := $(VENV)/.ready
 # Python compiles what it imports; to compile all that is installed takes a third of the time of installing.
 QUIETLY := --quiet --disable-pip-version-check --no-compile
@@ -9,10 +10,10 @@ QUIETLY := --quiet --disable-pip-version-check --no-compile
 .PHONY: run quick test lint types contracts unit clean
 .DELETE_ON_ERROR:
 
-run: $(READY)  ## environment + main job: the paper's argument on simulated data (about 5 minutes on 2 cores)
+run: $(RUNS)  ## environment + main job: the paper's argument on simulated data (about 5 minutes on 2 cores)
 	$(BIN)/wiringup run --launch processes:2
 
-quick: $(READY)  ## the same, smaller (under a minute): all works, too small for the argument
+quick: $(RUNS)  ## the same, smaller (under a minute): all works, too small for the argument
 	$(BIN)/wiringup run --quick
 
 test: lint types contracts unit  ## lint, types, import contracts, tests
@@ -31,10 +32,15 @@ contracts: $(READY)
 unit: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
-$(READY): pyproject.toml constraints.txt
+# What runs takes half of the time to install of what tests need beside it.
+$(RUNS): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "wiringup needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install $(QUIETLY) "$$(grep '^torch==' constraints.txt)"
+	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e '.[netcdf,results,slurm]'
+	touch $(RUNS)
+
+$(READY): $(RUNS)
 	$(BIN)/pip install $(QUIETLY) -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
