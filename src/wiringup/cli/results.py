@@ -115,7 +115,9 @@ def _list(file: Path | None, out: Path, json: bool) -> None:
     going = begun(store)
     if json:
         kinds = {"run": rows(records), "score": scores, "match": matches, "study": studies}
-        kinds["unfinished study"] = [{"uid": name, "done": done, "runs": n} for name, done, n in going]
+        kinds["unfinished study"] = [
+            {"uid": name, "done": done, "runs": n} for name, done, n in going if done < n
+        ]
         kinds["unreadable"] = [{"file": str(path), "why": why} for path, why in lost]
         as_json([{"kind": kind, **one} for kind, found in kinds.items() for one in found])
         return

@@ -136,6 +136,8 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     from wiringup.results.table import rows
 
     document, records = store.study(name)
+    if "so_far" not in document:  # a launch that was ended after its last run has not written it down
+        store.save_study(document["uid"], document["spec"], document["runs"])
     found, claims = of_study(document, records), examined(document, records)
     tests = claims.mean if claims else []
     kernels = first_filters(records, store)

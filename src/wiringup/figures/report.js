@@ -20,6 +20,7 @@
   const MOST_BANDS = 8;  // intervals of more conditions hide each other
   const PRINTED = 980;  // px: the width of a page
   const hidden = new Set();
+  let decadesWide = 0;  // of a logarithmic axis, as a whole
   let shown = [], current = -1;  // the marks that can be read out: which trace, which point, what it says
 
   // The marks of plotly.js and the same ones as text, for the buttons.
@@ -155,7 +156,7 @@
       found = lines(s, choose.against.value, log);
       const title = { text: choose.against.selectedOptions[0].textContent };
       const reach = log ? [Math.log10(s.least / 1.4), Math.log10(s.most * 1.4)] : [-0.02 * s.most, s.most * 1.05];
-      const ticks = log ? decades(s, width) : { exponentformat: "SI" };
+      const ticks = { exponentformat: "SI", ...(log ? decades(s, width) : {}) };
       Object.assign(layout, { xaxis: { ...axis, title, range: reach, type: log ? "log" : "linear", ...ticks },
         yaxis: value, shapes: data.percent ? [whole] : [] });
     }
@@ -172,8 +173,20 @@
       .flatMap((one) => rowed ? scored(one).slice(-1) : scored(one))
       .map((p) => p.values[choose.area.value]).filter(bounded);
     cut.hidden = !((rowed || bands) && reach.some(([, low, high]) => low < s.bottom || high > s.top));
+    decadesWide = layout.xaxis.type === "log" ? layout.xaxis.range[1] - layout.xaxis.range[0] : 0;
+    const first = !box.data;
     Plotly.react(box, traces, layout, { displaylogo: false, showTips: false,
       modeBarButtons: [[SAVE, "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] });  // none sends data away
+    if (first) box.on("plotly_relayout", closer);
+    closer();
+  };
+
+  // Between two decades there would be no tick.
+  const closer = () => {
+    const { range, tickmode } = box.layout.xaxis, wide = range[1] - range[0];
+    if (!decadesWide) return;
+    const mode = wide < 2 && wide < 0.6 * decadesWide ? "auto" : "array";
+    if (mode !== tickmode) Plotly.relayout(box, { "xaxis.tickmode": mode });
   };
 
   // What is saved stands alone: dark on white, with a legend, and as far zoomed in as it is seen.
@@ -182,6 +195,7 @@
     const { traces, layout, rowed } = picture();
     root.classList.remove("printed");
     for (const name of ["xaxis", "yaxis"]) layout[name].range = box.layout[name].range;
+    layout.xaxis.tickmode = box.layout.xaxis.tickmode;
     Object.assign(layout, { paper_bgcolor: "#fff", showlegend: !rowed, legend: { orientation: "h", y: -0.2 } });
     layout.height += rowed ? 0 : 20 * data.series.length;
     Plotly.downloadImage({ data: traces, layout },

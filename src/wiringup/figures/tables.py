@@ -49,7 +49,8 @@ def differences_table(comparison: Comparison, baseline: str, tested: Sequence[st
     """Return conditions against one of them, at the end, seed by seed, with a permutation test.
 
     The interval is over seeds, stimuli and units; p is of the signs of the seeds' differences, two-sided, and
-    not adjusted for the number of tests. Conditions without a seed of the baseline have no row.
+    not adjusted for the number of tests; of few seeds it can tell nothing, and is not shown. Conditions
+    without a seed of the baseline, or a score, have no row.
 
     Args:
         comparison: of all conditions.
@@ -66,8 +67,11 @@ def differences_table(comparison: Comparison, baseline: str, tested: Sequence[st
         if not (common := comparison.common_seeds(one, base)):
             continue
         of = comparison.difference(one, base)
+        if not np.isfinite(of.value):
+            continue
         a, b = (np.array([_by_seed(comparison, m)[seed] for seed in common]) for m in (one, base))
-        p = f"{paired_permutation(a, b, np.random.default_rng(0)):.2g}" if len(common) > 1 else "–"
+        tells = len(common) >= ENOUGH_FOR_P
+        p = f"{paired_permutation(a, b, np.random.default_rng(0)):.2g}" if tells else "–"
         interval = f"{of.low:+.{digits}f} to {of.high:+.{digits}f}" if np.isfinite(of.low) else "–"
         body.append([one.label, str(len(common)), f"{of.value:+.{digits}f}", interval, p])
     return ["condition", "seeds", f"difference, {unit}", "95 % interval", "p"], body

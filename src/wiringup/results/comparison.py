@@ -126,18 +126,17 @@ class Comparison:
 
         In percentage points of the reference's brain match, or in brain match where nothing is a percentage.
         NaN if they have no seed in common, or one has a seed twice. Of one seed alone there is no interval:
-        nobody knows how others differ.
+        nobody knows how others differ. Nor is there one in percent of a reference of one seed.
         """
-        common = self.common_seeds(a, b)
+        common, whole = self.common_seeds(a, b), self.whole
         if not common:
             return Estimate(float("nan"))
         found = drawn(subtracted(*(_of_seeds(one, common) for one in (a, b))), "paired")
-        if self.has_percent:
-            goal = drawn(_of_seeds(self.whole, self.whole.seeds), self.reference)
-            told = found.relative_to(goal).estimate().in_percent()
-        else:
+        if not (self.has_percent and whole.sample):
             told = found.estimate()
-        return told if len(common) > 1 else Estimate(told.value)
+            return told if len(common) > 1 else Estimate(told.value)
+        told = found.relative_to(drawn(whole.sample, self.reference)).estimate().in_percent()
+        return told if min(len(common), len(whole.seeds)) > 1 else Estimate(told.value)
 
     def common_seeds(self, a: ConditionScores, b: ConditionScores) -> list[int]:
         """Return the seeds that both have; none where one has a seed twice."""
@@ -147,8 +146,12 @@ class Comparison:
     def accuracy(self, one: ConditionScores) -> Estimate:
         """Return top-1 as a percentage of the reference's at its end; the interval is over seeds alone."""
         mine, whole = (np.array(of.top1.values) for of in (one, self.whole))
+        if not whole.mean() > 0:
+            return Estimate(float("nan"))
+        if min(len(mine), len(whole)) < 2:
+            return Estimate(float(100 * mine.mean() / whole.mean()))
         found = drawn(Sample(mine), one.label).relative_to(drawn(Sample(whole), self.reference))
-        return found.estimate().in_percent() if len(mine) > 1 else Estimate(100 * found.value)
+        return found.estimate().in_percent()
 
     @property
     def interval_over(self) -> str:
@@ -380,7 +383,7 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], last: Runs) -
         spent=100 * synaptic / whole if whole else float("nan"),
         born=born(first, last[0][0]),
         seeds=tuple(row.get("seed", -1) for row in firsts),
-        sample=mine.sample(MEAN, areas),
+        sample=mine.sample(MEAN, areas) if mine.seeds else None,
     )
 
 

@@ -188,12 +188,17 @@ def _numbers_told(every: Any, where: str) -> list[str]:
         c for c, kind in COLUMNS.items() if kind != "VARCHAR" and re.search(rf"(?i)\b{c}\b", bare)
     ):
         rows = every.project(f'"{column}"').distinct().order(f'"{column}"').fetchall()
-        values = [f"{value:g}" for (value,) in rows if value is not None]
+        values = [_said(value) for (value,) in rows if value is not None]
         between = (
             f"between {values[0]} and {values[-1]}" if len(values) > _FEW else f"one of {', '.join(values)}"
         )
         told.append(f"{column} is {between}." if values else f"{column} is empty.")
     return told
+
+
+def _said(value: Any) -> str:
+    """Return a number or a truth value as a condition would name it."""
+    return str(value).lower() if isinstance(value, bool) else repr(value).removesuffix(".0")
 
 
 def _plain(connection: Any, columns: Sequence[str]) -> list[dict[str, Any]]:

@@ -138,17 +138,18 @@ class Store:
     def _so_far(self, name: str) -> dict[str, Any]:
         """Return the document that a study would have if it consisted of the runs that are made."""
         listed = _document(self.folder(name) / RUNS, ListingDocument)
-        made = [one for one in listed["runs"] if self.made(one["run"])]
+        made, lost = [], []
+        for one in listed["runs"]:
+            if why := self.diverged(one["run"], one.get("needs", "")):
+                lost.append({"label": one["label"], "seed": one["seed"], "why": why})
+            elif self.made(one["run"]):
+                made.append(one)
         if not made:
             raise MissingDataError(f"No run of study {name} is made yet; see wiringup status {name}.")
-        lost = [
-            {"label": one["label"], "seed": one["seed"], "why": why}
-            for one in listed["runs"]
-            if not self.made(one["run"]) and (why := self.diverged(one["run"], one.get("needs", "")))
-        ]
         spec = {**listed["spec"], "labels": [one["label"] for one in made], "diverged": lost}
         found = {"uid": listed["uid"], "spec": spec, "runs": [one["run"] for one in made]}
-        if len(made) + len(lost) == len(listed["runs"]):
+        whole = listed["spec"].get("reference") not in (one["label"] for one in lost)
+        if whole and len(made) + len(lost) == len(listed["runs"]):
             return found
         told = f"{len(made)} of {len(listed['runs'])} runs"
         log.warning("Study %s is not finished: what follows is of %s.", name, told)

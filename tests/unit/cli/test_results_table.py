@@ -84,7 +84,7 @@ def test_two_runs_are_compared(runs, capsys):
 def test_a_study_that_was_begun_is_told_to_be_unfinished(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     store = Store(tmp_path / "runs")
-    listed = [Listed(f"A-{seed}", "A", seed, "A") for seed in (0, 1)]
+    listed = [Listed(f"{label}-0", label, 0, label) for label in ("A", "B")]
     Listing("abc", {"reference": "A"}, tuple(listed)).save(store)
     main(["results"])
     err = capsys.readouterr().err
@@ -97,13 +97,28 @@ def test_a_study_that_was_begun_is_told_to_be_unfinished(tmp_path, monkeypatch, 
     main(["results", "--json"])
     told = [one for one in json.loads(capsys.readouterr().out) if one["kind"] == "unfinished study"]
     assert told == [{"kind": "unfinished study", "uid": "abc", "done": 1, "runs": 2}]
-    store.save_diverged("A-1", {}, "the loss is nan")
+    store.save_diverged("A-0", {}, "the reference is lost")
+    main(["results"])
+    assert "0 of 2 runs are. Run the same command" in capsys.readouterr().err, "nothing without a reference"
+    (store.folder("A-0") / "diverged.json").unlink()
+    store.save_diverged("B-0", {}, "the loss is nan")
+    lost = store.folder("B-0") / "diverged.json"
+    whole = lost.read_text()
+    lost.write_text("{")
+    main(["results"])
+    assert "Not listed: abc/runs.json" in capsys.readouterr().err, "one damaged file stops nothing else"
+    lost.write_text(whole)
+    main(["results", "--json"])
+    assert not [one for one in json.loads(capsys.readouterr().out) if one["kind"] == "unfinished study"]
     main(["results"])
     assert "All 2 runs of study abc are done; for its report: wiringup report abc." in capsys.readouterr().err
     main(["report", "abc"])
     assert "not finished" not in capsys.readouterr().err
     page = (store.folder("abc") / "report.html").read_text()
-    assert "A, seed 1: the loss is nan" in page and "Not finished" not in page
+    assert "B, seed 0: the loss is nan" in page and "Not finished" not in page
+    main(["results"])
+    assert "are done" not in capsys.readouterr().err, "it is written down now"
+    (store.folder("abc") / "study.json").unlink()
     (store.folder("abc") / "runs.json").write_text("{")
     main(["results"])
     assert "Not listed: abc/runs.json" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 import base64
 import csv
+import math
 import re
 from dataclasses import replace
 
@@ -94,7 +95,9 @@ def test_there_is_a_panel_for_each_area_and_no_empty_one(records):
 def test_conditions_are_tested_against_a_baseline_seed_by_seed(records):
     header, (row,) = differences_table(compared(records), "few")
     assert header == ["condition", "seeds", "difference, points", "95 % interval", "p"]
-    assert (row[:3], row[4]) == ([REFERENCE, "2", "+40.0"], "0.5")  # one of two signs
+    assert (row[:3], row[4]) == ([REFERENCE, "2", "+40.0"], "–"), "two seeds cannot tell"
+    six = [make_record(n, s, 0.1, v + s / 100) for n, v in ((REFERENCE, 0.5), ("few", 0.3)) for s in range(6)]
+    assert differences_table(compared(six), "few")[1][0][4] == "0.031"  # two of 64 signs
     first, second = (curves(rows(records), REFERENCE)[label] for label in (REFERENCE, "few"))
     of = drawn(subtracted(*last_pair(first, second)), "paired")
     of = of.relative_to(drawn(first.samples[-1], REFERENCE)).estimate().in_percent()
@@ -108,6 +111,24 @@ def test_conditions_are_tested_against_a_baseline_seed_by_seed(records):
     one_lost = compared(records[:3], [Diverged("few", 1, "nan")])
     assert differences_table(one_lost, "few")[1] == [[REFERENCE, "1", "+30.0", "–", "–"]], "of one seed alone"
     assert differences_table(one_lost, "gone")[1] == []
+    alone = compared([*six[:1], *six[6:], *(replace(r, label="more") for r in six[6:])])
+    assert differences_table(alone, "few")[1][1][:4] == ["more", "6", "+0.0", "–"], "a reference of one seed"
+    points = tuple(replace(p, scores=()) for p in six[0].points)
+    unscored = compared([*six, *(replace(r, label="unscored", points=points) for r in six[6:])])
+    assert [row[0] for row in differences_table(unscored, "few")[1]] == [REFERENCE]
+
+
+def test_accuracy_is_a_percentage_of_the_references_with_an_interval_over_seeds():
+    def told(*top1):
+        made = [make_record(n, s, 0.5) for n in (REFERENCE, "few") for s in range(2)]
+        points = [tuple(replace(p, top1=t) for p in r.points) for r, t in zip(made, top1, strict=True)]
+        found = compared([replace(r, points=p) for r, p in zip(made, points, strict=True)])
+        (few,) = (one for one in found.moments if one.label == "few")
+        return found.accuracy(few)
+
+    of = told(0.5, 0.7, 0.2, 0.28)
+    assert of.value == pytest.approx(40) and of.low < 40 < of.high
+    assert math.isnan(told(0.0, 0.0, 0.2, 0.28).value)
 
 
 def test_a_recipe_has_a_figure_of_updates_where_conditions_spend_unlike(records, tmp_path):

@@ -38,9 +38,9 @@ def failed(store: Store, one: Listed) -> str | None:
 
 
 def begun(store: Store) -> list[tuple[str, int, int]]:
-    """Return each study that was begun and has no report yet, how many runs of it are done, and of how many.
+    """Return each study that was begun and is not written down, how many runs are done, and of how many.
 
-    A run that diverged is done.
+    A run that diverged is done, but of the reference: a study needs that.
 
     The store is told of a list of runs that cannot be read.
     """
@@ -50,13 +50,19 @@ def begun(store: Store) -> list[tuple[str, int, int]]:
         if (folder / STUDY).is_file():
             continue
         try:
-            runs = Listing.load(store, name).in_order()
+            listing = Listing.load(store, name)
+            done = sum(_done(listing, store, one) for one in listing.in_order())
         except WiringupError as error:
             store.unreadable(folder / RUNS, str(error))
         else:
-            done = sum(store.made(one.run) or diverged(store, one) is not None for one in runs)
-            found.append((name, done, len(runs)))
+            found.append((name, done, len(listing.in_order())))
     return found
+
+
+def _done(listing: Listing, store: Store, one: Listed) -> bool:
+    if diverged(store, one):
+        return one.label != listing.reference
+    return store.made(one.run)
 
 
 def begun_told(study: str, done: int, runs: int) -> str:

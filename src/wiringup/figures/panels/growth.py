@@ -124,7 +124,7 @@ def difference(spots: Spots, title: str, caption: str) -> Drawn:
             found[name] = {key: of.value for key, of in each.items()}
             apart[name] = {key for key, of in each.items() if of.low > 0 or of.high < 0}
             beneath[name] = {
-                key: f"{of.low:+.0f} to {of.high:+.0f}" for key, of in each.items() if of.low < of.high
+                key: f"{of.low:+z.0f} to {of.high:+z.0f}" for key, of in each.items() if of.low < of.high
             }
             series += grouped([of[key] for key in both for of in (ours, theirs)])
             said: dict[str, Any] = {"series": "difference", "source": source, "area": MEAN}
