@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from wiringup.benchmarks.metrics.gram import Features
+from wiringup.core.cautions import caution
 from wiringup.core.checks import same_length
 from wiringup.core.progress import Clock
-from wiringup.core.score import DEFAULT_NORMALISATION, Score, check_normalisation
+from wiringup.core.score import ALIKE, DEFAULT_NORMALISATION, Score, check_normalisation
 from wiringup.core.spec import content_hash
 from wiringup.core.stimuli import Stimuli
 from wiringup.data.measurements import DataSet
@@ -97,10 +98,14 @@ def evaluate(
         for layer in names:
             # a layer's responses are freed once they are scored
             features = Features(responses.pop(layer), classes_of(subject), device=place)
+            if dead := ALIKE if features.alike else "":
+                caution(
+                    f"{layer} of {subject.name}: {dead}. The network is dead there, and can match nothing."
+                )
             for i in (i for i in group if layer in wanted[i]):
                 with clock.phase("scoring"):
                     score = benchmarks[i].score(features, layer, normalisation)
-                note = "; ".join(filter(None, (score.note, reservation_of(subject))))
+                note = "; ".join(filter(None, (score.note, dead, reservation_of(subject))))
                 found[i, layer] = replace(score, note=note)
     return [found[i, layer] for i, names in enumerate(wanted) for layer in names]
 

@@ -19,6 +19,9 @@ NORMALISATIONS: dict[str, Callable[[Any, Any], Any]] = {
 DEFAULT_NORMALISATION = "(r/c)^2"
 UNCEILED = "none"
 
+ALIKE = "every image has the same response"
+"""Part of the note of a score: the network is dead there, and can match nothing."""
+
 Draws = Mapping[str, NDArray[np.float64]]
 """What was resampled ("stimuli", "units", "both" at once) -> bootstrap draws of a score, each (draws,)."""
 

@@ -20,15 +20,17 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 
 from wiringup.core.files import atomic_path, write_text
+from wiringup.core.score import ALIKE
 from wiringup.core.spec import diff
 from wiringup.figures import sweep, updates
+from wiringup.figures.chart import chart, chart_data
 from wiringup.figures.genome import tiles
 from wiringup.figures.methods import citations, headline, legend, machines, methods
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
-from wiringup.results.comparison import Comparison, ConditionScores
-from wiringup.results.lengths import JOINED, Lines, by_length, lines
+from wiringup.results.comparison import Comparison
+from wiringup.results.lengths import Lines, by_length, lines
 from wiringup.results.record import MEAN, Diverged, Record
 from wiringup.results.table import rows, to_csv
 
@@ -121,7 +123,7 @@ def page(
         f"<p>{_text(comparison.unlearned)}</p>" if comparison.unlearned else "",
         _what(study, records),
         _tested(claims),
-        _chart(comparison, joined=len({*called.values()}) < len(called)),
+        chart(comparison, joined=len({*called.values()}) < len(called)),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends)),
@@ -130,6 +132,7 @@ def page(
         "<h2>Runs</h2>",
         _table(_grid(records, comparison)),
         _diverged(comparison.diverged),
+        _dead(records),
         _filters(kernels),
         _details("Every scored moment", _table(comparison_table(comparison, comparison.moments))),
         _details("Benchmarks, ceilings and errors at the end of each run", _table(_score_table(records))),
@@ -198,65 +201,6 @@ def _claim(study: Study) -> str:
     """Return what a recipe puts to the test: a claim, not a finding."""
     claim = study.get("spec", {}).get("claim")
     return f'<p class="soft">Put to the test: “{_text(claim)}”</p>' if claim else ""
-
-
-_CHART = """<figure id="chart" data-title="Brain match over training">
-<div class="controls">
-<label>Area <select name="area">{areas}</select></label>
-<label>Against <select name="against">
-<option value="synaptic_updates">supervised synaptic updates</option>
-<option value="updates">supervised updates</option>
-<option value="trained">trained synapses</option>
-<option value="epoch">epochs</option>
-<option value="ends"{ends}>nothing: the end of each condition</option></select></label>
-<label>Axis <select name="axis"><option value="log">logarithmic</option>
-<option value="linear">linear</option></select></label>
-</div>
-<div class="plot"></div>
-<div class="legend" role="group" aria-label="Conditions"></div>
-<div class="live" aria-live="polite"></div>
-<figcaption class="soft">{caption}
-<span class="cut" hidden>Intervals that leave the chart are cut; marks tell their ends.</span></figcaption>
-</figure>"""
-
-
-def _chart(comparison: Comparison, *, joined: bool) -> str:
-    """Return the frame of the interactive figure, which ``report.js`` fills."""
-    areas = [MEAN, *comparison.areas]
-    options = "".join(f'<option value="{_text(a)}">{_text(a)}</option>' for a in areas)
-    unit = f"Percent of {comparison.reference}" if comparison.has_percent else "Ceiled scores"
-    told = (
-        "mean over seeds, small dots: seeds, band: 95 % interval (of up to eight conditions). Point at a "
-        "mark, or use the arrow keys."
-    )
-    told += f" {JOINED}" if joined else ""
-    last = {m.label: m for m in comparison.moments}.values()
-    ends = " selected" if 2 * sum(not m.updates for m in last) > len(last) else ""
-    return _CHART.format(areas=options, ends=ends, caption=_text(f"{unit}; {told}"))
-
-
-def chart_data(comparison: Comparison, moments: Sequence[ConditionScores] = ()) -> dict[str, Any]:
-    """Return the numbers of the interactive figure: of every condition and moment, each area over seeds.
-
-    Args:
-        comparison: of all conditions.
-        moments: in lines of one label, see `results.lengths.by_length`; by default a line for each condition.
-    """
-    areas = [MEAN, *comparison.areas]
-    series: dict[str, list[dict[str, Any]]] = {}
-    for one in moments or comparison.moments:
-        values = {}
-        for area in areas:
-            seeds = [v for v in comparison.shown(one, area) if math.isfinite(v)]
-            of = one.interval.get(area)
-            ends = (of.low, of.high) if of is not None and comparison.has_percent else (math.nan, math.nan)
-            mean = sum(seeds) / len(seeds) if seeds else None
-            values[area] = [mean, *(v if math.isfinite(v) else None for v in ends), seeds]
-        spent = {name: getattr(one, name) for name in ("epoch", "updates", "synaptic_updates", "trained")}
-        spent["trained"] = one.trained if one.epoch else 0  # a newborn has trained none yet
-        series.setdefault(one.label, []).append({**spent, "values": values})
-    found = [{"label": label, "points": points} for label, points in series.items()]
-    return {"percent": comparison.has_percent, "series": found}
 
 
 def _grid(records: Sequence[Record], comparison: Comparison) -> Table:
@@ -332,6 +276,17 @@ def _what(study: Study, records: Sequence[Record]) -> str:
 def _diverged(runs: Sequence[Diverged]) -> str:
     lost = "".join(f"<li>{_text(f'{d.label}, seed {d.seed}: {d.why}')}</li>" for d in runs)
     return f"<p>No score, because the training diverged:</p><ul>{lost}</ul>" if lost else ""
+
+
+def _dead(records: Sequence[Record]) -> str:
+    """Return which runs end with a layer that answers every image alike."""
+    found = [
+        f"{r.label}, seed {r.seed}: {', '.join(layers)}"
+        for r in records
+        if (layers := dict.fromkeys(s.layer for s in r.last.scores if ALIKE in s.note))
+    ]
+    told = "".join(f"<li>{_text(one)}</li>" for one in found)
+    return f"<p>Dead at the end ({_text(ALIKE)}):</p><ul>{told}</ul>" if told else ""
 
 
 def _score_table(records: Sequence[Record]) -> Table:

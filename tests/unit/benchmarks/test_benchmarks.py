@@ -11,6 +11,7 @@ from wiringup.benchmarks.benchmark import evaluate
 from wiringup.benchmarks.geometry import Similarity
 from wiringup.benchmarks.predictivity import Linear, Pls, Predictivity, Ridge
 from wiringup.core.errors import InputError
+from wiringup.core.score import ALIKE
 from wiringup.core.stimuli import LabelledImages, from_pixels
 from wiringup.data.measurements import Choices, Dissimilarities, Recording
 
@@ -186,3 +187,14 @@ def test_hash_follows_the_data():
     hashes = {Predictivity(d).sha256 for d in (data, *others)}
     hashes |= {Predictivity(data, mapping=m).sha256 for m in metrics}
     assert len(hashes) == 4 + len(metrics)
+
+
+def test_a_layer_that_answers_every_image_alike_is_told(caplog):
+    class Dead(Looker):
+        def responses(self, stimuli, layers):
+            return {layer: torch.full((len(stimuli), 3), 0.5) for layer in layers}
+
+    (found,) = evaluate(Dead(), [Predictivity(recording(repeats=2))])
+    assert (found.raw, found.note) == (0, ALIKE)
+    assert [ALIKE in one for one in caplog.messages] == [True]
+    assert ALIKE not in evaluate(Looker(), [Predictivity(recording(repeats=2))])[0].note

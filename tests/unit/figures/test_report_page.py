@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from made_records import make_record, score, without_scripts
+from wiringup.core.score import ALIKE
 from wiringup.figures import methods, report
 from wiringup.results.claims import Claim, examine
 from wiringup.results.comparison import compare, of_study
@@ -363,6 +364,14 @@ def test_the_grid_of_runs_has_every_seed_and_what_diverged(records):
     assert "<td>few</td><td>kaiming_normal</td><td>critical</td>" in page
     row = re.search(r"<td>few</td><td>kaiming_normal</td>.*?</tr>", page)[0]
     assert re.findall(r"<td>([^<]*)</td>", row)[-3:] == ["55.6", "57.8", "diverged"]
+
+
+def test_what_is_dead_at_the_end_is_named(records):
+    last = records[1].points[-1]
+    dead = replace(last, scores=tuple(replace(s, note=f"a note; {ALIKE}") for s in last.scores))
+    page = page_of([records[0], replace(records[1], points=(*records[1].points[:-1], dead)), *records[2:]])
+    assert f"Dead at the end ({ALIKE}):</p><ul><li>few, seed 0: V4</li></ul>" in page
+    assert "Dead" not in without_scripts(page_of(records))
 
 
 def test_later_seeds_of_a_condition_say_what_differs(records):

@@ -53,6 +53,11 @@ class Features:
         return self.device or self.values.device
 
     @cached_property
+    def alike(self) -> bool:
+        """Whether several images have the same response, to the bit."""
+        return len(self) > 1 and all(torch.equal(one, self.values[0]) for one in self.values[1:])
+
+    @cached_property
     def gram(self) -> Tensor:
         """`gram` of the values, computed once."""
         return gram(self.values, device=self.place)
