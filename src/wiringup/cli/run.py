@@ -133,10 +133,12 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     from wiringup.figures.report import write
     from wiringup.results.comparison import of_study
     from wiringup.results.record import plain
+    from wiringup.results.store import STUDY
     from wiringup.results.table import rows
 
     document, records = store.study(name)
-    if "so_far" not in document:  # a launch that was ended after its last run has not written it down
+    # a launch that was ended after its last run has not written it down
+    if "so_far" not in document and not (store.folder(name) / STUDY).is_file():
         store.save_study(document["uid"], document["spec"], document["runs"])
     found, claims = of_study(document, records), examined(document, records)
     tests = claims.mean if claims else []

@@ -389,8 +389,8 @@ def _condition(runs: Runs, base: BrainMatch, areas: Sequence[str], last: Runs) -
 
 def _of_seeds(one: ConditionScores, seeds: Sequence[int]) -> Sample:
     """Return what a moment was estimated from, of some of its seeds."""
-    sample, index = one.sample or Sample(np.empty(0)), [one.seeds.index(seed) for seed in seeds]
-    return Sample(sample.values[index], {source: draws[index] for source, draws in sample.draws.items()})
+    sample = one.sample or Sample(np.empty(0))
+    return sample.chosen([one.seeds.index(seed) for seed in seeds])
 
 
 def _values(match: BrainMatch, area: str, averaged: Sequence[str], seeds: int) -> OverSeeds:

@@ -236,8 +236,7 @@ def _common(a: Curve, b: Curve, least: int) -> list[int]:
 
 
 def _of(sample: Sample, curve: Curve, seeds: Sequence[int]) -> Sample:
-    index = [curve.seeds.index(seed) for seed in seeds]
-    return Sample(sample.values[index], {source: draws[index] for source, draws in sample.draws.items()})
+    return sample.chosen([curve.seeds.index(seed) for seed in seeds])
 
 
 def last_pair(a: Curve, b: Curve, least: int = 1) -> tuple[Sample, Sample]:

@@ -94,6 +94,11 @@ class Sample:
         pairs = list(zip(drawn, values, strict=True))
         return cls(values, {s: np.stack([d.get(s, np.full(length, v)) for d, v in pairs]) for s in sources})
 
+    def chosen(self, index: Sequence[int]) -> "Sample":
+        """Return the sample of some of the seeds, in this order."""
+        rows = list(index)
+        return Sample(self.values[rows], {source: draws[rows] for source, draws in self.draws.items()})
+
     def over(self, source: str) -> Array:
         """Return (seeds, draws); constant where the source cannot be resampled."""
         return self.draws.get(source, self.values[:, None])

@@ -171,8 +171,7 @@ def _values_told(every: Any, where: str, *, unknown: bool = False) -> list[str]:
         compared.setdefault(one["column"].lower(), set()).update(texts)
     told = [] if unknown else _numbers_told(every, where)
     for column in (name for name in compared if COLUMNS.get(name) == "VARCHAR"):
-        rows = every.project(f'"{column}"').distinct().order(f'"{column}"').fetchall()
-        values = [value for (value,) in rows if value is not None]
+        values = _distinct(every, column)
         if not unknown or not compared[column] <= {*values}:
             told.append(
                 f"{column} is one of {listed(list(map(repr, values)))}." if values else f"{column} is empty."
@@ -187,13 +186,17 @@ def _numbers_told(every: Any, where: str) -> list[str]:
     for column in (
         c for c, kind in COLUMNS.items() if kind != "VARCHAR" and re.search(rf"(?i)\b{c}\b", bare)
     ):
-        rows = every.project(f'"{column}"').distinct().order(f'"{column}"').fetchall()
-        values = [_said(value) for (value,) in rows if value is not None]
+        values = [_said(value) for value in _distinct(every, column)]
         between = (
             f"between {values[0]} and {values[-1]}" if len(values) > _FEW else f"one of {', '.join(values)}"
         )
         told.append(f"{column} is {between}." if values else f"{column} is empty.")
     return told
+
+
+def _distinct(every: Any, column: str) -> list[Any]:
+    rows = every.project(f'"{column}"').distinct().order(f'"{column}"').fetchall()
+    return [value for (value,) in rows if value is not None]
 
 
 def _said(value: Any) -> str:

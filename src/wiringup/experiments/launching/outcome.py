@@ -51,11 +51,11 @@ def begun(store: Store) -> list[tuple[str, int, int]]:
             continue
         try:
             listing = Listing.load(store, name)
-            done = sum(_done(listing, store, one) for one in listing.in_order())
+            done = [_done(listing, store, one) for one in listing.in_order()]
         except WiringupError as error:
             store.unreadable(folder / RUNS, str(error))
         else:
-            found.append((name, done, len(listing.in_order())))
+            found.append((name, sum(done), len(done)))
     return found
 
 
