@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from wiringup.results.claims import Tested
-from wiringup.results.comparison import Comparison, ConditionScores, OverSeeds
+from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.record import MEAN
-from wiringup.results.stats import Estimate, paired_permutation
+from wiringup.results.stats import Estimate, OverSeeds, paired_permutation
 
 Table = tuple[list[str], list[list[str]]]
 

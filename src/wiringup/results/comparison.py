@@ -14,7 +14,7 @@ from wiringup.results.brain_match import BrainMatch, Chance, brain_match
 from wiringup.results.draws import Sample, drawn, subtracted
 from wiringup.results.labels import born
 from wiringup.results.record import MEAN, Diverged, Record, score_from_dict
-from wiringup.results.stats import Estimate
+from wiringup.results.stats import Estimate, OverSeeds
 from wiringup.results.table import Row, rows
 
 log = logging.getLogger(__name__)
@@ -22,26 +22,6 @@ log = logging.getLogger(__name__)
 
 SOURCES = ("seeds", "stimuli", "units")
 """What can be resampled, in the order in which it is told."""
-
-
-@dataclass(frozen=True)
-class OverSeeds:
-    """A number in every seed."""
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """The mean over seeds."""
-        return float(np.mean(self.values))
-
-    @property
-    def sd(self) -> float:
-        """The standard deviation (n - 1) over seeds; of a single value it is NaN, not 0."""
-        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else float("nan")
-
-    def __len__(self) -> int:
-        return len(self.values)
 
 
 @dataclass(frozen=True)

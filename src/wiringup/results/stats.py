@@ -42,6 +42,26 @@ class Estimate:
         return Estimate(100 * self.value, 100 * self.error, 100 * self.low, 100 * self.high, errors)
 
 
+@dataclass(frozen=True)
+class OverSeeds:
+    """A number in every seed."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """The mean over seeds."""
+        return float(np.mean(self.values))
+
+    @property
+    def sd(self) -> float:
+        """The standard deviation (n - 1) over seeds; of a single value it is NaN, not 0."""
+        return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else float("nan")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
 def percentiles(draws: Array, level: float = LEVEL, df: float = np.inf) -> tuple[float, float]:
     """Return the percentile interval of bootstrap draws, without NaN; NaN if nothing is left.
 

@@ -11,10 +11,11 @@ from wiringup.figures import report, updates
 from wiringup.figures.methods import headline
 from wiringup.figures.style import look
 from wiringup.figures.tables import comparison_table, count, differences_table, plus_minus
-from wiringup.results.comparison import OverSeeds, compare, of_study
+from wiringup.results.comparison import compare, of_study
 from wiringup.results.curves import curves, last_pair
 from wiringup.results.draws import drawn, subtracted
 from wiringup.results.record import Diverged
+from wiringup.results.stats import OverSeeds
 from wiringup.results.table import rows, to_csv
 
 REFERENCE = "ref <all>"

@@ -4,8 +4,9 @@ import pytest
 
 from wiringup.core.errors import InputError
 from wiringup.figures.sweep import draw
-from wiringup.results.comparison import Comparison, ConditionScores, OverSeeds
+from wiringup.results.comparison import Comparison, ConditionScores
 from wiringup.results.record import Diverged
+from wiringup.results.stats import OverSeeds
 
 
 def moment(label, epoch, percent, spent=10):

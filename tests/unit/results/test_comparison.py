@@ -8,8 +8,9 @@ import pytest
 
 from made_records import score, with_draws
 from wiringup.core.errors import InputError
-from wiringup.results.comparison import OverSeeds, compare
+from wiringup.results.comparison import compare
 from wiringup.results.curves import curves
+from wiringup.results.stats import OverSeeds
 from wiringup.results.table import rows
 
 
