@@ -1,5 +1,6 @@
 """One look for every figure: colours that a colour-blind reader can tell apart, no global state."""
 
+import math
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -57,7 +58,7 @@ def legend(figure: Figure, fontsize: float = 8) -> None:
 
 
 def log_axis(axes: Axes, first: float, most: float, name: str = "") -> None:
-    """Make x logarithmic with ticks at decades, six at most.
+    """Make x logarithmic with ticks at decades, six at most, or between them where there is but one.
 
     Args:
         axes: the panel.
@@ -67,7 +68,12 @@ def log_axis(axes: Axes, first: float, most: float, name: str = "") -> None:
     """
     axes.set_xscale("log")
     least = first * max(2.0, (most / first) ** _ROOM) if name else first
-    decades = [10.0**d for d in range(int(np.ceil(np.log10(least))), int(np.log10(most)) + 1)]
+    powers = [10.0**d for d in range(math.floor(math.log10(least)), math.ceil(math.log10(most)) + 1)]
+    decades = [tick for tick in powers if least <= tick <= most]
+    if len(decades) < 2:
+        decades = [
+            tick for power in powers for tick in (power, 2 * power, 5 * power) if least <= tick <= most
+        ]
     shown = decades[:: max(1, -(-len(decades) // 6))]
     axes.xaxis.set_major_locator(FixedLocator([first, *shown] if name else shown))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -77,8 +83,11 @@ def log_axis(axes: Axes, first: float, most: float, name: str = "") -> None:
 
 
 def _power(value: float) -> str:
-    exponent = round(float(np.log10(value)))
-    return {0: "1", 1: "10", 2: "100", -1: "0.1"}.get(exponent, f"$10^{{{exponent}}}$")
+    if 0.1 <= value < 1000:
+        return f"{value:.3g}"
+    exponent = math.floor(math.log10(value) + 1e-9)
+    times = round(value / 10.0**exponent)
+    return f"$10^{{{exponent}}}$" if times == 1 else f"${times}\\times10^{{{exponent}}}$"
 
 
 def head(figure: Figure, title: str, simulated: bool, *notes: str) -> None:

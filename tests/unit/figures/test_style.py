@@ -30,3 +30,19 @@ def test_decades_keep_off_the_name_at_the_left_end(first, most, shown):
 
 def test_without_a_name_the_first_decade_is_shown():
     assert ticks(1e3, 1e5) == ["$10^{3}$", "$10^{4}$", "$10^{5}$"]
+
+
+@pytest.mark.parametrize(
+    ("first", "most", "shown"),
+    [
+        (
+            1.4e6,
+            5.3e7,
+            [r"$2\times10^{6}$", r"$5\times10^{6}$", "$10^{7}$", r"$2\times10^{7}$", r"$5\times10^{7}$"],
+        ),
+        (15.0, 300.0, ["20", "50", "100", "200"]),
+        (0.2, 0.6, ["0.2", "0.5"]),
+    ],
+)
+def test_where_there_is_but_one_decade_what_lies_between_is_shown(first, most, shown):
+    assert ticks(first, most) == shown
