@@ -14,6 +14,7 @@ from wiringup.cli.options import NO_EXAM, NO_TRAINING, GivenExam, GivenTraining,
 from wiringup.cli.show import as_json, table
 from wiringup.core.checks import one_of
 from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.home import data_home
 from wiringup.core.memory import free_disk, free_memory, in_gb
 from wiringup.experiments.runs.options import ExamOptions
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SCALE = "small"
+PACKED_TO_PLAN = 20_000
+"""Images that a plan packs, at most: a minute of work, after which it knows what is done."""
 WEIGHT_COMPRESSIONS = ("wc", "distilled")
 
 
@@ -150,15 +153,15 @@ def plan(
     """Show what a recipe will take before anything starts: runs, updates, time, memory and disk.
 
     What is finished in the folder of runs is told. Times rest on a rate that is named: one recorded on a
-    machine that the scale is made for, or (--probe) that of this machine. Without a recipe, those that there
-    are are listed.
+    machine that the scale is made for, or (--probe) that of this machine. More than 20,000 images that are
+    not packed yet (wiringup pack) are counted, not packed. Without a recipe, those that there are are listed.
 
     For example:
       wiringup plan combination --scale gpu
 
       wiringup plan critical --scale small --probe --seed 0
     """
-    from wiringup.experiments.recipes.planning import Expected, planned, probed
+    from wiringup.experiments.recipes.planning import planned, probed
     from wiringup.experiments.recipes.scale import find_scale
     from wiringup.experiments.runs.inputs import StudyInputs
     from wiringup.results.store import Store
@@ -169,14 +172,14 @@ def plan(
         recipes(json)
         return
     scale, missing = find_scale(study.scale or SCALE), ""
-    inputs = StudyInputs()
+    inputs = StudyInputs(most=None if probe else PACKED_TO_PLAN)
     study.check_named()
     try:
         found = study.study(inputs)
     except MissingDataError as error:
         if probe:
             raise
-        missing, found = str(error), study.study(Expected(scale), here=False)
+        missing, found = _expected(study, error)
     store = Store(out)
     measured = probed(found, store, inputs) if probe else {}
     precision = found.runs[0].training.precision
@@ -194,6 +197,25 @@ def plan(
         as_json(facts | {"runs": [asdict(run) for run in told.runs]})
         return
     _print(told, missing, out)
+
+
+def _expected(study: StudyOptions, error: MissingDataError) -> tuple[str, "Study"]:
+    """Return a study of which something is missing, and what to say of its numbers."""
+    from wiringup.core.errors import NotPackedError
+    from wiringup.experiments.recipes.planning import Expected
+    from wiringup.experiments.recipes.scale import find_scale
+    from wiringup.experiments.runs.images import counted
+    from wiringup.experiments.runs.inputs import StudyInputs
+
+    scale = find_scale(study.scale or SCALE)
+    if not isinstance(error, NotPackedError):
+        told = f"Numbers are those that are expected, and what is done cannot be told: {error}"
+        return told, study.study(Expected(scale.expected), here=False)
+    side = study.image_size or scale.side
+    images = counted(Path(scale.source(data_home(), str(study.images or ""))), side, study.val is None)
+    found = study.study(Expected(images))
+    StudyInputs().benchmarks(found.runs[0].exam, found.runs[0].model.size)  # says which are not here
+    return f"What is done cannot be told before its images are packed: {error}", found
 
 
 def _print(plan: "Plan", missing: str, out: Path) -> None:
@@ -226,7 +248,7 @@ def _print(plan: "Plan", missing: str, out: Path) -> None:
         f"({in_gb(free_disk(out))} are free)."
     )
     if missing:
-        log.warning("Numbers are those that are expected, and what is done cannot be told: %s", missing)
+        log.warning("%s", missing)
 
 
 def _rates(plan: "Plan") -> list[dict[str, Any]]:

@@ -21,6 +21,10 @@ class MissingDataError(WiringupError, FileNotFoundError):
     """Data that has to be fetched, imported or named first is not there."""
 
 
+class NotPackedError(MissingDataError):
+    """Images are there, but have to be packed first, which takes long."""
+
+
 class BusyError(WiringupError):
     """Another process holds what this one needs (a run folder, a cache)."""
 

@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import pytest
 
 from made_records import make_record
+from wiringup.cli import recipes as planned_by
 from wiringup.cli.main import main
 from wiringup.cli.options import NO_EXAM
 from wiringup.cli.recipes import StudyOptions
 from wiringup.cli.run import _print_differences
+from wiringup.data.images.cache import default_cache
 from wiringup.experiments.recipes import catalog
 from wiringup.experiments.recipes.critical import AS_MANY
 from wiringup.experiments.runs.inputs import StudyInputs
@@ -54,6 +56,24 @@ def test_a_recipe_is_planned_run_and_planned_again(images, capsys):
     assert kept["recipe"] == "fewer_updates" and kept["panels"] == plan["panels"]
 
 
+def test_many_images_are_counted_for_a_plan_and_not_packed(images, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 29)
+    packed = default_cache()
+    recipe = ["fewer_updates", *FLAGS, "--images", images, "--lr", "0.05", "--moments", "1", "--batch", "8"]
+    before = said(capsys, "plan", *recipe)
+    assert before["missing"].startswith("What is done cannot be told before its images are packed")
+    assert f"wiringup pack {images} --size 64 --keep squares" in before["missing"]
+    assert not list(packed.folder.glob("*"))
+    monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 30)
+    after = said(capsys, "plan", *recipe)
+    assert after["missing"] == "" and list(packed.folder.glob("*"))
+    assert [run | {"uid": ""} for run in before["runs"]] == [run | {"uid": ""} for run in after["runs"]]
+    assert before["left"] == after["left"] and before["pixels"] == after["pixels"]
+    monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 29)
+    assert said(capsys, "plan", *recipe) == after, "what is packed is known, however much it is"
+
+
 @pytest.mark.parametrize(
     ("asked", "seen"),
     [
@@ -78,7 +98,7 @@ def test_births_have_the_seeds_that_are_asked_for(capsys):
 
 def test_without_its_images_a_plan_says_what_is_expected(images, capsys):
     plan = said(capsys, "plan", "fewer_updates", "--scale", "gpu")
-    assert plan["missing"].startswith("The images of this scale are not here")
+    assert "expected" in plan["missing"] and "The images of this scale are not here" in plan["missing"]
     assert plan["runs"][0]["updates"] == 15_600 * 50 and len(plan["runs"]) == 36
 
 

@@ -92,7 +92,7 @@ def test_a_recipe_is_made_and_its_table_is_complete(name, shared_inputs, store):
 @pytest.mark.parametrize("name", RECIPES)
 def test_claims_find_their_conditions_at_every_scale(name, scale, tmp_path):
     scale = SCALES[scale]
-    inputs = Expected(scale, tmp_path)
+    inputs = Expected(scale.expected, tmp_path)
     study = find_recipe(name).study(name, scale.base(""), inputs, scale)
     for claim in find_recipe(name).claims:
         labels = [find(which, study.about["cells"]) for which in (claim.one, claim.than) if which]
@@ -105,6 +105,6 @@ def test_claims_find_their_conditions_at_every_scale(name, scale, tmp_path):
 def test_equal_updates_are_spent_at_equal_rates_on_few_images_and_many(scale, tmp_path, caplog):
     scale = SCALES[scale]
     base = scale.base("")
-    study = find_recipe("images_or_repetition").study("x", base, Expected(scale, tmp_path), scale)
+    study = find_recipe("images_or_repetition").study("x", base, Expected(scale.expected, tmp_path), scale)
     assert {run.training.schedule for run in study.runs if run.label != REFERENCE} == {"cosine"}
     assert ("falls by cosine here; step goes by epochs" in caplog.text) is (base.training.schedule == "step")

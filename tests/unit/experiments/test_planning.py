@@ -75,7 +75,8 @@ def test_without_images_a_plan_says_what_is_expected(tmp_path):
     with pytest.raises(MissingDataError, match="fetch tinyimagenet40 --from DIR"):
         SCALES["gpu"].source(tmp_path)
     base = scale.base(NEEDED)
-    study = find_recipe("small_networks").study("small_networks", base, Expected(scale, tmp_path), scale)
+    inputs = Expected(scale.expected, tmp_path)
+    study = find_recipe("small_networks").study("small_networks", base, inputs, scale)
     assert study.runs[3].birth.recipe == "weight_compression"  # of a genome that is not here
     reference, *_ = planned(replace(study, runs=study.runs[:1]), Store(tmp_path), scale.rate_of).runs
     assert reference.updates == 1_281_167 * 43 and reference.trained == 53_416_616

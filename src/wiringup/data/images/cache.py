@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from wiringup.core.cache import CacheFolder, limit_asked, touch
 from wiringup.core.cautions import caution
 from wiringup.core.checks import listed
-from wiringup.core.errors import InputError, MissingDataError, UnreadableError, WiringupError
+from wiringup.core.errors import (
+    InputError,
+    MissingDataError,
+    NotPackedError,
+    UnreadableError,
+    WiringupError,
+)
 from wiringup.core.home import cache_home, writable
 from wiringup.core.memory import GB, free_disk, in_gb
 from wiringup.core.spec import content_hash
@@ -72,6 +78,7 @@ class ImageCache(CacheFolder):
         choose: Choose | None = None,
         verify: bool = False,
         keep: str = SQUARES,
+        most: int | None = None,
     ) -> LabelledImages:
         """Return labelled images that lie in a file of the store, packing them if they do not yet.
 
@@ -85,9 +92,11 @@ class ImageCache(CacheFolder):
             verify: compare the images with their hashes also if the file has the size and time stamp with
                 which it was found whole.
             keep: what is kept of an image, see `keeping.ALLOWED`.
+            most: images that are packed here and now, at most; None for any number.
 
         Raises:
             MissingDataError: if there is nothing at ``path``.
+            NotPackedError: if more than ``most`` are not packed yet; what that takes is said.
             InputError: if it cannot be used, or images are corrupt (they are named).
             WiringupError: if the images do not fit the limit or the disk.
         """
@@ -101,8 +110,12 @@ class ImageCache(CacheFolder):
             if found is None and choose is not None:
                 rows = choose(source.labels, np.ones(len(source), bool))
                 if len(rows) < len(source) / WHOLE:
-                    return self._packed(replace(everything, rows=rows), verify).images
-            found = found or self._packed(everything, verify)
+                    some = replace(everything, rows=rows)
+                    self._refuse_many(some, path, most)
+                    return self._packed(some, verify).images
+            if found is None:
+                self._refuse_many(everything, path, most)
+                found = self._packed(everything, verify)
         _warn_of_left_out(found)
         if choose is None:
             return found.images
@@ -244,15 +257,36 @@ class ImageCache(CacheFolder):
                     yield other.with_suffix(path.suffix)
 
     def _check_room(self, asked: Asked, path: Path) -> None:
+        told, fits = self._room(asked, path)
+        if not fits:
+            raise WiringupError(told)
+
+    def _room(self, asked: Asked, path: Path) -> tuple[str, bool]:
+        """Return what images take, in words, and whether there is room for them."""
         needed = disk_of(asked.source, asked.rows, asked.side, asked.keeping)
         begun, _ = unfinished(path)
         there = begun.stat().st_size if begun.exists() else 0
-        if needed > self.limit * GB or needed - there > free_disk(self.folder):
-            raise WiringupError(
-                f"{len(asked.rows):,} images at {asked.side} px take {in_gb(needed)} ({asked.keeping}); "
-                f"{self.folder} may hold {in_gb(self.limit * GB)}. Set WIRINGUP_CACHE_GB to more, "
-                "WIRINGUP_CACHE to a folder on a larger disk, or learn from fewer images."
-            )
+        told = (
+            f"{len(asked.rows):,} images at {asked.side} px take {in_gb(needed)} ({asked.keeping}); "
+            f"{self.folder} may hold {in_gb(self.limit * GB)}."
+        )
+        if needed <= self.limit * GB and needed - there <= free_disk(self.folder):
+            return told, True
+        return (
+            f"{told} Set WIRINGUP_CACHE_GB to more, WIRINGUP_CACHE to a folder on a larger disk, or learn "
+            "from fewer images."
+        ), False
+
+    def _refuse_many(self, asked: Asked, source: Path | str, most: int | None) -> None:
+        """Raise `NotPackedError` if more than ``most`` images are to be packed."""
+        path = _path(self.folder, asked)
+        if most is None or len(asked.rows) <= most or self.find(path) is not None:
+            return
+        told, _ = self._room(asked, path)
+        raise NotPackedError(
+            f"the images of {source} are not packed yet, which the first run does, or wiringup pack {source} "
+            f"--size {asked.side} --keep {asked.keeping}. {told}"
+        )
 
 
 def default_cache() -> ImageCache:

@@ -15,7 +15,7 @@ from wiringup.core.errors import MissingDataError
 from wiringup.core.progress import task
 from wiringup.data.images.keeping import Keeping
 from wiringup.experiments.launching.study import Study
-from wiringup.experiments.recipes.scale import Rate, Scale
+from wiringup.experiments.recipes.scale import Rate
 from wiringup.experiments.runs.births import born
 from wiringup.experiments.runs.inputs import StudyInputs, canonical, plasticity_of
 from wiringup.experiments.runs.spec import GenomeSource, RunSpec, absolute
@@ -40,16 +40,16 @@ DONE, DIVERGED, TRAINED, TO_DO = "done", "diverged", "trained", "to do"
 
 
 class Expected(StudyInputs):
-    """Inputs that are not here: runs are pinned to as many images and classes as a scale expects.
+    """Inputs that are not here, or not ready: runs are pinned to so many images and classes.
 
     Args:
-        scale: says how many.
+        images: how many there are to learn from, and of how many classes: `Scale.expected`, or `counted`.
         home: the data folder.
     """
 
-    def __init__(self, scale: Scale, home: Path | None = None) -> None:
+    def __init__(self, images: tuple[int, int], home: Path | None = None) -> None:
         super().__init__(home)
-        self.images, self.classes = scale.expected
+        self.images, self.classes = images
 
     def network(self, spec: RunSpec) -> ModelSpec:
         """Return the network of a run, with the classes that are expected."""

@@ -13,6 +13,7 @@ from wiringup.core.seeds import derive
 from wiringup.core.stimuli import LabelledImages, Stimuli
 from wiringup.data.images.cache import default_cache
 from wiringup.data.images.keeping import SQUARES
+from wiringup.data.images.source import open_source
 from wiringup.data.rendered.render import render
 from wiringup.data.rendered.scenes import RenderSpec
 from wiringup.training.batches import balanced_order, nested_subset
@@ -38,7 +39,13 @@ def rendered(images: int | None, side: int, hold_out: bool = True) -> tuple[Labe
 
 
 def from_files(
-    path: Path, side: int, images: int | None, seed: int, hold_out: bool = True, keep: str = SQUARES
+    path: Path,
+    side: int,
+    images: int | None,
+    seed: int,
+    hold_out: bool = True,
+    keep: str = SQUARES,
+    most: int | None = None,
 ) -> tuple[LabelledImages, LabelledImages]:
     """Return labelled images to learn from, and others held out, from the cache of packed images.
 
@@ -50,9 +57,11 @@ def from_files(
         seed: of that choice.
         hold_out: False if there is a validation set: no image is held out then.
         keep: what is kept of an image, see `data.images.keeping.ALLOWED`.
+        most: see `validation`.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
+        NotPackedError: as `validation`.
         InputError: if there are too few images to learn from and to hold out, or some are corrupt.
     """
     log.info("Reading %s ...", path)
@@ -80,7 +89,7 @@ def from_files(
         counts[:] = [len(learned)]
         return np.concatenate([learned, held_out])
 
-    found = default_cache().load(path, side, choose, keep=keep)
+    found = default_cache().load(path, side, choose, keep=keep, most=most)
     if alone:
         names = listed([found.classes[label] for label in alone])
         log.warning("Never held out, as there is one image of each: %s.", names)
@@ -88,15 +97,34 @@ def from_files(
     return found.take(rows[: counts[0]]), found.take(rows[counts[0] :])
 
 
-def validation(path: Path, side: int, keep: str = SQUARES) -> LabelledImages:
-    """Return a validation set, all of it, from the cache of packed images.
+def counted(path: Path, side: int, hold_out: bool) -> tuple[int, int]:
+    """Return how many images may be learned from, as `from_files`, and of how many classes: none is decoded.
 
     Raises:
         MissingDataError: if there is nothing at ``path``.
+        InputError: if there are too few to hold some out.
+    """
+    with open_source(path, side) as source:
+        learned = split(source.labels)[0] if hold_out else source.labels
+        return len(learned), len(source.classes)
+
+
+def validation(path: Path, side: int, keep: str = SQUARES, most: int | None = None) -> LabelledImages:
+    """Return a validation set, all of it, from the cache of packed images.
+
+    Args:
+        path: see `data.images.source.ALLOWED`.
+        side: in px, at which they are kept.
+        keep: what is kept of an image, see `data.images.keeping.ALLOWED`.
+        most: images that are packed now, at most; None for any number.
+
+    Raises:
+        MissingDataError: if there is nothing at ``path``.
+        NotPackedError: if more than ``most`` are not packed yet.
         InputError: if some images are corrupt.
     """
     log.info("Reading the validation set %s ...", path)
-    return default_cache().load(path, side, keep=keep)
+    return default_cache().load(path, side, keep=keep, most=most)
 
 
 def relabelled(found: LabelledImages, classes: tuple[str, ...]) -> LabelledImages:

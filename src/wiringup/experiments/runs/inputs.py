@@ -141,10 +141,11 @@ class StudyInputs:
 
     Args:
         home: the data folder; by default `core.home.data_home`.
+        most: images that are packed when they are read, at most; None for any number.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
-        self.home = data_home(home)
+    def __init__(self, home: Path | None = None, most: int | None = None) -> None:
+        self.home, self.most = data_home(home), most
         self._read: dict[object, tuple[LabelledImages, LabelledImages]] = {}
         self._images: dict[ImagesSpec, Images] = {}
         self._exams: dict[object, Exam] = {}
@@ -156,12 +157,12 @@ class StudyInputs:
                 f"The validation set {spec.val} is what is learned from. Give other images, or none: "
                 "some of those to learn from are held out then."
             )
-        val = validation(Path(spec.val), spec.side, spec.keep) if spec.val else None
+        val = validation(Path(spec.val), spec.side, spec.keep, self.most) if spec.val else None
         if spec.source == RENDERED:
             pool, held_out = rendered(spec.pool, spec.side, val is None)
         else:
             pool, held_out = from_files(
-                Path(spec.source), spec.side, spec.pool, spec.seed, val is None, spec.keep
+                Path(spec.source), spec.side, spec.pool, spec.seed, val is None, spec.keep, self.most
             )
         return pool, held_out if val is None else relabelled(val, pool.classes)
 
@@ -170,6 +171,7 @@ class StudyInputs:
 
         Raises:
             MissingDataError: if there is nothing at its source.
+            NotPackedError: if more images than ``most`` are not packed yet.
             InputError: if they are other images than a pinned spec says, or too few.
         """
         if spec not in self._images:
