@@ -113,23 +113,17 @@ def _refuse_unused(names: list[str], asked: FigureOptions, runs_named: bool) -> 
 
 
 def _one(name: str, spots: list["Spot"], asked: FigureOptions) -> list[Path]:
-    from wiringup.figures.panels.catalog import PANELS
-    from wiringup.figures.panels.output import numbers, write
+    from wiringup.figures.panels.output import draw_panel
+    from wiringup.results.published import PUBLISHED
+    from wiringup.results.table import OWN
 
-    panel = PANELS[name]
-    title = f"Figure {name}. {panel.title}"
-    _check(name, spots, published_only=asked.published_only)
-    if any(spot.basis.simulated for spot in spots):
-        title += " (simulated recordings)"
-    drawn = panel.draw(spots, title, panel.caption)
-    about = {"title": title, "caption": drawn.caption}
-    files = write(name, drawn.figure, numbers(name, drawn), asked.out, about)
-    log.info("%s: %s", title, ", ".join(map(str, files)))
-    for note in drawn.notes:
+    written = draw_panel(name, spots, asked.out, PUBLISHED if asked.published_only else OWN)
+    log.info("%s: %s", written.title, ", ".join(map(str, written.files)))
+    for note in written.notes:
         log.info("  %s", note)
-    if absent := drawn.absent(spots):
-        log.info("  Own conditions that are not in it: %s.", "; ".join(absent))
-    return files
+    if written.absent:
+        log.info("  Own conditions that are not in it: %s.", "; ".join(written.absent))
+    return [*written.files]
 
 
 def _spots(asked: FigureOptions, panel: str) -> list["Spot"]:
@@ -153,22 +147,6 @@ def _folder(asked: FigureOptions) -> Path:
     from wiringup.experiments.launching.outcome import results_folder
 
     return results_folder(asked.runs, asked.study, so_far=asked.so_far)
-
-
-def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
-    """Raise `MissingDataError` with the command that makes the runs, if a panel would be empty of them."""
-    from wiringup.figures.panels.catalog import PANELS
-    from wiringup.results.published import PUBLISHED
-    from wiringup.results.table import OWN
-
-    panel = PANELS[name]
-    if missing := panel.missing(spots, PUBLISHED if published_only else OWN):
-        whose = "The published scores lack" if published_only else "The runs lack"
-        make = f"Make the runs with: wiringup run {panel.recipe} --scale small"
-        other = (
-            "" if published_only else f"; or draw what was published: wiringup figure {name} --published-only"
-        )
-        raise MissingDataError(f"Figure {name}: {whose} {' and '.join(missing)}. {make}{other}.")
 
 
 def _other(name: str, asked: FigureOptions) -> list[Path]:

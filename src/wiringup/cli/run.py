@@ -13,7 +13,7 @@ from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.options import HERE, SMALL, Launch, applied, exam_of
 from wiringup.cli.recipes import STUDY, StudyOptions, Which
 from wiringup.cli.show import as_json, table
-from wiringup.core.errors import InputError
+from wiringup.core.errors import InputError, MissingDataError
 from wiringup.experiments.launching.options import LaunchOptions
 from wiringup.experiments.runs.options import ExamOptions, base_run, shown
 from wiringup.training.spec import TrainingOptions
@@ -21,8 +21,10 @@ from wiringup.training.spec import TrainingOptions
 if TYPE_CHECKING:
     from wiringup.experiments.launching.study import Study
     from wiringup.experiments.runs.inputs import StudyInputs
+    from wiringup.figures.panels.output import Written
     from wiringup.results.claims import Tested
     from wiringup.results.comparison import Comparison
+    from wiringup.results.record import Record
     from wiringup.results.store import Store
 
 log = logging.getLogger(__name__)
@@ -43,8 +45,9 @@ def run(
     The main study trains a reference network with all synapses from Kaiming normal; distils its weights;
     gives birth from what was distilled; trains few synapses on few images; compares with controls of equal
     updates. A recipe makes one claim of the paper a study of its own: wiringup recipes lists them, wiringup
-    plan says what one takes. Each ends with a table, a figure and an HTML report. Interrupted, the same
-    command continues; finished runs are not computed twice.
+    plan says what one takes. Each ends with a table, figures (a recipe with the panels of the paper that it
+    is about) and an HTML report. Interrupted, the same command continues; finished runs are not computed
+    twice.
 
     For example:
       wiringup run --quick
@@ -143,7 +146,8 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     found, claims = of_study(document, records), examined(document, records)
     tests = claims.mean if claims else []
     kernels = first_filters(records, store)
-    path, *figures = map(str, write(store.folder(name), document, records, found, kernels, tests))
+    panels = _panels(store, document, records, found)
+    path, *figures = map(str, write(store.folder(name), document, records, found, kernels, tests, panels))
     if json:
         facts: dict[str, Any] = {
             kind: name,
@@ -157,13 +161,36 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
             "rows": rows(records),
             "diverged": [asdict(one) for one in found.diverged],
         }
-        as_json(facts | {"claims": plain(tests)})
+        drawn = [{"panel": one.panel, "files": [str(file) for file in one.files]} for one in panels]
+        as_json(facts | {"claims": plain(tests), "panels": drawn})
         return
     sys.stderr.write("\n")
     _print(found, document["spec"].get("baseline") or {}, tests)
     for figure in figures:
         log.info("Figure: %s", figure)
+    for one in panels:
+        log.info("%s: %s", one.title, one.picture)
     log.info("Report: %s", path)
+
+
+def _panels(
+    store: "Store", document: Mapping[str, Any], records: Sequence["Record"], found: "Comparison"
+) -> list["Written"]:
+    """Draw the panels of the paper that the recipe of a study is about into its folder."""
+    from wiringup.figures.panels.catalog import PANELS
+    from wiringup.figures.panels.loading import of_study
+    from wiringup.figures.panels.output import draw_panel
+
+    names = [name for name in document["spec"].get("panels", ()) if name in PANELS]
+    if not names or not found.has_percent:  # of which the headline says why
+        return []
+    spots, panels = of_study(records, found, store, document.get("so_far", "")), []
+    for name in names:
+        try:
+            panels.append(draw_panel(name, spots, store.folder(document["uid"])))
+        except MissingDataError as error:
+            log.warning("Not drawn: %s", error)
+    return panels
 
 
 def _print(

@@ -26,6 +26,7 @@ from wiringup.figures import sweep, updates
 from wiringup.figures.chart import chart, chart_data
 from wiringup.figures.genome import tiles
 from wiringup.figures.methods import citations, headline, legend, machines, methods
+from wiringup.figures.panels.output import DPI, Written
 from wiringup.figures.style import SIMULATED
 from wiringup.figures.tables import Table, comparison_table, measured
 from wiringup.results.claims import Tested
@@ -40,6 +41,9 @@ Kernels = Mapping[str, tuple[Array, Array]]
 
 Study = Mapping[str, Any]
 """A study's document, see `results.documents.StudyDocument`."""
+
+_SCREEN = 135  # CSS px for an inch of a panel
+_NARROW = 500  # CSS px of a panel that may shrink to the width of a phone
 
 MANY = 2  # amounts of synaptic updates: none, and the reference's
 
@@ -56,6 +60,7 @@ def write(
     comparison: Comparison,
     kernels: Kernels = MappingProxyType({}),
     claims: Sequence[Tested] = (),
+    panels: Sequence[Written] = (),
 ) -> list[Path]:
     """Write ``report.html``, figures and ``table.csv`` into ``folder``; return the report and the figures.
 
@@ -69,6 +74,7 @@ def write(
         comparison: of the same, see `results.comparison.of_study`.
         kernels: condition -> filters of the first layer, newborn and trained, where they are known.
         claims: what the study says of those of its recipe.
+        panels: of the paper, drawn from its runs.
     """
     called = lines(rows(records))
     figures = {name: _png(draw(comparison)) for name, draw in _figures(study, comparison, called).items()}
@@ -76,7 +82,8 @@ def write(
         with atomic_path(folder / name) as path:
             path.write_bytes(picture)
     write_text(folder / "table.csv", to_csv(comparison.rows()))
-    write_text(folder / "report.html", page(study, records, comparison, called, figures, kernels, claims))
+    told = page(study, records, comparison, called, figures, kernels, claims, panels)
+    write_text(folder / "report.html", told)
     return [folder / name for name in ("report.html", *figures)]
 
 
@@ -101,6 +108,7 @@ def page(
     figures: Mapping[str, bytes],
     kernels: Kernels = MappingProxyType({}),
     claims: Sequence[Tested] = (),
+    panels: Sequence[Written] = (),
 ) -> str:
     """Return the report as HTML with its figures (PNG); every text that comes from outside is escaped.
 
@@ -112,6 +120,7 @@ def page(
         figures: file name -> PNG.
         kernels: see `write`.
         claims: see `write`.
+        panels: see `write`.
     """
     images = {name: f'<img alt="{_SHOWN[name]}" src="{_embedded(png)}">' for name, png in figures.items()}
     body = [
@@ -125,6 +134,7 @@ def page(
         _tested(claims),
         chart(comparison, joined=len({*called.values()}) < len(called)),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
+        _of_the_paper(panels, study),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends)),
         f"<p><strong>{_text(comparison.left_out)}</strong></p>" if comparison.left_out else "",
@@ -157,6 +167,31 @@ def _tested(claims: Sequence[Tested]) -> str:
         "first is above."
     )
     return f'<h2>Claims</h2><ul class="claims">{"".join(map(_claimed, claims))}</ul><p>{told}</p>'
+
+
+def _of_the_paper(panels: Sequence[Written], study: Study) -> str:
+    """Return the paper's panels."""
+    if not panels:
+        return ""
+    told = (
+        "Own runs are filled and solid. What was published is hollow and dashed; it is drawn where it is "
+        "here and own runs are scored on recordings. Each is in percent of its own reference. As SVG, and "
+        f"with the numbers: wiringup figure {panels[0].panel} --study {study['uid']}."
+    )
+    shown = "".join(map(_panel, panels))
+    return f'<h2>The paper’s figures</h2><p>{_text(told)}</p><div class="panels">{shown}</div>'
+
+
+def _panel(one: Written) -> str:
+    """Return a panel, in which text is as large as around it; a wide one is scrolled on a phone."""
+    content = one.picture.read_bytes()
+    with Image.open(io.BytesIO(content)) as opened:
+        width = round(opened.width * _SCREEN / DPI)
+    kind = "scroll wide" if width > _NARROW else "scroll"
+    return (
+        f'<div class="{kind}" tabindex="0" role="region" aria-label="{_text(one.title)}"><img '
+        f'alt="{_text(f"{one.title}. {one.caption}")}" width="{width}" src="{_embedded(content)}"></div>'
+    )
 
 
 def _claimed(one: Tested) -> str:

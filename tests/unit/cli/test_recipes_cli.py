@@ -47,6 +47,10 @@ def test_a_recipe_is_planned_run_and_planned_again(images, capsys):
     assert {row["run"] for row in found["rows"]} == {run["uid"] for run in plan["runs"]}
     assert {row["epoch"] for row in found["rows"] if row["n_images"] == 24} == {0, 1, 2}
     assert {(row["lr"], row["batch"], row["benchmark"]) for row in found["rows"]} == {(0.05, 8, "toy")}
+    assert [one["panel"] for one in found["panels"]] == ["1a", "1b", "1c", "s1"]
+    assert all(Path(file).is_file() for one in found["panels"] for file in one["files"])
+    page = Path(found["report"]).read_text()
+    assert page.count('alt="Figure 1a. Brain match against supervised updates') == 1 and "percent" in page
     again = said(capsys, "plan", *recipe)
     assert {run["state"] for run in again["runs"]} == {"done"} and again["left"]["seconds"] == 0
     main(["plan", *recipe])

@@ -2,13 +2,15 @@
 
 import csv
 import json
+from base64 import b64encode
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from made_records import make_record, score
+from made_records import make_record, score, without_scripts
 from wiringup.cli.main import main
 from wiringup.core.errors import MissingDataError
 from wiringup.data.sources.fetch import fetch
@@ -16,11 +18,13 @@ from wiringup.figures.panels import growth, output
 from wiringup.figures.panels import series as naming
 from wiringup.figures.panels import spots as spotting
 from wiringup.figures.panels.catalog import PANELS
-from wiringup.figures.panels.loading import load_both, load_own, load_published
+from wiringup.figures.panels.loading import load_both, load_own, load_published, of_study
 from wiringup.figures.panels.output import numbers, write
 from wiringup.figures.style import SIMULATED
+from wiringup.results.comparison import compare
 from wiringup.results.published import STUDIES
 from wiringup.results.store import Store
+from wiringup.results.table import rows
 
 AREAS = ("V1", "V2", "V4", "IT", "behavior", "mean")
 # Geiger et al. 2022: panel, architecture, birth, what learns, images, epoch -> scores, mean, percent of full
@@ -403,6 +407,29 @@ def test_simulated_runs_say_so_and_no_published_score_stands_beside_them(runs, h
     svg = ElementTree.fromstring((tmp_path / "out" / "figure_4a.svg").read_text())
     words = " ".join(svg.itertext()).replace("\n", " ")
     assert "(simulated recordings)" in words and SIMULATED in words and "published</text>" not in words
+
+
+def test_a_study_ends_with_the_panels_that_its_recipe_is_about(runs, home, capsys, monkeypatch):
+    monkeypatch.setenv("WIRINGUP_DATA", str(home))
+    store = Store(runs)
+    document, records = store.study("study")
+    spec = {**document["spec"], "panels": ["4a", "5a", "2a", "1a"]}
+    store.save_study("study", spec, document["runs"])
+    main(["report", "study", "--out", str(runs), "--json"])
+    read = capsys.readouterr()
+    found = {one["panel"]: list(map(Path, one["files"])) for one in json.loads(read.out)["panels"]}
+    assert list(found) == ["4a", "1a"], "what is not drawn from runs is no part of it"
+    assert read.err.count("Not drawn: Figure 5a: The runs lack another architecture") == 1
+    assert found["4a"][1] == runs / "study" / "figure_4a.png"
+    with found["4a"][2].open() as file:
+        assert {row["source"] for row in csv.DictReader(file)} == {"own", "published"}
+    page = without_scripts((runs / "study" / "report.html").read_text())
+    for name, (_, picture, _) in found.items():
+        start = f'<img alt="Figure {name}. {PANELS[name].title}. {PANELS[name].caption[:20]}'
+        (after,) = page.split(start)[1:]
+        assert b64encode(picture.read_bytes()).decode() in after.partition(">")[0]
+    load_both_says, own = load_both(runs / "study"), compare(rows(records, evidence=True), "ref")
+    assert [s.label for s in of_study(records, own, store)] == [s.label for s in load_both_says]
 
 
 def test_a_caption_says_what_percentages_are_of_and_what_is_left_out(runs, published):

@@ -18,6 +18,7 @@ from PIL import Image
 from made_records import make_record, score, without_scripts
 from wiringup.core.score import ALIKE
 from wiringup.figures import methods, report
+from wiringup.figures.panels.output import Written
 from wiringup.results.claims import Claim, examine
 from wiringup.results.comparison import compare, of_study
 from wiringup.results.lengths import JOINED, lines
@@ -50,6 +51,8 @@ setTimeout(() => {
   probe.wide = document.documentElement.scrollWidth;
   const every = [...document.querySelectorAll("main *")];
   probe.clipped = every.filter(clipped).map((node) => node.outerHTML.slice(0, 80));
+  const images = [...document.querySelectorAll(".panels img")];
+  probe.panels = images.map((node) => [node.parentNode.ariaLabel, node.clientWidth]);
   probe.lines = lines();
   probe.bands = [drawn("none").length, drawn("lines+markers").filter((one) => one.error_y.array).length];
   probe.painted = document.querySelectorAll("#chart .scatterlayer .trace .point").length;
@@ -419,8 +422,13 @@ def test_the_page_allows_its_own_scripts_alone(records):
 def test_in_a_browser(records, tmp_path, width):
     wide = [replace(make_record("<b>wide", s, 0.1, 0.1 + s / 4, 0.1), spec=spec()) for s in (0, 1)]
     born = [replace(make_record("born", s, 0.2 + s / 50), spec=spec()) for s in (0, 1)]
-    told, console = opened(page_of([*records, *wide, *born], note="long" * 80), tmp_path, width)
+    study = {"uid": "abc", "spec": {"reference": "ref <all>", "note": "long" * 80}}
+    panels = [panel("1a", 1050, tmp_path), panel("5b", 2160, tmp_path)]
+    page = written(study, [*records, *wide, *born], panels=panels)
+    told, console = opened(page, tmp_path, width)
     assert "CONSOLE" not in console
+    narrow, broad = {390: (342, 688), 1280: (456, 956)}[width]  # this one is scrolled, not shrunk, on a phone
+    assert told["panels"] == [["Figure 1a. a & b", narrow], ["Figure 5b. a & b", broad]]
     assert told["painted"] > 3
     assert (told["errors"], told["clipped"], told["inner"]) == ([], [], width)
     assert told["wide"] <= width and told["lines"] == 4
@@ -440,6 +448,13 @@ def test_in_a_browser(records, tmp_path, width):
     assert told["best"].startswith("ref <all>, epoch 2: 100.0") and told["back"] == [False, 4]
     assert told["open"] == [0, told["folds"], 0] and told["folds"] > 4
     assert told["printed"] == 980 and told["after"] <= width
+
+
+def panel(name, width, folder):
+    """Return a panel of a white picture."""
+    files = [folder / f"{name}.{kind}" for kind in ("svg", "png", "csv")]
+    Image.new("1", (width, 600), 1).save(files[1])
+    return Written(name, f"Figure {name}. a & b", "A caption.", tuple(files))
 
 
 def opened(page, folder, width):

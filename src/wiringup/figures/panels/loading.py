@@ -14,10 +14,10 @@ from wiringup.figures.style import SIMULATED
 from wiringup.results.bits import REFERENCE
 from wiringup.results.comparison import Comparison
 from wiringup.results.published import published_here
-from wiringup.results.record import MEAN
+from wiringup.results.record import MEAN, Record
 from wiringup.results.stats import Estimate
 from wiringup.results.store import Store, is_study
-from wiringup.results.table import OWN, Row
+from wiringup.results.table import OWN, Row, rows
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,22 @@ def load_both(folder: Path, reference: str = "") -> list[Spot]:
     own = load_own(folder, reference)
     if any(spot.basis.simulated for spot in own):
         log.warning("Published scores are not drawn: these runs were scored on %s.", SIMULATED)
-        return own
-    return [*own, *load_published()]
+    return _beside_published(own)
+
+
+def of_study(records: Sequence[Record], comparison: Comparison, store: Store, so_far: str = "") -> list[Spot]:
+    """Return the moments of a study that was compared, as `load_both`.
+
+    Args:
+        records: of its runs.
+        comparison: of them.
+        store: where it lies.
+        so_far: how many runs these are of, if it is not finished.
+
+    Raises:
+        MissingDataError: if nothing is a percentage of its reference.
+    """
+    return _beside_published(_own(rows(records), comparison, store, so_far))
 
 
 def load_own(folder: Path, reference: str = "") -> list[Spot]:
@@ -71,8 +85,18 @@ def load_own(folder: Path, reference: str = "") -> list[Spot]:
     comparison = found.compare(base)
     log.info("Own runs: percentages are of %s (%s).", base, folder)
     store = folder.resolve().parent if is_study(folder) else folder
-    own = own_spots(found.rows, comparison, found.so_far)
-    return [*own, *_references(Store(store).matches(), comparison, str(suite or ""), own[0].basis)]
+    return _own(found.rows, comparison, Store(store), found.so_far)
+
+
+def _own(table: Rows, comparison: Comparison, store: Store, so_far: str) -> list[Spot]:
+    own = own_spots(table, comparison, so_far)
+    suite = next(row.get("suite") for row in table if row["label"] == comparison.reference)
+    return [*own, *_references(store.matches(), comparison, str(suite or ""), own[0].basis)]
+
+
+def _beside_published(own: list[Spot]) -> list[Spot]:
+    """Return own moments and published ones, which never stand beside simulated recordings."""
+    return own if any(spot.basis.simulated for spot in own) else [*own, *load_published()]
 
 
 def _longest(rows: Rows, folder: Path) -> str:

@@ -1,23 +1,82 @@
 """Panels as files: vector, picture and the numbers, the same bytes for the same numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from wiringup.core.errors import MissingDataError
 from wiringup.core.files import atomic_path, write_text
-from wiringup.figures.panels.panel import Drawn
+from wiringup.figures.panels.catalog import PANELS
+from wiringup.figures.panels.panel import Drawn, Spots
 from wiringup.figures.panels.spots import Spot
+from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
-from wiringup.results.table import to_csv
+from wiringup.results.table import OWN, to_csv
 
 DPI = 300
 _FIXED: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wiringup",
 }  # text stays text; ids do not depend on the run
+
+
+@dataclass(frozen=True)
+class Written:
+    """A panel in files.
+
+    Attributes:
+        panel: its name.
+        title: what is written above it.
+        caption: what is written below it.
+        files: SVG, PNG and CSV.
+        notes: what has to be told beside the caption.
+        absent: labels of own conditions that are not in it.
+    """
+
+    panel: str
+    title: str
+    caption: str
+    files: tuple[Path, ...]
+    notes: Sequence[str] = ()
+    absent: Sequence[str] = ()
+
+    @property
+    def picture(self) -> Path:
+        """The PNG."""
+        return self.files[1]
+
+
+def draw_panel(name: str, spots: Spots, folder: Path, source: str = OWN) -> Written:
+    """Draw a panel of `catalog.PANELS` and write it into a folder, see `write`.
+
+    Args:
+        name: of the panel.
+        spots: the moments.
+        folder: is made if it is not there.
+        source: whose moments the panel cannot do without, `OWN` or `PUBLISHED`.
+
+    Raises:
+        MissingDataError: if these are not there; it says which command makes them.
+    """
+    panel = PANELS[name]
+    if missing := panel.missing(spots, source):
+        whose = "The published scores lack" if source == PUBLISHED else "The runs lack"
+        published = f"; or draw what was published: wiringup figure {name} --published-only"
+        raise MissingDataError(
+            f"Figure {name}: {whose} {' and '.join(missing)}. Make the runs with: wiringup run "
+            f"{panel.recipe} --scale small{published if source == OWN else ''}."
+        )
+    title = f"Figure {name}. {panel.title}"
+    if any(spot.basis.simulated for spot in spots):
+        title += " (simulated recordings)"
+    drawn = panel.draw(spots, title, panel.caption)
+    about = {"title": title, "caption": drawn.caption}
+    files = write(name, drawn.figure, numbers(name, drawn), folder, about)
+    return Written(name, title, drawn.caption, tuple(files), drawn.notes, drawn.absent(spots))
 
 
 def numbers(panel: str, drawn: Drawn) -> list[dict[str, Any]]:
