@@ -9,7 +9,8 @@ package is trained by wiringup sweep --model timm:efficientnet_b0 --area ....
 
 At `small`, without IT, WC + critical is 20 points above the narrowest CORnet-S with all synapses for as many
 epochs; with IT it cannot be told. One of half the width has 78 % of the reference's brain match with all
-synapses for ten epochs, where WC + critical has 68 (docs/findings.md).
+synapses for ten epochs, where WC + critical has 68, and 93 after 50, with a quarter of the reference's
+synaptic updates (docs/findings.md).
 
 Three seeds: 33 runs, one after the other about 10 minutes at `gpu` (one card) and 5 hours at `small` (two
 cores).
