@@ -21,7 +21,9 @@ from wiringup.experiments.runs.options import ExamOptions
 if TYPE_CHECKING:
     from wiringup.experiments.launching.study import Study
     from wiringup.experiments.recipes.planning import Plan, PlannedRun
+    from wiringup.experiments.recipes.scale import Scale
     from wiringup.experiments.runs.inputs import StudyInputs
+    from wiringup.experiments.runs.spec import RunSpec
 
 log = logging.getLogger(__name__)
 
@@ -79,24 +81,11 @@ class StudyOptions:
             MissingDataError: if images, benchmarks or a genome are not here.
         """
         from wiringup.experiments.recipes.catalog import find_recipe
-        from wiringup.experiments.recipes.scale import find_scale
         from wiringup.models.device import check_device
         from wiringup.training.schedule import parse_moments
 
-        name, scale = self.recipe or "", find_scale(self.scale or SCALE)
-        found = find_recipe(name)
-        if self.wc not in (None, *WEIGHT_COMPRESSIONS) and not str(self.wc).endswith(".json"):
-            one_of(str(self.wc), [*WEIGHT_COMPRESSIONS, "FILE.json"], "weight compression")
-        scale = replace(
-            scale,
-            wc=self.wc or scale.wc,
-            seeds=self.seed or scale.seeds,
-            birth_seeds=self.seed or scale.birth_seeds,
-            side=scale.side if self.image_size is None else self.image_size,
-            keep=self.keep or scale.keep,
-        )
-        named = str(self.images or "")
-        base = scale.base(scale.source(inputs.home, named) if here else named, str(self.val or ""))
+        name, found, scale = self.recipe or "", find_recipe(self.recipe or ""), self.asked_scale()
+        base = self.base(scale, inputs.home if here else None)
         usual = ExamOptions(suite=scale.suite)
         asked, training = exam_of(self.exam, usual), applied(base.training, self.training)
         asked = replace(asked, top1=self.exam.top1 or scale.top1)
@@ -104,6 +93,36 @@ class StudyOptions:
         moments = parse_moments(" ".join(asked.moments)) if asked.moments else base.moments
         base = replace(base, training=training, exam=asked.spec(), moments=moments)
         return found.study(name, replace(base, keep_weights=asked.keep_weights), inputs, scale)
+
+    def asked_scale(self) -> "Scale":
+        """Return the scale, with what is to be another than usual.
+
+        Raises:
+            InputError: if there is no such scale, or no such weight compression.
+        """
+        from wiringup.experiments.recipes.scale import find_scale
+
+        scale = find_scale(self.scale or SCALE)
+        if self.wc not in (None, *WEIGHT_COMPRESSIONS) and not str(self.wc).endswith(".json"):
+            one_of(str(self.wc), [*WEIGHT_COMPRESSIONS, "FILE.json"], "weight compression")
+        return replace(
+            scale,
+            wc=self.wc or scale.wc,
+            seeds=self.seed or scale.seeds,
+            birth_seeds=self.seed or scale.birth_seeds,
+            side=scale.side if self.image_size is None else self.image_size,
+            keep=self.keep or scale.keep,
+        )
+
+    def base(self, scale: "Scale", home: Path | None) -> "RunSpec":
+        """Return the run that a recipe varies, but for options of training and exam.
+
+        Args:
+            scale: that was asked for.
+            home: the data folder, where images have to be here; None where they need not.
+        """
+        named = str(self.images or "")
+        return scale.base(named if home is None else scale.source(home, named), str(self.val or ""))
 
     def check_named(self) -> None:
         """Raise `MissingDataError` if images, a validation set or a genome file are named but absent."""
@@ -154,7 +173,8 @@ def plan(
 
     What is finished in the folder of runs is told. Times rest on a rate that is named: one recorded on a
     machine that the scale is made for, or (--probe) that of this machine. More than 20,000 images that are
-    not packed yet (wiringup pack) are counted, not packed. Without a recipe, those that there are are listed.
+    not packed yet (wiringup pack) are counted, not packed, but for --probe. Without a recipe, those that
+    there are are listed.
 
     For example:
       wiringup plan combination --scale gpu
@@ -202,20 +222,22 @@ def plan(
 def _expected(study: StudyOptions, error: MissingDataError) -> tuple[str, "Study"]:
     """Return a study of which something is missing, and what to say of its numbers."""
     from wiringup.core.errors import NotPackedError
-    from wiringup.experiments.recipes.planning import Expected
-    from wiringup.experiments.recipes.scale import find_scale
+    from wiringup.experiments.recipes.planning import Expected, not_packed
     from wiringup.experiments.runs.images import counted
-    from wiringup.experiments.runs.inputs import StudyInputs
+    from wiringup.experiments.runs.spec import RENDERED
 
-    scale = find_scale(study.scale or SCALE)
-    if not isinstance(error, NotPackedError):
-        told = f"Numbers are those that are expected, and what is done cannot be told: {error}"
-        return told, study.study(Expected(scale.expected), here=False)
-    side = study.image_size or scale.side
-    images = counted(Path(scale.source(data_home(), str(study.images or ""))), side, study.val is None)
-    found = study.study(Expected(images))
-    StudyInputs().benchmarks(found.runs[0].exam, found.runs[0].model.size)  # says which are not here
-    return f"What is done cannot be told before its images are packed: {error}", found
+    scale, lacking = study.asked_scale(), [str(error)]
+    told, number = "Numbers are those that are expected, and what is done cannot be told", scale.expected
+    if here := isinstance(error, NotPackedError):
+        told = "What is done cannot be told before its images are packed"
+        images = study.base(scale, data_home()).images
+        lacking = not_packed(images, PACKED_TO_PLAN)
+        if images.source != RENDERED:
+            number = counted(Path(images.source), images.side, not images.val)
+    inputs = Expected(number)
+    found = study.study(inputs, here=here)
+    inputs.check_benchmarks(found)
+    return f"{told}: {' '.join(dict.fromkeys([*lacking, *inputs.lacking]))}", found
 
 
 def _print(plan: "Plan", missing: str, out: Path) -> None:

@@ -247,7 +247,7 @@ def report(
     out: Runs = Path("runs"),
     json: Json = False,
 ) -> None:
-    """Write the HTML report, the figure and the table of a study again, and print the table.
+    """Write the HTML report, the figures and the table of a study again, and print the table.
 
     For example:
       wiringup report 0123456789ab

@@ -13,7 +13,7 @@ from wiringup.cli.arguments import Json, Runs
 from wiringup.cli.options import HERE, SMALL, Launch, applied, exam_of
 from wiringup.cli.recipes import STUDY, StudyOptions, Which
 from wiringup.cli.show import as_json, table
-from wiringup.core.errors import InputError, MissingDataError
+from wiringup.core.errors import InputError
 from wiringup.experiments.launching.options import LaunchOptions
 from wiringup.experiments.runs.options import ExamOptions, base_run, shown
 from wiringup.training.spec import TrainingOptions
@@ -146,8 +146,9 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     found, claims = of_study(document, records), examined(document, records)
     tests = claims.mean if claims else []
     kernels = first_filters(records, store)
-    panels = _panels(store, document, records, found)
-    path, *figures = map(str, write(store.folder(name), document, records, found, kernels, tests, panels))
+    folder = store.folder(name)
+    panels = _panels(folder, document, records, found)
+    path, *figures = map(str, write(folder, document, records, found, kernels, tests, panels))
     if json:
         facts: dict[str, Any] = {
             kind: name,
@@ -174,22 +175,25 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
 
 
 def _panels(
-    store: "Store", document: Mapping[str, Any], records: Sequence["Record"], found: "Comparison"
+    folder: Path, document: Mapping[str, Any], records: Sequence["Record"], found: "Comparison"
 ) -> list["Written"]:
     """Draw the panels of the paper that the recipe of a study is about into its folder."""
     from wiringup.figures.panels.catalog import PANELS
     from wiringup.figures.panels.loading import of_study
     from wiringup.figures.panels.output import draw_panel
+    from wiringup.results.store import Store
+    from wiringup.results.table import OWN
 
     names = [name for name in document["spec"].get("panels", ()) if name in PANELS]
     if not names or not found.has_percent:  # of which the headline says why
         return []
-    spots, panels = of_study(records, found, store, document.get("so_far", "")), []
+    spots = of_study(records, found, Store(folder.parent), document.get("so_far", ""))
+    panels = []
     for name in names:
-        try:
-            panels.append(draw_panel(name, spots, store.folder(document["uid"])))
-        except MissingDataError as error:
-            log.warning("Not drawn: %s", error)
+        if missing := PANELS[name].missing(spots, OWN):
+            log.warning("Figure %s is not drawn: these runs lack %s.", name, " and ".join(missing))
+        else:
+            panels.append(draw_panel(name, spots, folder))
     return panels
 
 

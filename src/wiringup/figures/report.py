@@ -134,7 +134,7 @@ def page(
         _tested(claims),
         chart(comparison, joined=len({*called.values()}) < len(called)),
         *(f"<noscript>{image}</noscript>" for image in images.values()),
-        _of_the_paper(panels, study),
+        _of_the_paper(panels),
         "<h2>Birth and end of every condition</h2>",
         _table(comparison_table(comparison, comparison.ends)),
         f"<p><strong>{_text(comparison.left_out)}</strong></p>" if comparison.left_out else "",
@@ -169,14 +169,14 @@ def _tested(claims: Sequence[Tested]) -> str:
     return f'<h2>Claims</h2><ul class="claims">{"".join(map(_claimed, claims))}</ul><p>{told}</p>'
 
 
-def _of_the_paper(panels: Sequence[Written], study: Study) -> str:
+def _of_the_paper(panels: Sequence[Written]) -> str:
     """Return the paper's panels."""
     if not panels:
         return ""
     told = (
         "Own runs are filled and solid. What was published is hollow and dashed; it is drawn where it is "
-        "here and own runs are scored on recordings. Each is in percent of its own reference. As SVG, and "
-        f"with the numbers: wiringup figure {panels[0].panel} --study {study['uid']}."
+        "here and own runs are scored on recordings. Each is in percent of its own reference. They lie "
+        "beside this page as SVG, too, with their numbers as CSV (figure_*)."
     )
     shown = "".join(map(_panel, panels))
     return f'<h2>The paper’s figures</h2><p>{_text(told)}</p><div class="panels">{shown}</div>'

@@ -74,6 +74,8 @@ def log_axis(axes: Axes, first: float, most: float, name: str = "") -> None:
         decades = [
             tick for power in powers for tick in (power, 2 * power, 5 * power) if least <= tick <= most
         ]
+    if not decades and least <= most:
+        decades = [most]
     shown = decades[:: max(1, -(-len(decades) // 6))]
     axes.xaxis.set_major_locator(FixedLocator([first, *shown] if name else shown))
     axes.xaxis.set_minor_locator(NullLocator())
@@ -85,9 +87,9 @@ def log_axis(axes: Axes, first: float, most: float, name: str = "") -> None:
 def _power(value: float) -> str:
     if 0.1 <= value < 1000:
         return f"{value:.3g}"
-    exponent = math.floor(math.log10(value) + 1e-9)
-    times = round(value / 10.0**exponent)
-    return f"$10^{{{exponent}}}$" if times == 1 else f"${times}\\times10^{{{exponent}}}$"
+    times, exponent = f"{value:.1e}".split("e")
+    power = f"10^{{{int(exponent)}}}"
+    return f"${power}$" if times == "1.0" else f"${times.removesuffix('.0')}\\times{power}$"
 
 
 def head(figure: Figure, title: str, simulated: bool, *notes: str) -> None:

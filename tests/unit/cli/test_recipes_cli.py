@@ -1,12 +1,14 @@
 """Recipes on the command line: listed, planned and run; options apply to them, and wrong ones are refused."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from made_images import class_folders, noise, write_folder
 from made_records import make_record
 from wiringup.cli import recipes as planned_by
 from wiringup.cli.main import main
@@ -67,7 +69,7 @@ def test_many_images_are_counted_for_a_plan_and_not_packed(images, capsys, monke
     recipe = ["fewer_updates", *FLAGS, "--images", images, "--lr", "0.05", "--moments", "1", "--batch", "8"]
     before = said(capsys, "plan", *recipe)
     assert before["missing"].startswith("What is done cannot be told before its images are packed")
-    assert f"wiringup pack {images} --size 64 --keep squares" in before["missing"]
+    assert f"wiringup pack {shlex.quote(images)} --size 64 --keep squares" in before["missing"]
     assert not list(packed.folder.glob("*"))
     monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 30)
     after = said(capsys, "plan", *recipe)
@@ -76,6 +78,37 @@ def test_many_images_are_counted_for_a_plan_and_not_packed(images, capsys, monke
     assert before["left"] == after["left"] and before["pixels"] == after["pixels"]
     monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 29)
     assert said(capsys, "plan", *recipe) == after, "what is packed is known, however much it is"
+
+
+def test_all_that_a_plan_lacks_is_told_at_once(images, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 9)
+    val = write_folder(tmp_path / "a val", class_folders(noise(12, seed=1)))
+    flags = ["--seed", "0", "--images", images, "--val", str(val)]
+    plan = said(capsys, "plan", "combination", "--scale", "small", *flags)
+    for lacking in (
+        f"The images of {images} are not packed",
+        f"The images of {val} are not packed",
+        f"wiringup pack '{val}' --size 64",
+        "Weight compression draws from the published distributions",
+        "None of the benchmarks henaff2021",
+    ):
+        assert plan["missing"].count(lacking) == 1, lacking
+    assert plan["runs"][0]["updates"] == 30 * 50, "with a validation set, all others are learned from"
+    rendered = said(capsys, "plan", "fewer_updates", *FLAGS, "--val", str(val))
+    assert rendered["runs"][0]["updates"] == 200 * 2 and f"The images of {val}" in rendered["missing"]
+
+
+def test_a_damaged_pack_is_not_packed_again_for_a_plan(images, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("WIRINGUP_CACHE", str(tmp_path / "cache"))
+    recipe = ["fewer_updates", *FLAGS, "--images", images]
+    assert said(capsys, "plan", *recipe)["missing"] == ""
+    (packed,) = (default_cache().folder).glob("*.npy")
+    packed.write_bytes(packed.read_bytes()[:-5])
+    monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 29)
+    assert "are not packed yet" in said(capsys, "plan", *recipe)["missing"]
+    monkeypatch.setattr(planned_by, "PACKED_TO_PLAN", 30)
+    assert said(capsys, "plan", *recipe)["missing"] == ""
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
@@ -409,7 +410,7 @@ def test_simulated_runs_say_so_and_no_published_score_stands_beside_them(runs, h
     assert "(simulated recordings)" in words and SIMULATED in words and "published</text>" not in words
 
 
-def test_a_study_ends_with_the_panels_that_its_recipe_is_about(runs, home, capsys, monkeypatch):
+def test_a_study_ends_with_the_panels_that_its_recipe_is_about(runs, home, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("WIRINGUP_DATA", str(home))
     store = Store(runs)
     document, records = store.study("study")
@@ -419,7 +420,7 @@ def test_a_study_ends_with_the_panels_that_its_recipe_is_about(runs, home, capsy
     read = capsys.readouterr()
     found = {one["panel"]: list(map(Path, one["files"])) for one in json.loads(read.out)["panels"]}
     assert list(found) == ["4a", "1a"], "what is not drawn from runs is no part of it"
-    assert read.err.count("Not drawn: Figure 5a: The runs lack another architecture") == 1
+    assert read.err.count("Figure 5a is not drawn: these runs lack another architecture") == 1
     assert found["4a"][1] == runs / "study" / "figure_4a.png"
     with found["4a"][2].open() as file:
         assert {row["source"] for row in csv.DictReader(file)} == {"own", "published"}
@@ -428,6 +429,16 @@ def test_a_study_ends_with_the_panels_that_its_recipe_is_about(runs, home, capsy
         start = f'<img alt="Figure {name}. {PANELS[name].title}. {PANELS[name].caption[:20]}'
         (after,) = page.split(start)[1:]
         assert b64encode(picture.read_bytes()).decode() in after.partition(">")[0]
+    (runs / "study").rename(runs / "renamed")
+    damaged = Path(shutil.copytree(home, tmp_path / "damaged"), "paper-scores", "published_scores.csv")
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    monkeypatch.setenv("WIRINGUP_DATA", str(tmp_path / "damaged"))
+    main(["report", "renamed", "--out", str(runs)])
+    assert "Nothing published is drawn: Damaged" in capsys.readouterr().err
+    assert "published," not in (runs / "renamed" / "figure_4a.csv").read_text()
+    assert not (runs / "study").exists()
+    (runs / "renamed").rename(runs / "study")
+    monkeypatch.setenv("WIRINGUP_DATA", str(home))
     load_both_says, own = load_both(runs / "study"), compare(rows(records, evidence=True), "ref")
     assert [s.label for s in of_study(records, own, store)] == [s.label for s in load_both_says]
 

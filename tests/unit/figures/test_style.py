@@ -28,6 +28,10 @@ def test_decades_keep_off_the_name_at_the_left_end(first, most, shown):
     assert ticks(first, most, "birth") == shown
 
 
+def test_one_amount_beside_the_name_is_shown():
+    assert ticks(4e9 / 3, 4e9, "birth") == ["birth", r"$4\times10^{9}$"]
+
+
 def test_without_a_name_the_first_decade_is_shown():
     assert ticks(1e3, 1e5) == ["$10^{3}$", "$10^{4}$", "$10^{5}$"]
 
@@ -42,6 +46,8 @@ def test_without_a_name_the_first_decade_is_shown():
         ),
         (15.0, 300.0, ["20", "50", "100", "200"]),
         (0.2, 0.6, ["0.2", "0.5"]),
+        (2.1e6, 4.9e6, [r"$4.9\times10^{6}$"]),
+        (6.0, 9.0, ["9"]),
     ],
 )
 def test_where_there_is_but_one_decade_what_lies_between_is_shown(first, most, shown):

@@ -6,6 +6,7 @@ of the size and of what is kept of an image: files that begin alike may lend eac
 
 import contextlib
 import logging
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -106,6 +107,7 @@ class ImageCache(CacheFolder):
             try:
                 found = self.find(_path(self.folder, everything), verify)
             except InputError:  # repaired by who holds the lock
+                self._refuse_many(everything, path, most)
                 found = self._packed(everything, verify)
             if found is None and choose is not None:
                 rows = choose(source.labels, np.ones(len(source), bool))
@@ -278,15 +280,23 @@ class ImageCache(CacheFolder):
         ), False
 
     def _refuse_many(self, asked: Asked, source: Path | str, most: int | None) -> None:
-        """Raise `NotPackedError` if more than ``most`` images are to be packed."""
+        """Raise `NotPackedError` if more than ``most`` images are to be packed, or packed again."""
         path = _path(self.folder, asked)
-        if most is None or len(asked.rows) <= most or self.find(path) is not None:
+        if most is None or len(asked.rows) <= most or self._usable(path):
             return
         told, _ = self._room(asked, path)
+        command = f"wiringup pack {shlex.quote(str(source))} --size {asked.side} --keep {asked.keeping}"
         raise NotPackedError(
-            f"the images of {source} are not packed yet, which the first run does, or wiringup pack {source} "
-            f"--size {asked.side} --keep {asked.keeping}. {told}"
+            f"The images of {source} are not packed yet, which the first run does, or {command}. {told}"
         )
+
+    def _usable(self, path: Path) -> bool:
+        try:
+            return self.find(path) is not None
+        except UnreadableError:
+            raise
+        except InputError:
+            return False
 
 
 def default_cache() -> ImageCache:

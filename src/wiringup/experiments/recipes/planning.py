@@ -11,14 +11,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from wiringup.birth.apply import BirthSpec
-from wiringup.core.errors import MissingDataError
+from wiringup.core.errors import MissingDataError, NotPackedError
 from wiringup.core.progress import task
+from wiringup.data.images.cache import default_cache
 from wiringup.data.images.keeping import Keeping
 from wiringup.experiments.launching.study import Study
 from wiringup.experiments.recipes.scale import Rate
 from wiringup.experiments.runs.births import born
 from wiringup.experiments.runs.inputs import StudyInputs, canonical, plasticity_of
-from wiringup.experiments.runs.spec import GenomeSource, RunSpec, absolute
+from wiringup.experiments.runs.spec import RENDERED, GenomeSource, ImagesSpec, RunSpec, absolute
 from wiringup.experiments.runs.trainings import Trainings
 from wiringup.models.architecture import ModelSpec, architecture_of, outline
 from wiringup.models.device import check_device
@@ -45,11 +46,15 @@ class Expected(StudyInputs):
     Args:
         images: how many there are to learn from, and of how many classes: `Scale.expected`, or `counted`.
         home: the data folder.
+
+    Attributes:
+        lacking: what else is not here, in words.
     """
 
     def __init__(self, images: tuple[int, int], home: Path | None = None) -> None:
         super().__init__(home)
         self.images, self.classes = images
+        self.lacking: list[str] = []
 
     def network(self, spec: RunSpec) -> ModelSpec:
         """Return the network of a run, with the classes that are expected."""
@@ -61,7 +66,8 @@ class Expected(StudyInputs):
         """Return the birth called ``name``, also if its genome is not here."""
         try:
             return super().birth(name, seed, batchnorm, model, keep_gain=keep_gain)
-        except MissingDataError:
+        except MissingDataError as error:
+            self._lacks(error)
             return BirthSpec(name, seed, EXPECTED, batchnorm), GenomeSource(absolute(name), keep_gain)
 
     def pin(self, spec: RunSpec) -> RunSpec:
@@ -69,6 +75,34 @@ class Expected(StudyInputs):
         number = self.images if spec.images.number is None else spec.images.number
         images = replace(spec.images, pool=self.images, number=number, sha256=EXPECTED)
         return replace(canonical(spec, self.network(spec), number), images=images)
+
+    def check_benchmarks(self, study: Study) -> None:
+        """Load the benchmarks of a study, to tell which are not here."""
+        try:
+            self.benchmarks(study.runs[0].exam, study.runs[0].model.size)
+        except MissingDataError as error:
+            self._lacks(error)
+
+    def _lacks(self, error: MissingDataError) -> None:
+        if str(error) not in self.lacking:
+            self.lacking.append(str(error))
+
+
+def not_packed(images: ImagesSpec, most: int) -> list[str]:
+    """Return what packing takes, of images and of a validation set where more than ``most`` are not packed.
+
+    Raises:
+        InputError: if they cannot be used.
+        MissingDataError: if they are not there.
+    """
+    told = []
+    for source in filter(None, (images.source, images.val)):
+        try:
+            if source != RENDERED:
+                default_cache().load(source, images.side, keep=images.keep, most=most)
+        except NotPackedError as error:
+            told.append(str(error))
+    return told
 
 
 @dataclass(frozen=True)

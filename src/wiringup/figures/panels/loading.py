@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wiringup.core.areas import SCORED
-from wiringup.core.errors import MissingDataError
+from wiringup.core.errors import MissingDataError, WiringupError
 from wiringup.data.sources.published_point import PAPER
 from wiringup.figures.panels.spots import ALL, KN, Basis, Spot, own_spots, published_spots
 from wiringup.figures.results import Results
@@ -49,7 +49,7 @@ def load_both(folder: Path, reference: str = "") -> list[Spot]:
 
 
 def of_study(records: Sequence[Record], comparison: Comparison, store: Store, so_far: str = "") -> list[Spot]:
-    """Return the moments of a study that was compared, as `load_both`.
+    """Return the moments of a study that was compared, and published ones if they are here and whole.
 
     Args:
         records: of its runs.
@@ -60,7 +60,12 @@ def of_study(records: Sequence[Record], comparison: Comparison, store: Store, so
     Raises:
         MissingDataError: if nothing is a percentage of its reference.
     """
-    return _beside_published(_own(rows(records), comparison, store, so_far))
+    own = _own(rows(records), comparison, store, so_far)
+    try:
+        return _beside_published(own)
+    except WiringupError as error:
+        log.warning("Nothing published is drawn: %s", error)
+        return own
 
 
 def load_own(folder: Path, reference: str = "") -> list[Spot]:
