@@ -114,10 +114,9 @@ def _refuse_unused(names: list[str], asked: FigureOptions, runs_named: bool) -> 
 
 def _one(name: str, spots: list["Spot"], asked: FigureOptions) -> list[Path]:
     from wiringup.figures.panels.output import draw_panel
-    from wiringup.results.published import PUBLISHED
-    from wiringup.results.table import OWN
 
-    written = draw_panel(name, spots, asked.out, PUBLISHED if asked.published_only else OWN)
+    _check(name, spots, published_only=asked.published_only)
+    written = draw_panel(name, spots, asked.out)
     log.info("%s: %s", written.title, ", ".join(map(str, written.files)))
     for note in written.notes:
         log.info("  %s", note)
@@ -147,6 +146,22 @@ def _folder(asked: FigureOptions) -> Path:
     from wiringup.experiments.launching.outcome import results_folder
 
     return results_folder(asked.runs, asked.study, so_far=asked.so_far)
+
+
+def _check(name: str, spots: list["Spot"], *, published_only: bool) -> None:
+    """Raise `MissingDataError` with the command that makes the runs, if a panel would be empty of them."""
+    from wiringup.figures.panels.catalog import PANELS
+    from wiringup.results.published import PUBLISHED
+    from wiringup.results.table import OWN
+
+    panel = PANELS[name]
+    if missing := panel.missing(spots, PUBLISHED if published_only else OWN):
+        whose = "The published scores lack" if published_only else "The runs lack"
+        make = f"Make the runs with: wiringup run {panel.recipe} --scale small"
+        other = (
+            "" if published_only else f"; or draw what was published: wiringup figure {name} --published-only"
+        )
+        raise MissingDataError(f"Figure {name}: {whose} {' and '.join(missing)}. {make}{other}.")
 
 
 def _other(name: str, asked: FigureOptions) -> list[Path]:

@@ -132,36 +132,24 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     """
     from wiringup.experiments.recipes.claims import of_study as examined
     from wiringup.experiments.runs.kernels import first_filters
-    from wiringup.figures.methods import headline
     from wiringup.figures.report import write
     from wiringup.results.comparison import of_study
     from wiringup.results.record import plain
     from wiringup.results.store import STUDY
     from wiringup.results.table import rows
 
-    document, records = store.study(name)
+    (document, records), folder = store.study(name), store.folder(name)
     # a launch that was ended after its last run has not written it down
-    if "so_far" not in document and not (store.folder(name) / STUDY).is_file():
+    if "so_far" not in document and not (folder / STUDY).is_file():
         store.save_study(document["uid"], document["spec"], document["runs"])
     found, claims = of_study(document, records), examined(document, records)
     tests = claims.mean if claims else []
     kernels = first_filters(records, store)
-    folder = store.folder(name)
-    panels = _panels(folder, document, records, found)
+    panels = _panels(store, folder, document, records, found)
     path, *figures = map(str, write(folder, document, records, found, kernels, tests, panels))
     if json:
-        facts: dict[str, Any] = {
-            kind: name,
-            "report": path,
-            "figure": figures[0],
-            "left_out": found.left_out,
-        }
-        facts |= {"figures": figures, "headline": headline(found), "unlearned": found.unlearned}
-        facts |= {
-            "so_far": document.get("so_far"),
-            "rows": rows(records),
-            "diverged": [asdict(one) for one in found.diverged],
-        }
+        facts = {kind: name, "report": path, "figure": figures[0], **_facts(found)}
+        facts |= {"figures": figures, "so_far": document.get("so_far"), "rows": rows(records)}
         drawn = [{"panel": one.panel, "files": [str(file) for file in one.files]} for one in panels]
         as_json(facts | {"claims": plain(tests), "panels": drawn})
         return
@@ -174,20 +162,31 @@ def show(store: "Store", name: str, json: bool, kind: str = "study") -> None:
     log.info("Report: %s", path)
 
 
+def _facts(found: "Comparison") -> dict[str, Any]:
+    """Return what is said of a study beside its table."""
+    from wiringup.figures.methods import headline
+
+    said = {"left_out": found.left_out, "headline": headline(found), "unlearned": found.unlearned}
+    return said | {"diverged": [asdict(one) for one in found.diverged]}
+
+
 def _panels(
-    folder: Path, document: Mapping[str, Any], records: Sequence["Record"], found: "Comparison"
+    store: "Store",
+    folder: Path,
+    document: Mapping[str, Any],
+    records: Sequence["Record"],
+    found: "Comparison",
 ) -> list["Written"]:
     """Draw the panels of the paper that the recipe of a study is about into its folder."""
     from wiringup.figures.panels.catalog import PANELS
     from wiringup.figures.panels.loading import of_study
     from wiringup.figures.panels.output import draw_panel
-    from wiringup.results.store import Store
     from wiringup.results.table import OWN
 
     names = [name for name in document["spec"].get("panels", ()) if name in PANELS]
     if not names or not found.has_percent:  # of which the headline says why
         return []
-    spots = of_study(records, found, Store(folder.parent), document.get("so_far", ""))
+    spots = of_study(records, found, store, document.get("so_far", ""))
     panels = []
     for name in names:
         if missing := PANELS[name].missing(spots, OWN):

@@ -102,22 +102,22 @@ class ImageCache(CacheFolder):
             WiringupError: if the images do not fit the limit or the disk.
         """
         keeping = Keeping.parse(keep)
+
+        def packed(asked: Asked) -> Packed:
+            self._refuse_many(asked, path, most)
+            return self._packed(asked, verify)
+
         with open_source(path, size) as source:
             everything = Asked(source, np.arange(len(source)), keeping, size)
             try:
                 found = self.find(_path(self.folder, everything), verify)
             except InputError:  # repaired by who holds the lock
-                self._refuse_many(everything, path, most)
-                found = self._packed(everything, verify)
+                found = packed(everything)
             if found is None and choose is not None:
                 rows = choose(source.labels, np.ones(len(source), bool))
                 if len(rows) < len(source) / WHOLE:
-                    some = replace(everything, rows=rows)
-                    self._refuse_many(some, path, most)
-                    return self._packed(some, verify).images
-            if found is None:
-                self._refuse_many(everything, path, most)
-                found = self._packed(everything, verify)
+                    return packed(replace(everything, rows=rows)).images
+            found = found or packed(everything)
         _warn_of_left_out(found)
         if choose is None:
             return found.images

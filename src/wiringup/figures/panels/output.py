@@ -8,14 +8,12 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from wiringup.core.errors import MissingDataError
 from wiringup.core.files import atomic_path, write_text
 from wiringup.figures.panels.catalog import PANELS
 from wiringup.figures.panels.panel import Drawn, Spots
 from wiringup.figures.panels.spots import Spot
-from wiringup.results.published import PUBLISHED
 from wiringup.results.record import MEAN
-from wiringup.results.table import OWN, to_csv
+from wiringup.results.table import to_csv
 
 DPI = 300
 _FIXED: dict[Any, Any] = {
@@ -50,26 +48,15 @@ class Written:
         return self.files[1]
 
 
-def draw_panel(name: str, spots: Spots, folder: Path, source: str = OWN) -> Written:
+def draw_panel(name: str, spots: Spots, folder: Path) -> Written:
     """Draw a panel of `catalog.PANELS` and write it into a folder, see `write`.
 
     Args:
-        name: of the panel.
+        name: of the panel, of which nothing is `missing`.
         spots: the moments.
         folder: is made if it is not there.
-        source: whose moments the panel cannot do without, `OWN` or `PUBLISHED`.
-
-    Raises:
-        MissingDataError: if these are not there; it says which command makes them.
     """
     panel = PANELS[name]
-    if missing := panel.missing(spots, source):
-        whose = "The published scores lack" if source == PUBLISHED else "The runs lack"
-        published = f"; or draw what was published: wiringup figure {name} --published-only"
-        raise MissingDataError(
-            f"Figure {name}: {whose} {' and '.join(missing)}. Make the runs with: wiringup run "
-            f"{panel.recipe} --scale small{published if source == OWN else ''}."
-        )
     title = f"Figure {name}. {panel.title}"
     if any(spot.basis.simulated for spot in spots):
         title += " (simulated recordings)"
